@@ -1,0 +1,267 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Builds the private static wolfSSL that sluice links against, under build/wolfssl/{include,lib}.
+#
+#   proxy/wolfssl.sh [BUILD_DIR]          BUILD_DIR defaults to build
+#
+# The source is Debian stable's patched package. It is fetched by apt with a sources list, state
+# and cache of its own under BUILD_DIR, so neither root nor a change to the machine is needed. The
+# mirror is the one the machine's own apt uses; apt checks Debian's signature on what it sends.
+# A finished build is left alone until this script or the compiler changes.
+set -eu
+
+suite=trixie
+jobs=2
+debian_releases='bookworm trixie forky sid stable oldstable testing unstable'
+
+self=$(cd "$(dirname "$0")" && pwd)/$(basename "$0")
+build=${1:-build}
+mkdir -p "$build"
+build=$(cd "$build" && pwd)
+prefix=$build/wolfssl
+work=$prefix/work
+apt=$work/apt
+compiler=${WOLFSSL_CC:-gcc}
+
+step() {
+    printf 'wolfssl: %s\n' "$*"
+}
+
+# die MESSAGE [LOG]
+die() {
+    printf 'wolfssl: error: %s\n' "$1" >&2
+    if [ -n "${2:-}" ] && [ -s "$2" ]; then
+        printf 'wolfssl: the end of %s:\n' "$2" >&2
+        tail -n 25 "$2" >&2
+    fi
+    exit 1
+}
+
+# logged NAME MESSAGE COMMAND...: runs COMMAND with its output in NAME.log.
+logged() {
+    log=$prefix/$1.log
+    message=$2
+    shift 2
+    "$@" >"$log" 2>&1 </dev/null || die "$message" "$log"
+}
+
+# What a finished build was made from; differs when it must be made again.
+fingerprint() {
+    { cat "$self" && "$compiler" -dumpfullversion -dumpmachine; } | sha256sum | cut -d ' ' -f 1
+}
+
+debian_keyring() {
+    for keyring in /usr/share/keyrings/debian-archive-keyring.gpg \
+        /usr/share/keyrings/debian-archive-keyring.pgp; do
+        if [ -r "$keyring" ]; then
+            printf '%s\n' "$keyring"
+            return
+        fi
+    done
+    die 'no Debian archive keyring on this machine (package debian-archive-keyring)'
+}
+
+is_debian_release() {
+    for release in $debian_releases; do
+        if [ "$1" = "$release" ]; then
+            return 0
+        fi
+    done
+    return 1
+}
+
+# mirrors main|security: addresses of the machine's own apt sources that look like Debian's, those
+# under the usual path first. apt reads its sources itself, so both file formats are understood.
+# A look-alike does no harm: what it sends must carry Debian's signature.
+mirrors() {
+    apt-get indextargets --format "\$(REPO_URI) \$(RELEASE) \$(COMPONENT)" 'Created-By: Packages' |
+        sort -u |
+        while read -r uri release component; do
+            case $release in
+            *-security) kind=security release=${release%-security} ;;
+            *) kind=main ;;
+            esac
+            if [ "$component" != main ] || [ "$kind" != "$1" ]; then
+                continue
+            fi
+            if is_debian_release "$release"; then
+                case $uri in
+                */debian/ | */debian-security/) printf '0 %s\n' "$uri" ;;
+                *) printf '1 %s\n' "$uri" ;;
+                esac
+            fi
+        done | sort -u | cut -d ' ' -f 2
+}
+
+# An apt configuration of our own: the machine's ways to reach a mirror, but none of its hooks,
+# sources, keys or relaxed checks.
+write_apt_conf() {
+    rm -rf "$apt"
+    mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/parts"
+    apt-config dump |
+        grep '^Acquire::' |
+        grep -v -e '^Acquire::Allow' -e '^Acquire::IndexTargets' -e '^Acquire::Changelogs' \
+            >"$apt/parts/machine" || true
+    cat >"$apt/apt.conf" <<CONF
+Dir::Etc::Parts "$apt/parts";
+Dir::Etc::Main "/dev/null";
+Dir::Etc::SourceList "$apt/sources.list";
+Dir::Etc::SourceParts "/dev/null";
+Dir::Etc::Trusted "/dev/null";
+Dir::Etc::TrustedParts "/dev/null";
+Dir::Etc::Preferences "/dev/null";
+Dir::Etc::PreferencesParts "/dev/null";
+Dir::State "$apt";
+Dir::State::Lists "$apt/lists";
+Dir::State::Status "$apt/status";
+Dir::Cache "$apt/cache";
+APT::Sandbox::User "root";
+APT::Update::Error-Mode "any";
+Acquire::AllowInsecureRepositories "false";
+Acquire::AllowWeakRepositories "false";
+Acquire::AllowDowngradeToInsecureRepositories "false";
+Acquire::Languages { "none"; };
+Acquire::Retries "3";
+Acquire::http::Timeout "30";
+Acquire::https::Timeout "30";
+CONF
+    mv "$apt/parts/machine" "$apt/parts/machine.conf"
+    : >"$apt/status"
+}
+
+own_apt() {
+    APT_CONFIG=$apt/apt.conf apt-get "$@"
+}
+
+# use_mirror main|security SUITE: adds the first of the machine's mirrors that serves SUITE.
+use_mirror() {
+    for uri in $(mirrors "$1"); do
+        line="deb-src [signed-by=$keyring] $uri $2 main"
+        cp "$apt/sources.list" "$apt/sources.before"
+        printf '%s\n' "$line" >>"$apt/sources.list"
+        if own_apt update >>"$prefix/fetch.log" 2>&1 </dev/null; then
+            return 0
+        fi
+        cp "$apt/sources.before" "$apt/sources.list"
+    done
+    return 1
+}
+
+fetch() {
+    step "fetching Debian's source package"
+    keyring=$(debian_keyring)
+    write_apt_conf
+    : >"$prefix/fetch.log"
+    : >"$apt/sources.list"
+    use_mirror main "$suite" ||
+        die "none of this machine's apt sources serves Debian $suite" "$prefix/fetch.log"
+    if [ -n "$(mirrors security)" ]; then
+        use_mirror security "$suite-security" ||
+            die "none of this machine's apt sources serves $suite-security" "$prefix/fetch.log"
+    fi
+    mkdir -p "$work/package"
+    (cd "$work/package" && own_apt source --download-only wolfssl) \
+        >>"$prefix/fetch.log" 2>&1 </dev/null || die 'download failed' "$prefix/fetch.log"
+    # apt has checked the .dsc against the signed index, and dpkg-source checks the rest against
+    # the .dsc; the uploader's own signature adds nothing to that.
+    logged unpack 'unpacking failed' \
+        dpkg-source --no-check -x "$work"/package/*.dsc "$work/source"
+}
+
+# The assembly of the processor at hand.
+cpu_options() {
+    case $("$compiler" -dumpmachine) in
+    x86_64-*) printf '%s\n' --enable-intelasm --enable-aesni --enable-sp-asm ;;
+    aarch64-*) printf '%s\n' --enable-armasm --enable-sp-asm ;;
+    esac
+}
+
+# Lean on purpose: neither --enable-distro nor --enable-opensslextra, which cost 50 KB a session,
+# and no session cache (tickets only), which is one table behind a lock for a whole process.
+configure_source() {
+    step 'configuring'
+    flags='-O2 -g -fPIC -fstack-protector-strong -fstack-clash-protection -fno-strict-aliasing'
+    case $("$compiler" -dumpmachine) in
+    x86_64-*) flags="$flags -fcf-protection=full" ;;
+    esac
+    cd "$work/source"
+    if [ ! -x ./configure ] || [ ! -f ./Makefile.in ]; then
+        logged autoreconf 'autoreconf failed' autoreconf -fi
+    fi
+    # shellcheck disable=SC2046 # one word per option is what is wanted
+    logged configure 'configure failed' ./configure --quiet --enable-option-checking=fatal \
+        --prefix="$prefix/new" --enable-static --disable-shared \
+        --disable-examples --disable-crypttests --enable-singlethreaded \
+        --enable-tls13 --disable-oldtls --enable-sni --enable-alpn --enable-session-ticket \
+        --enable-sp --enable-curve25519 --enable-ed25519 \
+        --enable-certgen --enable-keygen --enable-certext $(cpu_options) \
+        CC="$compiler" CPPFLAGS='-DNO_SESSION_CACHE' CFLAGS="$flags"
+}
+
+compile_source() {
+    step 'building'
+    cd "$work/source"
+    logged build 'the build failed' make -j "$jobs" CPPFLAGS='-DNO_SESSION_CACHE -D_FORTIFY_SOURCE=2'
+    rm -rf "$prefix/new"
+    logged install 'make install failed' make install-data install-exec
+}
+
+is_defined() {
+    grep -q "^#define $1\$" "$prefix/new/include/wolfssl/options.h"
+}
+
+# Proves that what was asked for is in force, from the installed headers.
+check_result() {
+    wanted='WOLFSSL_TLS13 NO_OLD_TLS HAVE_SNI HAVE_ALPN HAVE_SESSION_TICKET SINGLE_THREADED
+        NO_SESSION_CACHE WOLFSSL_HAVE_SP_ECC HAVE_CURVE25519 WOLFSSL_CERT_GEN WOLFSSL_KEY_GEN'
+    case $("$compiler" -dumpmachine) in
+    x86_64-*) wanted="$wanted WOLFSSL_AESNI USE_INTEL_SPEEDUP" ;;
+    aarch64-*) wanted="$wanted WOLFSSL_ARMASM" ;;
+    esac
+    for option in $wanted; do
+        is_defined "$option" || die "the build lacks $option" "$prefix/configure.log"
+    done
+    for option in OPENSSL_EXTRA SESSION_CERTS; do
+        if is_defined "$option"; then
+            die "the build has $option, which costs memory in every session"
+        fi
+    done
+    [ -s "$prefix/new/lib/libwolfssl.a" ] || die 'the build made no static library'
+}
+
+version() {
+    sed -n 's/^#define LIBWOLFSSL_VERSION_STRING "\(.*\)"$/\1/p' \
+        "$prefix/include/wolfssl/version.h"
+}
+
+package_version() {
+    sed -n 's/^Version: //p' "$work"/package/*.dsc | head -n 1
+}
+
+main() {
+    for tool in "$compiler" apt-get apt-config dpkg-source autoreconf make; do
+        command -v "$tool" >/dev/null || die "$tool is missing; run: make deps"
+    done
+    stamp=$prefix/stamp
+    print=$(fingerprint)
+    exec 9>"$build/wolfssl.lock"
+    flock 9
+    if [ -f "$stamp" ] && [ "$(head -n 1 "$stamp")" = "$print" ]; then
+        return 0
+    fi
+    rm -rf "$prefix"
+    mkdir -p "$work"
+    fetch
+    (configure_source)
+    (compile_source)
+    check_result
+    mkdir "$prefix/lib"
+    mv "$prefix/new/include" "$prefix/"
+    mv "$prefix/new/lib/libwolfssl.a" "$prefix/lib/"
+    printf '%s\nDebian %s\n' "$print" "$(package_version)" >"$stamp.new"
+    step "done: version $(version), Debian $(package_version)"
+    rm -rf "$work" "$prefix/new"
+    mv "$stamp.new" "$stamp"
+}
+
+main

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Runs a fuzz target over files, each one a plain test, with any compiler: a crash that fuzzing
+// found becomes a regression test by adding its input to the corpus.
+//
+//   replay_NAME FILE...
+//
+// A target that finds something wrong aborts; the file's name is printed before it runs, so the
+// last name is the culprit. One `ok FILE` line for each file that passed.
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { REPLAY_MAX_BYTES = 1 << 20 };
+
+static uint8_t contents[REPLAY_MAX_BYTES];
+
+static int replay_file(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+
+    if (file == NULL) {
+        printf("cannot open\n");
+        return -1;
+    }
+    size_t size = fread(contents, 1, sizeof(contents), file);
+    int unread = ferror(file) || fgetc(file) != EOF;
+
+    fclose(file);
+    if (unread) {
+        printf("cannot read, or longer than %d bytes\n", REPLAY_MAX_BYTES);
+        return -1;
+    }
+    // An allocation of exactly this size, so that a read past the end is caught.
+    uint8_t *input = malloc(size == 0 ? 1 : size);
+
+    if (input == NULL) {
+        printf("out of memory\n");
+        return -1;
+    }
+    memcpy(input, contents, size);
+    int result = LLVMFuzzerTestOneInput(input, size);
+
+    free(input);
+    return result;
+}
+
+int main(int argc, char **argv)
+{
+    int failed = 0;
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    for (int i = 1; i < argc; i++) {
+        printf("run %s\n", argv[i]);
+        if (replay_file(argv[i]) != 0) {
+            printf("FAIL %s\n", argv[i]);
+            failed = 1;
+        } else {
+            printf("ok %s\n", argv[i]);
+        }
+    }
+    return failed;
+}
