@@ -1,0 +1,32 @@
+/* mem.h: the only caller of malloc, realloc and free.
+ *
+ * For: counting live bytes, and failing on purpose in tests. Not for: pools. Running out of memory
+ * is a NULL return and becomes the ending `internal` of one session; only start-up may give up. */
+#ifndef BASE_MEM_H
+#define BASE_MEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/span.h"
+
+/* NULL when out of memory. A size of 0 is a bug (asserted). */
+MUST_CHECK void *mem_alloc(size_t size);
+MUST_CHECK void *mem_alloc_zero(size_t size);
+/* As realloc; on NULL the old block lives on. ptr may be NULL. */
+MUST_CHECK void *mem_resize(void *ptr, size_t size);
+/* NULL is allowed. */
+void mem_free(void *ptr);
+
+/* NUL-terminated copy. */
+MUST_CHECK char *mem_copy_str(struct span s);
+
+/* Blocks that are allocated now; tests compare before and after. */
+size_t mem_live_blocks(void);
+
+/* Tests: the n-th allocation from now (1 = the next) fails, and every later one too until it is
+ * set to 0 again. 0 = never. */
+void mem_fail_after(uint64_t n);
+
+#endif
