@@ -1,0 +1,28 @@
+/* utf8.h: streaming UTF-8 check (RFC 3629).
+ *
+ * For: telling, at the first impossible byte, that text is not UTF-8, wherever it was cut. Overlong
+ * forms, surrogates and values above U+10FFFF are impossible. Not for: decoding code points. Pure. */
+#ifndef PROTO_UTF8_H
+#define PROTO_UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/span.h"
+
+struct utf8 {
+    uint8_t left; /* continuation bytes still expected */
+    uint8_t low;  /* smallest legal value of the next one */
+    uint8_t high; /* largest legal value of the next one */
+};
+
+void utf8_init(struct utf8 *u);
+/* False at the first byte that no valid text can have here; the state is then of no use. */
+MUST_CHECK bool utf8_feed(struct utf8 *u, const uint8_t *data, size_t len);
+/* True when the text may end here (not inside a sequence). */
+bool utf8_is_complete(const struct utf8 *u);
+/* The whole of `text` at once. */
+bool utf8_is_valid(struct span text);
+
+#endif

@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "proto/ws.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "proto/mask.h"
+
+#define BIT_FIN 0x80U
+#define BITS_RESERVED 0x70U
+#define BITS_OPCODE 0x0fU
+#define BIT_CONTROL 0x08U
+#define BIT_MASK 0x80U
+#define BITS_LENGTH 0x7fU
+#define LENGTH_16 126U /* the length is in the next two bytes */
+#define LENGTH_64 127U /* the length is in the next eight bytes */
+#define KEY_LEN 4U
+
+/* --- the frame header ------------------------------------------------------------------------
+ *
+ * judge_first, judge_second, judge_length look at the header in the order of its bytes and stop at
+ * the first that is wrong. Both ways through a header call them in that order, so it makes no
+ * difference to the verdict how the bytes were cut. */
+
+static bool fail(struct ws_decoder *d, enum ws_error error, const char *detail)
+{
+    d->error = error;
+    d->detail = detail;
+    return false;
+}
+
+static bool is_control(enum ws_opcode opcode)
+{
+    return ((unsigned int)opcode & BIT_CONTROL) != 0;
+}
+
+static uint64_t read_be(const uint8_t *data, size_t len)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < len; i++) {
+        value = value << 8 | data[i];
+    }
+    return value;
+}
+
+static bool judge_first(struct ws_decoder *d, uint8_t byte)
+{
+    if ((byte & BITS_RESERVED) != 0) {
+        return fail(d, WS_BAD_FRAME, "reserved bit set");
+    }
+    d->is_fin = (byte & BIT_FIN) != 0;
+    d->opcode = (enum ws_opcode)(byte & BITS_OPCODE);
+    switch (d->opcode) {
+    case WS_CONTINUATION:
+        return d->in_message || fail(d, WS_BAD_FRAME, "continuation of no message");
+    case WS_TEXT:
+    case WS_BINARY:
+        if (d->in_message) {
+            return fail(d, WS_BAD_FRAME, "new message inside a message");
+        }
+        if (d->opcode == WS_TEXT && d->accept == WS_ACCEPT_BINARY) {
+            return fail(d, WS_NOT_ACCEPTED, "text is not accepted");
+        }
+        if (d->opcode == WS_BINARY && d->accept == WS_ACCEPT_TEXT) {
+            return fail(d, WS_NOT_ACCEPTED, "binary is not accepted");
+        }
+        return true;
+    case WS_CLOSE:
+    case WS_PING:
+    case WS_PONG: return d->is_fin || fail(d, WS_BAD_FRAME, "fragmented control frame");
+    }
+    return fail(d, WS_BAD_FRAME, "reserved opcode");
+}
+
+static bool judge_second(struct ws_decoder *d, uint8_t byte)
+{
+    unsigned int length = byte & BITS_LENGTH;
+    if ((byte & BIT_MASK) == 0) {
+        return fail(d, WS_BAD_FRAME, "frame is not masked");
+    }
+    if (is_control(d->opcode) && length > WS_CONTROL_MAX) {
+        return fail(d, WS_BAD_FRAME, "control frame too long");
+    }
+    if (d->opcode == WS_CLOSE && length == 1) {
+        return fail(d, WS_BAD_CLOSE, "close payload of one byte");
+    }
+    if (length < LENGTH_16) {
+        d->header_need = 2 + KEY_LEN;
+    } else {
+        d->header_need = length == LENGTH_16 ? 4 + KEY_LEN : 10 + KEY_LEN;
+    }
+    return true;
+}
+
+static bool judge_top_bit(struct ws_decoder *d, uint8_t third)
+{
+    return (third & 0x80) == 0 || fail(d, WS_BAD_FRAME, "length has its top bit set");
+}
+
+/* `length` is the whole length, taken from a header of d->header_need bytes. */
+static bool judge_length(struct ws_decoder *d, uint64_t length)
+{
+    if (length < LENGTH_16 ? d->header_need > 2 + KEY_LEN
+                           : length <= UINT16_MAX && d->header_need > 4 + KEY_LEN) {
+        return fail(d, WS_BAD_FRAME, "length is not minimal");
+    }
+    d->payload_left = length;
+    if (is_control(d->opcode)) {
+        return true;
+    }
+    uint64_t before = d->opcode == WS_CONTINUATION ? d->message_bytes : 0;
+    uint64_t most = d->max_message_bytes != 0 ? d->max_message_bytes : UINT64_MAX;
+    if (length > most - before) {
+        if (d->max_message_bytes != 0) {
+            return fail(d, WS_TOO_BIG, "message too big");
+        }
+        length = most - before;
+    }
+    d->message_bytes = before + length;
+    return true;
+}
+
+static void frame_start(struct ws_decoder *d, const uint8_t *key)
+{
+    memcpy(d->key, key, KEY_LEN);
+    d->phase = 0;
+    d->header_have = 0;
+    d->in_payload = true;
+    if (d->opcode == WS_TEXT || d->opcode == WS_BINARY) {
+        d->in_message = true;
+        d->message_opcode = d->opcode;
+        d->is_message_start = true;
+        utf8_init(&d->utf8);
+    }
+}
+
+/* The next byte of a header that comes in parts; false when it is wrong. */
+static bool header_add(struct ws_decoder *d, uint8_t byte)
+{
+    size_t have = d->header_have + 1U;
+    d->header[have - 1] = byte;
+    d->header_have = (uint8_t)have;
+    if (have == 1) {
+        return judge_first(d, byte);
+    }
+    if (have == 2 && !judge_second(d, byte)) {
+        return false;
+    }
+    if (have == 3 && d->header_need == sizeof(d->header) && !judge_top_bit(d, byte)) {
+        return false;
+    }
+    if (have + KEY_LEN == d->header_need) {
+        bool is_short = have == 2;
+        return judge_length(d, is_short ? byte & BITS_LENGTH : read_be(d->header + 2, have - 2));
+    }
+    if (have == d->header_need) {
+        frame_start(d, d->header + have - KEY_LEN);
+    }
+    return true;
+}
+
+/* The rest of a header after a cut. Returns the bytes consumed, the wrong one included. */
+static size_t header_collect(struct ws_decoder *d, const uint8_t *data, size_t len)
+{
+    size_t used = 0;
+    while (used < len && !d->in_payload) {
+        if (!header_add(d, data[used++])) {
+            break;
+        }
+    }
+    return used;
+}
+
+/* A header that begins at `data`: in place when all of it is there. Returns as header_collect. */
+static size_t header_take(struct ws_decoder *d, const uint8_t *data, size_t len)
+{
+    if (len < 2 + KEY_LEN) {
+        return header_collect(d, data, len);
+    }
+    if (!judge_first(d, data[0])) {
+        return 1;
+    }
+    if (!judge_second(d, data[1])) {
+        return 2;
+    }
+    size_t need = d->header_need;
+    if (len < need) {
+        return header_collect(d, data, len);
+    }
+    uint64_t length = data[1] & BITS_LENGTH;
+    if (length == LENGTH_16) {
+        length = read_be(data + 2, 2);
+    } else if (length == LENGTH_64) {
+        if (!judge_top_bit(d, data[2])) {
+            return 3;
+        }
+        length = read_be(data + 2, 8);
+    }
+    if (!judge_length(d, length)) {
+        return need - KEY_LEN;
+    }
+    frame_start(d, data + need - KEY_LEN);
+    return need;
+}
+
+/* --- payloads --------------------------------------------------------------------------------*/
+
+/* False when the text goes wrong in this piece; *out_good is then the number of bytes before the
+ * wrong one, and the state is the one after those. Text that ends inside a sequence goes wrong at
+ * its last byte. */
+static bool text_feed(struct utf8 *u, const uint8_t *data, size_t len, bool is_end,
+                      size_t *out_good)
+{
+    struct utf8 state = *u;
+    if (utf8_feed(&state, data, len) && (!is_end || utf8_is_complete(&state))) {
+        *u = state;
+        return true;
+    }
+    size_t good = 0;
+    for (; good + 1 < len; good++) {
+        state = *u;
+        if (!utf8_feed(&state, data + good, 1)) {
+            break;
+        }
+        *u = state;
+    }
+    *out_good = good;
+    return false;
+}
+
+static size_t data_take(struct ws_decoder *d, uint8_t *data, size_t len, struct ws_item *out_item)
+{
+    size_t take = d->payload_left < len ? (size_t)d->payload_left : len;
+    if (take == 0 && d->payload_left > 0) {
+        return 0;
+    }
+    mask_apply(data, take, d->key, d->phase);
+
+    bool is_end = d->is_fin && take == d->payload_left;
+    size_t good = 0;
+    if (d->message_opcode == WS_TEXT && !text_feed(&d->utf8, data, take, is_end, &good)) {
+        if (good == 0) {
+            (void)fail(d, WS_BAD_TEXT, "text is not UTF-8");
+            return take == 0 ? 0 : 1;
+        }
+        /* What comes before the wrong byte is handed out first, so that a message goes as far
+         * however it was cut; the rest is masked again for the next call to find. */
+        mask_apply(data + good, take - good, d->key, d->phase + good);
+        take = good;
+        is_end = false;
+    }
+
+    d->phase = (uint8_t)((d->phase + take) & 3);
+    d->payload_left -= take;
+    d->in_payload = d->payload_left > 0;
+    out_item->type = WS_ITEM_PAYLOAD;
+    out_item->data = data;
+    out_item->len = take;
+    out_item->opcode = d->message_opcode;
+    out_item->is_message_start = d->is_message_start;
+    out_item->is_message_end = is_end;
+    d->is_message_start = false;
+    if (is_end) {
+        d->in_message = false;
+    }
+    return take;
+}
+
+/* Looks at what is there of a close payload. Returns how many bytes it takes to see that it is
+ * wrong, 0 = nothing wrong yet. Starts over for each piece: it is 125 bytes, once a connection. */
+static size_t close_judge(struct ws_decoder *d)
+{
+    if (d->control_have < 2) {
+        return 0;
+    }
+    if (!ws_close_code_is_valid((uint16_t)read_be(d->control, 2))) {
+        (void)fail(d, WS_BAD_CLOSE, "close code not allowed");
+        return 2;
+    }
+    size_t good = 0;
+    struct utf8 u;
+    utf8_init(&u);
+    if (!text_feed(&u, d->control + 2, d->control_have - 2U, d->payload_left == 0, &good)) {
+        (void)fail(d, WS_BAD_TEXT, "close reason is not UTF-8");
+        return 2 + good + 1;
+    }
+    return 0;
+}
+
+static size_t control_take(struct ws_decoder *d, const uint8_t *data, size_t len,
+                           struct ws_item *out_item)
+{
+    size_t before = d->control_have;
+    size_t take = d->payload_left < len ? (size_t)d->payload_left : len;
+    memcpy(d->control + before, data, take);
+    mask_apply(d->control + before, take, d->key, d->phase);
+    d->phase = (uint8_t)((d->phase + take) & 3);
+    d->control_have = (uint8_t)(before + take);
+    d->payload_left -= take;
+
+    if (d->opcode == WS_CLOSE) {
+        size_t wrong = close_judge(d);
+        if (wrong > 0) {
+            return wrong - before;
+        }
+    }
+    if (d->payload_left > 0) {
+        return take;
+    }
+    size_t have = d->control_have;
+    d->control_have = 0;
+    d->in_payload = false;
+    out_item->data = d->control;
+    out_item->len = have;
+    if (d->opcode == WS_CLOSE) {
+        size_t code_len = have >= 2 ? 2 : 0;
+        out_item->type = WS_ITEM_CLOSE;
+        out_item->close_code = (uint16_t)read_be(d->control, code_len);
+        out_item->data += code_len;
+        out_item->len -= code_len;
+    } else {
+        out_item->type = d->opcode == WS_PING ? WS_ITEM_PING : WS_ITEM_PONG;
+    }
+    return take;
+}
+
+void ws_decoder_init(struct ws_decoder *d, enum ws_accept accept, uint64_t max_message_bytes)
+{
+    memset(d, 0, sizeof(*d));
+    d->accept = accept;
+    d->max_message_bytes = max_message_bytes;
+    utf8_init(&d->utf8);
+}
+
+void ws_decode(struct ws_decoder *d, uint8_t *data, size_t len, size_t *out_consumed,
+               struct ws_item *out_item)
+{
+    size_t used = 0;
+    *out_item = (struct ws_item){0};
+    /* Nothing is ever pending: a frame without payload is an item as soon as its header ends. */
+    if (len > 0 && d->error == WS_OK) {
+        if (!d->in_payload) {
+            used = d->header_have == 0 ? header_take(d, data, len) : header_collect(d, data, len);
+        }
+        if (d->in_payload && d->error == WS_OK) {
+            used += is_control(d->opcode) ? control_take(d, data + used, len - used, out_item)
+                                          : data_take(d, data + used, len - used, out_item);
+        }
+    }
+    if (d->error != WS_OK) {
+        out_item->type = WS_ITEM_ERROR;
+        out_item->error = d->error;
+        out_item->detail = d->detail;
+    }
+    *out_consumed = used;
+}
+
+/* --- what we send ----------------------------------------------------------------------------*/
+
+size_t ws_header_len(uint64_t payload_len)
+{
+    if (payload_len < LENGTH_16) {
+        return 2;
+    }
+    return payload_len <= UINT16_MAX ? 4 : 10;
+}
+
+size_t ws_encode_header(uint8_t out[WS_HEADER_MAX], enum ws_opcode opcode, bool is_fin,
+                        uint64_t payload_len)
+{
+    assert(payload_len <= INT64_MAX);
+    size_t header_len = ws_header_len(payload_len);
+    out[0] = (uint8_t)((is_fin ? BIT_FIN : 0U) | (unsigned int)opcode);
+    if (header_len == 2) {
+        out[1] = (uint8_t)payload_len;
+        return header_len;
+    }
+    out[1] = header_len == 4 ? LENGTH_16 : LENGTH_64;
+    for (size_t i = header_len; i > 2; i--) {
+        out[i - 1] = (uint8_t)(payload_len & 0xff);
+        payload_len >>= 8;
+    }
+    return header_len;
+}
+
+size_t ws_encode_close(uint8_t out[2 + WS_CONTROL_MAX], uint16_t code, struct span reason)
+{
+    if (code == 0) {
+        return ws_encode_header(out, WS_CLOSE, true, 0);
+    }
+    size_t len = reason.len;
+    if (len > WS_CLOSE_REASON_MAX) {
+        len = WS_CLOSE_REASON_MAX;
+        while (len > 0 && ((uint8_t)reason.data[len] & 0xc0) == 0x80) {
+            len--;
+        }
+    }
+    size_t at = ws_encode_header(out, WS_CLOSE, true, 2 + len);
+    out[at++] = (uint8_t)(code >> 8);
+    out[at++] = (uint8_t)(code & 0xff);
+    if (len > 0) {
+        memcpy(out + at, reason.data, len);
+    }
+    return at + len;
+}
+
+bool ws_close_code_is_valid(uint16_t code)
+{
+    return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) ||
+           (code >= 3000 && code <= 4999);
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* The UTF-8 check whole, byte by byte and in two chunkings, against a reference that decodes code
+ * points.
+ *
+ * Input: 1 byte for the chunk sizes, the text. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/utf8.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum verdict { VERDICT_WRONG, VERDICT_INCOMPLETE, VERDICT_COMPLETE };
+
+/* Could `have` bytes of a sequence of `len`, read so far as `value`, still become a legal code
+ * point? Asks for the smallest and the largest that may follow. */
+static bool is_possible(uint32_t value, size_t have, size_t len)
+{
+    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+    uint32_t shift = (uint32_t)(6 * (len - have));
+    uint32_t low = value << shift;
+    uint32_t high = low | ((UINT32_C(1) << shift) - 1);
+    bool is_surrogate = low >= 0xd800 && high <= 0xdfff;
+    return high >= smallest[len] && low <= 0x10ffff && !is_surrogate;
+}
+
+/* Reads the sequence at data[*i] and moves behind it. */
+static enum verdict reference_sequence(const uint8_t *data, size_t size, size_t *i)
+{
+    uint8_t lead = data[(*i)++];
+    if (lead < 0x80) {
+        return VERDICT_COMPLETE;
+    }
+    size_t len = lead >= 0xf8 ? 0 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 0;
+    uint32_t value = lead & (0x7fU >> len);
+    if (len == 0 || !is_possible(value, 1, len)) {
+        return VERDICT_WRONG;
+    }
+    for (size_t have = 2; have <= len; have++) {
+        if (*i == size) {
+            return VERDICT_INCOMPLETE;
+        }
+        uint8_t byte = data[(*i)++];
+        value = value << 6 | (byte & 0x3fU);
+        if (byte >> 6 != 2 || !is_possible(value, have, len)) {
+            return VERDICT_WRONG;
+        }
+    }
+    return VERDICT_COMPLETE;
+}
+
+static enum verdict reference(const uint8_t *data, size_t size)
+{
+    size_t i = 0;
+    enum verdict verdict = VERDICT_COMPLETE;
+    while (i < size && verdict == VERDICT_COMPLETE) {
+        verdict = reference_sequence(data, size, &i);
+    }
+    return verdict;
+}
+
+/* Chunks of `step` and, in turn, `other` bytes. */
+static enum verdict feed(const uint8_t *data, size_t size, size_t step, size_t other)
+{
+    struct utf8 u;
+    size_t at = 0;
+    utf8_init(&u);
+    while (at < size) {
+        size_t len = step < size - at ? step : size - at;
+        if (!utf8_feed(&u, data + at, len)) {
+            return VERDICT_WRONG;
+        }
+        at += len;
+        size_t used = step;
+        step = other;
+        other = used;
+    }
+    return utf8_is_complete(&u) ? VERDICT_COMPLETE : VERDICT_INCOMPLETE;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 1) {
+        return 0;
+    }
+    size_t first = 1U + data[0] % 16U;
+    size_t second = 1U + data[0] / 16U;
+    const uint8_t *text = data + 1;
+    size_t len = size - 1;
+    enum verdict want = reference(text, len);
+    if (feed(text, len, len + 1, 1) != want || feed(text, len, 1, 1) != want ||
+        feed(text, len, first, second) != want ||
+        feed(text, len, 16 + first, 32 + second) != want) {
+        abort();
+    }
+    bool is_valid = utf8_is_valid((struct span){(const char *)text, len});
+    if (is_valid != (want == VERDICT_COMPLETE)) {
+        abort();
+    }
+    return 0;
+}
