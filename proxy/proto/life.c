@@ -1,0 +1,494 @@
+#include "proto/life.h"
+
+#include <assert.h>
+#include <stddef.h>
+
+void life_init(struct life *life, bool is_tls)
+{
+    *life = (struct life){
+        .phase = is_tls ? LIFE_TLS : LIFE_REQUEST,
+        .client = LIFE_SIDE_UP,
+        .backend = LIFE_SIDE_GONE,
+        .backend_code = 1011,
+    };
+}
+
+void life_set_websocket(struct life *life)
+{
+    life->is_websocket = true;
+}
+
+void life_set_route(struct life *life, bool has_backend, bool is_http_refusal,
+                    uint16_t backend_code)
+{
+    life->has_backend = has_backend;
+    life->is_http_refusal = is_http_refusal;
+    life->backend_code = backend_code;
+}
+
+static bool is_backend_row(enum life_ending ending)
+{
+    return ending >= LIFE_BACKEND_REFUSED && ending <= LIFE_BACKEND_STALLED;
+}
+
+/* After these the decoder's position in the stream is lost: the client's Close cannot be found. */
+static bool is_stream_lost(enum life_ending ending)
+{
+    return ending >= LIFE_PROTOCOL && ending <= LIFE_TOO_BIG;
+}
+
+/* The client side has nothing left to send: FIN, then discard until its EOF. */
+static unsigned finish_client(struct life *life)
+{
+    life->phase = LIFE_LINGER;
+    if (life->client_eof) {
+        life->client = LIFE_SIDE_GONE;
+        return LIFE_DO_CLIENT_FINISH | LIFE_DO_CLIENT_CLOSE;
+    }
+    life->client = LIFE_SIDE_LINGERING;
+    return LIFE_DO_CLIENT_FINISH;
+}
+
+static unsigned drop_client(struct life *life, enum life_action how)
+{
+    if (life->client == LIFE_SIDE_GONE) {
+        return 0;
+    }
+    life->client = LIFE_SIDE_GONE;
+    life->phase = LIFE_LINGER;
+    return how;
+}
+
+static unsigned drop_backend(struct life *life, enum life_action how)
+{
+    if (life->backend == LIFE_SIDE_GONE) {
+        return 0;
+    }
+    life->backend = LIFE_SIDE_GONE;
+    return how;
+}
+
+static unsigned send_close(struct life *life, uint16_t code)
+{
+    assert(!life->close_sent);
+    life->close_sent = true;
+    life->close_code = code;
+    life->phase = LIFE_CLOSING;
+    life->client = LIFE_SIDE_DRAINING;
+    return LIFE_DO_SEND_CLOSE;
+}
+
+static unsigned send_http(struct life *life)
+{
+    life->phase = LIFE_REFUSE;
+    life->client = LIFE_SIDE_DRAINING;
+    return LIFE_DO_SEND_HTTP;
+}
+
+static uint16_t close_code_of(const struct life *life)
+{
+    uint16_t code = life_ending_row(life->ending)->close_code;
+    return code == 1011 && is_backend_row(life->ending) ? life->backend_code : code;
+}
+
+/* The client's half of an ending that came before the 101. */
+static unsigned end_client_early(struct life *life, const struct life_ending_row *row)
+{
+    bool is_http = row->client == LIFE_CLIENT_HTTP || !life->is_websocket || life->is_http_refusal;
+    if (row->client == LIFE_CLIENT_RST) {
+        return drop_client(life, LIFE_DO_CLIENT_ABORT);
+    }
+    if (life->phase == LIFE_TLS || row->client == LIFE_CLIENT_QUIET) {
+        return finish_client(life);
+    }
+    if (is_http) {
+        return row->http_status != 0 ? send_http(life) : finish_client(life);
+    }
+    if (row->close_code == 0) {
+        return finish_client(life);
+    }
+    life->has_upgraded = true;
+    return LIFE_DO_SEND_101 | send_close(life, close_code_of(life));
+}
+
+static unsigned end_client_open(struct life *life, const struct life_ending_row *row)
+{
+    switch (row->client) {
+    case LIFE_CLIENT_ECHO:
+        return send_close(life, life->received_code);
+    case LIFE_CLIENT_SAY:
+        return send_close(life, close_code_of(life));
+    case LIFE_CLIENT_RST:
+        return drop_client(life, LIFE_DO_CLIENT_ABORT);
+    case LIFE_CLIENT_HTTP: /* cannot come this late: nothing to say */
+    case LIFE_CLIENT_QUIET:
+        break;
+    }
+    return finish_client(life);
+}
+
+static unsigned end_backend(struct life *life, const struct life_ending_row *row)
+{
+    if (life->backend == LIFE_SIDE_GONE) {
+        return 0;
+    }
+    switch (row->backend) {
+    case LIFE_BACKEND_FIN:
+        life->backend = LIFE_SIDE_DRAINING;
+        return 0;
+    case LIFE_BACKEND_RST:
+        return drop_backend(life, LIFE_DO_BACKEND_ABORT);
+    case LIFE_BACKEND_NONE:
+        break;
+    }
+    return drop_backend(life, LIFE_DO_BACKEND_CLOSE);
+}
+
+static unsigned end_first(struct life *life, enum life_ending ending)
+{
+    const struct life_ending_row *row = life_ending_row(ending);
+    bool was_open = life->phase == LIFE_OPEN;
+    unsigned actions = life->phase == LIFE_DIAL ? LIFE_DO_CANCEL_DIAL : 0;
+
+    life->ending = ending;
+    life->ended_in = life->phase;
+    if (is_stream_lost(ending)) {
+        life->close_received = true;
+    }
+    actions |= was_open ? end_client_open(life, row) : end_client_early(life, row);
+    return actions | end_backend(life, row);
+}
+
+/* A second reason changes nothing but what can no longer be waited for. */
+static unsigned end_again(struct life *life, enum life_ending ending)
+{
+    switch (life_ending_row(ending)->client) {
+    case LIFE_CLIENT_RST:
+        return drop_client(life, LIFE_DO_CLIENT_ABORT);
+    case LIFE_CLIENT_SAY:
+    case LIFE_CLIENT_ECHO:
+    case LIFE_CLIENT_HTTP:
+    case LIFE_CLIENT_QUIET:
+        break;
+    }
+    if (ending == LIFE_BACKEND_STALLED || ending == LIFE_BACKEND_RESET) {
+        return drop_backend(life, LIFE_DO_BACKEND_ABORT);
+    }
+    if (ending == LIFE_INTERNAL) {
+        return drop_client(life, LIFE_DO_CLIENT_ABORT) |
+               drop_backend(life, LIFE_DO_BACKEND_ABORT);
+    }
+    if (is_stream_lost(ending) && life->phase == LIFE_CLOSING) {
+        life->close_received = true;
+        return life->client == LIFE_SIDE_UP ? finish_client(life) : 0;
+    }
+    return 0;
+}
+
+static unsigned end(struct life *life, enum life_ending ending)
+{
+    return life->ending == LIFE_NOT_ENDED ? end_first(life, ending) : end_again(life, ending);
+}
+
+static unsigned on_client_close(struct life *life, uint16_t code)
+{
+    if (life->close_received || life->client == LIFE_SIDE_GONE) {
+        return 0;
+    }
+    life->close_received = true;
+    life->received_code = code;
+    if (life->phase == LIFE_OPEN) {
+        return end(life, LIFE_CLIENT_CLOSE);
+    }
+    return life->phase == LIFE_CLOSING && life->client == LIFE_SIDE_UP ? finish_client(life) : 0;
+}
+
+static unsigned on_client_eof(struct life *life)
+{
+    life->client_eof = true;
+    if (life->ending == LIFE_NOT_ENDED) {
+        return end(life, LIFE_CLIENT_EOF);
+    }
+    /* What is queued is still delivered: the peer may have closed only its sending half. */
+    if (life->client == LIFE_SIDE_DRAINING) {
+        return 0;
+    }
+    return drop_client(life, LIFE_DO_CLIENT_CLOSE);
+}
+
+static unsigned on_client_reset(struct life *life)
+{
+    if (life->ending == LIFE_NOT_ENDED) {
+        return end(life, LIFE_CLIENT_RESET);
+    }
+    return drop_client(life, LIFE_DO_CLIENT_CLOSE);
+}
+
+static unsigned on_client_flushed(struct life *life)
+{
+    if (life->client != LIFE_SIDE_DRAINING) {
+        return 0;
+    }
+    if (life->phase == LIFE_CLOSING && !life->close_received && !life->client_eof) {
+        life->client = LIFE_SIDE_UP; /* now their Close */
+        return 0;
+    }
+    return finish_client(life);
+}
+
+static unsigned on_backend_flushed(struct life *life)
+{
+    if (life->backend != LIFE_SIDE_DRAINING) {
+        return 0;
+    }
+    if (life->backend_eof) {
+        life->backend = LIFE_SIDE_GONE;
+        return LIFE_DO_BACKEND_FINISH | LIFE_DO_BACKEND_CLOSE;
+    }
+    life->backend = LIFE_SIDE_LINGERING;
+    return LIFE_DO_BACKEND_FINISH;
+}
+
+static unsigned on_backend_eof(struct life *life)
+{
+    if (life->backend == LIFE_SIDE_GONE) {
+        return 0;
+    }
+    life->backend_eof = true;
+    if (life->ending == LIFE_NOT_ENDED) {
+        return end(life, LIFE_BACKEND_CLOSE);
+    }
+    return life->backend == LIFE_SIDE_LINGERING ? drop_backend(life, LIFE_DO_BACKEND_CLOSE) : 0;
+}
+
+static unsigned on_backend_reset(struct life *life)
+{
+    if (life->backend == LIFE_SIDE_GONE) {
+        return 0;
+    }
+    if (life->ending == LIFE_NOT_ENDED) {
+        return end(life, LIFE_BACKEND_RESET);
+    }
+    return drop_backend(life, LIFE_DO_BACKEND_CLOSE);
+}
+
+static unsigned on_deadline(struct life *life)
+{
+    switch (life->phase) {
+    case LIFE_TLS:
+        return end(life, LIFE_TLS_FAILED);
+    case LIFE_REQUEST:
+        return end(life, LIFE_HEAD_TOO_SLOW);
+    case LIFE_DIAL:
+        return end(life, LIFE_BACKEND_TIMEOUT);
+    case LIFE_CLOSING: /* their Close did not come */
+        return life->client == LIFE_SIDE_UP ? finish_client(life) : 0;
+    case LIFE_REFUSE:
+    case LIFE_LINGER:
+        return drop_client(life, LIFE_DO_CLIENT_CLOSE);
+    case LIFE_OPEN:
+    case LIFE_DEAD:
+        break;
+    }
+    return 0;
+}
+
+static unsigned on_backend_up(struct life *life)
+{
+    if (life->phase != LIFE_DIAL) {
+        /* Cancelled meanwhile: whatever was connected is not wanted any more. */
+        return life->has_backend ? LIFE_DO_BACKEND_CLOSE : 0;
+    }
+    life->phase = LIFE_OPEN;
+    life->backend = life->has_backend ? LIFE_SIDE_UP : LIFE_SIDE_GONE;
+    life->has_upgraded = true;
+    return LIFE_DO_SEND_101;
+}
+
+static unsigned step(struct life *life, const struct life_event *event)
+{
+    switch (event->type) {
+    case LIFE_EV_TLS_DONE:
+        if (life->phase == LIFE_TLS) {
+            life->phase = LIFE_REQUEST;
+        }
+        return 0;
+    case LIFE_EV_REQUEST_OK:
+        if (life->phase != LIFE_REQUEST) {
+            return 0;
+        }
+        life->phase = LIFE_DIAL;
+        return LIFE_DO_DIAL;
+    case LIFE_EV_BACKEND_UP:
+        return on_backend_up(life);
+    case LIFE_EV_END:
+        return end(life, event->ending);
+    case LIFE_EV_CLIENT_CLOSE:
+        return on_client_close(life, event->code);
+    case LIFE_EV_CLIENT_EOF:
+        return on_client_eof(life);
+    case LIFE_EV_CLIENT_RESET:
+        return on_client_reset(life);
+    case LIFE_EV_CLIENT_FLUSHED:
+        return on_client_flushed(life);
+    case LIFE_EV_BACKEND_EOF:
+        return on_backend_eof(life);
+    case LIFE_EV_BACKEND_RESET:
+        return on_backend_reset(life);
+    case LIFE_EV_BACKEND_FLUSHED:
+        return on_backend_flushed(life);
+    case LIFE_EV_DEADLINE:
+        return on_deadline(life);
+    case LIFE_EV_BACKEND_DEADLINE:
+        return drop_backend(life, LIFE_DO_BACKEND_CLOSE);
+    case LIFE_EV_COUNT:
+        break;
+    }
+    assert(!"no such event");
+    return 0;
+}
+
+unsigned life_step(struct life *life, const struct life_event *event)
+{
+    if (life->phase == LIFE_DEAD) {
+        return 0;
+    }
+    unsigned actions = step(life, event);
+    if (life->client == LIFE_SIDE_GONE && life->backend == LIFE_SIDE_GONE) {
+        life->phase = LIFE_DEAD;
+        actions |= LIFE_DO_RETIRE;
+    }
+    return actions;
+}
+
+bool life_reads_client(const struct life *life)
+{
+    if (life->client == LIFE_SIDE_GONE || life->client_eof) {
+        return false;
+    }
+    /* While a backend is dialled the client's bytes stay in the kernel. */
+    return life->phase != LIFE_DIAL;
+}
+
+bool life_reads_backend(const struct life *life)
+{
+    return life->backend != LIFE_SIDE_GONE && !life->backend_eof;
+}
+
+static void nearer(struct life_deadline *nearest, enum life_deadline_kind kind,
+                   enum life_ending ending, uint64_t at_ms)
+{
+    if (nearest->kind == LIFE_DEADLINE_NONE || at_ms < nearest->at_ms) {
+        *nearest = (struct life_deadline){kind, ending, at_ms};
+    }
+}
+
+static void open_deadlines(struct life_deadline *nearest, const struct life_timeouts *timeouts,
+                           const struct life_times *times)
+{
+    if (timeouts->idle_ms != 0) {
+        nearer(nearest, LIFE_DEADLINE_END, LIFE_IDLE, times->payload_ms + timeouts->idle_ms);
+    }
+    if (timeouts->max_age_ms != 0) {
+        nearer(nearest, LIFE_DEADLINE_END, LIFE_MAX_AGE,
+               times->open_since_ms + timeouts->max_age_ms);
+    }
+    if (times->is_client_paused) {
+        return; /* a Pong would wait unread: the stuck queue's deadline runs instead */
+    }
+    if (times->ping_sent_ms != 0) {
+        nearer(nearest, LIFE_DEADLINE_END, LIFE_CLIENT_LOST,
+               times->ping_sent_ms + timeouts->pong_ms);
+    } else if (timeouts->ping_interval_ms != 0) {
+        nearer(nearest, LIFE_DEADLINE_PING, LIFE_NOT_ENDED,
+               times->client_heard_ms + timeouts->ping_interval_ms);
+    }
+}
+
+/* What the phase as such is allowed to take; the client's side of it. */
+static void phase_deadline(struct life_deadline *nearest, const struct life *life,
+                           const struct life_timeouts *timeouts, const struct life_times *times)
+{
+    uint64_t allowed_ms = 0;
+    switch (life->phase) {
+    case LIFE_TLS:
+        allowed_ms = timeouts->tls_ms;
+        break;
+    case LIFE_REQUEST:
+        allowed_ms = timeouts->request_ms;
+        break;
+    case LIFE_DIAL:
+        allowed_ms = timeouts->connect_ms;
+        break;
+    case LIFE_CLOSING:
+        /* Until our Close has left, the stuck queue's deadline is the one that counts. */
+        if (life->client != LIFE_SIDE_UP) {
+            return;
+        }
+        allowed_ms = timeouts->close_ms;
+        break;
+    case LIFE_REFUSE:
+        allowed_ms = timeouts->close_ms;
+        break;
+    case LIFE_LINGER:
+        if (life->client != LIFE_SIDE_LINGERING) {
+            return;
+        }
+        allowed_ms = timeouts->linger_ms;
+        break;
+    case LIFE_OPEN:
+    case LIFE_DEAD:
+        return;
+    }
+    nearer(nearest, LIFE_DEADLINE_CLIENT, LIFE_NOT_ENDED, times->phase_since_ms + allowed_ms);
+}
+
+struct life_deadline life_deadline(const struct life *life, const struct life_timeouts *timeouts,
+                                   const struct life_times *times)
+{
+    struct life_deadline nearest = {LIFE_DEADLINE_NONE, LIFE_NOT_ENDED, 0};
+
+    if (life->phase == LIFE_DEAD) {
+        return nearest;
+    }
+    phase_deadline(&nearest, life, timeouts, times);
+    if (life->phase == LIFE_OPEN) {
+        open_deadlines(&nearest, timeouts, times);
+    }
+    if (times->client_stuck_ms != 0 && life->client != LIFE_SIDE_GONE) {
+        nearer(&nearest, LIFE_DEADLINE_END, LIFE_CLIENT_STALLED,
+               times->client_stuck_ms + timeouts->write_ms);
+    }
+    if (times->backend_stuck_ms != 0 && life->backend != LIFE_SIDE_GONE) {
+        nearer(&nearest, LIFE_DEADLINE_END, LIFE_BACKEND_STALLED,
+               times->backend_stuck_ms + timeouts->write_ms);
+    }
+    if (life->backend == LIFE_SIDE_LINGERING) {
+        nearer(&nearest, LIFE_DEADLINE_BACKEND, LIFE_NOT_ENDED,
+               times->backend_since_ms + timeouts->linger_ms);
+    }
+    return nearest;
+}
+
+const char *life_phase_name(enum life_phase phase)
+{
+    switch (phase) {
+    case LIFE_TLS:
+        return "tls";
+    case LIFE_REQUEST:
+        return "request";
+    case LIFE_DIAL:
+        return "dial";
+    case LIFE_OPEN:
+        return "open";
+    case LIFE_CLOSING:
+        return "closing";
+    case LIFE_REFUSE:
+        return "refuse";
+    case LIFE_LINGER:
+        return "linger";
+    case LIFE_DEAD:
+        return "dead";
+    }
+    return "unknown";
+}

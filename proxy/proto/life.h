@@ -1,0 +1,240 @@
+/* life.h: the life cycle of a session, and every way it can end.
+ *
+ * For: event in, next phase and a set of actions out; which deadline runs; the table of endings.
+ * Not for: carrying anything out, sockets, clocks. Pure and total: every event is legal in every
+ * phase, every path reaches DEAD, at most one Close is sent, the first reason wins.
+ *
+ *   TLS -> REQUEST -> DIAL -> OPEN -> CLOSING -> LINGER -> DEAD
+ *             |         |                         ^
+ *             +---------+--> REFUSE (HTTP) -------+
+ *             +---------+--> CLOSING (101 and at once a Close)
+ *
+ * The two sides end apart from each other: a side that is DRAINING still has queued bytes to
+ * deliver, one that is LINGERING has sent its FIN and discards input until the peer's EOF, one that
+ * is GONE has no descriptor. The session is DEAD when both are GONE. The session's phase is the
+ * client's view; the backend may drain behind it.
+ *
+ * Actions never change the phase; the caller carries them out in the order of the enum and reports
+ * what happened as new events, never from inside an action. */
+#ifndef PROTO_LIFE_H
+#define PROTO_LIFE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/span.h"
+
+enum life_phase {
+    LIFE_TLS = 0,
+    LIFE_REQUEST,
+    LIFE_DIAL,
+    LIFE_OPEN,
+    LIFE_CLOSING, /* our Close is queued or sent; theirs may be out */
+    LIFE_REFUSE,  /* an HTTP answer is queued */
+    LIFE_LINGER,
+    LIFE_DEAD
+};
+
+enum life_ending {
+    LIFE_NOT_ENDED = 0,
+    /* refused by policy */
+    LIFE_NO_ROUTE,
+    LIFE_ORIGIN,
+    LIFE_SUBPROTOCOL,
+    LIFE_SOURCE,
+    LIFE_AUTH,
+    LIFE_LIMIT_SOURCE,
+    LIFE_FULL,
+    /* backend */
+    LIFE_BACKEND_REFUSED,
+    LIFE_BACKEND_TIMEOUT,
+    LIFE_BACKEND_NAME,
+    LIFE_BACKEND_TLS,
+    LIFE_BACKEND_RESET,
+    LIFE_BACKEND_CLOSE,
+    LIFE_BACKEND_STALLED,
+    /* no legal opening handshake */
+    LIFE_BAD_REQUEST,
+    LIFE_HEAD_TOO_BIG,
+    LIFE_HEAD_TOO_SLOW,
+    /* client */
+    LIFE_CLIENT_CLOSE,
+    LIFE_CLIENT_EOF,
+    LIFE_CLIENT_RESET,
+    LIFE_CLIENT_LOST,
+    LIFE_CLIENT_STALLED,
+    LIFE_PROTOCOL,
+    LIFE_BAD_CLOSE,
+    LIFE_OPCODE,
+    LIFE_BAD_TEXT,
+    LIFE_TOO_BIG,
+    /* ours */
+    LIFE_RATE,
+    LIFE_AUTH_EXPIRED,
+    LIFE_KICKED,
+    LIFE_IDLE,
+    LIFE_MAX_AGE,
+    LIFE_SHUTDOWN,
+    LIFE_DRAIN,
+    LIFE_INTERNAL,
+    /* before there was a request */
+    LIFE_TLS_FAILED, /* handshake error, plain text or silence on the TLS port */
+    /* a built-in page was served */
+    LIFE_PAGE,
+    LIFE_ENDING_COUNT
+};
+
+/* What the other side of an ending gets. */
+enum life_backend_end {
+    LIFE_BACKEND_NONE = 0, /* never dialled, or already gone */
+    LIFE_BACKEND_FIN,      /* queued bytes, then FIN */
+    LIFE_BACKEND_RST
+};
+enum life_client_end {
+    LIFE_CLIENT_SAY = 0, /* before 101: HTTP or the 101 with a Close; after it: Close */
+    LIFE_CLIENT_ECHO,    /* answer the client's Close with the same code */
+    LIFE_CLIENT_HTTP,    /* always HTTP: there was no legal opening to answer */
+    LIFE_CLIENT_QUIET,   /* nothing can be said: FIN, or the descriptor is closed */
+    LIFE_CLIENT_RST
+};
+
+/* One row of the endings table. */
+struct life_ending_row {
+    const char *word;     /* log word and metric label */
+    uint16_t http_status; /* 0 = none */
+    uint16_t close_code;  /* 0 = none; 1011 of backend rows is replaced by `backend_code` */
+    enum life_client_end client;
+    enum life_backend_end backend;
+    const char *reason; /* the Close reason a page can read; "" = none */
+};
+const struct life_ending_row *life_ending_row(enum life_ending ending);
+
+enum life_event_type {
+    LIFE_EV_TLS_DONE = 0,
+    LIFE_EV_REQUEST_OK,      /* routed; dial */
+    LIFE_EV_BACKEND_UP,      /* connected (echo: at once) */
+    LIFE_EV_END,             /* `ending` says why; also refusals and failed dials */
+    LIFE_EV_CLIENT_CLOSE,    /* a valid Close; `code` 0 = empty */
+    LIFE_EV_CLIENT_EOF,      /* FIN, with or without close_notify */
+    LIFE_EV_CLIENT_RESET,    /* reset, or writing to it failed */
+    LIFE_EV_CLIENT_FLUSHED,  /* the client's out queue is empty */
+    LIFE_EV_BACKEND_EOF,
+    LIFE_EV_BACKEND_RESET,
+    LIFE_EV_BACKEND_FLUSHED, /* the backend's out queue is empty */
+    LIFE_EV_DEADLINE,        /* the client side's deadline has passed */
+    LIFE_EV_BACKEND_DEADLINE, /* the backend side's */
+    LIFE_EV_COUNT
+};
+
+struct life_event {
+    enum life_event_type type;
+    enum life_ending ending; /* LIFE_EV_END */
+    uint16_t code;           /* LIFE_EV_CLIENT_CLOSE */
+};
+
+/* Carried out in this order. */
+enum life_action {
+    LIFE_DO_DIAL = 1 << 0,
+    LIFE_DO_CANCEL_DIAL = 1 << 1,
+    LIFE_DO_SEND_HTTP = 1 << 2,  /* status of the ending */
+    LIFE_DO_SEND_101 = 1 << 3,   /* with OPEN: the chosen subprotocol; else the first offer */
+    LIFE_DO_SEND_CLOSE = 1 << 4, /* life.close_code, 0 = empty */
+    LIFE_DO_BACKEND_ABORT = 1 << 5,  /* RST and close */
+    LIFE_DO_BACKEND_FINISH = 1 << 6, /* shutdown(SHUT_WR): the queue is empty */
+    LIFE_DO_BACKEND_CLOSE = 1 << 7,  /* close the descriptor */
+    LIFE_DO_CLIENT_ABORT = 1 << 8,
+    LIFE_DO_CLIENT_FINISH = 1 << 9, /* close_notify, shutdown(SHUT_WR) */
+    LIFE_DO_CLIENT_CLOSE = 1 << 10,
+    LIFE_DO_RETIRE = 1 << 11 /* log the one line, free at the end of the turn */
+};
+
+enum life_side {
+    LIFE_SIDE_GONE = 0, /* no descriptor (any more); the backend starts here */
+    LIFE_SIDE_UP,
+    LIFE_SIDE_DRAINING,
+    LIFE_SIDE_LINGERING
+};
+
+struct life {
+    enum life_phase phase;
+    enum life_ending ending; /* the first reason */
+    enum life_phase ended_in; /* phase in which it came */
+    enum life_side client;
+    enum life_side backend;
+    bool is_websocket;      /* a legal opening was read: a 101 and a Close can answer it */
+    bool has_backend;       /* false for echo: routes: no backend side at all */
+    bool is_http_refusal;   /* on_refuse = http */
+    bool has_upgraded;      /* the 101 was sent */
+    bool close_sent;
+    bool close_received;    /* or nothing readable can come any more */
+    bool client_eof;
+    bool backend_eof;
+    uint16_t close_code;    /* what we sent or will send; 0 = empty */
+    uint16_t received_code; /* the client's; 0 = empty or none */
+    uint16_t backend_code;  /* 1011 or 1014 */
+};
+
+/* TLS listeners start in LIFE_TLS, plain ones in LIFE_REQUEST. */
+void life_init(struct life *life, bool is_tls);
+/* A legal opening was read; before LIFE_EV_REQUEST_OK or a refusal. */
+void life_set_websocket(struct life *life);
+/* The route is known: its settings, before LIFE_EV_REQUEST_OK or a refusal. */
+void life_set_route(struct life *life, bool has_backend, bool is_http_refusal,
+                    uint16_t backend_code);
+
+/* Returns the actions (enum life_action, or-ed). */
+MUST_CHECK unsigned life_step(struct life *life, const struct life_event *event);
+
+/* What may be read now; the pump's interest function adds the queue levels. A side that has ended is
+ * read until its EOF: the client for its Close, then both to discard. */
+bool life_reads_client(const struct life *life);
+bool life_reads_backend(const struct life *life);
+
+/* Timeouts of a session, all in milliseconds; 0 = off where that makes sense (idle, ping, max_age). */
+struct life_timeouts {
+    uint64_t tls_ms;
+    uint64_t request_ms;
+    uint64_t connect_ms;
+    uint64_t idle_ms;
+    uint64_t ping_interval_ms;
+    uint64_t pong_ms;
+    uint64_t write_ms;
+    uint64_t close_ms;
+    uint64_t linger_ms;
+    uint64_t max_age_ms;
+};
+
+/* Points in time, monotonic, in milliseconds. 0 = not running. */
+struct life_times {
+    uint64_t phase_since_ms;   /* the phase began; CLOSING: also when our Close had left */
+    uint64_t open_since_ms;    /* OPEN began */
+    uint64_t backend_since_ms; /* the backend side got its FIN */
+    uint64_t payload_ms;       /* last payload byte either way */
+    uint64_t client_heard_ms;  /* last byte of any kind from the client */
+    uint64_t ping_sent_ms;     /* a Ping is unanswered since */
+    uint64_t client_stuck_ms;  /* the client's queue is not empty and has not moved since */
+    uint64_t backend_stuck_ms; /* the same for the backend's */
+    bool is_client_paused;     /* the client is not read: its Pong could not be seen */
+};
+
+enum life_deadline_kind {
+    LIFE_DEADLINE_NONE = 0,
+    LIFE_DEADLINE_END,  /* send LIFE_EV_END with `ending` */
+    LIFE_DEADLINE_CLIENT,  /* send LIFE_EV_DEADLINE */
+    LIFE_DEADLINE_BACKEND, /* send LIFE_EV_BACKEND_DEADLINE */
+    LIFE_DEADLINE_PING  /* send a Ping */
+};
+
+struct life_deadline {
+    enum life_deadline_kind kind;
+    enum life_ending ending;
+    uint64_t at_ms;
+};
+
+/* The nearest deadline. */
+struct life_deadline life_deadline(const struct life *life, const struct life_timeouts *timeouts,
+                                   const struct life_times *times);
+
+const char *life_phase_name(enum life_phase phase);
+
+#endif

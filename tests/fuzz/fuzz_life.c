@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Random event sequences through the life cycle: at most one Close, one 101 or HTTP answer, the
+// first reason stays, and after the input deadlines alone lead to DEAD.
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/life.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct life life;
+    int closes = 0;
+    int answers = 0;
+
+    if (size < 1) {
+        return 0;
+    }
+    life_init(&life, (data[0] & 1) != 0);
+    if (data[0] & 2) {
+        life_set_websocket(&life);
+    }
+    life_set_route(&life, (data[0] & 4) != 0, (data[0] & 8) != 0, 1011);
+    for (size_t i = 1; i + 1 < size; i += 2) {
+        struct life_event event = {.type = (enum life_event_type)(data[i] % LIFE_EV_COUNT)};
+        event.ending = (enum life_ending)(1 + data[i + 1] % (LIFE_ENDING_COUNT - 1));
+        event.code = (uint16_t)(1000 + data[i + 1]);
+        enum life_ending before = life.ending;
+        unsigned actions = life_step(&life, &event);
+        closes += (actions & LIFE_DO_SEND_CLOSE) != 0;
+        answers += (actions & (LIFE_DO_SEND_101 | LIFE_DO_SEND_HTTP)) != 0;
+        assert(closes <= 1 && answers <= 1);
+        assert(before == LIFE_NOT_ENDED || life.ending == before);
+    }
+    for (int i = 0; life.phase != LIFE_DEAD; i++) {
+        struct life_event kill = {.type = LIFE_EV_END, .ending = LIFE_INTERNAL};
+        struct life_event flushed = {.type = LIFE_EV_CLIENT_FLUSHED};
+        struct life_event deadline = {.type = LIFE_EV_DEADLINE};
+        unsigned actions = life_step(&life, &kill);
+        actions |= life_step(&life, &flushed);
+        actions |= life_step(&life, &deadline);
+        (void)actions;
+        assert(i < 10);
+    }
+    return 0;
+}
