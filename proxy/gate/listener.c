@@ -1,0 +1,150 @@
+#include "gate/listener.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "io/net.h"
+
+#define ACCEPTS_PER_TURN 16
+#define PAUSE_FIRST_MS 100
+#define PAUSE_LONGEST_MS 1000
+
+static int open_spare(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void on_resume(struct reactor_timer *timer)
+{
+    struct listener *l = container_of(timer, struct listener, resume);
+    reactor_io_want(&l->io, REACTOR_READ);
+}
+
+/* No descriptor is left: lend the spare one to the first caller in the queue, so that it is told
+ * rather than left hanging, then wait. */
+static void pause_accepting(struct listener *l)
+{
+    struct addr peer;
+    int fd = -1;
+    if (l->spare_fd >= 0) {
+        close(l->spare_fd);
+        if (net_accept(l->fd, &fd, &peer) == NET_ACCEPT_OK) {
+            net_close(fd);
+        }
+        l->spare_fd = open_spare();
+    }
+    reactor_io_want(&l->io, 0);
+    reactor_timer_at(&l->resume, reactor_now_ms(l->context->reactor) + l->pause_ms);
+
+    struct log_line line;
+    log_begin(&line, LOG_WARN, "listen.paused");
+    log_text(&line, "name", l->listen->name);
+    log_str(&line, "reason", "out of descriptors or memory");
+    log_u64(&line, "pause_ms", l->pause_ms);
+    log_end(&line);
+    l->pause_ms = l->pause_ms * 2 < PAUSE_LONGEST_MS ? l->pause_ms * 2 : PAUSE_LONGEST_MS;
+}
+
+static void start_session(struct listener *l, int fd, const struct addr *peer)
+{
+    struct tls *tls = NULL;
+    struct scoreboard_slot *slot = &l->context->scoreboard->slots[l->context->slot];
+
+    scoreboard_add(&slot->connections_total, 1);
+    if (l->tls != NULL) {
+        tls = tls_new(l->tls);
+        if (tls == NULL) {
+            net_close(fd);
+            log_message(LOG_WARN, "accept.failed", "no memory for a TLS session");
+            return;
+        }
+    }
+    if (!session_start(l->context, l->listen, fd, tls, peer)) {
+        log_message(LOG_WARN, "accept.failed", "no memory for a session");
+    }
+}
+
+static void on_ready(struct reactor_io *io, unsigned ready)
+{
+    struct listener *l = container_of(io, struct listener, io);
+    (void)ready;
+
+    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+        struct addr peer;
+        int fd = -1;
+        switch (net_accept(l->fd, &fd, &peer)) {
+        case NET_ACCEPT_OK:
+            l->pause_ms = PAUSE_FIRST_MS;
+            start_session(l, fd, &peer);
+            break;
+        case NET_ACCEPT_NONE:
+            return;
+        case NET_ACCEPT_EXHAUSTED:
+            pause_accepting(l);
+            return;
+        }
+    }
+}
+
+static bool make_tls(struct listener *l, char *error, size_t error_size)
+{
+    const struct config_listen *listen = l->listen;
+    size_t bad_pair = 0;
+    struct tls_pair *pairs = mem_alloc(listen->pair_count * sizeof(*pairs));
+    if (pairs == NULL) {
+        snprintf(error, error_size, "no memory");
+        return false;
+    }
+    for (size_t i = 0; i < listen->pair_count; i++) {
+        pairs[i] = (struct tls_pair){listen->pairs[i].certificate, listen->pairs[i].key};
+    }
+    enum tls_version version = listen->tls_min_version == CONFIG_TLS_1_3 ? TLS_1_3 : TLS_1_2;
+    l->tls = tls_context_new(pairs, listen->pair_count, version, error, error_size, &bad_pair);
+    mem_free(pairs);
+    return l->tls != NULL;
+}
+
+bool listener_init(struct listener *l, struct session_context *context,
+                   const struct config_listen *listen, int fd, char *error, size_t error_size)
+{
+    *l = (struct listener){
+        .context = context,
+        .listen = listen,
+        .fd = fd,
+        .spare_fd = -1,
+        .pause_ms = PAUSE_FIRST_MS,
+    };
+    if (listen->is_tls && !make_tls(l, error, error_size)) {
+        return false;
+    }
+    l->spare_fd = open_spare();
+    reactor_timer_init(&l->resume, context->reactor, on_resume);
+    reactor_io_init(&l->io, context->reactor, fd, on_ready);
+    reactor_io_want(&l->io, REACTOR_READ);
+    return true;
+}
+
+void listener_stop(struct listener *l)
+{
+    if (l->fd < 0) {
+        return;
+    }
+    reactor_io_want(&l->io, 0);
+    reactor_timer_stop(&l->resume);
+    net_close(l->fd);
+    l->fd = -1;
+    if (l->spare_fd >= 0) {
+        close(l->spare_fd);
+        l->spare_fd = -1;
+    }
+}
+
+void listener_done(struct listener *l)
+{
+    listener_stop(l);
+    tls_context_free(l->tls);
+    l->tls = NULL;
+}

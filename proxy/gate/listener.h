@@ -1,0 +1,35 @@
+/* listener.h: one listening socket of one worker.
+ *
+ * For: the accept loop, and what happens when descriptors or memory run out: one connection is
+ * turned away by means of a spare descriptor, then accepting pauses, 100 ms at first and doubling to
+ * 1 s, so that an exhausted process neither spins nor leaves its callers hanging. Not for: binding
+ * (the master does, before the fork). */
+#ifndef GATE_LISTENER_H
+#define GATE_LISTENER_H
+
+#include "gate/config.h"
+#include "gate/session.h"
+#include "io/reactor.h"
+#include "io/tls.h"
+
+struct listener {
+    struct session_context *context;
+    const struct config_listen *listen;
+    struct tls_context *tls; /* NULL = plain; owned */
+    int fd;                  /* owned */
+    int spare_fd;
+    struct reactor_io io;
+    struct reactor_timer resume;
+    uint64_t pause_ms; /* the next pause */
+};
+
+/* Takes over the descriptor. False, with a message, when the TLS context cannot be made. */
+MUST_CHECK bool listener_init(struct listener *l, struct session_context *context,
+                              const struct config_listen *listen, int fd, char *error,
+                              size_t error_size);
+/* Accepts no more and closes the socket; sessions go on. May be called twice. */
+void listener_stop(struct listener *l);
+/* Stops and frees the TLS context; after the last session. */
+void listener_done(struct listener *l);
+
+#endif

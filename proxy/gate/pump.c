@@ -1,0 +1,284 @@
+#include "gate/pump.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define PIECES_MAX 256
+#define ARENA_BYTES 4096
+
+/* What has been collected for one connection in this event and goes out together. */
+struct batch {
+    struct pump *pump;
+    struct conn *to;
+    size_t count;
+    size_t bytes;
+    size_t arena_used;
+    struct iovec pieces[PIECES_MAX];
+    uint8_t arena[ARENA_BYTES]; /* pongs: their payload must outlive the decoder's next item */
+};
+
+void pump_init(struct pump *p, struct reactor *reactor, conn_ready_fn *on_client,
+               conn_ready_fn *on_backend)
+{
+    memset(p, 0, sizeof(*p));
+    /* Before the route is known only our own short answers are queued. */
+    conn_init(&p->client, reactor, PUMP_OVERSHOOT_BYTES, on_client);
+    conn_init(&p->backend, reactor, PUMP_OVERSHOOT_BYTES, on_backend);
+    p->high_bytes = PUMP_READ_BYTES;
+    p->low_bytes = PUMP_READ_BYTES / 4;
+}
+
+void pump_configure(struct pump *p, size_t high_bytes, size_t low_bytes, enum ws_accept accept,
+                    uint64_t max_message_bytes, bool is_echo)
+{
+    p->high_bytes = high_bytes;
+    p->low_bytes = low_bytes;
+    p->is_echo = is_echo;
+    p->client.out.limit = high_bytes + PUMP_OVERSHOOT_BYTES;
+    p->backend.out.limit = high_bytes + PUMP_OVERSHOOT_BYTES;
+    ws_decoder_init(&p->decoder, accept, max_message_bytes);
+}
+
+static void send_pieces(struct pump *p, struct conn *to, const struct iovec *pieces, size_t count)
+{
+    if (conn_send(to, pieces, count) == CONN_NO_MEMORY) {
+        p->no_memory = true;
+    }
+    /* A broken connection shows in to->is_broken. */
+}
+
+static void batch_init(struct batch *b, struct pump *p, struct conn *to)
+{
+    b->pump = p;
+    b->to = to;
+    b->count = 0;
+    b->bytes = 0;
+    b->arena_used = 0;
+}
+
+static void batch_flush(struct batch *b)
+{
+    if (b->count > 0) {
+        send_pieces(b->pump, b->to, b->pieces, b->count);
+    }
+    b->count = 0;
+    b->bytes = 0;
+    b->arena_used = 0;
+}
+
+static void batch_add(struct batch *b, void *data, size_t len)
+{
+    if (b->count == PIECES_MAX || b->bytes + len > REACTOR_GATHER) {
+        batch_flush(b);
+    }
+    b->pieces[b->count++] = (struct iovec){data, len};
+    b->bytes += len;
+}
+
+/* Copies a short frame (a control frame, or an empty one) into the arena. */
+static void batch_add_short(struct batch *b, enum ws_opcode opcode, bool is_fin,
+                            struct span payload)
+{
+    size_t most = WS_HEADER_MAX + payload.len;
+    if (b->count == PIECES_MAX || b->bytes + most > REACTOR_GATHER ||
+        b->arena_used + most > ARENA_BYTES) {
+        batch_flush(b);
+    }
+    uint8_t *frame = b->arena + b->arena_used;
+    size_t len = ws_encode_header(frame, opcode, is_fin, payload.len);
+    if (payload.len > 0) {
+        memcpy(frame + len, payload.data, payload.len);
+        len += payload.len;
+    }
+    b->arena_used += len;
+    batch_add(b, frame, len);
+}
+
+/* Writes the header of our frame in front of its payload. There is room: a piece is preceded by
+ * its client header, which is never shorter, or by the headroom of the scratch. */
+static uint8_t *put_header(uint8_t *payload, size_t len, enum ws_opcode opcode, bool is_fin,
+                           size_t *out_len)
+{
+    uint8_t header[WS_HEADER_MAX];
+    size_t header_len = ws_encode_header(header, opcode, is_fin, len);
+    memcpy(payload - header_len, header, header_len);
+    *out_len = header_len + len;
+    return payload - header_len;
+}
+
+static void forward(struct pump *p, const struct ws_item *item, struct batch *up,
+                    struct batch *down)
+{
+    p->up_bytes += item->len;
+    if (!p->is_echo) {
+        if (item->len > 0) {
+            batch_add(up, item->data, item->len);
+        }
+        return;
+    }
+    size_t frame_len = 0;
+    enum ws_opcode opcode = item->is_message_start ? item->opcode : WS_CONTINUATION;
+    if (item->len == 0) {
+        batch_add_short(down, opcode, item->is_message_end, (struct span){NULL, 0});
+        return;
+    }
+    uint8_t *frame = put_header(item->data, item->len, opcode, item->is_message_end, &frame_len);
+    p->down_bytes += item->len;
+    batch_add(down, frame, frame_len);
+}
+
+static enum life_ending ending_of(enum ws_error error)
+{
+    switch (error) {
+    case WS_BAD_CLOSE:
+        return LIFE_BAD_CLOSE;
+    case WS_BAD_TEXT:
+        return LIFE_BAD_TEXT;
+    case WS_NOT_ACCEPTED:
+        return LIFE_OPCODE;
+    case WS_TOO_BIG:
+        return LIFE_TOO_BIG;
+    case WS_OK:
+    case WS_BAD_FRAME:
+        break;
+    }
+    return LIFE_PROTOCOL;
+}
+
+void pump_client_bytes(struct pump *p, uint8_t *data, size_t len, bool is_discarding,
+                       struct pump_report *out)
+{
+    struct batch up;
+    struct batch down;
+    struct ws_item item;
+    size_t consumed = 0;
+
+    batch_init(&up, p, &p->backend);
+    batch_init(&down, p, &p->client);
+    *out = (struct pump_report){.verdict = PUMP_MORE};
+    do {
+        ws_decode(&p->decoder, data, len, &consumed, &item);
+        data += consumed;
+        len -= consumed;
+        switch (item.type) {
+        case WS_ITEM_PAYLOAD:
+            out->has_payload = true;
+            if (!is_discarding) {
+                forward(p, &item, &up, &down);
+            }
+            break;
+        case WS_ITEM_PING:
+            if (!is_discarding) {
+                batch_add_short(&down, WS_PONG, true,
+                                (struct span){(const char *)item.data, item.len});
+            }
+            break;
+        case WS_ITEM_CLOSE:
+            out->verdict = PUMP_CLOSE;
+            out->code = item.close_code;
+            break;
+        case WS_ITEM_ERROR:
+            out->verdict = PUMP_BAD;
+            out->ending = ending_of(item.error);
+            out->detail = item.detail;
+            break;
+        case WS_ITEM_NEED_MORE:
+        case WS_ITEM_PONG:
+            break;
+        }
+    } while (item.type != WS_ITEM_NEED_MORE && out->verdict == PUMP_MORE);
+    batch_flush(&up);
+    batch_flush(&down);
+}
+
+void pump_backend_bytes(struct pump *p, uint8_t *data, size_t len)
+{
+    struct iovec frame;
+    frame.iov_base = put_header(data, len, WS_BINARY, true, &frame.iov_len);
+    p->down_bytes += len;
+    send_pieces(p, &p->client, &frame, 1);
+}
+
+void pump_send_raw(struct pump *p, const void *data, size_t len)
+{
+    uint8_t *bytes = (uint8_t *)(uintptr_t)data; /* iovec has no const */
+    while (len > 0) {
+        size_t part = len < REACTOR_GATHER ? len : REACTOR_GATHER;
+        struct iovec piece = {bytes, part};
+        send_pieces(p, &p->client, &piece, 1);
+        bytes += part;
+        len -= part;
+    }
+}
+
+void pump_send_close(struct pump *p, uint16_t code, struct span reason)
+{
+    uint8_t frame[2 + WS_CONTROL_MAX];
+    pump_send_raw(p, frame, ws_encode_close(frame, code, reason));
+}
+
+void pump_send_ping(struct pump *p)
+{
+    uint8_t frame[WS_HEADER_MAX];
+    pump_send_raw(p, frame, ws_encode_header(frame, WS_PING, true, 0));
+}
+
+static size_t room(size_t queued, size_t high_bytes, size_t most)
+{
+    size_t left = high_bytes + PUMP_READ_BYTES / 2;
+    left = queued < left ? left - queued : 1;
+    return left < most ? left : most;
+}
+
+size_t pump_client_room(const struct pump *p)
+{
+    size_t backend_queued = conn_queued(&p->backend);
+    size_t client_queued = conn_queued(&p->client);
+    if (backend_queued == 0 && client_queued == 0) {
+        return PUMP_FIRST_READ_BYTES;
+    }
+    size_t most = room(backend_queued, p->high_bytes, PUMP_READ_BYTES);
+    return room(client_queued, p->high_bytes, most);
+}
+
+size_t pump_backend_room(const struct pump *p)
+{
+    return room(conn_queued(&p->client), p->high_bytes, PUMP_READ_BYTES);
+}
+
+static void set_valve(bool *is_full, size_t queued, size_t high_bytes, size_t low_bytes)
+{
+    if (queued >= high_bytes) {
+        *is_full = true;
+    } else if (queued <= low_bytes) {
+        *is_full = false;
+    }
+}
+
+void pump_interest(struct pump *p, const struct life *life)
+{
+    size_t client_queued = conn_queued(&p->client);
+    size_t backend_queued = conn_queued(&p->backend);
+    assert(client_queued <= p->high_bytes + PUMP_OVERSHOOT_BYTES);
+    assert(backend_queued <= p->high_bytes + PUMP_OVERSHOOT_BYTES);
+    set_valve(&p->is_client_full, client_queued, p->high_bytes, p->low_bytes);
+    set_valve(&p->is_backend_full, backend_queued, p->high_bytes, p->low_bytes);
+
+    /* Before and after OPEN what is read goes nowhere, so no queue can hold it up. */
+    bool is_open = life->phase == LIFE_OPEN;
+    unsigned client = client_queued > 0 ? REACTOR_WRITE : 0;
+    unsigned backend = backend_queued > 0 ? REACTOR_WRITE : 0;
+    if (life_reads_client(life) && !(is_open && pump_is_client_paused(p))) {
+        client |= REACTOR_READ;
+    }
+    if (life_reads_backend(life) && !(is_open && p->is_client_full)) {
+        backend |= REACTOR_READ;
+    }
+    conn_want(&p->client, client);
+    conn_want(&p->backend, backend);
+}
+
+bool pump_is_client_paused(const struct pump *p)
+{
+    return p->is_client_full || p->is_backend_full;
+}

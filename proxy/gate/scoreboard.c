@@ -1,0 +1,34 @@
+#include "gate/scoreboard.h"
+
+#include <assert.h>
+#include <sys/mman.h>
+
+struct scoreboard *scoreboard_new(size_t slot_count)
+{
+    assert(slot_count > 0 && slot_count <= SCOREBOARD_SLOTS_MAX);
+    size_t size = sizeof(struct scoreboard) + slot_count * sizeof(struct scoreboard_slot);
+    void *memory =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
+        return NULL;
+    }
+    struct scoreboard *board = memory;
+    board->slot_count = slot_count;
+    return board;
+}
+
+void scoreboard_clear_slot(struct scoreboard *board, size_t slot)
+{
+    assert(slot < board->slot_count);
+    /* Totals go on over a worker's life; only what lived with the worker is gone. */
+    atomic_store_explicit(&board->slots[slot].sessions_now, 0, memory_order_relaxed);
+}
+
+uint64_t scoreboard_sessions(const struct scoreboard *board)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < board->slot_count; i++) {
+        sum += atomic_load_explicit(&board->slots[i].sessions_now, memory_order_relaxed);
+    }
+    return sum;
+}

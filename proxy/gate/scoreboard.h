@@ -1,0 +1,48 @@
+/* scoreboard.h: the memory that the master and its workers share.
+ *
+ * For: counters, one writer each: a worker writes only its own slot and reads the others'; the
+ * master clears the slot of a worker that died. Not for: anything on the way of a byte. Anonymous
+ * shared memory, made before the first fork; the only place with atomics. */
+#ifndef GATE_SCOREBOARD_H
+#define GATE_SCOREBOARD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/span.h"
+#include "proto/life.h"
+
+#define SCOREBOARD_SLOTS_MAX 256
+
+struct scoreboard_slot {
+    _Atomic uint64_t sessions_now; /* admitted: past the policy and not yet ended */
+    _Atomic uint64_t connections_total;
+    _Atomic uint64_t up_bytes_total;   /* payload, client to backend */
+    _Atomic uint64_t down_bytes_total; /* payload, backend to client */
+    _Atomic uint64_t endings_total[LIFE_ENDING_COUNT];
+} __attribute__((aligned(64)));
+
+struct scoreboard {
+    size_t slot_count;
+    struct scoreboard_slot slots[];
+};
+
+/* NULL: no memory. Lives until the process ends. */
+MUST_CHECK struct scoreboard *scoreboard_new(size_t slot_count);
+void scoreboard_clear_slot(struct scoreboard *board, size_t slot);
+/* Sum of sessions_now over all slots. */
+uint64_t scoreboard_sessions(const struct scoreboard *board);
+
+static inline void scoreboard_add(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+static inline void scoreboard_sub(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_fetch_sub_explicit(counter, n, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,451 @@
+#include "gate/session.h"
+
+#include <assert.h>
+
+#include "base/mem.h"
+#include "gate/session_parts.h"
+
+#define LINGER_DISCARD_BYTES (64 * 1024) /* one read of a side that is only drained */
+
+static void settle(struct session *s);
+
+static void step(struct session *s, const struct life_event *event);
+
+void session_step_type(struct session *s, enum life_event_type type)
+{
+    struct life_event event = {.type = type};
+    step(s, &event);
+}
+
+void session_step_end(struct session *s, enum life_ending ending, const char *detail)
+{
+    struct life_event event = {.type = LIFE_EV_END, .ending = ending};
+    if (s->life.ending == LIFE_NOT_ENDED && detail != NULL) {
+        s->detail = detail;
+    }
+    step(s, &event);
+}
+
+/* --- actions ------------------------------------------------------------------------------- */
+
+static void on_dialled(void *owner, enum dial_result result, int fd,
+                       const struct config_backend *backend)
+{
+    struct session *s = owner;
+    s->dial = NULL;
+    s->connect_ms = reactor_now_ms(s->context->reactor) - s->times.phase_since_ms;
+    switch (result) {
+    case DIAL_OK:
+        s->backend = backend;
+        conn_open(&s->pump.backend, fd, NULL);
+        session_step_type(s, LIFE_EV_BACKEND_UP);
+        break;
+    case DIAL_REFUSED:
+        session_step_end(s, LIFE_BACKEND_REFUSED, NULL);
+        break;
+    case DIAL_TIMEOUT:
+        session_step_end(s, LIFE_BACKEND_TIMEOUT, NULL);
+        break;
+    case DIAL_NAME:
+        session_step_end(s, LIFE_BACKEND_NAME, NULL);
+        break;
+    }
+    settle(s);
+}
+
+static void do_dial(struct session *s)
+{
+    if (!s->life.has_backend) {
+        s->backend = &s->route->backends[0];
+        s->is_up_due = true;
+        return;
+    }
+    s->dial = dial_start(s->context->reactor, s->context->resolver, s->route, on_dialled, s);
+    s->pump.no_memory = s->pump.no_memory || s->dial == NULL;
+}
+
+static void do_retire(struct session *s)
+{
+    assert(s->dial == NULL);
+    if (s->is_admitted) {
+        scoreboard_sub(&s->context->scoreboard->slots[s->context->slot].sessions_now, 1);
+        s->is_admitted = false;
+    }
+    session_log(s);
+    struct scoreboard_slot *slot = &s->context->scoreboard->slots[s->context->slot];
+    scoreboard_add(&slot->endings_total[s->life.ending], 1);
+    scoreboard_add(&slot->up_bytes_total, s->pump.up_bytes);
+    scoreboard_add(&slot->down_bytes_total, s->pump.down_bytes);
+    reactor_timer_stop(&s->timer);
+    list_unlink(&s->link);
+    reactor_defer(s->context->reactor, &s->retire);
+}
+
+static void act(struct session *s, unsigned actions)
+{
+    if (actions & LIFE_DO_DIAL) {
+        do_dial(s);
+    }
+    if ((actions & LIFE_DO_CANCEL_DIAL) && s->dial != NULL) {
+        dial_cancel(s->dial);
+        s->dial = NULL;
+    }
+    if (actions & LIFE_DO_SEND_HTTP) {
+        session_send_http(s);
+    }
+    if (actions & LIFE_DO_SEND_101) {
+        session_send_101(s);
+    }
+    if (actions & LIFE_DO_SEND_CLOSE) {
+        session_send_close(s);
+    }
+    if (actions & LIFE_DO_BACKEND_ABORT) {
+        conn_abort(&s->pump.backend);
+    }
+    if (actions & LIFE_DO_BACKEND_FINISH) {
+        conn_finish(&s->pump.backend);
+        s->times.backend_since_ms = reactor_now_ms(s->context->reactor);
+    }
+    if (actions & LIFE_DO_BACKEND_CLOSE) {
+        conn_close(&s->pump.backend);
+    }
+    if (actions & LIFE_DO_CLIENT_ABORT) {
+        conn_abort(&s->pump.client);
+    }
+    if (actions & LIFE_DO_CLIENT_FINISH) {
+        conn_finish(&s->pump.client);
+    }
+    if (actions & LIFE_DO_CLIENT_CLOSE) {
+        conn_close(&s->pump.client);
+    }
+    if (actions & LIFE_DO_RETIRE) {
+        do_retire(s);
+    }
+}
+
+static void step(struct session *s, const struct life_event *event)
+{
+    enum life_phase phase = s->life.phase;
+    enum life_side client = s->life.client;
+    unsigned actions = life_step(&s->life, event);
+    uint64_t now_ms = reactor_now_ms(s->context->reactor);
+
+    if (s->life.phase != phase || s->life.client != client) {
+        s->times.phase_since_ms = now_ms;
+    }
+    if (s->life.phase == LIFE_OPEN && phase != LIFE_OPEN) {
+        s->times.open_since_ms = now_ms;
+        s->times.payload_ms = now_ms;
+        s->times.client_heard_ms = now_ms;
+    }
+    act(s, actions);
+}
+
+/* --- after each event ---------------------------------------------------------------------- */
+
+/* What follows from the state by itself. Each of these changes the state, so this ends. */
+static bool pending_event(struct session *s, struct life_event *out)
+{
+    const struct life *life = &s->life;
+    *out = (struct life_event){.type = LIFE_EV_COUNT};
+    if (life->phase == LIFE_DEAD) {
+        return false;
+    }
+    if (s->pump.no_memory && !s->is_no_memory_told) {
+        s->is_no_memory_told = true;
+        *out = (struct life_event){.type = LIFE_EV_END, .ending = LIFE_INTERNAL};
+    } else if (s->pump.client.is_broken && life->client != LIFE_SIDE_GONE) {
+        out->type = LIFE_EV_CLIENT_RESET;
+    } else if (s->pump.backend.is_broken && life->backend != LIFE_SIDE_GONE) {
+        out->type = LIFE_EV_BACKEND_RESET;
+    } else if (s->is_up_due) {
+        s->is_up_due = false;
+        out->type = LIFE_EV_BACKEND_UP;
+    } else if (life->client == LIFE_SIDE_DRAINING && conn_queued(&s->pump.client) == 0) {
+        out->type = LIFE_EV_CLIENT_FLUSHED;
+    } else if (life->backend == LIFE_SIDE_DRAINING && conn_queued(&s->pump.backend) == 0) {
+        out->type = LIFE_EV_BACKEND_FLUSHED;
+    }
+    return out->type != LIFE_EV_COUNT;
+}
+
+/* A queue that does not move is stuck since it last did. */
+static void note_progress(const struct conn *c, uint64_t *sent_bytes, uint64_t *stuck_ms,
+                          uint64_t now_ms)
+{
+    if (conn_queued(c) == 0) {
+        *stuck_ms = 0;
+    } else if (*stuck_ms == 0 || c->sent_bytes != *sent_bytes) {
+        *stuck_ms = now_ms;
+    }
+    *sent_bytes = c->sent_bytes;
+}
+
+static void set_timer(struct session *s)
+{
+    const struct life_timeouts *timeouts =
+        s->route != NULL ? &s->route->timeouts : &s->context->config->defaults;
+    struct life_deadline deadline = life_deadline(&s->life, timeouts, &s->times);
+
+    /* A later deadline is noticed when the earlier one rings: moving the timer for every byte would
+     * cost more. */
+    if (deadline.kind != LIFE_DEADLINE_NONE &&
+        (s->timer_at_ms == 0 || deadline.at_ms < s->timer_at_ms)) {
+        s->timer_at_ms = deadline.at_ms;
+        reactor_timer_at(&s->timer, deadline.at_ms);
+    }
+}
+
+static void settle(struct session *s)
+{
+    struct life_event event;
+    uint64_t now_ms = reactor_now_ms(s->context->reactor);
+
+    while (pending_event(s, &event)) {
+        step(s, &event);
+    }
+    if (s->life.phase == LIFE_DEAD) {
+        return;
+    }
+    note_progress(&s->pump.client, &s->client_sent_bytes, &s->times.client_stuck_ms, now_ms);
+    note_progress(&s->pump.backend, &s->backend_sent_bytes, &s->times.backend_stuck_ms, now_ms);
+    pump_interest(&s->pump, &s->life);
+
+    bool is_paused = pump_is_client_paused(&s->pump);
+    if (s->times.is_client_paused && !is_paused) {
+        /* A Pong may have waited unread all the while: the wait for it starts again. */
+        s->times.client_heard_ms = now_ms;
+        s->times.ping_sent_ms = s->times.ping_sent_ms != 0 ? now_ms : 0;
+    }
+    s->times.is_client_paused = is_paused;
+    set_timer(s);
+}
+
+static void on_timer(struct reactor_timer *timer)
+{
+    struct session *s = container_of(timer, struct session, timer);
+    const struct life_timeouts *timeouts =
+        s->route != NULL ? &s->route->timeouts : &s->context->config->defaults;
+    struct life_deadline deadline = life_deadline(&s->life, timeouts, &s->times);
+    uint64_t now_ms = reactor_now_ms(s->context->reactor);
+
+    s->timer_at_ms = 0;
+    if (deadline.kind != LIFE_DEADLINE_NONE && now_ms >= deadline.at_ms) {
+        switch (deadline.kind) {
+        case LIFE_DEADLINE_END:
+            session_step_end(s, deadline.ending, NULL);
+            break;
+        case LIFE_DEADLINE_CLIENT:
+            session_step_type(s, LIFE_EV_DEADLINE);
+            break;
+        case LIFE_DEADLINE_BACKEND:
+            session_step_type(s, LIFE_EV_BACKEND_DEADLINE);
+            break;
+        case LIFE_DEADLINE_PING:
+            pump_send_ping(&s->pump);
+            s->times.ping_sent_ms = now_ms;
+            break;
+        case LIFE_DEADLINE_NONE:
+            break;
+        }
+    }
+    settle(s);
+}
+
+/* --- readiness ----------------------------------------------------------------------------- */
+
+static void frame_bytes(struct session *s, uint8_t *data, size_t len)
+{
+    struct pump_report report;
+    bool is_discarding = s->life.phase != LIFE_OPEN;
+
+    pump_client_bytes(&s->pump, data, len, is_discarding, &report);
+    if (report.has_payload) {
+        s->times.payload_ms = reactor_now_ms(s->context->reactor);
+    }
+    switch (report.verdict) {
+    case PUMP_MORE:
+        break;
+    case PUMP_CLOSE: {
+        struct life_event event = {.type = LIFE_EV_CLIENT_CLOSE, .code = report.code};
+        step(s, &event);
+        break;
+    }
+    case PUMP_BAD:
+        session_step_end(s, report.ending, report.detail);
+        break;
+    }
+}
+
+static void client_bytes(struct session *s, uint8_t *data, size_t len)
+{
+    s->times.client_heard_ms = reactor_now_ms(s->context->reactor);
+    s->times.ping_sent_ms = 0;
+    if (s->life.phase == LIFE_TLS && tls_is_established(s->pump.client.tls)) {
+        s->tls_version = tls_version_name(s->pump.client.tls);
+        session_step_type(s, LIFE_EV_TLS_DONE);
+    }
+    switch (s->life.phase) {
+    case LIFE_REQUEST:
+        if (len > 0) {
+            session_request_bytes(s, data, len);
+        }
+        break;
+    case LIFE_OPEN:
+    case LIFE_CLOSING:
+        if (!s->life.close_received) {
+            frame_bytes(s, data, len);
+        }
+        break;
+    case LIFE_TLS:
+    case LIFE_DIAL:
+    case LIFE_REFUSE:
+    case LIFE_LINGER:
+    case LIFE_DEAD:
+        break; /* discarded */
+    }
+}
+
+static void read_client(struct session *s)
+{
+    uint8_t *data = NULL;
+    size_t len = 0;
+    size_t most = s->life.phase == LIFE_OPEN ? pump_client_room(&s->pump) : LINGER_DISCARD_BYTES;
+    enum conn_result result = conn_read(&s->pump.client, most, &data, &len);
+
+    if (len > 0 || result == CONN_OK) {
+        client_bytes(s, data, len);
+    }
+    switch (result) {
+    case CONN_OK:
+    case CONN_AGAIN:
+        break;
+    case CONN_EOF:
+        session_step_type(s, LIFE_EV_CLIENT_EOF);
+        break;
+    case CONN_RESET:
+        session_step_type(s, LIFE_EV_CLIENT_RESET);
+        break;
+    case CONN_TLS_FAILED:
+        session_step_end(s, s->life.phase == LIFE_TLS ? LIFE_TLS_FAILED : LIFE_CLIENT_RESET,
+                 "bad TLS record or handshake");
+        break;
+    case CONN_NO_MEMORY:
+        session_step_end(s, LIFE_INTERNAL, "no memory");
+        break;
+    }
+}
+
+static void flush(struct conn *conn)
+{
+    enum conn_result result = conn_flush(conn);
+    (void)result; /* a broken connection shows in is_broken, what is left in the queue */
+}
+
+static void on_client_ready(struct conn *conn, unsigned ready)
+{
+    struct session *s = container_of(conn, struct session, pump.client);
+    if ((ready & REACTOR_WRITE) && conn_queued(conn) > 0) {
+        flush(conn);
+    }
+    if ((ready & REACTOR_READ) && !conn->is_broken && life_reads_client(&s->life)) {
+        read_client(s);
+    }
+    settle(s);
+}
+
+static void read_backend(struct session *s)
+{
+    uint8_t *data = NULL;
+    size_t len = 0;
+    bool is_open = s->life.phase == LIFE_OPEN;
+    size_t most = is_open ? pump_backend_room(&s->pump) : LINGER_DISCARD_BYTES;
+    enum conn_result result = conn_read(&s->pump.backend, most, &data, &len);
+
+    if (len > 0 && is_open) {
+        s->times.payload_ms = reactor_now_ms(s->context->reactor);
+        pump_backend_bytes(&s->pump, data, len);
+    }
+    switch (result) {
+    case CONN_OK:
+    case CONN_AGAIN:
+        break;
+    case CONN_EOF:
+        session_step_type(s, LIFE_EV_BACKEND_EOF);
+        break;
+    case CONN_RESET:
+    case CONN_TLS_FAILED:
+        session_step_type(s, LIFE_EV_BACKEND_RESET);
+        break;
+    case CONN_NO_MEMORY:
+        session_step_end(s, LIFE_INTERNAL, "no memory");
+        break;
+    }
+}
+
+static void on_backend_ready(struct conn *conn, unsigned ready)
+{
+    struct session *s = container_of(conn, struct session, pump.backend);
+    if ((ready & REACTOR_WRITE) && conn_queued(conn) > 0) {
+        flush(conn);
+    }
+    if ((ready & REACTOR_READ) && !conn->is_broken && life_reads_backend(&s->life)) {
+        read_backend(s);
+    }
+    settle(s);
+}
+
+/* --- from outside -------------------------------------------------------------------------- */
+
+static void on_retire(struct reactor_deferred *deferred)
+{
+    struct session *s = container_of(deferred, struct session, retire);
+    struct session_context *context = s->context;
+    conn_close(&s->pump.client);
+    conn_close(&s->pump.backend);
+    mem_free(s->request);
+    mem_free(s);
+    context->session_count--;
+    context->on_gone(context);
+}
+
+bool session_start(struct session_context *context, const struct config_listen *listen, int fd,
+                   struct tls *tls, const struct addr *peer)
+{
+    struct session *s = mem_alloc_zero(sizeof(*s));
+    if (s == NULL) {
+        tls_free(tls);
+        net_close(fd);
+        return false;
+    }
+    uint64_t now_ms = reactor_now_ms(context->reactor);
+    s->context = context;
+    s->listen = listen;
+    s->peer = *peer;
+    s->id = context->next_id++;
+    s->started_ms = now_ms;
+    s->times.phase_since_ms = now_ms;
+    pump_init(&s->pump, context->reactor, on_client_ready, on_backend_ready);
+    life_init(&s->life, tls != NULL);
+    reactor_timer_init(&s->timer, context->reactor, on_timer);
+    reactor_deferred_init(&s->retire, on_retire);
+    list_init(&s->link);
+    list_append(&context->sessions, &s->link);
+    context->session_count++;
+    conn_open(&s->pump.client, fd, tls);
+    settle(s);
+    return true;
+}
+
+void session_end(struct session *s, enum life_ending ending)
+{
+    session_step_end(s, ending, NULL);
+    settle(s);
+}
+
+void session_kill(struct session *s)
+{
+    session_step_end(s, LIFE_SHUTDOWN, NULL);
+    session_step_end(s, LIFE_INTERNAL, NULL); /* a second reason only cuts what is left */
+    settle(s);
+}

@@ -1,0 +1,205 @@
+/* The opening handshake of a session: from the first byte of the head to a route, a refusal or a
+ * page, and everything that is said to the client in return. */
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "gate/page.h"
+#include "gate/session.h"
+#include "gate/session_parts.h"
+
+static struct span first_offer(const struct session *s)
+{
+    const struct upgrade_request *upgrade = &s->request->upgrade;
+    return upgrade->offer_count > 0 ? upgrade->offers[0] : (struct span){NULL, 0};
+}
+
+void session_send_101(struct session *s)
+{
+    char text[UPGRADE_101_MAX];
+    bool is_open = s->life.phase == LIFE_OPEN;
+    struct span subprotocol = is_open ? s->request->subprotocol : first_offer(s);
+    size_t len = upgrade_write_101(text, s->request->upgrade.key, subprotocol);
+    assert(len > 0); /* offers and configured names are bounded when they are read */
+    s->http_status = 101;
+    pump_send_raw(&s->pump, text, len);
+    if (is_open) {
+        mem_free(s->request);
+        s->request = NULL;
+    }
+}
+
+static struct span extra_headers(unsigned status)
+{
+    switch (status) {
+    case 200:
+        return SPAN_LIT("Content-Security-Policy: default-src 'none'; script-src 'unsafe-inline'; "
+                        "style-src 'unsafe-inline'; img-src data:; connect-src 'self' ws: wss:; "
+                        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n");
+    case 405:
+        return SPAN_LIT("Allow: GET\r\n");
+    case 426:
+        return SPAN_LIT("Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
+    case 429:
+    case 503:
+        return SPAN_LIT("Retry-After: 5\r\n");
+    default:
+        return (struct span){NULL, 0};
+    }
+}
+
+void session_send_http(struct session *s)
+{
+    char text[128];
+    char *out = (char *)s->context->reactor->scratch.plain;
+    struct span type = SPAN_LIT("text/plain; charset=utf-8");
+    struct span body;
+    unsigned status = s->http_status != 0 ? s->http_status
+                                          : life_ending_row(s->life.ending)->http_status;
+
+    s->http_status = (uint16_t)status;
+    if (status == 200) {
+        type = SPAN_LIT("text/html; charset=utf-8");
+        body = (struct span){(const char *)demo_page, demo_page_len};
+    } else {
+        snprintf(text, sizeof(text), "%u %s\n", status, http_status_text(status));
+        body = span_from_str(text);
+    }
+    size_t len =
+        http_write_response(out, REACTOR_PLAIN, status, type, extra_headers(status), body);
+    pump_send_raw(&s->pump, out, len);
+}
+
+void session_send_close(struct session *s)
+{
+    const char *reason = life_ending_row(s->life.ending)->reason;
+    if (s->life.ending == LIFE_PROTOCOL && s->detail != NULL) {
+        reason = s->detail;
+    }
+    pump_send_close(&s->pump, s->life.close_code, span_from_str(reason));
+}
+
+static enum life_ending ending_of(enum policy_verdict verdict)
+{
+    switch (verdict) {
+    case POLICY_NO_ROUTE:
+        return LIFE_NO_ROUTE;
+    case POLICY_SOURCE:
+        return LIFE_SOURCE;
+    case POLICY_ORIGIN:
+        return LIFE_ORIGIN;
+    case POLICY_SUBPROTOCOL:
+        return LIFE_SUBPROTOCOL;
+    case POLICY_OK:
+        break;
+    }
+    return LIFE_NOT_ENDED;
+}
+
+static void take_route(struct session *s, size_t index)
+{
+    const struct config_route *route = &s->context->config->routes[index];
+    bool is_echo = route->backends[0].kind == CONFIG_BACKEND_ECHO;
+    s->route = route;
+    life_set_route(&s->life, !is_echo, route->is_http_refusal, route->backend_code);
+    pump_configure(&s->pump, route->buffer_high_bytes, route->buffer_low_bytes, route->accept,
+                   route->max_message_bytes, is_echo);
+}
+
+static void judge(struct session *s)
+{
+    const struct session_context *context = s->context;
+    const struct config *config = context->config;
+    struct policy_request request = {
+        .upgrade = &s->request->upgrade,
+        .source = &s->peer,
+        .is_secure = s->listen->is_tls,
+        .sni = s->pump.client.tls != NULL ? tls_sni(s->pump.client.tls) : (struct span){NULL, 0},
+    };
+    struct policy_decision decision = policy_decide(config->policies, config->route_count, &request);
+
+    life_set_websocket(&s->life);
+    if (decision.verdict != POLICY_NO_ROUTE) {
+        take_route(s, decision.route);
+    }
+    if (context->is_draining) {
+        session_step_end(s, LIFE_SHUTDOWN, NULL);
+    } else if (decision.verdict != POLICY_OK) {
+        session_step_end(s, ending_of(decision.verdict), NULL);
+    } else if (scoreboard_sessions(context->scoreboard) >= config->max_sessions) {
+        session_step_end(s, LIFE_FULL, NULL);
+    } else {
+        s->is_admitted = true;
+        scoreboard_add(&context->scoreboard->slots[context->slot].sessions_now, 1);
+        s->request->subprotocol = decision.subprotocol;
+        session_step_type(s, LIFE_EV_REQUEST_OK);
+    }
+}
+
+static void refuse_request(struct session *s, uint16_t status, const char *detail)
+{
+    s->http_status = status;
+    session_step_end(s, LIFE_BAD_REQUEST, detail);
+}
+
+static bool is_page_request(const struct session *s)
+{
+    return s->listen->has_pages && upgrade_is_plain_get(&s->request->parser, SPAN_LIT("/"));
+}
+
+static void on_head_complete(struct session *s, size_t bytes_behind)
+{
+    const char *detail = NULL;
+    if (is_page_request(s)) {
+        session_step_end(s, LIFE_PAGE, NULL);
+        return;
+    }
+    switch (upgrade_check(&s->request->parser, &s->request->upgrade, &detail)) {
+    case UPGRADE_BAD:
+        refuse_request(s, 400, detail);
+        return;
+    case UPGRADE_BAD_METHOD:
+        refuse_request(s, 405, detail);
+        return;
+    case UPGRADE_REQUIRED:
+        refuse_request(s, 426, detail);
+        return;
+    case UPGRADE_OK:
+        break;
+    }
+    if (bytes_behind > 0) {
+        /* RFC 6455 4.1: a client waits for the answer. Bytes behind the head are how a request is
+         * smuggled past whatever stands in front. */
+        refuse_request(s, 400, "bytes behind the request head");
+        return;
+    }
+    judge(s);
+}
+
+void session_request_bytes(struct session *s, const uint8_t *data, size_t len)
+{
+    size_t consumed = 0;
+    if (s->request == NULL) {
+        s->request = mem_alloc(sizeof(*s->request));
+        if (s->request == NULL) {
+            session_step_end(s, LIFE_INTERNAL, "no memory");
+            return;
+        }
+        memset(&s->request->upgrade, 0, sizeof(s->request->upgrade));
+        http_parser_init(&s->request->parser);
+    }
+    switch (http_parse(&s->request->parser, data, len, &consumed)) {
+    case HTTP_NEED_MORE:
+        break;
+    case HTTP_DONE:
+        on_head_complete(s, len - consumed);
+        break;
+    case HTTP_BAD:
+        refuse_request(s, 400, s->request->parser.detail);
+        break;
+    case HTTP_TOO_BIG:
+        session_step_end(s, LIFE_HEAD_TOO_BIG, s->request->parser.detail);
+        break;
+    }
+}

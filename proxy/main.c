@@ -1,0 +1,166 @@
+/* sluice: options and exit codes; everything else is in gate/. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "gate/config.h"
+#include "gate/master.h"
+#include "io/cert.h"
+#include "io/tls.h"
+
+#define DEFAULT_CONFIG "/etc/sluice/sluice.ini"
+
+enum exit_code { EXIT_DONE = 0, EXIT_BAD_CONFIG = 1, EXIT_BAD_USAGE = 2, EXIT_NOT_STARTED = 3 };
+
+struct options {
+    const char *config_path;
+    const char *listen; /* --demo only */
+    bool is_check;
+    bool is_print_config;
+    bool is_demo;
+};
+
+static const char usage[] =
+    "usage: sluice [-c FILE] [--check] [--print-config] [--version] [--help]\n"
+    "       sluice --demo [--listen ADDR:PORT]\n"
+    "\n"
+    "A gateway between browser pages (WebSocket, wss://) and TCP services.\n"
+    "\n"
+    "  -c, --config FILE   the configuration; default " DEFAULT_CONFIG "\n"
+    "      --check         load everything, certificates too; print every error; start nothing\n"
+    "      --print-config  print the configuration in force, defaults included\n"
+    "      --demo          an echo route and a demo page, with a throw-away certificate\n"
+    "      --listen A:P    where the demo listens; default 127.0.0.1:8443\n"
+    "      --version       print versions\n"
+    "      --help          this text\n"
+    "\n"
+    "exit codes: 0 done, 1 bad configuration, 2 bad usage, 3 cannot start\n"
+    "signals: SIGTERM and SIGINT drain and stop, SIGQUIT stops at once\n";
+
+static int bad_usage(const char *message)
+{
+    if (message != NULL) {
+        fprintf(stderr, "sluice: %s\n", message);
+    }
+    fprintf(stderr, "sluice: try --help\n");
+    return EXIT_BAD_USAGE;
+}
+
+/* -1: go on; else the exit code. */
+static int parse_options(int argc, char **argv, struct options *out)
+{
+    enum { OPT_CHECK = 256, OPT_PRINT, OPT_DEMO, OPT_LISTEN, OPT_VERSION, OPT_HELP };
+    static const struct option longs[] = {
+        {"config", required_argument, NULL, 'c'},   {"check", no_argument, NULL, OPT_CHECK},
+        {"print-config", no_argument, NULL, OPT_PRINT}, {"demo", no_argument, NULL, OPT_DEMO},
+        {"listen", required_argument, NULL, OPT_LISTEN},
+        {"version", no_argument, NULL, OPT_VERSION}, {"help", no_argument, NULL, OPT_HELP},
+        {NULL, 0, NULL, 0},
+    };
+    int option;
+    while ((option = getopt_long(argc, argv, "c:h", longs, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            out->config_path = optarg;
+            break;
+        case OPT_CHECK:
+            out->is_check = true;
+            break;
+        case OPT_PRINT:
+            out->is_print_config = true;
+            break;
+        case OPT_DEMO:
+            out->is_demo = true;
+            break;
+        case OPT_LISTEN:
+            out->listen = optarg;
+            break;
+        case OPT_VERSION:
+            printf("sluice %s (wolfSSL %s)\n", SLUICE_VERSION, tls_library_version());
+            return EXIT_DONE;
+        case 'h':
+        case OPT_HELP:
+            fputs(usage, stdout);
+            return EXIT_DONE;
+        default:
+            return bad_usage(NULL);
+        }
+    }
+    if (optind < argc) {
+        return bad_usage("unexpected argument");
+    }
+    if (out->listen != NULL && !out->is_demo) {
+        return bad_usage("--listen goes with --demo");
+    }
+    if (out->is_demo && out->config_path != NULL) {
+        return bad_usage("--demo has a configuration of its own: leave out -c");
+    }
+    return -1;
+}
+
+static void announce_demo(const struct addr *address)
+{
+    char text[ADDR_TEXT_MAX];
+    printf("\n"
+           "  sluice demo: open  https://localhost:%u/\n"
+           "\n"
+           "  The certificate was made just now and is trusted by nobody: let the browser go on.\n"
+           "  On the page: connect to /echo, send something, watch it come back.\n"
+           "  Routes: /echo, /echo-binary, /refused (Close 1008), /down (Close 1011).\n"
+           "  Listening on %s. Ctrl-C stops it.\n"
+           "  Next: config/sluice.ini and config/README.md show how to put a service behind it.\n"
+           "\n",
+           addr_port(address), addr_print(address, text, sizeof(text)));
+    fflush(stdout);
+}
+
+static struct config *load(const struct options *options, const char **out_path,
+                           struct config_errors *errors)
+{
+    static struct cert_pair pair; /* the snapshot copies it; static because it is large */
+    if (!options->is_demo) {
+        *out_path = options->config_path != NULL ? options->config_path : DEFAULT_CONFIG;
+        return config_load(*out_path, errors);
+    }
+    *out_path = "--demo";
+    if (!cert_make_throw_away(&pair)) {
+        fprintf(stderr, "sluice: cannot make a certificate\n");
+        return NULL;
+    }
+    return config_demo(span_from_str(options->listen),
+                       (struct span){pair.certificate, pair.certificate_len},
+                       (struct span){pair.key, pair.key_len}, errors);
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {0};
+    struct config_errors errors = {NULL, 0};
+    const char *path = NULL;
+
+    int code = parse_options(argc, argv, &options);
+    if (code >= 0) {
+        return code;
+    }
+    struct config *config = load(&options, &path, &errors);
+    if (config == NULL) {
+        config_errors_print(path, &errors, stderr);
+        config_errors_free(&errors);
+        return EXIT_BAD_CONFIG;
+    }
+    if (options.is_print_config) {
+        config_print(config, stdout);
+        code = EXIT_DONE;
+    } else if (options.is_check) {
+        printf("%s: ok\n", path);
+        code = EXIT_DONE;
+    } else {
+        log_init(STDERR_FILENO, config->log_level, config->log_format);
+        code = master_run(config, options.is_demo ? announce_demo : NULL);
+    }
+    config_free(config);
+    return code;
+}
