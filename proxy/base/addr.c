@@ -226,8 +226,11 @@ static void print_unix(const struct addr *a, char *out, size_t size)
     }
     /* Abstract names are not NUL-terminated and may hold NULs. */
     char name[sizeof(a->u.un.sun_path) + 1];
+    memcpy(name, path, len);
     for (size_t i = 0; i < len; i++) {
-        name[i] = path[i] == '\0' ? '@' : path[i];
+        if (name[i] == '\0') {
+            name[i] = '@';
+        }
     }
     (void)snprintf(out, size, "unix:%.*s", (int)len, name);
 }

@@ -23,6 +23,7 @@ static size_t block_size(size_t used)
 
 static void move_to_front(struct buf *b)
 {
+    assert(b->block != NULL);
     memmove(b->block, b->block + b->head, b->len);
     b->head = 0;
 }

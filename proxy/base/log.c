@@ -92,12 +92,17 @@ static bool is_unsafe(uint32_t c)
 static char short_escape(uint32_t c)
 {
     switch (c) {
-    case '\n': return 'n';
-    case '\r': return 'r';
-    case '\t': return 't';
+    case '\n':
+        return 'n';
+    case '\r':
+        return 'r';
+    case '\t':
+        return 't';
     case '"':
-    case '\\': return (char)c;
-    default: return 0;
+    case '\\':
+        return (char)c;
+    default:
+        return 0;
     }
 }
 
@@ -321,15 +326,18 @@ static ssize_t write_once(const char *text, size_t len)
 {
     struct pollfd ready = {.fd = state.fd, .events = POLLOUT};
     switch (state.kind) {
-    case SINK_NONE: break;
-    case SINK_SOCKET: return send(state.fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    case SINK_NONE:
+        break;
+    case SINK_SOCKET:
+        return send(state.fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
     case SINK_SHARED:
         if (poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0) {
             errno = EAGAIN;
             return -1;
         }
         return write(state.fd, text, len);
-    case SINK_PRIVATE: return write(state.fd, text, len);
+    case SINK_PRIVATE:
+        return write(state.fd, text, len);
     }
     errno = EBADF;
     return -1;

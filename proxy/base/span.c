@@ -141,10 +141,17 @@ bool span_parse_size(struct span s, uint64_t *out_bytes)
     }
     uint64_t scale = 1;
     switch (ascii_lower(s.data[s.len - 1])) {
-    case 'k': scale = UINT64_C(1) << 10; break;
-    case 'm': scale = UINT64_C(1) << 20; break;
-    case 'g': scale = UINT64_C(1) << 30; break;
-    default: break;
+    case 'k':
+        scale = UINT64_C(1) << 10;
+        break;
+    case 'm':
+        scale = UINT64_C(1) << 20;
+        break;
+    case 'g':
+        scale = UINT64_C(1) << 30;
+        break;
+    default:
+        break;
     }
     if (scale != 1) {
         s.len--;

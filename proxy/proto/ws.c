@@ -67,7 +67,8 @@ static bool judge_first(struct ws_decoder *d, uint8_t byte)
         return true;
     case WS_CLOSE:
     case WS_PING:
-    case WS_PONG: return d->is_fin || fail(d, WS_BAD_FRAME, "fragmented control frame");
+    case WS_PONG:
+        return d->is_fin || fail(d, WS_BAD_FRAME, "fragmented control frame");
     }
     return fail(d, WS_BAD_FRAME, "reserved opcode");
 }

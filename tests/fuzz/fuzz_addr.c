@@ -35,10 +35,10 @@ static void check_split(struct span text)
         assert(host.len > 0 && port > 0);
         assert(host.data >= text.data && host.data + host.len < text.data + text.len);
         assert(span_find(host, '%') == host.len && span_find(host, '[') == host.len);
-        if (addr_parse_host(host, port, &a)) {
-            struct addr whole;
-            assert(addr_parse(text, &whole) && addr_is_equal(&a, &whole));
-        }
+        struct addr whole;
+        bool is_numeric = addr_parse_host(host, port, &a);
+        assert(is_numeric == addr_parse(text, &whole));
+        assert(!is_numeric || addr_is_equal(&a, &whole));
     } else if (addr_parse(text, &a)) {
         assert(addr_port(&a) == 0);
     }

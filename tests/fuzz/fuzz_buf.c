@@ -93,15 +93,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         switch (data[i] & 0x07) {
         case 0:
         case 1:
-        case 2: append(&b, len, 1 + (data[i] & 0x07), is_failing); break;
-        case 3: append(&b, data[i + 1], 1, is_failing); break;
-        case 4: consume(&b, data[i + 1], is_failing); break;
+        case 2:
+            append(&b, len, 1 + (data[i] & 0x07), is_failing);
+            break;
+        case 3:
+            append(&b, data[i + 1], 1, is_failing);
+            break;
+        case 4:
+            consume(&b, data[i + 1], is_failing);
+            break;
         case 7:
             buf_clear(&b);
             model.start += model.len;
             model.len = 0;
             break;
-        default: consume(&b, len, is_failing); break;
+        default:
+            consume(&b, len, is_failing);
+            break;
         }
         check_same(&b);
         assert(mem_live_blocks() == before + (model.len > 0 ? 1 : 0));

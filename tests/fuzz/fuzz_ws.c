@@ -69,7 +69,8 @@ static void note_error(struct notes *n, enum ws_error error, size_t at)
 static bool note_item(struct notes *n, const struct ws_item *item, size_t at)
 {
     switch (item->type) {
-    case WS_ITEM_NEED_MORE: return true;
+    case WS_ITEM_NEED_MORE:
+        return true;
     case WS_ITEM_PAYLOAD:
         if (item->is_message_start) {
             note(n, 's');
@@ -83,8 +84,12 @@ static bool note_item(struct notes *n, const struct ws_item *item, size_t at)
             note(n, 'e');
         }
         return true;
-    case WS_ITEM_PING: note_control(n, 'p', item->data, item->len); return true;
-    case WS_ITEM_PONG: note_control(n, 'q', item->data, item->len); return true;
+    case WS_ITEM_PING:
+        note_control(n, 'p', item->data, item->len);
+        return true;
+    case WS_ITEM_PONG:
+        note_control(n, 'q', item->data, item->len);
+        return true;
     case WS_ITEM_CLOSE:
         expect(item->close_code == 0 || ws_close_code_is_valid(item->close_code));
         expect(item->close_code != 0 || item->len == 0);

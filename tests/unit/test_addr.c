@@ -14,80 +14,81 @@ static const char *print(const struct addr *a)
     return addr_print(a, text, sizeof(text));
 }
 
+static const struct {
+    const char *text;
+    const char *printed; /* NULL: refused */
+} parse_rows[] = {
+    {"127.0.0.1:80", "127.0.0.1:80"},
+    {"0.0.0.0:0", "0.0.0.0:0"},
+    {"255.255.255.255:65535", "255.255.255.255:65535"},
+    {"[::1]:80", "[::1]:80"},
+    {"[::]:0", "[::]:0"},
+    {"[2001:DB8:0:0:0:0:0:1]:443", "[2001:db8::1]:443"},
+    {"[::ffff:10.1.2.3]:80", "10.1.2.3:80"},
+    {"[::FFFF:a01:203]:80", "10.1.2.3:80"},
+    {"[::1.2.3.4]:80", "[::1.2.3.4]:80"},
+    {"[64:ff9b::1.2.3.4]:80", "[64:ff9b::102:304]:80"},
+    {"", NULL},
+    {":", NULL},
+    {":80", NULL},
+    {"127.0.0.1", NULL},
+    {"127.0.0.1:", NULL},
+    {"127.0.0.1:65536", NULL},
+    {"127.0.0.1:99999", NULL},
+    {"127.0.0.1:000080", NULL},
+    {"127.0.0.1:080", NULL},
+    {"127.0.0.1:00", NULL},
+    {"127.0.0.1:-1", NULL},
+    {"127.0.0.1:+80", NULL},
+    {"127.0.0.1: 80", NULL},
+    {"127.0.0.1:80 ", NULL},
+    {" 127.0.0.1:80", NULL},
+    {"127.0.0.1:80:80", NULL},
+    {"127.0.0.1:http", NULL},
+    {"127.0.0.01:80", NULL},
+    {"127.000.0.1:80", NULL},
+    {"0177.0.0.1:80", NULL},
+    {"0x7f.0.0.1:80", NULL},
+    {"127.1:80", NULL},
+    {"2130706433:80", NULL},
+    {"256.0.0.1:80", NULL},
+    {"1.2.3.4.5:80", NULL},
+    {"1.2.3.4.:80", NULL},
+    {"localhost:80", NULL},
+    {"*:80", NULL},
+    {"::1:80", NULL},
+    {"[::1]", NULL},
+    {"[::1]:", NULL},
+    {"[::1]80", NULL},
+    {"[::1", NULL},
+    {"[", NULL},
+    {"[]:80", NULL},
+    {"[]", NULL},
+    {"::1]:80", NULL},
+    {"[[::1]]:80", NULL},
+    {"[::1]]:80", NULL},
+    {"[127.0.0.1]:80", NULL},
+    {"[fe80::1%lo]:80", NULL},
+    {"[fe80::1%1]:80", NULL},
+    {"[fe80::1%251]:80", NULL},
+    {"[:::1]:80", NULL},
+    {"[1::2::3]:80", NULL},
+    {"[12345::]:80", NULL},
+    {"[1:2:3:4:5:6:7]:80", NULL},
+    {"[1:2:3:4:5:6:7:8:9]:80", NULL},
+    {"[::ffff:1.2.3.04]:80", NULL},
+    {"[0000:0000:0000:0000:0000:0000:0000:00000000000000000001]:80", NULL},
+    {"unix:/tmp/x", NULL},
+};
+
 static void test_parse(void)
 {
-    static const struct {
-        const char *text;
-        const char *printed; /* NULL: refused */
-    } rows[] = {
-        {"127.0.0.1:80", "127.0.0.1:80"},
-        {"0.0.0.0:0", "0.0.0.0:0"},
-        {"255.255.255.255:65535", "255.255.255.255:65535"},
-        {"[::1]:80", "[::1]:80"},
-        {"[::]:0", "[::]:0"},
-        {"[2001:DB8:0:0:0:0:0:1]:443", "[2001:db8::1]:443"},
-        {"[::ffff:10.1.2.3]:80", "10.1.2.3:80"},
-        {"[::FFFF:a01:203]:80", "10.1.2.3:80"},
-        {"[::1.2.3.4]:80", "[::1.2.3.4]:80"},
-        {"[64:ff9b::1.2.3.4]:80", "[64:ff9b::102:304]:80"},
-        {"", NULL},
-        {":", NULL},
-        {":80", NULL},
-        {"127.0.0.1", NULL},
-        {"127.0.0.1:", NULL},
-        {"127.0.0.1:65536", NULL},
-        {"127.0.0.1:99999", NULL},
-        {"127.0.0.1:000080", NULL},
-        {"127.0.0.1:080", NULL},
-        {"127.0.0.1:00", NULL},
-        {"127.0.0.1:-1", NULL},
-        {"127.0.0.1:+80", NULL},
-        {"127.0.0.1: 80", NULL},
-        {"127.0.0.1:80 ", NULL},
-        {" 127.0.0.1:80", NULL},
-        {"127.0.0.1:80:80", NULL},
-        {"127.0.0.1:http", NULL},
-        {"127.0.0.01:80", NULL},
-        {"127.000.0.1:80", NULL},
-        {"0177.0.0.1:80", NULL},
-        {"0x7f.0.0.1:80", NULL},
-        {"127.1:80", NULL},
-        {"2130706433:80", NULL},
-        {"256.0.0.1:80", NULL},
-        {"1.2.3.4.5:80", NULL},
-        {"1.2.3.4.:80", NULL},
-        {"localhost:80", NULL},
-        {"*:80", NULL},
-        {"::1:80", NULL},
-        {"[::1]", NULL},
-        {"[::1]:", NULL},
-        {"[::1]80", NULL},
-        {"[::1", NULL},
-        {"[", NULL},
-        {"[]:80", NULL},
-        {"[]", NULL},
-        {"::1]:80", NULL},
-        {"[[::1]]:80", NULL},
-        {"[::1]]:80", NULL},
-        {"[127.0.0.1]:80", NULL},
-        {"[fe80::1%lo]:80", NULL},
-        {"[fe80::1%1]:80", NULL},
-        {"[fe80::1%251]:80", NULL},
-        {"[:::1]:80", NULL},
-        {"[1::2::3]:80", NULL},
-        {"[12345::]:80", NULL},
-        {"[1:2:3:4:5:6:7]:80", NULL},
-        {"[1:2:3:4:5:6:7:8:9]:80", NULL},
-        {"[::ffff:1.2.3.04]:80", NULL},
-        {"[0000:0000:0000:0000:0000:0000:0000:00000000000000000001]:80", NULL},
-        {"unix:/tmp/x", NULL},
-    };
-    for (size_t i = 0; i < COUNT(rows); i++) {
+    for (size_t i = 0; i < COUNT(parse_rows); i++) {
         struct addr a = {.len = 0};
-        bool is_good = addr_parse(span_from_str(rows[i].text), &a);
-        CHECK_EQ_INT(rows[i].text, is_good, rows[i].printed != NULL);
+        bool is_good = addr_parse(span_from_str(parse_rows[i].text), &a);
+        CHECK_EQ_INT(parse_rows[i].text, is_good, parse_rows[i].printed != NULL);
         if (is_good) {
-            CHECK_EQ_STR(rows[i].text, print(&a), rows[i].printed);
+            CHECK_EQ_STR(parse_rows[i].text, print(&a), parse_rows[i].printed);
         }
     }
     struct addr a;
@@ -144,69 +145,71 @@ static void test_parse_host(void)
     }
 }
 
+static const struct {
+    const char *text;
+    const char *host;
+    uint16_t port;
+} split_rows[] = {
+    {"name:80", "name", 80},
+    {"a:1", "a", 1},
+    {"app.example.com:65535", "app.example.com", 65535},
+    {"app.example.com.:443", "app.example.com.", 443},
+    {"my_service:6379", "my_service", 6379},
+    {"xn--bcher-kva.example:80", "xn--bcher-kva.example", 80},
+    {"10.0.0.5:5900", "10.0.0.5", 5900},
+    {"[::1]:80", "::1", 80},
+    {"[::ffff:1.2.3.4]:80", "::ffff:1.2.3.4", 80},
+    {"1password.example:1", "1password.example", 1},
+    {"a1:1", "a1", 1},
+    {"0xg:1", "0xg", 1},
+    {"", NULL, 0},
+    {"name", NULL, 0},
+    {"name:", NULL, 0},
+    {":80", NULL, 0},
+    {"name:0", NULL, 0},
+    {"name:080", NULL, 0},
+    {"name:65536", NULL, 0},
+    {"name:80x", NULL, 0},
+    {"name:80:80", NULL, 0},
+    {"na me:80", NULL, 0},
+    {"name/x:80", NULL, 0},
+    {"user@name:80", NULL, 0},
+    {"n%61me:80", NULL, 0},
+    {"b\xc3\xbc"
+     "cher.example:80",
+     NULL, 0},
+    {".name:80", NULL, 0},
+    {"a..b:80", NULL, 0},
+    {".:80", NULL, 0},
+    {"..:80", NULL, 0},
+    {"::1:80", NULL, 0},
+    {"[::1]", NULL, 0},
+    {"[name]:80", NULL, 0},
+    {"[10.0.0.1]:80", NULL, 0},
+    {"[fe80::1%lo]:80", NULL, 0},
+    {"[]:80", NULL, 0},
+    {"127.1:80", NULL, 0},
+    {"0x7f.1:80", NULL, 0},
+    {"0X7F000001:80", NULL, 0},
+    {"0x:80", NULL, 0},
+    {"2130706433:80", NULL, 0},
+    {"0177.0.0.1:80", NULL, 0},
+    {"10.0.0.1.:80", NULL, 0},
+    {"example.5:80", NULL, 0},
+    {"256.1.1.1:80", NULL, 0},
+};
+
 static void test_split_host_port(void)
 {
-    static const struct {
-        const char *text;
-        const char *host;
-        uint16_t port;
-    } rows[] = {
-        {"name:80", "name", 80},
-        {"a:1", "a", 1},
-        {"app.example.com:65535", "app.example.com", 65535},
-        {"app.example.com.:443", "app.example.com.", 443},
-        {"my_service:6379", "my_service", 6379},
-        {"xn--bcher-kva.example:80", "xn--bcher-kva.example", 80},
-        {"10.0.0.5:5900", "10.0.0.5", 5900},
-        {"[::1]:80", "::1", 80},
-        {"[::ffff:1.2.3.4]:80", "::ffff:1.2.3.4", 80},
-        {"1password.example:1", "1password.example", 1},
-        {"a1:1", "a1", 1},
-        {"0xg:1", "0xg", 1},
-        {"", NULL, 0},
-        {"name", NULL, 0},
-        {"name:", NULL, 0},
-        {":80", NULL, 0},
-        {"name:0", NULL, 0},
-        {"name:080", NULL, 0},
-        {"name:65536", NULL, 0},
-        {"name:80x", NULL, 0},
-        {"name:80:80", NULL, 0},
-        {"na me:80", NULL, 0},
-        {"name/x:80", NULL, 0},
-        {"user@name:80", NULL, 0},
-        {"n%61me:80", NULL, 0},
-        {"b\xc3\xbc"
-         "cher.example:80",
-         NULL, 0},
-        {".name:80", NULL, 0},
-        {"a..b:80", NULL, 0},
-        {".:80", NULL, 0},
-        {"..:80", NULL, 0},
-        {"::1:80", NULL, 0},
-        {"[::1]", NULL, 0},
-        {"[name]:80", NULL, 0},
-        {"[10.0.0.1]:80", NULL, 0},
-        {"[fe80::1%lo]:80", NULL, 0},
-        {"[]:80", NULL, 0},
-        {"127.1:80", NULL, 0},
-        {"0x7f.1:80", NULL, 0},
-        {"0X7F000001:80", NULL, 0},
-        {"0x:80", NULL, 0},
-        {"2130706433:80", NULL, 0},
-        {"0177.0.0.1:80", NULL, 0},
-        {"10.0.0.1.:80", NULL, 0},
-        {"example.5:80", NULL, 0},
-        {"256.1.1.1:80", NULL, 0},
-    };
-    for (size_t i = 0; i < COUNT(rows); i++) {
+    for (size_t i = 0; i < COUNT(split_rows); i++) {
         struct span host = SPAN_LIT("untouched");
         uint16_t port = 4711;
-        bool is_good = addr_split_host_port(span_from_str(rows[i].text), &host, &port);
-        CHECK_EQ_INT(rows[i].text, is_good, rows[i].host != NULL);
-        const char *want = rows[i].host != NULL ? rows[i].host : "untouched";
-        CHECK_EQ_MEM(rows[i].text, host.data, host.len, want, strlen(want));
-        CHECK_EQ_U64(rows[i].text, port, rows[i].host != NULL ? rows[i].port : 4711);
+        bool is_good = addr_split_host_port(span_from_str(split_rows[i].text), &host, &port);
+        CHECK_EQ_INT(split_rows[i].text, is_good, split_rows[i].host != NULL);
+        const char *want = split_rows[i].host != NULL ? split_rows[i].host : "untouched";
+        CHECK_EQ_MEM(split_rows[i].text, host.data, host.len, want, strlen(want));
+        CHECK_EQ_U64(split_rows[i].text, port,
+                     split_rows[i].host != NULL ? split_rows[i].port : 4711);
     }
 }
 

@@ -99,30 +99,36 @@ static void test_every_split(void)
     }
 }
 
+/* `size` bytes through a queue that takes in two steps for each step that it gives. */
+static bool is_same_behind(size_t size, size_t step)
+{
+    struct buf b;
+    size_t in = 0;
+    size_t out = 0;
+    bool is_same = true;
+    buf_init(&b, size);
+    while (out < size && is_same) {
+        size_t give = size - in < step * 2 ? size - in : step * 2;
+        is_same = buf_append(&b, pattern + in, give) == BUF_OK;
+        in += give;
+        struct span got = buf_peek(&b);
+        size_t take = got.len < step ? got.len : step;
+        is_same = is_same && got.len == in - out && memcmp(got.data, pattern + out, take) == 0;
+        buf_consume(&b, take);
+        out += take;
+    }
+    is_same = is_same && b.len == 0 && b.block == NULL;
+    buf_clear(&b);
+    return is_same;
+}
+
 /* Sizes that go through every step of the block size and through the cut of large blocks. */
 static void test_sizes_in_and_out(void)
 {
     static const size_t sizes[] = {1, 15, 16, 17, 255, 4096, 16384, 16385, 40000, 65536, 131072};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         for (size_t step = 1; step <= sizes[i]; step = step * 3 + 1) {
-            struct buf b;
-            size_t in = 0;
-            size_t out = 0;
-            bool is_same = true;
-            buf_init(&b, sizes[i]);
-            while (out < sizes[i]) {
-                size_t give = sizes[i] - in < step * 2 ? sizes[i] - in : step * 2;
-                is_same = is_same && buf_append(&b, pattern + in, give) == BUF_OK;
-                in += give;
-                struct span got = buf_peek(&b);
-                size_t take = got.len < step ? got.len : step;
-                is_same =
-                    is_same && got.len == in - out && memcmp(got.data, pattern + out, take) == 0;
-                buf_consume(&b, take);
-                out += take;
-            }
-            CHECK_TRUE("first in, first out", is_same);
-            check_holds("empty", &b, "", 0);
+            CHECK_TRUE("first in, first out", is_same_behind(sizes[i], step));
         }
     }
 }

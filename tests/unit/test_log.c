@@ -81,26 +81,28 @@ static void test_escape(void)
     }
 }
 
-/* Whatever the room: a beginning of the whole, whole escapes only, and never past the end. */
-static void test_escape_little_room(void)
+/* Whatever the room: a beginning of the whole, whole escapes only, and never past the end. `ends`
+ * are the seven places where one of them ends. */
+static void check_little_room(enum log_format format, const size_t ends[7])
 {
     static const struct span raw = {"a\n\x01\xe2\x80\xae\xff\xe2\x82\xac", 10};
-    static const size_t ends_key_value[] = {0, 1, 3, 7, 19, 23, 26};
-    static const size_t ends_json[] = {0, 1, 3, 9, 15, 18, 21};
+    char out[40];
+    size_t want = 0;
     for (size_t size = 1; size < 30; size++) {
-        char out[40];
-        for (int format = LOG_KEY_VALUE; format <= LOG_JSON; format++) {
-            const size_t *ends = format == LOG_JSON ? ends_json : ends_key_value;
-            size_t want = 0;
-            for (size_t i = 0; i < COUNT(ends_json); i++) {
-                want = ends[i] < size ? ends[i] : want;
-            }
-            memset(out, '#', sizeof(out));
-            CHECK_EQ_U64("length", log_escape((enum log_format)format, raw, out, size), want);
-            CHECK_EQ_U64("ends with NUL", strlen(out), want);
-            CHECK_EQ_INT("nothing behind", out[size], '#');
+        for (size_t i = 0; i < 7; i++) {
+            want = ends[i] < size ? ends[i] : want;
         }
+        memset(out, '#', sizeof(out));
+        CHECK_EQ_U64("length", log_escape(format, raw, out, size), want);
+        CHECK_EQ_U64("ends with NUL", strlen(out), want);
+        CHECK_EQ_INT("nothing behind", out[size], '#');
     }
+}
+
+static void test_escape_little_room(void)
+{
+    check_little_room(LOG_KEY_VALUE, (const size_t[]){0, 1, 3, 7, 19, 23, 26});
+    check_little_room(LOG_JSON, (const size_t[]){0, 1, 3, 9, 15, 18, 21});
 }
 
 static void test_escape_cuts_long(void)
@@ -290,29 +292,33 @@ static void test_long_message(void)
 }
 
 /* Fields of every length up to a full line: no line is longer than allowed, none is torn. */
-static void test_full_line(void)
+static void check_full_line(size_t width, const char *end)
 {
     static const char longest[200];
-    for (int format = LOG_KEY_VALUE; format <= LOG_JSON; format++) {
-        for (size_t width = 0; width < 200; width += 7) {
-            struct log_line line;
-            if (!sink_open(LOG_INFO, (enum log_format)format)) {
-                return;
-            }
-            log_begin(&line, LOG_INFO, "e");
-            for (size_t i = 0; i < 300; i++) {
-                log_text(&line, "k", (struct span){longest, width});
-                log_u64(&line, "n", i);
-            }
-            log_end(&line);
-            const char *got = sink_read();
-            size_t len = strlen(got);
-            CHECK_TRUE("not longer than a line", len <= LOG_LINE_MAX && len > LOG_LINE_MAX / 2);
-            CHECK_TRUE("one line", strchr(got, '\n') == got + len - 1);
-            const char *end = format == LOG_JSON ? ",\"cut\":1}\n" : " cut=1\n";
-            CHECK_EQ_STR("says so", got + len - strlen(end), end);
-            sink_close();
+    struct log_line line;
+    log_begin(&line, LOG_INFO, "e");
+    for (size_t i = 0; i < 300; i++) {
+        log_text(&line, "k", (struct span){longest, width});
+        log_u64(&line, "n", i);
+    }
+    log_end(&line);
+    const char *got = sink_read();
+    size_t len = strlen(got);
+    CHECK_TRUE("not longer than a line", len <= LOG_LINE_MAX && len > LOG_LINE_MAX / 2);
+    CHECK_TRUE("one line", strchr(got, '\n') == got + len - 1);
+    CHECK_EQ_STR("says so", got + len - strlen(end), end);
+}
+
+static void test_full_line(void)
+{
+    for (size_t width = 0; width < 200; width += 7) {
+        if (!sink_open(LOG_INFO, LOG_KEY_VALUE)) {
+            return;
         }
+        check_full_line(width, " cut=1\n");
+        log_init(sink.write_fd, LOG_INFO, LOG_JSON);
+        check_full_line(width, ",\"cut\":1}\n");
+        sink_close();
     }
 }
 

@@ -192,12 +192,23 @@ static void ws_log_error(struct ws_log *log, const struct ws_item *item, size_t 
 static bool ws_log_item(struct ws_log *log, const struct ws_item *item, size_t at)
 {
     switch (item->type) {
-    case WS_ITEM_NEED_MORE: return true;
-    case WS_ITEM_PAYLOAD: ws_log_payload(log, item); return true;
-    case WS_ITEM_PING: ws_log_control(log, "ping", item); return true;
-    case WS_ITEM_PONG: ws_log_control(log, "pong", item); return true;
-    case WS_ITEM_CLOSE: ws_log_control(log, "close", item); return false;
-    case WS_ITEM_ERROR: ws_log_error(log, item, at); return false;
+    case WS_ITEM_NEED_MORE:
+        return true;
+    case WS_ITEM_PAYLOAD:
+        ws_log_payload(log, item);
+        return true;
+    case WS_ITEM_PING:
+        ws_log_control(log, "ping", item);
+        return true;
+    case WS_ITEM_PONG:
+        ws_log_control(log, "pong", item);
+        return true;
+    case WS_ITEM_CLOSE:
+        ws_log_control(log, "close", item);
+        return false;
+    case WS_ITEM_ERROR:
+        ws_log_error(log, item, at);
+        return false;
     }
     return false;
 }
