@@ -17,27 +17,13 @@
 #define CLASS_BLANK (IN_VALUE | IN_BLANK)
 
 static const uint8_t byte_class[256] = {
-    ['\t'] = CLASS_BLANK,
-    [' '] = CLASS_BLANK,
-    ['!'] = CLASS_WORD,
-    ['"'] = CLASS_MARK,
-    ['#'] = IN_TOKEN | IN_VALUE,
-    ['$' ... '\''] = CLASS_WORD,
-    ['(' ... ')'] = CLASS_MARK,
-    ['*' ... '+'] = CLASS_WORD,
-    [','] = CLASS_MARK,
-    ['-' ... '.'] = CLASS_WORD,
-    ['/'] = CLASS_MARK,
-    ['0' ... '9'] = CLASS_WORD,
-    [':' ... '@'] = CLASS_MARK,
-    ['A' ... 'Z'] = CLASS_WORD,
-    ['[' ... ']'] = CLASS_MARK,
-    ['^' ... 'z'] = CLASS_WORD,
-    ['{'] = CLASS_MARK,
-    ['|'] = CLASS_WORD,
-    ['}'] = CLASS_MARK,
-    ['~'] = CLASS_WORD,
-    [0x80 ... 0xff] = IN_VALUE,
+    ['\t'] = CLASS_BLANK,       [' '] = CLASS_BLANK,         ['!'] = CLASS_WORD,
+    ['"'] = CLASS_MARK,         ['#'] = IN_TOKEN | IN_VALUE, ['$' ... '\''] = CLASS_WORD,
+    ['(' ... ')'] = CLASS_MARK, ['*' ... '+'] = CLASS_WORD,  [','] = CLASS_MARK,
+    ['-' ... '.'] = CLASS_WORD, ['/'] = CLASS_MARK,          ['0' ... '9'] = CLASS_WORD,
+    [':' ... '@'] = CLASS_MARK, ['A' ... 'Z'] = CLASS_WORD,  ['[' ... ']'] = CLASS_MARK,
+    ['^' ... 'z'] = CLASS_WORD, ['{'] = CLASS_MARK,          ['|'] = CLASS_WORD,
+    ['}'] = CLASS_MARK,         ['~'] = CLASS_WORD,          [0x80 ... 0xff] = IN_VALUE,
 };
 
 enum http_state {
@@ -55,10 +41,11 @@ enum http_state {
 
 /* Bytes that leave the state as it is. They are taken in one run; every other byte is one step. */
 static const uint8_t state_run[] = {
-    [STATE_METHOD] = IN_TOKEN,      [STATE_TARGET_START] = 0, [STATE_TARGET] = IN_TARGET,
-    [STATE_VERSION] = 0,            [STATE_LINE_LF] = 0,      [STATE_HEADER_START] = 0,
-    [STATE_NAME] = IN_TOKEN,        [STATE_VALUE_START] = IN_BLANK,
-    [STATE_VALUE] = IN_VALUE,       [STATE_END_LF] = 0,
+    [STATE_METHOD] = IN_TOKEN,  [STATE_TARGET_START] = 0,
+    [STATE_TARGET] = IN_TARGET, [STATE_VERSION] = 0,
+    [STATE_LINE_LF] = 0,        [STATE_HEADER_START] = 0,
+    [STATE_NAME] = IN_TOKEN,    [STATE_VALUE_START] = IN_BLANK,
+    [STATE_VALUE] = IN_VALUE,   [STATE_END_LF] = 0,
 };
 
 static enum http_result refuse(struct http_parser *p, enum http_result result, const char *detail)

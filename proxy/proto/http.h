@@ -49,12 +49,13 @@ struct http_parser {
 
 void http_parser_init(struct http_parser *p);
 
-/* Consumes bytes up to the end of the head. Refused: bare LF or CR, NUL and control bytes, obs-fold,
- * blanks before the colon or before the first header, empty names, more than one blank between the
- * parts of the request line, leading empty lines, a target that is not origin-form ("/...") or has
- * '#', control or non-ASCII bytes, HTTP other than 1.x. Non-ASCII bytes in header values are kept
- * (obs-text). After HTTP_DONE, HTTP_BAD or HTTP_TOO_BIG a further call repeats the verdict and
- * consumes nothing. */
+/* Consumes bytes up to the end of the head. Refused: bare LF or CR, NUL and control bytes,
+ * obs-fold, blanks before the colon or before the first header, empty names, more than one blank
+ * between the parts of the request line, leading empty lines, a target that is not origin-form
+ * ("/...") or has '#', control or non-ASCII bytes, HTTP other than 1.x. Non-ASCII bytes in header
+ * values are kept (obs-text). On a refusal *out_consumed ends before the byte that is refused.
+ * After HTTP_DONE, HTTP_BAD or HTTP_TOO_BIG a further call repeats the verdict and consumes
+ * nothing. */
 MUST_CHECK enum http_result http_parse(struct http_parser *p, const uint8_t *data, size_t len,
                                        size_t *out_consumed);
 

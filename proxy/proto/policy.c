@@ -54,8 +54,8 @@ static bool origin_split(struct span text, struct policy_origin *out)
 {
     struct span rest = text;
 
-    return scheme_take(&rest, &out->scheme) &&
-           upgrade_host_parse(rest, &out->host, &out->port) && is_lower_host(out->host);
+    return scheme_take(&rest, &out->scheme) && upgrade_host_parse(rest, &out->host, &out->port) &&
+           is_lower_host(out->host);
 }
 
 static bool is_number(struct span label)
@@ -272,13 +272,7 @@ bool policy_origin_matches(const struct policy_origin *entry, const struct polic
 /* ---- routes ---- */
 
 /* How well a route fits, best first; routes that fit equally well: the first one of the file. */
-enum route_fit {
-    FIT_NONE = 0,
-    FIT_PREFIX,
-    FIT_PREFIX_HOST,
-    FIT_EXACT,
-    FIT_EXACT_HOST
-};
+enum route_fit { FIT_NONE = 0, FIT_PREFIX, FIT_PREFIX_HOST, FIT_EXACT, FIT_EXACT_HOST };
 
 static bool host_matches(struct span pattern, struct span name)
 {

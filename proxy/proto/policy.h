@@ -40,9 +40,9 @@ struct policy_origin {
 
 struct policy_route {
     struct span name;
-    struct span path;    /* without the '*' of a prefix */
-    bool is_prefix;      // "/app/*": matches "/app/" and everything below, not "/app"
-    struct span host;    /* lower case; empty = any; "*.example.com" = exactly one label more */
+    struct span path; /* without the '*' of a prefix */
+    bool is_prefix;   // "/app/*": matches "/app/" and everything below, not "/app"
+    struct span host; /* lower case; empty = any; "*.example.com" = exactly one label more */
     struct policy_origin *origins;
     size_t origin_count;
     struct span *subprotocols; /* the server's order */
@@ -62,16 +62,16 @@ struct policy_request {
 
 struct policy_decision {
     enum policy_verdict verdict;
-    size_t route;             /* index; meaningful unless POLICY_NO_ROUTE */
-    struct span subprotocol;  /* POLICY_OK: what to answer, empty = none; points into the route's
+    size_t route;            /* index; meaningful unless POLICY_NO_ROUTE */
+    struct span subprotocol; /* POLICY_OK: what to answer, empty = none; points into the route's
                                  list or the client's offer */
 };
 
 /* One item of `origins =`: a keyword, or scheme://host[:port] with scheme http or https. False when
  * it is not a legal entry or could never match a browser's Origin: a path, userinfo, a query, an
- * upper-case or non-ASCII host (write an IDN as xn--), a trailing dot, an IP address in another than
- * its usual writing, "*" elsewhere than as the whole first label. The scheme's own port may be
- * written. `text` must outlive *out. */
+ * upper-case or non-ASCII host (write an IDN as xn--), a trailing dot, an IP address not in its
+ * usual writing, "*" elsewhere than as the whole first label. The scheme's own port may be written.
+ * `text` must outlive *out. */
 MUST_CHECK bool policy_origin_parse(struct span text, struct policy_origin *out);
 
 /* Does one entry admit the request? `origin` as sent, compared byte for byte as an ASCII

@@ -441,8 +441,7 @@ bool upgrade_is_plain_get(const struct http_parser *p, struct span path)
     return (span_is_equal(http_method(p), SPAN_LIT("GET")) ||
             span_is_equal(http_method(p), SPAN_LIT("HEAD"))) &&
            check_host(p, &request, &detail) == UPGRADE_OK &&
-           check_no_body(p, &request, &detail) == UPGRADE_OK &&
-           span_is_equal(target_path(p), path);
+           check_no_body(p, &request, &detail) == UPGRADE_OK && span_is_equal(target_path(p), path);
 }
 
 void upgrade_accept_key(struct span key, char out[29])

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* Origins and routes. An entry that names hosts admits an Origin header if and only if that is,
+ * byte for byte, the canonical form of the entry, of the entry with one label, or of the Host
+ * header.
+ *
+ * Input, in lines: an entry of origins; an Origin header, or "-" for none; a Host header; the SNI;
+ * a path; offered subprotocols; the word "tls" if it came over TLS. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/policy.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define LINE_MAX_BYTES 600
+
+static const struct span schemes[] = {{"https", 5}, {"http", 4}};
+
+struct line {
+    char text[LINE_MAX_BYTES];
+    size_t len;
+};
+
+static void expect(bool condition)
+{
+    if (!condition) {
+        abort();
+    }
+}
+
+static struct span take_line(struct span *rest)
+{
+    size_t end = span_find(*rest, '\n');
+    struct span line = {rest->data, end};
+
+    if (end < rest->len) {
+        end++;
+    }
+    *rest = (struct span){rest->data + end, rest->len - end};
+    line.len = line.len < LINE_MAX_BYTES / 2 ? line.len : LINE_MAX_BYTES / 2;
+    return line;
+}
+
+/* RFC 6454 6.2. `label` goes in front of the host; `is_lowered` makes the host lower case. */
+static struct span serialise(struct line *out, struct span scheme, struct span label,
+                             struct span host, uint16_t port)
+{
+    bool is_ipv6 = span_find(host, ':') < host.len;
+    bool is_default = port == (span_is_equal(scheme, schemes[0]) ? 443 : 80);
+    char port_text[8] = "";
+
+    if (!is_default) {
+        snprintf(port_text, sizeof(port_text), ":%u", (unsigned)port);
+    }
+    out->len = (size_t)snprintf(out->text, sizeof(out->text), "%.*s://%s%.*s%.*s%s%s",
+                                (int)scheme.len, scheme.data, is_ipv6 ? "[" : "", (int)label.len,
+                                label.len > 0 ? label.data : "", (int)host.len, host.data,
+                                is_ipv6 ? "]" : "", port_text);
+    expect(out->len < sizeof(out->text));
+    return (struct span){out->text, out->len};
+}
+
+static bool is_label(struct span label)
+{
+    for (size_t i = 0; i < label.len; i++) {
+        char c = label.data[i];
+
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '_') {
+            return false;
+        }
+    }
+    return label.len > 0 && label.len <= 63;
+}
+
+/* The part of an origin between "://" and the first dot. */
+static struct span first_label(struct span origin)
+{
+    size_t at = span_find(origin, '/') + 2;
+    struct span rest;
+
+    if (at > origin.len) {
+        return (struct span){NULL, 0};
+    }
+    rest = (struct span){origin.data + at, origin.len - at};
+    return (struct span){rest.data, span_find(rest, '.')};
+}
+
+static bool is_same(const struct policy_request *request)
+{
+    static struct line host;
+    struct span name = request->upgrade->host_name;
+
+    host.len = name.len;
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.data[i];
+
+        host.text[i] = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
+    }
+    if (name.data[name.len - 1] == '.') {
+        return false;
+    }
+    for (size_t i = 0; i < (request->is_secure ? 1 : 2); i++) {
+        static struct line line;
+        uint16_t port = request->upgrade->host_port;
+
+        if (port == 0) {
+            port = i == 0 ? 443 : 80;
+        }
+        if (span_is_equal(request->upgrade->origin,
+                          serialise(&line, schemes[i], (struct span){NULL, 0},
+                                    (struct span){host.text, host.len}, port))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool should_match(const struct policy_origin *entry, const struct policy_request *request)
+{
+    static struct line line;
+    const struct upgrade_request *upgrade = request->upgrade;
+    struct span label = {NULL, 0};
+
+    switch (entry->kind) {
+    case POLICY_ORIGIN_ANY:
+        return true;
+    case POLICY_ORIGIN_NONE:
+        return !upgrade->has_origin;
+    case POLICY_ORIGIN_NULL:
+        return upgrade->has_origin && span_is_equal(upgrade->origin, SPAN_LIT("null"));
+    case POLICY_ORIGIN_SAME:
+        return upgrade->has_origin && is_same(request);
+    case POLICY_ORIGIN_WILDCARD:
+        label = first_label(upgrade->origin);
+        if (!is_label(label) || label.len + entry->host.len > 253) {
+            return false;
+        }
+        break;
+    case POLICY_ORIGIN_EXACT:
+        break;
+    }
+    return upgrade->has_origin &&
+           span_is_equal(upgrade->origin,
+                         serialise(&line, entry->scheme, label, entry->host, entry->port));
+}
+
+/* The canonical form of a legal entry is a legal entry and means the same. */
+static void expect_canonical(const struct policy_origin *entry)
+{
+    static struct line line;
+    struct policy_origin again;
+    bool is_wildcard = entry->kind == POLICY_ORIGIN_WILDCARD;
+
+    if (entry->kind != POLICY_ORIGIN_EXACT && !is_wildcard) {
+        expect(entry->scheme.len == 0 && entry->host.len == 0 && entry->port == 0);
+        return;
+    }
+    expect(entry->port != 0 && entry->host.len > 0);
+    expect(
+        policy_origin_parse(serialise(&line, entry->scheme,
+                                      is_wildcard ? (struct span){"*", 1} : (struct span){NULL, 0},
+                                      entry->host, entry->port),
+                            &again));
+    expect(again.kind == entry->kind && again.port == entry->port);
+    expect(span_is_equal(again.scheme, entry->scheme) && span_is_equal(again.host, entry->host));
+}
+
+static void expect_decision(struct policy_origin *entry, const struct policy_request *request)
+{
+    struct span configured[] = {{"b", 1}, {"a", 1}};
+    const struct policy_route routes[] = {
+        {.path = {"/", 1}, .is_prefix = true, .origins = entry, .origin_count = 1},
+        {.path = {"/app", 4}, .origins = entry, .origin_count = 1},
+        {.path = {"/app/", 5},
+         .is_prefix = true,
+         .host = {"*.b", 3},
+         .origins = entry,
+         .origin_count = 1,
+         .subprotocols = configured,
+         .subprotocol_count = 2},
+        {.path = {"/app", 4}, .host = {"a.b", 3}, .origins = entry, .origin_count = 1},
+    };
+    struct policy_decision got = policy_decide(routes, 4, request);
+    const struct upgrade_request *upgrade = request->upgrade;
+    const struct policy_route *route;
+
+    if (got.verdict == POLICY_NO_ROUTE) {
+        expect(request->sni.len > 0);
+        return;
+    }
+    expect(got.route < 4);
+    route = &routes[got.route];
+    expect(span_starts_with(upgrade->path, route->path));
+    expect(route->is_prefix || upgrade->path.len == route->path.len);
+    expect(route->host.len == 0 || (span_ends_with(upgrade->host_name, SPAN_LIT("b")) ||
+                                    span_ends_with(upgrade->host_name, SPAN_LIT("B"))));
+    expect(route->host.len == 0 || request->sni.len == 0 ||
+           span_is_equal_nocase(request->sni, upgrade->host_name));
+    expect((got.verdict == POLICY_ORIGIN) == !policy_origin_matches(entry, request));
+    if (got.verdict == POLICY_OK && got.subprotocol.len > 0) {
+        bool is_found = false;
+
+        for (size_t i = 0; i < upgrade->offer_count; i++) {
+            is_found = is_found || span_is_equal(upgrade->offers[i], got.subprotocol);
+        }
+        expect(is_found);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct span rest = {(const char *)data, size};
+    struct span entry_text = take_line(&rest);
+    struct upgrade_request upgrade = {.origin = take_line(&rest), .host = take_line(&rest)};
+    struct addr source = {.len = 0};
+    struct policy_request request = {.upgrade = &upgrade, .source = &source};
+    struct policy_origin entry;
+    struct span offers;
+
+    request.sni = take_line(&rest);
+    upgrade.path = take_line(&rest);
+    offers = take_line(&rest);
+    request.is_secure = span_is_equal(take_line(&rest), SPAN_LIT("tls"));
+    upgrade.has_origin = !span_is_equal(upgrade.origin, SPAN_LIT("-"));
+    if (!policy_origin_parse(entry_text, &entry)) {
+        return 0;
+    }
+    expect_canonical(&entry);
+    if (!upgrade_host_parse(upgrade.host, &upgrade.host_name, &upgrade.host_port)) {
+        return 0;
+    }
+    expect(policy_origin_matches(&entry, &request) == should_match(&entry, &request));
+    while (upgrade.offer_count < UPGRADE_OFFERS_MAX &&
+           span_next(&offers, ',', &upgrade.offers[upgrade.offer_count])) {
+        upgrade.offer_count++;
+    }
+    if (span_starts_with(upgrade.path, SPAN_LIT("/"))) {
+        expect_decision(&entry, &request);
+    }
+    return 0;
+}

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "proto/upgrade.h"
+
+#include <ctype.h>
+
+#include "check.h"
+#include "handshakes.h"
+#include "http_feed.h"
+#include "suites.h"
+#include "upgrade_rows.h"
+
+static struct http_fed fed;
+
+static enum upgrade_result judge(const struct upgrade_row *row, size_t cut,
+                                 struct upgrade_request *out, const char **detail)
+{
+    http_feed(&fed, row->text, row->len, cut);
+    CHECK_EQ_INT(row->name, fed.result, HTTP_DONE);
+    return upgrade_check(&fed.parser, out, detail);
+}
+
+static void test_refused(void)
+{
+    for (size_t i = 0; i < COUNT(upgrade_bad_rows); i++) {
+        const struct upgrade_row *row = &upgrade_bad_rows[i];
+        struct upgrade_request request;
+        struct upgrade_request untouched;
+        const char *detail = NULL;
+
+        memset(&request, 0x5a, sizeof(request));
+        memset(&untouched, 0x5a, sizeof(untouched));
+        CHECK_EQ_INT(row->name, judge(row, BYTE_BY_BYTE, &request, &detail), row->want);
+        CHECK_EQ_STR(row->name, detail, row->detail);
+        CHECK_EQ_MEM(row->name, &request, sizeof(request), &untouched, sizeof(untouched));
+        for (size_t cut = 0; cut < row->len; cut++) {
+            enum upgrade_result got = judge(row, cut, &request, &detail);
+
+            if (got != row->want || strcmp(detail, row->detail) != 0) {
+                CHECK_TRUE(row->name, false);
+                break;
+            }
+        }
+    }
+}
+
+static void check_span(const char *row, struct span got, const char *want)
+{
+    CHECK_EQ_MEM(row, got.data, got.len, want, strlen(want));
+}
+
+static void check_request(const struct handshake_row *row, const struct upgrade_request *request)
+{
+    struct span offers = span_from_str(row->offers);
+    struct span offer;
+    size_t count = 0;
+
+    check_span(row->name, request->host_name, row->host_name);
+    CHECK_EQ_U64(row->name, request->host_port, row->host_port);
+    check_span(row->name, request->path, row->path);
+    check_span(row->name, request->key, "dGhlIHNhbXBsZSBub25jZQ==");
+    CHECK_EQ_INT(row->name, request->has_origin, row->origin != NULL);
+    if (row->origin != NULL) {
+        check_span(row->name, request->origin, row->origin);
+    }
+    while (span_next(&offers, ' ', &offer)) {
+        if (CHECK_TRUE(row->name, count < request->offer_count)) {
+            CHECK_TRUE(row->name, span_is_equal(request->offers[count], offer));
+        }
+        count++;
+    }
+    CHECK_EQ_U64(row->name, request->offer_count, count);
+}
+
+static void test_accepted(void)
+{
+    for (size_t i = 0; i < COUNT(handshake_rows); i++) {
+        const struct handshake_row *row = &handshake_rows[i];
+        struct upgrade_request request;
+        const char *detail = NULL;
+
+        http_feed(&fed, row->text, row->len, BYTE_BY_BYTE);
+        if (CHECK_EQ_INT(row->name, upgrade_check(&fed.parser, &request, &detail), UPGRADE_OK)) {
+            check_request(row, &request);
+        }
+        CHECK_EQ_STR(row->name, detail, "");
+        for (size_t cut = 0; cut < row->len; cut++) {
+            http_feed(&fed, row->text, row->len, cut);
+            CHECK_TRUE(row->name, upgrade_check(&fed.parser, &request, &detail) == UPGRADE_OK);
+        }
+    }
+}
+
+// Taking any one header away, or having any one of these twice, must not leave a handshake.
+static void test_each_header_counts(void)
+{
+    static const char *const lines[] = {
+        "Host: a.example\r\n", "Upgrade: websocket\r\n", "Connection: Upgrade\r\n", KEY, VERSION,
+    };
+    static const bool may_be_twice[] = {false, true, true, false, false};
+    char head[512];
+
+    for (size_t i = 0; i < 2 * COUNT(lines); i++) {
+        struct upgrade_request request;
+        const char *detail = NULL;
+        size_t odd = i % COUNT(lines);
+        bool is_twice = i >= COUNT(lines);
+        int len = snprintf(head, sizeof(head), "GET / HTTP/1.1\r\n");
+
+        for (size_t j = 0; j < COUNT(lines); j++) {
+            for (int n = j != odd ? 1 : is_twice ? 2 : 0; n > 0; n--) {
+                len += snprintf(head + len, sizeof(head) - (size_t)len, "%s", lines[j]);
+            }
+        }
+        len += snprintf(head + len, sizeof(head) - (size_t)len, "\r\n");
+        http_feed(&fed, head, (size_t)len, 0);
+        CHECK_EQ_INT(lines[odd], fed.result, HTTP_DONE);
+        CHECK_EQ_INT(lines[odd], upgrade_check(&fed.parser, &request, &detail) == UPGRADE_OK,
+                     is_twice && may_be_twice[odd]);
+    }
+}
+
+static void test_key_letters(void)
+{
+    char head[256];
+    int len =
+        snprintf(head, sizeof(head),
+                 GET HOST UPGRADE VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    char *key = strstr(head, "dGhl");
+
+    for (unsigned at = 0; at < 24; at++) {
+        char saved = key[at];
+
+        for (unsigned c = 0x21; c < 256; c++) {
+            struct upgrade_request request;
+            const char *detail = NULL;
+            bool is_letter = c < 0x7f && (isalnum((int)c) || c == '+' || c == '/');
+            bool want = at < 21 ? is_letter : at == 21 ? strchr("AQgw", (int)c) != NULL : c == '=';
+
+            if (c == 0x7f) {
+                continue;
+            }
+            key[at] = (char)c;
+            http_feed(&fed, head, (size_t)len, 0);
+            CHECK_EQ_INT(head, upgrade_check(&fed.parser, &request, &detail) == UPGRADE_OK, want);
+        }
+        key[at] = saved;
+    }
+}
+
+static void test_host_parse(void)
+{
+    static const struct {
+        const char *text;
+        const char *name; // NULL: refused
+        uint16_t port;
+    } rows[] = {
+        {"a", "a", 0},
+        {"a:1", "a", 1},
+        {"A.b-c_d.9.:65535", "A.b-c_d.9.", 65535},
+        {"127.0.0.1:80", "127.0.0.1", 80},
+        {"[::1]", "::1", 0},
+        {"[::ffff:1.2.3.4]:443", "::ffff:1.2.3.4", 443},
+        {LETTERS_16 LETTERS_16 LETTERS_16 "abcdefghijklmno",
+         LETTERS_16 LETTERS_16 LETTERS_16 "abcdefghijklmno", 0},
+        {"", NULL, 0},
+        {" a", NULL, 0},
+        {"a:65536", NULL, 0},
+        {"[", NULL, 0},
+        {"[]", NULL, 0},
+        {"[::1]:0", NULL, 0},
+        {"[::1]]", NULL, 0},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct span name = SPAN_LIT("untouched");
+        uint16_t port = 7;
+        bool ok = upgrade_host_parse(span_from_str(rows[i].text), &name, &port);
+
+        CHECK_EQ_INT(rows[i].text, ok, rows[i].name != NULL);
+        check_span(rows[i].text, name, rows[i].name != NULL ? rows[i].name : "untouched");
+        CHECK_EQ_U64(rows[i].text, port, rows[i].name != NULL ? rows[i].port : 7);
+    }
+}
+
+static void test_plain_get(void)
+{
+    static const struct {
+        const char *name;
+        const char *text;
+        size_t len;
+        bool want;
+    } rows[] = {
+        {"GET", TEXT("GET /page HTTP/1.1\r\n" HOST "\r\n"), true},
+        {"HEAD", TEXT("HEAD /page HTTP/1.1\r\n" HOST "\r\n"), true},
+        {"HTTP/1.0", TEXT("GET /page HTTP/1.0\r\n" HOST "\r\n"), true},
+        {"a query", TEXT("GET /page?x=1 HTTP/1.1\r\n" HOST "\r\n"), true},
+        {"curl with HTTP/2",
+         TEXT("GET /page HTTP/1.1\r\n" HOST "Connection: Upgrade, "
+              "HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n"),
+         true},
+        {"POST", TEXT("POST /page HTTP/1.1\r\n" HOST "\r\n"), false},
+        {"another path", TEXT("GET /pages HTTP/1.1\r\n" HOST "\r\n"), false},
+        {"a path below", TEXT("GET /page/ HTTP/1.1\r\n" HOST "\r\n"), false},
+        {"another case", TEXT("GET /Page HTTP/1.1\r\n" HOST "\r\n"), false},
+        {"encoded", TEXT("GET /p%61ge HTTP/1.1\r\n" HOST "\r\n"), false},
+        {"no Host", TEXT("GET /page HTTP/1.1\r\n\r\n"), false},
+        {"two Hosts", TEXT("GET /page HTTP/1.1\r\n" HOST HOST "\r\n"), false},
+        {"a bad Host", TEXT("GET /page HTTP/1.1\r\nHost: a b\r\n\r\n"), false},
+        {"a body", TEXT("GET /page HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n"), false},
+        {"chunks", TEXT("GET /page HTTP/1.1\r\n" HOST "Transfer-Encoding: x\r\n\r\n"), false},
+        {"Expect", TEXT("GET /page HTTP/1.1\r\n" HOST "Expect: x\r\n\r\n"), false},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        http_feed(&fed, rows[i].text, rows[i].len, 0);
+        CHECK_EQ_INT(rows[i].name, fed.result, HTTP_DONE);
+        CHECK_EQ_INT(rows[i].name, upgrade_is_plain_get(&fed.parser, SPAN_LIT("/page")),
+                     rows[i].want);
+    }
+}
+
+static void test_accept_key(void)
+{
+    static const char *const rows[][2] = {
+        {"dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="}, // RFC 6455 1.3
+        {"AAAAAAAAAAAAAAAAAAAAAA==", "ICX+Yqv66kxgM0FcWaLWlFLwTAI="}, // by another program
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char out[29];
+
+        upgrade_accept_key(span_from_str(rows[i][0]), out);
+        CHECK_EQ_STR(rows[i][0], out, rows[i][1]);
+    }
+}
+
+static void test_101(void)
+{
+    static const char plain[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                                "Connection: Upgrade\r\n"
+                                "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+    static const char chosen[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                                 "Connection: Upgrade\r\n"
+                                 "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
+                                 "Sec-WebSocket-Protocol: binary\r\n\r\n";
+    static const char longest[] = LETTERS_64 LETTERS_64 LETTERS_64 LETTERS_64 "x";
+    const struct span key = SPAN_LIT("dGhlIHNhbXBsZSBub25jZQ==");
+    const struct span none = {NULL, 0};
+    char out[UPGRADE_101_MAX];
+    size_t len = upgrade_write_101(out, key, none);
+
+    CHECK_EQ_MEM("no subprotocol", out, len, plain, sizeof(plain) - 1);
+    len = upgrade_write_101(out, key, SPAN_LIT("binary"));
+    CHECK_EQ_MEM("a subprotocol", out, len, chosen, sizeof(chosen) - 1);
+    len = upgrade_write_101(out, key, (struct span){longest, UPGRADE_OFFER_LEN_MAX});
+    CHECK_EQ_U64("the longest", len, sizeof(chosen) - 1 - 6 + UPGRADE_OFFER_LEN_MAX);
+    CHECK_EQ_U64("too long", upgrade_write_101(out, key, SPAN_LIT(longest)), 0);
+}
+
+CU_TestInfo upgrade_tests[] = {
+    {"refused handshakes, at every cut", test_refused},
+    {"legal handshakes, at every cut", test_accepted},
+    {"each header counts", test_each_header_counts},
+    {"every letter of the key", test_key_letters},
+    {"hosts and ports", test_host_parse},
+    {"plain requests", test_plain_get},
+    {"the accept key", test_accept_key},
+    {"the 101", test_101},
+    CU_TEST_INFO_NULL,
+};
