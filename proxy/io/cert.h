@@ -1,0 +1,24 @@
+/* cert.h: a throw-away certificate.
+ *
+ * For: `sluice --demo` and tests: an ECDSA P-256 key and a self-signed certificate for localhost,
+ * 127.0.0.1 and ::1, made in memory, valid for 30 days, never written to disk. Not for: production. */
+#ifndef IO_CERT_H
+#define IO_CERT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/span.h"
+
+#define CERT_PEM_MAX 4096
+
+struct cert_pair {
+    char certificate[CERT_PEM_MAX]; /* PEM, NUL-terminated */
+    size_t certificate_len;
+    char key[CERT_PEM_MAX];
+    size_t key_len;
+};
+
+MUST_CHECK bool cert_make_throw_away(struct cert_pair *out);
+
+#endif

@@ -1,0 +1,331 @@
+#include "io/conn.h"
+
+#include <assert.h>
+#include <string.h>
+
+static void on_io(struct reactor_io *io, unsigned ready)
+{
+    struct conn *c = container_of(io, struct conn, io);
+    c->on_ready(c, ready);
+}
+
+void conn_init(struct conn *c, struct reactor *r, size_t out_limit_bytes, conn_ready_fn *on_ready)
+{
+    *c = (struct conn){.fd = -1, .reactor = r, .on_ready = on_ready};
+    buf_init(&c->out, out_limit_bytes);
+}
+
+void conn_open(struct conn *c, int fd, struct tls *tls)
+{
+    assert(c->fd == -1 && fd >= 0);
+    c->fd = fd;
+    c->tls = tls;
+    reactor_io_init(&c->io, c->reactor, fd, on_io);
+}
+
+bool conn_is_open(const struct conn *c)
+{
+    return c->fd != -1;
+}
+
+size_t conn_queued(const struct conn *c)
+{
+    return c->out.len;
+}
+
+void conn_want(struct conn *c, unsigned want)
+{
+    if (conn_is_open(c)) {
+        reactor_io_want(&c->io, want);
+    }
+}
+
+/* --- sending ------------------------------------------------------------------------------- */
+
+static void break_off(struct conn *c)
+{
+    c->is_broken = true;
+    buf_clear(&c->out);
+}
+
+/* One answer of the kernel; true when it took something or may take something later. */
+static bool note_sent(struct conn *c, enum net_result result, size_t sent)
+{
+    switch (result) {
+    case NET_OK:
+        c->sent_bytes += sent;
+        return true;
+    case NET_AGAIN:
+        return true;
+    case NET_RESET:
+        /* The kernel tells it once: a recv from now on would see a mere end of file. */
+        c->is_reset = true;
+        break_off(c);
+        return false;
+    case NET_EOF:
+    case NET_REFUSED:
+    case NET_FAILED:
+        break_off(c);
+        return false;
+    }
+    return false;
+}
+
+/* Queues what follows the first `skip` bytes. */
+static enum buf_result queue_rest(struct conn *c, const struct iovec *iov, size_t count,
+                                  size_t skip)
+{
+    size_t i = 0;
+    while (i < count && skip >= iov[i].iov_len) {
+        skip -= iov[i].iov_len;
+        i++;
+    }
+    if (i < count && skip > 0) {
+        const uint8_t *piece = iov[i].iov_base;
+        enum buf_result result = buf_append(&c->out, piece + skip, iov[i].iov_len - skip);
+        if (result != BUF_OK) {
+            return result;
+        }
+        i++;
+    }
+    return i < count ? buf_append_pieces(&c->out, iov + i, count - i) : BUF_OK;
+}
+
+/* Wire bytes, on their way out. */
+static enum conn_result push(struct conn *c, const struct iovec *iov, size_t count, size_t total)
+{
+    size_t sent = 0;
+    if (c->is_broken) {
+        return CONN_RESET;
+    }
+    if (total == 0) {
+        return CONN_OK;
+    }
+    if (c->out.len == 0) {
+        enum net_result result = net_send_pieces(c->fd, iov, count, &sent);
+        if (!note_sent(c, result, sent)) {
+            return CONN_RESET;
+        }
+    }
+    if (sent < total && queue_rest(c, iov, count, sent) != BUF_OK) {
+        break_off(c);
+        return CONN_NO_MEMORY;
+    }
+    return CONN_OK;
+}
+
+static struct tls_wire empty_wire(const struct conn *c)
+{
+    return (struct tls_wire){.data = c->reactor->scratch.wire_out, .size = REACTOR_WIRE_OUT};
+}
+
+static enum conn_result push_wire(struct conn *c, const struct tls_wire *wire)
+{
+    struct iovec piece = {.iov_base = wire->data, .iov_len = wire->len};
+    return push(c, &piece, 1, wire->len);
+}
+
+static size_t total_bytes(const struct iovec *iov, size_t count)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        total += iov[i].iov_len;
+    }
+    return total;
+}
+
+/* One block for one call of the sealer: records are then filled across the pieces. */
+static const uint8_t *gather(const struct conn *c, const struct iovec *iov, size_t count)
+{
+    if (count == 1) {
+        return iov[0].iov_base;
+    }
+    uint8_t *end = c->reactor->scratch.gather;
+    for (size_t i = 0; i < count; i++) {
+        if (iov[i].iov_len > 0) {
+            memcpy(end, iov[i].iov_base, iov[i].iov_len);
+            end += iov[i].iov_len;
+        }
+    }
+    return c->reactor->scratch.gather;
+}
+
+enum conn_result conn_send(struct conn *c, const struct iovec *iov, size_t count)
+{
+    if (!conn_is_open(c) || c->is_broken) {
+        return CONN_RESET;
+    }
+    size_t total = total_bytes(iov, count);
+    if (c->is_finished || total == 0) {
+        return CONN_OK;
+    }
+    if (c->tls == NULL) {
+        return push(c, iov, count, total);
+    }
+    assert(total <= REACTOR_GATHER);
+    struct tls_wire wire = empty_wire(c);
+    if (c->tls_input == CONN_TLS_INPUT_FAILED ||
+        tls_seal(c->tls, gather(c, iov, count), total, &wire) != TLS_OK) {
+        break_off(c);
+        return CONN_RESET;
+    }
+    return push_wire(c, &wire);
+}
+
+static void send_fin(struct conn *c)
+{
+    if (c->is_finished && !c->is_fin_sent && !c->is_broken && c->out.len == 0) {
+        net_finish(c->fd);
+        c->is_fin_sent = true;
+    }
+}
+
+enum conn_result conn_flush(struct conn *c)
+{
+    if (!conn_is_open(c)) {
+        return CONN_OK;
+    }
+    if (c->is_broken) {
+        return CONN_RESET;
+    }
+    while (c->out.len > 0) {
+        struct span waiting = buf_peek(&c->out);
+        size_t sent = 0;
+        enum net_result result = net_send(c->fd, waiting.data, waiting.len, &sent);
+        if (!note_sent(c, result, sent)) {
+            return CONN_RESET;
+        }
+        buf_consume(&c->out, sent);
+        if (sent < waiting.len) {
+            return CONN_AGAIN;
+        }
+    }
+    send_fin(c);
+    return CONN_OK;
+}
+
+/* --- receiving ----------------------------------------------------------------------------- */
+
+static enum conn_result receive(struct conn *c, uint8_t *into, size_t size, size_t *out_len)
+{
+    switch (net_recv(c->fd, into, size, out_len)) {
+    case NET_OK:
+        c->received_bytes += *out_len;
+        return CONN_OK;
+    case NET_AGAIN:
+        return CONN_AGAIN;
+    case NET_EOF:
+        return c->is_reset ? CONN_RESET : CONN_EOF;
+    case NET_RESET:
+    case NET_REFUSED:
+    case NET_FAILED:
+        c->is_reset = true;
+        break_off(c);
+        return CONN_RESET;
+    }
+    return CONN_RESET;
+}
+
+/* What TLS has to say by itself. A peer that cannot be reached is found by the next recv. */
+static enum conn_result answer(struct conn *c, const struct tls_wire *wire)
+{
+    if (c->is_finished || push_wire(c, wire) != CONN_NO_MEMORY) {
+        return CONN_OK;
+    }
+    return CONN_NO_MEMORY;
+}
+
+static enum conn_result feed(struct conn *c, size_t wire_len, size_t *out_len)
+{
+    const struct reactor_scratch *scratch = &c->reactor->scratch;
+    struct tls_wire wire = empty_wire(c);
+    size_t plain_len = 0;
+    enum tls_result result = tls_feed(c->tls, scratch->wire_in, wire_len, scratch->plain,
+                                      REACTOR_PLAIN, &plain_len, &wire);
+    enum conn_result answered = answer(c, &wire);
+    switch (result) {
+    case TLS_OK:
+        *out_len = answered == CONN_OK ? plain_len : 0;
+        return answered;
+    case TLS_EOF:
+        c->tls_input = CONN_TLS_INPUT_ENDED;
+        *out_len = plain_len;
+        return CONN_EOF;
+    case TLS_FAILED:
+        c->tls_input = CONN_TLS_INPUT_FAILED;
+        return CONN_TLS_FAILED;
+    }
+    return CONN_TLS_FAILED;
+}
+
+static enum conn_result read_tls(struct conn *c, size_t max_bytes, size_t *out_len)
+{
+    size_t wire_len = 0;
+    size_t size = max_bytes < REACTOR_WIRE_IN ? max_bytes : REACTOR_WIRE_IN;
+    enum conn_result result = receive(c, c->reactor->scratch.wire_in, size, &wire_len);
+    if (result != CONN_OK || c->tls_input != CONN_TLS_INPUT_OPEN) {
+        return result;
+    }
+    return feed(c, wire_len, out_len);
+}
+
+enum conn_result conn_read(struct conn *c, size_t max_bytes, uint8_t **out_data, size_t *out_len)
+{
+    *out_data = c->reactor->scratch.plain;
+    *out_len = 0;
+    if (!conn_is_open(c) || max_bytes == 0) {
+        return CONN_AGAIN;
+    }
+    if (c->tls != NULL) {
+        return read_tls(c, max_bytes, out_len);
+    }
+    size_t size = max_bytes < REACTOR_PLAIN ? max_bytes : REACTOR_PLAIN;
+    return receive(c, *out_data, size, out_len);
+}
+
+/* --- ends ---------------------------------------------------------------------------------- */
+
+void conn_finish(struct conn *c)
+{
+    if (!conn_is_open(c) || c->is_broken || c->is_finished) {
+        return;
+    }
+    if (c->tls != NULL && c->tls_input != CONN_TLS_INPUT_FAILED) {
+        struct tls_wire wire = empty_wire(c);
+        tls_finish(c->tls, &wire);
+        /* Without memory for it the connection is broken, which the next flush tells. */
+        (void)!push_wire(c, &wire);
+    }
+    c->is_finished = true;
+    send_fin(c);
+}
+
+static void release(struct conn *c)
+{
+    reactor_io_want(&c->io, 0);
+    if (c->tls != NULL) {
+        tls_free(c->tls);
+        c->tls = NULL;
+    }
+    buf_clear(&c->out);
+}
+
+void conn_close(struct conn *c)
+{
+    if (!conn_is_open(c)) {
+        return;
+    }
+    release(c);
+    net_close(c->fd);
+    c->fd = -1;
+}
+
+void conn_abort(struct conn *c)
+{
+    if (!conn_is_open(c)) {
+        return;
+    }
+    release(c);
+    net_abort(c->fd);
+    c->fd = -1;
+}

@@ -1,0 +1,96 @@
+/* conn.h: one byte stream to one peer.
+ *
+ * For: a descriptor, its readiness, optional TLS, and the out queue where bytes wait for the
+ * kernel. Not for: knowing what the bytes mean, deciding when to read (the pump does), closing
+ * politely by itself. Embedded in a session; owns its descriptor, its TLS session and its queue.
+ *
+ * Scratch: conn_read uses plain, and with TLS wire_in and wire_out too; conn_send uses gather and
+ * wire_out. What conn_read hands out is valid until the next conn_read on this reactor. */
+#ifndef IO_CONN_H
+#define IO_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "base/buf.h"
+#include "io/net.h"
+#include "io/reactor.h"
+#include "io/tls.h"
+
+struct conn;
+/* `ready` is REACTOR_READ, REACTOR_WRITE or both. */
+typedef void conn_ready_fn(struct conn *conn, unsigned ready);
+
+/* What may still come out of the peer's TLS. */
+enum conn_tls_input {
+    CONN_TLS_INPUT_OPEN = 0,
+    CONN_TLS_INPUT_ENDED, /* close_notify came */
+    CONN_TLS_INPUT_FAILED /* handshake or record error: nothing more is sealed either */
+};
+
+struct conn {
+    int fd; /* -1 = none */
+    struct reactor_io io;
+    struct reactor *reactor;
+    struct tls *tls; /* NULL = plain; owned */
+    struct buf out;
+    conn_ready_fn *on_ready;
+    enum conn_tls_input tls_input;
+    bool is_broken;   /* sending failed: every later send is thrown away */
+    bool is_reset;    /* by the peer, or timed out; not merely closed */
+    bool is_finished; /* conn_finish was called */
+    bool is_fin_sent;
+    uint64_t sent_bytes; /* wire bytes the kernel took */
+    uint64_t received_bytes; /* wire bytes */
+};
+
+/* Without a descriptor: fd -1, all calls harmless. out_limit_bytes is the queue's ceiling. */
+void conn_init(struct conn *c, struct reactor *r, size_t out_limit_bytes, conn_ready_fn *on_ready);
+/* Takes over the descriptor, and the TLS session (or NULL). */
+void conn_open(struct conn *c, int fd, struct tls *tls);
+bool conn_is_open(const struct conn *c);
+
+enum conn_result {
+    CONN_OK = 0,
+    CONN_AGAIN,
+    CONN_EOF,        /* FIN or close_notify; bytes may have come with it */
+    CONN_RESET,
+    CONN_TLS_FAILED, /* what TLS had to say (an alert) was sent as far as the kernel took it */
+    CONN_NO_MEMORY   /* the queue could not take it: end the session */
+};
+
+/* ONE recv. CONN_OK: *out has 0 or more plain bytes (0 while a handshake or a record is
+ * incomplete), writable, with REACTOR_HEADROOM bytes in front that the caller may overwrite.
+ * max_bytes (> 0) caps the recv, at most REACTOR_PLAIN or, with TLS, REACTOR_WIRE_IN. After
+ * close_notify or CONN_TLS_FAILED further calls throw away what comes (CONN_OK, no bytes) until FIN
+ * (CONN_EOF): for lingering. */
+MUST_CHECK enum conn_result conn_read(struct conn *c, size_t max_bytes, uint8_t **out_data,
+                                      size_t *out_len);
+
+/* Sends all the pieces: at once what the kernel takes (when nothing waits before them), the rest is
+ * queued. Encrypts on a TLS connection. Only CONN_OK, CONN_RESET (broken; thrown away) and
+ * CONN_NO_MEMORY (broken too: nothing may follow a gap). At most REACTOR_GATHER bytes in one call.
+ * CONN_RESET does not tell how the peer went: conn_read hands out the bytes it sent before and then
+ * CONN_EOF (it had closed) or CONN_RESET. After conn_finish: thrown away, CONN_OK. */
+MUST_CHECK enum conn_result conn_send(struct conn *c, const struct iovec *iov, size_t count);
+
+/* Sends from the queue until it is empty or the kernel takes no more. CONN_OK (empty), CONN_AGAIN,
+ * CONN_RESET. */
+MUST_CHECK enum conn_result conn_flush(struct conn *c);
+
+size_t conn_queued(const struct conn *c);
+
+/* Readiness wanted: REACTOR_READ | REACTOR_WRITE. Only the pump's interest function calls this. */
+void conn_want(struct conn *c, unsigned want);
+
+/* close_notify (queued behind what waits, sent if possible), and FIN once the queue is empty: at
+ * once, or by the conn_flush that empties it. Reading goes on. */
+void conn_finish(struct conn *c);
+/* close() with what is there. Frees TLS and queue. */
+void conn_close(struct conn *c);
+/* RST and close. */
+void conn_abort(struct conn *c);
+
+#endif

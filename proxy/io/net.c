@@ -1,0 +1,328 @@
+#include "io/net.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define LISTEN_BACKLOG 4096
+#define KEEPALIVE_IDLE_S 60
+#define KEEPALIVE_INTERVAL_S 10
+#define KEEPALIVE_PROBES 3
+
+static bool set_option(int fd, int level, int name, int value)
+{
+    return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
+}
+
+/* None of these is worth losing a connection for. */
+static void tune_tcp(int fd)
+{
+    (void)set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    (void)set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    (void)set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+    (void)set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
+    (void)set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
+}
+
+static bool is_unix(const struct addr *a)
+{
+    return a->u.sa.sa_family == AF_UNIX;
+}
+
+/* --- listening ----------------------------------------------------------------------------- */
+
+static const char *listen_error(int error)
+{
+    switch (error) {
+    case EADDRINUSE:
+        return "address already in use";
+    case EADDRNOTAVAIL:
+        return "address is not one of this machine";
+    case EACCES:
+    case EPERM:
+        return "permission denied";
+    case EAFNOSUPPORT:
+        return "address family not supported by this machine";
+    case EMFILE:
+    case ENFILE:
+        return "too many open files";
+    case ENOBUFS:
+    case ENOMEM:
+        return "out of memory";
+    default:
+        return "cannot make a listening socket";
+    }
+}
+
+static bool bind_and_listen(int fd, const struct addr *a)
+{
+    /* SO_REUSEADDR: a restart must not wait for the TIME_WAIT of the sessions before it. */
+    if (!set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) ||
+        !set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) {
+        return false;
+    }
+    if (a->u.sa.sa_family == AF_INET6 && !set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) {
+        return false;
+    }
+    return bind(fd, &a->u.sa, a->len) == 0 && listen(fd, LISTEN_BACKLOG) == 0;
+}
+
+int net_listen(const struct addr *a, const char **out_error)
+{
+    *out_error = NULL;
+    if (a->len == 0 || is_unix(a)) {
+        *out_error = "only IPv4 and IPv6 addresses can be listened on";
+        return -1;
+    }
+    int fd = socket(a->u.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd == -1) {
+        *out_error = listen_error(errno);
+        return -1;
+    }
+    if (!bind_and_listen(fd, a)) {
+        *out_error = listen_error(errno);
+        net_close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+bool net_is_free(const struct addr *a, const char **out_error)
+{
+    const int on = 1;
+    *out_error = NULL;
+    int fd = socket(a->u.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd == -1) {
+        *out_error = listen_error(errno);
+        return false;
+    }
+    /* SO_REUSEADDR passes over connections in TIME_WAIT, but not over a listening socket. */
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1 ||
+        (a->u.sa.sa_family == AF_INET6 &&
+         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == -1) ||
+        bind(fd, &a->u.sa, a->len) == -1) {
+        *out_error = listen_error(errno);
+    }
+    net_close(fd);
+    return *out_error == NULL;
+}
+
+/* --- accepting ----------------------------------------------------------------------------- */
+
+static enum net_accept_result accept_result(int error)
+{
+    switch (error) {
+    case EAGAIN:
+    /* These belong to a connection that died in the queue; accept(2) hands them over. */
+    case ECONNABORTED:
+    case EPROTO:
+    case EPERM:
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case EOPNOTSUPP:
+    case ENETUNREACH:
+    case ETIMEDOUT:
+        return NET_ACCEPT_NONE;
+    default:
+        /* EMFILE, ENFILE, ENOBUFS, ENOMEM; and what nobody expects, where to pause is better
+         * than to spin on a listener that stays readable. */
+        return NET_ACCEPT_EXHAUSTED;
+    }
+}
+
+enum net_accept_result net_accept(int listen_fd, int *out_fd, struct addr *out_peer)
+{
+    struct sockaddr_storage peer;
+    socklen_t len;
+    int fd;
+    do {
+        len = sizeof(peer);
+        fd = accept4(listen_fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    } while (fd == -1 && errno == EINTR);
+    if (fd == -1) {
+        return accept_result(errno);
+    }
+    tune_tcp(fd);
+    addr_from_sockaddr((const struct sockaddr *)&peer, len, out_peer);
+    *out_fd = fd;
+    return NET_ACCEPT_OK;
+}
+
+/* --- connecting ---------------------------------------------------------------------------- */
+
+static enum net_result connect_result(int error)
+{
+    switch (error) {
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        return NET_FAILED;
+    default:
+        /* Refused, unreachable, forbidden, no such path, no such family here, a Unix socket's
+         * full backlog (EAGAIN, which nothing would ever report the end of): this address is no
+         * good, another one may be. */
+        return NET_REFUSED;
+    }
+}
+
+/* Dialling a port of this machine that nobody listens on can, when the kernel picks that same port
+ * as the local one, connect the socket to itself: an echo that nobody asked for. */
+static bool is_self_connected(int fd, const struct sockaddr_storage *peer, socklen_t peer_len)
+{
+    struct sockaddr_storage local;
+    socklen_t len = sizeof(local);
+    if (peer->ss_family == AF_UNIX || getsockname(fd, (struct sockaddr *)&local, &len) != 0) {
+        return false;
+    }
+    struct addr a;
+    struct addr b;
+    addr_from_sockaddr((const struct sockaddr *)&local, len, &a);
+    addr_from_sockaddr((const struct sockaddr *)peer, peer_len, &b);
+    return addr_is_equal(&a, &b);
+}
+
+enum net_result net_connect_result(int fd)
+{
+    int error = 0;
+    socklen_t len = sizeof(error);
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0) {
+        return NET_FAILED;
+    }
+    if (error != 0) {
+        return connect_result(error);
+    }
+    /* No error yet is not success: readiness may be spurious. */
+    struct sockaddr_storage peer;
+    len = sizeof(peer);
+    if (getpeername(fd, (struct sockaddr *)&peer, &len) != 0) {
+        return errno == ENOTCONN ? NET_AGAIN : NET_FAILED;
+    }
+    return is_self_connected(fd, &peer, len) ? NET_REFUSED : NET_OK;
+}
+
+static enum net_result start_connect(int fd, const struct addr *a)
+{
+    if (connect(fd, &a->u.sa, a->len) == 0) {
+        return net_connect_result(fd);
+    }
+    if (errno == EINPROGRESS || errno == EINTR) {
+        return NET_AGAIN;
+    }
+    return connect_result(errno);
+}
+
+enum net_result net_connect(const struct addr *a, int *out_fd)
+{
+    if (a->len == 0) {
+        return NET_REFUSED;
+    }
+    int fd = socket(a->u.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd == -1) {
+        return connect_result(errno);
+    }
+    if (!is_unix(a)) {
+        tune_tcp(fd);
+    }
+    enum net_result result = start_connect(fd, a);
+    if (result == NET_OK || result == NET_AGAIN) {
+        *out_fd = fd;
+    } else {
+        net_close(fd);
+    }
+    return result;
+}
+
+/* --- bytes --------------------------------------------------------------------------------- */
+
+enum net_result net_recv(int fd, void *data, size_t size, size_t *out_len)
+{
+    assert(size > 0);
+    ssize_t got;
+    *out_len = 0;
+    do {
+        got = recv(fd, data, size, 0);
+    } while (got == -1 && errno == EINTR);
+    if (got > 0) {
+        *out_len = (size_t)got;
+        return NET_OK;
+    }
+    if (got == 0) {
+        return NET_EOF;
+    }
+    /* EWOULDBLOCK is the same number. Every other error (reset, ETIMEDOUT from keepalive,
+     * EHOSTUNREACH …) means that no byte will come any more. */
+    return errno == EAGAIN ? NET_AGAIN : NET_RESET;
+}
+
+enum net_result net_send_pieces(int fd, const struct iovec *iov, size_t count, size_t *out_len)
+{
+    struct msghdr message = {
+        .msg_iov = (struct iovec *)(uintptr_t)iov, /* only read */
+        .msg_iovlen = count < IOV_MAX ? count : IOV_MAX,
+    };
+    ssize_t sent;
+    *out_len = 0;
+    do {
+        sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+    } while (sent == -1 && errno == EINTR);
+    if (sent >= 0) {
+        *out_len = (size_t)sent;
+        return NET_OK;
+    }
+    if (errno == EAGAIN) {
+        return NET_AGAIN;
+    }
+    /* EPIPE: the peer closed first and our bytes came too late. What it had sent before is still
+     * to be received, and so is its FIN. */
+    return errno == EPIPE ? NET_EOF : NET_RESET;
+}
+
+enum net_result net_send(int fd, const void *data, size_t len, size_t *out_len)
+{
+    struct iovec piece = {.iov_base = (void *)(uintptr_t)data, .iov_len = len};
+    return net_send_pieces(fd, &piece, 1, out_len);
+}
+
+/* --- ends ---------------------------------------------------------------------------------- */
+
+void net_finish(int fd)
+{
+    (void)shutdown(fd, SHUT_WR);
+}
+
+void net_close(int fd)
+{
+    /* Not again on EINTR: Linux has let go of the number by then. */
+    (void)close(fd);
+}
+
+void net_abort(int fd)
+{
+    struct linger none = {.l_onoff = 1, .l_linger = 0};
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+    net_close(fd);
+}
+
+bool net_local_addr(int fd, struct addr *out)
+{
+    struct sockaddr_storage local;
+    socklen_t len = sizeof(local);
+    if (getsockname(fd, (struct sockaddr *)&local, &len) != 0) {
+        return false;
+    }
+    addr_from_sockaddr((const struct sockaddr *)&local, len, out);
+    return true;
+}
+
+void net_set_notsent_lowat(int fd, uint32_t bytes)
+{
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof(bytes));
+}

@@ -1,0 +1,74 @@
+/* net.h: socket calls, and errno to five kinds.
+ *
+ * For: making, accepting, connecting and reading sockets, non-blocking and close-on-exec always;
+ * errno does not leave io/ (but for net_listen's message, which an operator must read). Not for:
+ * events, TLS. */
+#ifndef IO_NET_H
+#define IO_NET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "base/addr.h"
+#include "base/span.h"
+
+enum net_result {
+    NET_OK = 0,
+    NET_AGAIN,   /* would block */
+    NET_EOF,     /* receiving: the peer's FIN; sending: the peer had closed already */
+    NET_RESET,   /* reset, timed out or unreachable: the connection is gone */
+    NET_REFUSED, /* connect: refused or unreachable */
+    NET_FAILED   /* anything else, lack of memory or descriptors included */
+};
+
+/* A listening socket with SO_REUSEPORT and a backlog of 4096; IPV6_V6ONLY on for IPv6. Returns a
+ * descriptor, or -1 and a message for the operator ("address already in use"). Unix sockets are not
+ * listened on. */
+MUST_CHECK int net_listen(const struct addr *a, const char **out_error);
+
+/* False, with a message, when somebody listens on the address already (SO_REUSEPORT would let a
+ * second program of the same user share it silently) or it cannot be bound at all. */
+MUST_CHECK bool net_is_free(const struct addr *a, const char **out_error);
+
+enum net_accept_result {
+    NET_ACCEPT_OK = 0,
+    NET_ACCEPT_NONE,      /* nothing waits, or it went away again */
+    NET_ACCEPT_EXHAUSTED, /* no descriptors or memory: pause the listener */
+};
+/* TCP_NODELAY and keepalive (60 s, then 3 probes 10 s apart) are set on the new socket. */
+MUST_CHECK enum net_accept_result net_accept(int listen_fd, int *out_fd, struct addr *out_peer);
+
+/* Starts a connection; NET_OK (already there), NET_AGAIN (wait for writable, then ask
+ * net_connect_result), NET_REFUSED or NET_FAILED. *out_fd is set for the first two only. TCP
+ * sockets get TCP_NODELAY and keepalive. A TCP connection that met itself (RFC 9293 3.5: a free
+ * port dialled from that same port) counts as refused. */
+MUST_CHECK enum net_result net_connect(const struct addr *a, int *out_fd);
+/* NET_OK, NET_AGAIN (still under way), NET_REFUSED or NET_FAILED. */
+MUST_CHECK enum net_result net_connect_result(int fd);
+
+/* NET_OK with *out_len > 0, NET_AGAIN, NET_EOF, NET_RESET. `size` > 0. */
+MUST_CHECK enum net_result net_recv(int fd, void *data, size_t size, size_t *out_len);
+/* Sends what the kernel takes now: NET_OK with *out_len <= all of it, NET_AGAIN (nothing taken),
+ * NET_EOF or NET_RESET. After NET_EOF what the peer sent before it closed can still be received.
+ * Never raises SIGPIPE. */
+MUST_CHECK enum net_result net_send(int fd, const void *data, size_t len, size_t *out_len);
+MUST_CHECK enum net_result net_send_pieces(int fd, const struct iovec *iov, size_t count,
+                                           size_t *out_len);
+
+/* FIN: nothing more will be sent. */
+void net_finish(int fd);
+/* close(); the descriptor is gone afterwards. */
+void net_close(int fd);
+/* RST (SO_LINGER 0), then close. */
+void net_abort(int fd);
+
+/* The local address of a socket (the port that was chosen for port 0). */
+MUST_CHECK bool net_local_addr(int fd, struct addr *out);
+
+/* Bytes the socket could still take is the kernel's matter: TCP_NOTSENT_LOWAT in bytes, so that a
+ * slow reader's data waits with the sender and not in the kernel. */
+void net_set_notsent_lowat(int fd, uint32_t bytes);
+
+#endif

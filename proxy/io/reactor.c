@@ -1,0 +1,313 @@
+#include "io/reactor.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+/* Less than a turn takes, so that the loop does not sleep; zero would switch the timer off. */
+#define SOONEST_S 1e-9
+
+static uint64_t monotonic_ms(void)
+{
+    struct timespec now;
+    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) {
+        return 1;
+    }
+    uint64_t ms = (uint64_t)now.tv_sec * 1000U + (uint64_t)now.tv_nsec / 1000000U;
+    return ms == 0 ? 1 : ms;
+}
+
+/* --- scratch ------------------------------------------------------------------------------- */
+
+static size_t round_up(size_t size, size_t page)
+{
+    return (size + page - 1) / page * page;
+}
+
+/* Opens the next area of the map and leaves a closed page behind it. */
+static uint8_t *carve(uint8_t **next, size_t size, size_t page)
+{
+    uint8_t *area = *next;
+    size_t rounded = round_up(size, page);
+    if (mprotect(area, rounded, PROT_READ | PROT_WRITE) != 0) {
+        return NULL;
+    }
+    *next += rounded + page;
+    return area;
+}
+
+static bool scratch_init(struct reactor_scratch *s)
+{
+    long page_or_error = sysconf(_SC_PAGESIZE);
+    size_t page = page_or_error > 0 ? (size_t)page_or_error : 4096;
+    assert(REACTOR_HEADROOM <= page);
+    s->map_bytes = page + round_up(REACTOR_WIRE_IN, page) + page +
+                   round_up(page + REACTOR_PLAIN, page) + page +
+                   round_up(REACTOR_WIRE_OUT, page) + page + round_up(REACTOR_GATHER, page) + page;
+    void *map = mmap(NULL, s->map_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                     -1, 0);
+    if (map == MAP_FAILED) {
+        return false;
+    }
+    s->map = map;
+    uint8_t *next = (uint8_t *)map + page;
+    s->wire_in = carve(&next, REACTOR_WIRE_IN, page);
+    uint8_t *headroom_page = carve(&next, page + REACTOR_PLAIN, page);
+    s->wire_out = carve(&next, REACTOR_WIRE_OUT, page);
+    s->gather = carve(&next, REACTOR_GATHER, page);
+    if (s->wire_in == NULL || headroom_page == NULL || s->wire_out == NULL || s->gather == NULL) {
+        munmap(map, s->map_bytes);
+        return false;
+    }
+    s->plain = headroom_page + page;
+    return true;
+}
+
+/* --- the loop ------------------------------------------------------------------------------ */
+
+static void run_deferred(struct reactor *r)
+{
+    struct list *first;
+    while ((first = list_take_first(&r->deferred)) != NULL) {
+        struct reactor_deferred *d = container_of(first, struct reactor_deferred, link);
+        d->callback(d);
+    }
+}
+
+/* libev has no hook after the events of a turn, but nothing lies between the last event and the
+ * next prepare: it comes before the loop may sleep. */
+static void on_prepare(struct ev_loop *loop, struct ev_prepare *w, int revents)
+{
+    (void)loop;
+    (void)revents;
+    run_deferred(container_of(w, struct reactor, end_of_turn));
+}
+
+static void on_check(struct ev_loop *loop, struct ev_check *w, int revents)
+{
+    (void)loop;
+    (void)revents;
+    struct reactor *r = container_of(w, struct reactor, start_of_turn);
+    r->now_ms = monotonic_ms();
+}
+
+struct reactor *reactor_new(void)
+{
+    struct reactor *r = mem_alloc_zero(sizeof(*r));
+    if (r == NULL) {
+        return NULL;
+    }
+    if (!scratch_init(&r->scratch)) {
+        mem_free(r);
+        return NULL;
+    }
+    r->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
+    if (r->loop == NULL) {
+        munmap(r->scratch.map, r->scratch.map_bytes);
+        mem_free(r);
+        return NULL;
+    }
+    /* c-ares and wolfSSL cannot be trusted to send with MSG_NOSIGNAL everywhere. */
+    signal(SIGPIPE, SIG_IGN);
+    list_init(&r->deferred);
+    ev_prepare_init(&r->end_of_turn, on_prepare);
+    ev_prepare_start(r->loop, &r->end_of_turn);
+    ev_check_init(&r->start_of_turn, on_check);
+    /* Before every event of the turn, so that all of them see the same new time. */
+    ev_set_priority(&r->start_of_turn, EV_MAXPRI);
+    ev_check_start(r->loop, &r->start_of_turn);
+    r->now_ms = monotonic_ms();
+    return r;
+}
+
+void reactor_free(struct reactor *r)
+{
+    if (r == NULL) {
+        return;
+    }
+    run_deferred(r);
+    ev_check_stop(r->loop, &r->start_of_turn);
+    ev_prepare_stop(r->loop, &r->end_of_turn);
+    ev_loop_destroy(r->loop);
+    munmap(r->scratch.map, r->scratch.map_bytes);
+    mem_free(r);
+}
+
+/* Between two runs the loop's idea of now, which timers are counted from, has stood still. */
+static void enter_loop(struct reactor *r, int flags)
+{
+    ev_now_update(r->loop);
+    r->now_ms = monotonic_ms();
+    ev_run(r->loop, flags);
+    run_deferred(r);
+}
+
+void reactor_run(struct reactor *r)
+{
+    while (!r->is_stopping) {
+        enter_loop(r, 0);
+    }
+    r->is_stopping = false;
+}
+
+void reactor_turn(struct reactor *r, bool is_nowait)
+{
+    enter_loop(r, is_nowait ? EVRUN_NOWAIT : EVRUN_ONCE);
+}
+
+void reactor_stop(struct reactor *r)
+{
+    r->is_stopping = true;
+    ev_break(r->loop, EVBREAK_ALL);
+}
+
+uint64_t reactor_now_ms(const struct reactor *r)
+{
+    return r->now_ms;
+}
+
+/* --- readiness ----------------------------------------------------------------------------- */
+
+static void on_io(struct ev_loop *loop, struct ev_io *w, int revents)
+{
+    (void)loop;
+    struct reactor_io *io = container_of(w, struct reactor_io, watcher);
+    unsigned ready = 0;
+    /* EV_ERROR: libev gave the descriptor up; the owner's own call will say why. */
+    if ((revents & (EV_READ | EV_ERROR)) != 0) {
+        ready |= REACTOR_READ;
+    }
+    if ((revents & (EV_WRITE | EV_ERROR)) != 0) {
+        ready |= REACTOR_WRITE;
+    }
+    io->callback(io, ready);
+}
+
+void reactor_io_init(struct reactor_io *io, struct reactor *r, int fd, reactor_io_fn *callback)
+{
+    io->reactor = r;
+    io->callback = callback;
+    ev_io_init(&io->watcher, on_io, fd, 0);
+}
+
+void reactor_io_want(struct reactor_io *io, unsigned want)
+{
+    int events = 0;
+    if ((want & REACTOR_READ) != 0) {
+        events |= EV_READ;
+    }
+    if ((want & REACTOR_WRITE) != 0) {
+        events |= EV_WRITE;
+    }
+    struct ev_loop *loop = io->reactor->loop;
+    bool is_active = ev_is_active(&io->watcher);
+    if (events == 0) {
+        /* Also when it is not active: an event may be pending from libev giving the fd up. */
+        ev_io_stop(loop, &io->watcher);
+        return;
+    }
+    if (is_active && (io->watcher.events & (EV_READ | EV_WRITE)) == events) {
+        return;
+    }
+    ev_io_stop(loop, &io->watcher);
+    /* Not ev_io_set: that marks the descriptor as new and costs a failing EPOLL_CTL_ADD. */
+    ev_io_modify(&io->watcher, events);
+    ev_io_start(loop, &io->watcher);
+}
+
+/* --- deadlines ----------------------------------------------------------------------------- */
+
+static void start_timer(struct reactor_timer *t)
+{
+    uint64_t now = t->reactor->now_ms;
+    double delay_s = t->at_ms > now ? (double)(t->at_ms - now) / 1000.0 : SOONEST_S;
+    /* With `repeat`, ev_timer_again moves the heap node of a running timer instead of taking it
+     * out and putting it in. */
+    t->watcher.repeat = delay_s;
+    ev_timer_again(t->reactor->loop, &t->watcher);
+}
+
+static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+    (void)revents;
+    struct reactor_timer *t = container_of(w, struct reactor_timer, watcher);
+    /* libev took its time of the turn a little before or after we took ours. */
+    if (t->reactor->now_ms < t->at_ms) {
+        start_timer(t);
+        return;
+    }
+    ev_timer_stop(loop, w);
+    t->callback(t);
+}
+
+void reactor_timer_init(struct reactor_timer *t, struct reactor *r, reactor_timer_fn *callback)
+{
+    t->reactor = r;
+    t->callback = callback;
+    t->at_ms = 0;
+    ev_timer_init(&t->watcher, on_timer, 0.0, 0.0);
+}
+
+void reactor_timer_at(struct reactor_timer *t, uint64_t at_ms)
+{
+    t->at_ms = at_ms;
+    start_timer(t);
+}
+
+void reactor_timer_stop(struct reactor_timer *t)
+{
+    ev_timer_stop(t->reactor->loop, &t->watcher);
+}
+
+/* --- signals ------------------------------------------------------------------------------- */
+
+static void on_signal(struct ev_loop *loop, struct ev_signal *w, int revents)
+{
+    (void)loop;
+    (void)revents;
+    struct reactor_signal *s = container_of(w, struct reactor_signal, watcher);
+    s->callback(s);
+}
+
+void reactor_signal_init(struct reactor_signal *s, struct reactor *r, int signum,
+                         reactor_signal_fn *callback)
+{
+    s->reactor = r;
+    s->callback = callback;
+    ev_signal_init(&s->watcher, on_signal, signum);
+    ev_signal_start(r->loop, &s->watcher);
+    /* By ourselves: libev 4.33 does it only with EVFLAG_NOSIGMASK, its manual says only without. */
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, signum);
+    sigprocmask(SIG_UNBLOCK, &one, NULL);
+}
+
+void reactor_signal_stop(struct reactor_signal *s)
+{
+    ev_signal_stop(s->reactor->loop, &s->watcher);
+}
+
+/* --- end of turn --------------------------------------------------------------------------- */
+
+void reactor_deferred_init(struct reactor_deferred *d, reactor_deferred_fn *callback)
+{
+    list_init(&d->link);
+    d->callback = callback;
+}
+
+void reactor_defer(struct reactor *r, struct reactor_deferred *d)
+{
+    if (list_is_empty(&d->link)) {
+        list_append(&r->deferred, &d->link);
+    }
+}
+
+void reactor_defer_cancel(struct reactor_deferred *d)
+{
+    list_unlink(&d->link);
+}

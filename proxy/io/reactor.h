@@ -1,0 +1,122 @@
+/* reactor.h: one event loop; the only user of libev.
+ *
+ * For: readiness of descriptors, deadlines, signals, work at the end of a turn, and the worker's
+ * scratch memory, which everything on this loop shares between two events. Not for: knowing what
+ * travels. Single-threaded; one reactor in a process. libev's environment variables are ignored and
+ * epoll is asked for by name. */
+#ifndef IO_REACTOR_H
+#define IO_REACTOR_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/span.h"
+
+/* Sizes of the scratch areas, in bytes. */
+#define REACTOR_WIRE_IN (128 * 1024)     /* one recv from a client */
+#define REACTOR_HEADROOM 16              /* in front of plain scratch, for a frame header */
+#define REACTOR_PLAIN (160 * 1024)       /* decrypted bytes: wire_in and one record more */
+#define REACTOR_BACKEND_READ (64 * 1024) /* one recv from a backend, into plain scratch */
+#define REACTOR_WIRE_OUT (320 * 1024)    /* records made in one call */
+#define REACTOR_GATHER (192 * 1024)      /* pieces laid side by side before they are encrypted */
+
+/* Valid from one event to its end; whoever uses an area says so in its header. Each area is
+ * page-aligned and ends at a page that cannot be touched. */
+struct reactor_scratch {
+    uint8_t *wire_in;
+    uint8_t *plain; /* REACTOR_HEADROOM bytes in front of it belong to it too */
+    uint8_t *wire_out;
+    uint8_t *gather;
+    void *map; /* the one mapping that holds them all */
+    size_t map_bytes;
+};
+
+struct reactor {
+    struct ev_loop *loop;
+    struct ev_prepare end_of_turn;
+    struct ev_check start_of_turn;
+    struct list deferred;
+    struct reactor_scratch scratch;
+    uint64_t now_ms; /* sampled once a turn */
+    bool is_stopping;
+};
+
+/* NULL: no memory or no epoll. Must be made after fork. SIGPIPE is ignored from here on. */
+MUST_CHECK struct reactor *reactor_new(void);
+/* Does the deferred work that is left. Every watcher on it must have been stopped. */
+void reactor_free(struct reactor *r);
+/* Runs until reactor_stop; the deferred work of the last turn is done too. A stop asked for before
+ * the run makes it return at once. */
+void reactor_run(struct reactor *r);
+/* One turn, for tests: waits for events unless is_nowait. */
+void reactor_turn(struct reactor *r, bool is_nowait);
+void reactor_stop(struct reactor *r);
+/* Monotonic time of this turn in milliseconds; never 0. The wall clock has no part in it. */
+uint64_t reactor_now_ms(const struct reactor *r);
+
+/* Readiness of one descriptor. */
+enum { REACTOR_READ = 1, REACTOR_WRITE = 2 };
+
+struct reactor_io;
+typedef void reactor_io_fn(struct reactor_io *io, unsigned ready);
+struct reactor_io {
+    struct ev_io watcher;
+    struct reactor *reactor;
+    reactor_io_fn *callback;
+};
+
+void reactor_io_init(struct reactor_io *io, struct reactor *r, int fd, reactor_io_fn *callback);
+/* Sets what is waited for; costs nothing when unchanged. 0 stops; no late callback follows. Always
+ * set 0 before close(). Error and hang-up are reported as whatever is waited for: doing the I/O
+ * finds them. The object may free itself in the callback after it has stopped. */
+void reactor_io_want(struct reactor_io *io, unsigned want);
+
+/* One deadline. */
+struct reactor_timer;
+typedef void reactor_timer_fn(struct reactor_timer *timer);
+struct reactor_timer {
+    struct ev_timer watcher;
+    struct reactor *reactor;
+    reactor_timer_fn *callback;
+    uint64_t at_ms;
+};
+
+void reactor_timer_init(struct reactor_timer *t, struct reactor *r, reactor_timer_fn *callback);
+/* Once, at a time of reactor_now_ms's clock (the past = the next turn); moves a running one. Never
+ * early: in the callback reactor_now_ms has reached at_ms. */
+void reactor_timer_at(struct reactor_timer *t, uint64_t at_ms);
+void reactor_timer_stop(struct reactor_timer *t);
+
+/* Signals, as events of the loop. Starting unblocks the signal, so that a process can block it,
+ * fork, and lose none. */
+struct reactor_signal;
+typedef void reactor_signal_fn(struct reactor_signal *s);
+struct reactor_signal {
+    struct ev_signal watcher;
+    struct reactor *reactor;
+    reactor_signal_fn *callback;
+};
+void reactor_signal_init(struct reactor_signal *s, struct reactor *r, int signum,
+                         reactor_signal_fn *callback);
+/* Back to the signal's default action. A signal belongs to one reactor at a time: a child made by
+ * fork must stop its copy of the parent's before it listens to the same signal itself. */
+void reactor_signal_stop(struct reactor_signal *s);
+
+/* Work done once at the end of this turn, after all of its events: where objects are freed. Asking
+ * twice is asking once. The object may free itself in the callback. Work that is deferred by such
+ * work is done in the same turn. */
+struct reactor_deferred;
+typedef void reactor_deferred_fn(struct reactor_deferred *d);
+struct reactor_deferred {
+    struct list link;
+    reactor_deferred_fn *callback;
+};
+void reactor_deferred_init(struct reactor_deferred *d, reactor_deferred_fn *callback);
+void reactor_defer(struct reactor *r, struct reactor_deferred *d);
+/* Takes it off again. */
+void reactor_defer_cancel(struct reactor_deferred *d);
+
+#endif

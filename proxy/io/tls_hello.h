@@ -1,0 +1,71 @@
+/* tls_hello.h: the ClientHello, read and judged before wolfSSL sees it.
+ *
+ * For: gathering the message from plaintext records however they are cut, and checking the whole
+ * of its shape: the library behind us has had holes exactly there (ALPN lists that were not
+ * validated to the end, unlimited duplicate key shares). It also tells the server name before a
+ * ticket has to be decrypted. Not for: negotiating; the library still judges all it understands.
+ *
+ * Pure, RFC 8446 4.1.2, RFC 5246 7.4.1.2. */
+#ifndef IO_TLS_HELLO_H
+#define IO_TLS_HELLO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/span.h"
+
+#define TLS_RECORD_HEADER 5     /* bytes */
+#define TLS_RECORD_MAX 16384    /* bytes of plain text in one record */
+#define TLS_HELLO_MAX 16384     /* bytes of a whole message, its 4-byte header included */
+#define TLS_HELLO_EXTENSIONS 64 /* most extensions of a message */
+#define TLS_HELLO_SHARES 16     /* most key shares */
+#define TLS_HELLO_TICKETS 16    /* most pre-shared key identities */
+#define TLS_HELLO_LIST 128      /* most groups, signature algorithms or versions */
+
+enum tls_hello_result {
+    TLS_HELLO_OK = 0,
+    TLS_HELLO_MORE,      /* not all there yet */
+    TLS_HELLO_NOT_TLS,   /* another protocol: no alert makes sense */
+    TLS_HELLO_MALFORMED, /* decode_error */
+    TLS_HELLO_ILLEGAL,   /* illegal_parameter: well formed, but not allowed or out of all reason */
+    TLS_HELLO_UNEXPECTED, /* unexpected_message: another record or message */
+    TLS_HELLO_NO_PROTOCOL, /* no_application_protocol: an ALPN list without http/1.1 */
+    TLS_HELLO_NO_MEMORY
+};
+
+/* Gathers one message. Owns `record`: a record header of our making and the whole message behind
+ * it, ready to be given to the library as one record. */
+struct tls_hello_reader {
+    uint8_t *record;
+    size_t len;      /* bytes of record in use, TLS_RECORD_HEADER included */
+    size_t capacity; /* bytes */
+    size_t record_left;
+    uint8_t header[TLS_RECORD_HEADER];
+    uint8_t header_len;
+    uint8_t skipped;   /* change_cipher_spec records */
+    bool is_second;    /* after a HelloRetryRequest: those are allowed (RFC 8446 D.4) */
+    bool is_in_cipher; /* inside such a record */
+};
+
+void tls_hello_init(struct tls_hello_reader *r, bool is_second);
+void tls_hello_done(struct tls_hello_reader *r);
+
+/* Takes bytes up to the end of the message; *out_used says how many, all of them with
+ * TLS_HELLO_MORE. TLS_HELLO_OK when the message is whole. */
+MUST_CHECK enum tls_hello_result tls_hello_read(struct tls_hello_reader *r, const uint8_t *data,
+                                                size_t len, size_t *out_used);
+
+struct tls_hello {
+    struct span server_name; /* printable ASCII, no dot at the end; empty when none was sent */
+    bool offers_protocols;   /* an ALPN list was sent; it has http/1.1 then */
+};
+
+/* `message` starts with the handshake header. The name points into it. */
+MUST_CHECK enum tls_hello_result tls_hello_parse(const uint8_t *message, size_t len,
+                                                 struct tls_hello *out);
+
+/* The alert (RFC 8446 6.2) that answers a failure; 0 = say nothing. */
+uint8_t tls_hello_alert(enum tls_hello_result result);
+
+#endif

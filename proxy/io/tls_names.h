@@ -1,0 +1,34 @@
+/* tls_names.h: the names that a certificate is good for.
+ *
+ * For: choosing a certificate by the client's SNI. Not for: deciding whether to trust one; names
+ * in the subject's common name do not count (RFC 9525 section 2). */
+#ifndef IO_TLS_NAMES_H
+#define IO_TLS_NAMES_H
+
+#include <stddef.h>
+
+#include "base/span.h"
+
+/* dNSName entries of subjectAltName, lower case, each ended by NUL. */
+struct tls_names {
+    char *text; /* owned; NULL when there are none */
+    size_t len;
+};
+
+enum tls_names_result {
+    TLS_NAMES_OK = 0,
+    TLS_NAMES_NOT_PEM,
+    TLS_NAMES_BAD_CERTIFICATE,
+    TLS_NAMES_NO_MEMORY
+};
+
+/* Of the first certificate of a PEM text. */
+MUST_CHECK enum tls_names_result tls_names_read(struct span pem, struct tls_names *out);
+void tls_names_done(struct tls_names *names);
+
+enum tls_names_match { TLS_NAMES_NONE = 0, TLS_NAMES_WILDCARD, TLS_NAMES_EXACT };
+
+/* *.example.com is good for one label in front of example.com. Letter case does not matter. */
+enum tls_names_match tls_names_match(const struct tls_names *names, struct span name);
+
+#endif

@@ -1,0 +1,64 @@
+/* tls_ticket.h: the keys under which session tickets are locked.
+ *
+ * For: tickets that every worker of a family can open, and that go stale: keys are derived from
+ * one seed and the number of a 12-hour epoch, so all workers rotate at the same moment without
+ * talking to each other, and a ticket is opened in its own epoch and the one after it. A ticket is
+ * bound to the server name it was given out under. Not for: what stands in a ticket.
+ *
+ * AES-256-GCM; keys and key names by HMAC-SHA256. RFC 5077 section 4, RFC 9325 section 3.4. */
+#ifndef IO_TLS_TICKET_H
+#define IO_TLS_TICKET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/span.h"
+
+#define TLS_TICKET_EPOCH_S (12 * 60 * 60)
+#define TLS_TICKET_SEED 32
+#define TLS_TICKET_NAME 16
+#define TLS_TICKET_IV 16
+#define TLS_TICKET_MAC 32
+
+/* Keys of the current and the previous epoch, made when first needed. */
+struct tls_ticket_key {
+    bool is_made;
+    uint64_t epoch;
+    uint8_t name[TLS_TICKET_NAME];
+    uint8_t key[32];
+};
+
+struct tls_ticket_keys {
+    uint8_t seed[TLS_TICKET_SEED];
+    struct tls_ticket_key slots[2];
+};
+
+void tls_ticket_init(struct tls_ticket_keys *keys, const uint8_t seed[TLS_TICKET_SEED]);
+/* Wipes seed and keys. */
+void tls_ticket_done(struct tls_ticket_keys *keys);
+
+/* A locked ticket's parts, as wolfSSL lays them out; `data` is locked and opened in place. */
+struct tls_ticket {
+    uint8_t *name; /* TLS_TICKET_NAME bytes */
+    uint8_t *iv;   /* TLS_TICKET_IV bytes */
+    uint8_t *mac;  /* TLS_TICKET_MAC bytes */
+    uint8_t *data;
+    size_t len;
+};
+
+/* `now_s` is wall time. Fills name, iv and mac. False: no randomness or no memory. */
+MUST_CHECK bool tls_ticket_lock(struct tls_ticket_keys *keys, uint64_t now_s,
+                                struct span server_name, const struct tls_ticket *ticket);
+
+enum tls_ticket_result {
+    TLS_TICKET_OPENED = 0,
+    TLS_TICKET_OLD,     /* opened; of the previous epoch, the client should get a new one */
+    TLS_TICKET_REJECTED /* unknown key, tampered with, or given out under another name */
+};
+
+MUST_CHECK enum tls_ticket_result tls_ticket_open(struct tls_ticket_keys *keys, uint64_t now_s,
+                                                  struct span server_name,
+                                                  const struct tls_ticket *ticket);
+
+#endif

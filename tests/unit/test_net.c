@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "io/net.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "suites.h"
+
+#define WAIT_MS 5000
+
+static struct addr address(const char *text)
+{
+    struct addr a;
+    if (!addr_parse(span_from_str(text), &a)) {
+        abort();
+    }
+    return a;
+}
+
+static int listen_on(const char *text, struct addr *out)
+{
+    const char *error = NULL;
+    struct addr a = address(text);
+    int fd = net_listen(&a, &error);
+    if (fd == -1 || !net_local_addr(fd, out)) {
+        return -1;
+    }
+    return fd;
+}
+
+static void wait_for(int fd, short events)
+{
+    struct pollfd p = {.fd = fd, .events = events};
+    (void)poll(&p, 1, WAIT_MS);
+}
+
+static int option(int fd, int level, int name)
+{
+    int value = -1;
+    socklen_t len = sizeof(value);
+    getsockopt(fd, level, name, &value, &len);
+    return value;
+}
+
+static int connect_to(const struct addr *a)
+{
+    int fd = -1;
+    enum net_result result = net_connect(a, &fd);
+    if (result == NET_AGAIN) {
+        wait_for(fd, POLLOUT);
+        result = net_connect_result(fd);
+    }
+    if (result != NET_OK) {
+        abort();
+    }
+    return fd;
+}
+
+struct pair {
+    int listener;
+    int near; /* connected */
+    int far;  /* accepted */
+};
+
+static bool pair_open(struct pair *p, const char *text)
+{
+    struct addr a;
+    struct addr peer;
+    p->listener = listen_on(text, &a);
+    if (p->listener == -1) {
+        return false;
+    }
+    p->near = connect_to(&a);
+    wait_for(p->listener, POLLIN);
+    if (net_accept(p->listener, &p->far, &peer) != NET_ACCEPT_OK) {
+        abort();
+    }
+    return true;
+}
+
+static void pair_close(struct pair *p)
+{
+    close(p->near);
+    close(p->far);
+    close(p->listener);
+}
+
+static void check_ours(const char *row, int fd)
+{
+    CHECK_TRUE(row, (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
+    CHECK_TRUE(row, (fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+}
+
+static void check_tuned(const char *row, int fd)
+{
+    check_ours(row, fd);
+    CHECK_EQ_INT(row, option(fd, IPPROTO_TCP, TCP_NODELAY), 1);
+    CHECK_EQ_INT(row, option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+    CHECK_EQ_INT(row, option(fd, IPPROTO_TCP, TCP_KEEPIDLE), 60);
+    CHECK_EQ_INT(row, option(fd, IPPROTO_TCP, TCP_KEEPINTVL), 10);
+    CHECK_EQ_INT(row, option(fd, IPPROTO_TCP, TCP_KEEPCNT), 3);
+}
+
+/* --- listening and accepting --------------------------------------------------------------- */
+
+static void test_options(void)
+{
+    static const char *const rows[] = {"127.0.0.1:0", "[::1]:0"};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct pair p;
+        struct addr a;
+        struct addr b;
+        if (!pair_open(&p, rows[i])) {
+            CHECK_TRUE("only IPv6 may be missing", i == 1);
+            continue;
+        }
+        check_ours(rows[i], p.listener);
+        check_tuned(rows[i], p.near);
+        check_tuned(rows[i], p.far);
+        CHECK_EQ_INT(rows[i], option(p.listener, SOL_SOCKET, SO_REUSEPORT), 1);
+        CHECK_TRUE(rows[i], net_local_addr(p.listener, &a) && net_local_addr(p.far, &b));
+        CHECK_TRUE(rows[i], addr_is_equal(&a, &b) && addr_port(&a) != 0);
+        pair_close(&p);
+    }
+}
+
+static void test_listeners_share_an_address(void)
+{
+    struct addr a;
+    const char *error = NULL;
+    int first = listen_on("127.0.0.1:0", &a);
+    int second = net_listen(&a, &error);
+    CHECK_TRUE("second", second != -1);
+    close(first);
+    close(second);
+}
+
+static void test_listen_errors(void)
+{
+    struct addr a = address("127.0.0.1:0");
+    struct addr taken = {.len = 0};
+    struct addr un;
+    const char *error = NULL;
+    int blocker = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (bind(blocker, &a.u.sa, a.len) != 0 || listen(blocker, 1) != 0 ||
+        !net_local_addr(blocker, &taken) || !addr_from_unix_path(SPAN_LIT("/tmp/x"), &un)) {
+        abort();
+    }
+    const struct {
+        const char *name;
+        struct addr addr;
+        const char *error;
+    } rows[] = {
+        {"taken", taken, "address already in use"},
+        {"elsewhere", address("192.0.2.1:0"), "address is not one of this machine"},
+        {"unix", un, "only IPv4 and IPv6 addresses can be listened on"},
+        {"none", {.len = 0}, "only IPv4 and IPv6 addresses can be listened on"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        CHECK_EQ_INT(rows[i].name, net_listen(&rows[i].addr, &error), -1);
+        CHECK_EQ_STR(rows[i].name, error, rows[i].error);
+    }
+    close(blocker);
+}
+
+static void test_accept(void)
+{
+    struct addr a;
+    struct addr peer;
+    struct addr local;
+    int fd = -1;
+    int listener = listen_on("127.0.0.1:0", &a);
+    CHECK_EQ_INT("nothing waits", net_accept(listener, &fd, &peer), NET_ACCEPT_NONE);
+    int near = connect_to(&a);
+    wait_for(listener, POLLIN);
+
+    struct rlimit old;
+    getrlimit(RLIMIT_NOFILE, &old);
+    struct rlimit low = {.rlim_cur = 0, .rlim_max = old.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &low);
+    CHECK_EQ_INT("no descriptors", net_accept(listener, &fd, &peer), NET_ACCEPT_EXHAUSTED);
+    int connected = -1;
+    CHECK_EQ_INT("nor to connect", net_connect(&a, &connected), NET_FAILED);
+    const char *error = NULL;
+    CHECK_EQ_INT("nor to listen", net_listen(&a, &error), -1);
+    CHECK_EQ_STR("says so", error, "too many open files");
+    setrlimit(RLIMIT_NOFILE, &old);
+
+    CHECK_EQ_INT("it still waits", net_accept(listener, &fd, &peer), NET_ACCEPT_OK);
+    CHECK_TRUE("peer", net_local_addr(near, &local) && addr_is_equal(&local, &peer));
+    CHECK_EQ_INT("not a listener", net_accept(fd, &connected, &peer), NET_ACCEPT_EXHAUSTED);
+    close(fd);
+    close(near);
+    close(listener);
+}
+
+/* --- connecting ---------------------------------------------------------------------------- */
+
+static void test_connect_refused(void)
+{
+    struct addr a;
+    struct addr un;
+    int fd = -1;
+    close(listen_on("127.0.0.1:0", &a));
+    enum net_result result = net_connect(&a, &fd);
+    if (result == NET_AGAIN) {
+        wait_for(fd, POLLOUT);
+        result = net_connect_result(fd);
+        close(fd);
+    }
+    CHECK_EQ_INT("nobody listens", result, NET_REFUSED);
+    if (addr_from_unix_path(SPAN_LIT("/nonexistent/socket"), &un)) {
+        CHECK_EQ_INT("no such path", net_connect(&un, &fd), NET_REFUSED);
+    }
+    struct addr none = {.len = 0};
+    CHECK_EQ_INT("no address", net_connect(&none, &fd), NET_REFUSED);
+}
+
+/* The listener's queue is full, so that the handshake cannot end. */
+static void test_connect_under_way(void)
+{
+    struct addr a = address("127.0.0.1:0");
+    struct addr local;
+    int fds[8];
+    size_t count = 0;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (bind(listener, &a.u.sa, a.len) != 0 || listen(listener, 0) != 0 ||
+        !net_local_addr(listener, &local)) {
+        abort();
+    }
+    enum net_result result = NET_OK;
+    while (result == NET_OK && count < 8) {
+        int fd = -1;
+        result = net_connect(&local, &fd);
+        if (result == NET_AGAIN) {
+            struct pollfd p = {.fd = fd, .events = POLLOUT};
+            (void)poll(&p, 1, 200);
+            result = net_connect_result(fd);
+        }
+        fds[count++] = fd;
+    }
+    CHECK_EQ_INT("still under way", result, NET_AGAIN);
+    while (count > 0) {
+        close(fds[--count]);
+    }
+    close(listener);
+}
+
+static void test_connect_to_itself(void)
+{
+    struct addr a = address("127.0.0.1:0");
+    struct addr local = {.len = 0};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (bind(fd, &a.u.sa, a.len) != 0 || !net_local_addr(fd, &local)) {
+        abort();
+    }
+    CHECK_EQ_INT("the kernel allows it", connect(fd, &local.u.sa, local.len), 0);
+    CHECK_EQ_INT("we do not", net_connect_result(fd), NET_REFUSED);
+    close(fd);
+}
+
+static void test_unix(void)
+{
+    char directory[] = "/tmp/net-test-XXXXXX";
+    char path[64];
+    struct addr a;
+    int fds[4];
+    size_t count = 0;
+    if (mkdtemp(directory) == NULL) {
+        abort();
+    }
+    snprintf(path, sizeof(path), "%s/s", directory);
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (!addr_from_unix_path(span_from_str(path), &a) ||
+        bind(listener, &a.u.sa, a.len) != 0 || listen(listener, 0) != 0) {
+        abort();
+    }
+    CHECK_EQ_INT("connects at once", net_connect(&a, &fds[count++]), NET_OK);
+    check_ours("unix", fds[0]);
+    CHECK_EQ_INT("connected", net_connect_result(fds[0]), NET_OK);
+    enum net_result result = NET_OK;
+    while (count < 4 && result == NET_OK) {
+        result = net_connect(&a, &fds[count]);
+        count += result == NET_OK ? 1 : 0;
+    }
+    CHECK_EQ_INT("full backlog", result, NET_REFUSED);
+    while (count > 0) {
+        close(fds[--count]);
+    }
+    close(listener);
+    unlink(path);
+    CHECK_EQ_INT("gone", net_connect(&a, &fds[0]), NET_REFUSED);
+    rmdir(directory);
+}
+
+/* --- bytes and ends ------------------------------------------------------------------------ */
+
+static void test_bytes(void)
+{
+    struct pair p;
+    char data[16];
+    size_t len = 99;
+    if (!pair_open(&p, "127.0.0.1:0")) {
+        abort();
+    }
+    CHECK_EQ_INT("nothing yet", net_recv(p.far, data, sizeof(data), &len), NET_AGAIN);
+    CHECK_EQ_U64("nothing yet", len, 0);
+    CHECK_EQ_INT("send", net_send(p.near, "abc", 3, &len), NET_OK);
+    CHECK_EQ_U64("send", len, 3);
+    struct iovec two[2] = {{.iov_base = (char[]){'d', 'e'}, .iov_len = 2},
+                           {.iov_base = (char[]){'f'}, .iov_len = 1}};
+    CHECK_EQ_INT("pieces", net_send_pieces(p.near, two, 2, &len), NET_OK);
+    CHECK_EQ_U64("pieces", len, 3);
+    wait_for(p.far, POLLIN);
+    CHECK_EQ_INT("some", net_recv(p.far, data, 4, &len), NET_OK);
+    CHECK_EQ_MEM("some", data, len, "abcd", 4);
+    CHECK_EQ_INT("rest", net_recv(p.far, data, sizeof(data), &len), NET_OK);
+    CHECK_EQ_MEM("rest", data, len, "ef", 2);
+    net_finish(p.near);
+    wait_for(p.far, POLLIN);
+    CHECK_EQ_INT("FIN", net_recv(p.far, data, sizeof(data), &len), NET_EOF);
+    CHECK_EQ_INT("other way", net_send(p.far, "g", 1, &len), NET_OK);
+    wait_for(p.near, POLLIN);
+    CHECK_EQ_INT("other way", net_recv(p.near, data, sizeof(data), &len), NET_OK);
+    CHECK_EQ_INT("after our FIN", net_send(p.near, "h", 1, &len), NET_EOF);
+    pair_close(&p);
+}
+
+static void test_many_pieces(void)
+{
+    enum { PIECES = IOV_MAX + 10 };
+    static char byte[PIECES];
+    static struct iovec pieces[PIECES];
+    struct pair p;
+    size_t len = 0;
+    for (size_t i = 0; i < PIECES; i++) {
+        pieces[i] = (struct iovec){.iov_base = &byte[i], .iov_len = 1};
+    }
+    if (!pair_open(&p, "127.0.0.1:0")) {
+        abort();
+    }
+    CHECK_EQ_INT("many", net_send_pieces(p.near, pieces, PIECES, &len), NET_OK);
+    CHECK_EQ_U64("what one call can take", len, IOV_MAX);
+    pair_close(&p);
+}
+
+static void test_full_socket(void)
+{
+    static char block[1024 * 1024];
+    struct pair p;
+    size_t len = 0;
+    enum net_result result = NET_OK;
+    if (!pair_open(&p, "127.0.0.1:0")) {
+        abort();
+    }
+    net_set_notsent_lowat(p.near, 16384);
+    CHECK_EQ_INT("lowat", option(p.near, IPPROTO_TCP, TCP_NOTSENT_LOWAT), 16384);
+    bool was_partial = false;
+    for (int i = 0; i < 100 && result == NET_OK; i++) {
+        result = net_send(p.near, block, sizeof(block), &len);
+        was_partial = was_partial || (result == NET_OK && len < sizeof(block));
+    }
+    CHECK_TRUE("partial", was_partial);
+    CHECK_EQ_INT("then full", result, NET_AGAIN);
+    CHECK_EQ_U64("then full", len, 0);
+    net_abort(p.near);
+    p.near = -1;
+    wait_for(p.far, POLLIN);
+    do {
+        result = net_recv(p.far, block, sizeof(block), &len);
+    } while (result == NET_OK);
+    CHECK_EQ_INT("abort", result, NET_RESET);
+    pair_close(&p);
+}
+
+/* The default action of SIGPIPE would end the test program. */
+static void test_peer_gone(void)
+{
+    static const struct {
+        const char *name;
+        bool is_abort;
+        enum net_result send;
+    } rows[] = {{"closed", false, NET_EOF}, {"reset", true, NET_RESET}};
+    for (size_t i = 0; i < 2; i++) {
+        struct pair p;
+        size_t len = 0;
+        char data[8];
+        if (!pair_open(&p, "127.0.0.1:0")) {
+            abort();
+        }
+        CHECK_EQ_INT(rows[i].name, net_send(p.near, "bye", 3, &len), NET_OK);
+        if (rows[i].is_abort) {
+            net_abort(p.near);
+        } else {
+            net_close(p.near);
+        }
+        p.near = -1;
+        enum net_result result = NET_OK;
+        for (int tries = 0; tries < 200 && result == NET_OK; tries++) {
+            result = net_send(p.far, "late", 4, &len);
+            usleep(5000);
+        }
+        CHECK_EQ_INT(rows[i].name, result, rows[i].send);
+        CHECK_EQ_U64(rows[i].name, len, 0);
+        if (!rows[i].is_abort) {
+            CHECK_EQ_INT("still here", net_recv(p.far, data, sizeof(data), &len), NET_OK);
+            CHECK_EQ_MEM("still here", data, len, "bye", 3);
+            CHECK_EQ_INT("its FIN", net_recv(p.far, data, sizeof(data), &len), NET_EOF);
+        }
+        pair_close(&p);
+    }
+}
+
+CU_TestInfo net_tests[] = {
+    {"options of every socket", test_options},
+    {"listeners share an address", test_listeners_share_an_address},
+    {"why a listener cannot be made", test_listen_errors},
+    {"accept: none, no descriptors, one", test_accept},
+    {"connect: refused", test_connect_refused},
+    {"connect: under way", test_connect_under_way},
+    {"connect: to itself", test_connect_to_itself},
+    {"connect: Unix sockets", test_unix},
+    {"bytes and FIN", test_bytes},
+    {"more pieces than one call takes", test_many_pieces},
+    {"a full socket, and a reset", test_full_socket},
+    {"sending to a peer that is gone", test_peer_gone},
+    CU_TEST_INFO_NULL,
+};
