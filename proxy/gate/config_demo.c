@@ -1,0 +1,120 @@
+/* config_demo.c: what --demo runs with. config/demo.ini has the same routes (a test compares). */
+#include <ifaddrs.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gate/config_build.h"
+#include "gate/config_draft.h"
+
+#define DEMO_TEXT_MAX 2048
+
+/* The demo page knows these four paths. */
+static const char demo_server[] = "[server]\n"
+                                  "workers = 1\n";
+static const char demo_routes[] = "[route echo]\n"
+                                  "path = /echo\n"
+                                  "backend = echo:\n"
+                                  "[route echo-binary]\n"
+                                  "path = /echo-binary\n"
+                                  "subprotocols = binary\n"
+                                  "accept = binary\n"
+                                  "backend = echo:\n"
+                                  "[route refused]\n"
+                                  "path = /refused\n"
+                                  "origins = https://nobody.example\n"
+                                  "backend = echo:\n"
+                                  "[route down]\n"
+                                  "path = /down\n"
+                                  "backend = tcp://127.0.0.1:9\n";
+static const char demo_addresses[] = "[listen demo]\n"
+                                     "address = 127.0.0.1:8443\n";
+static const char demo_address6[] = "[listen demo6]\n"
+                                    "address = [::1]:8443\n";
+
+static bool has_ipv6_loopback(void)
+{
+    struct ifaddrs *first;
+    bool is_found = false;
+
+    if (getifaddrs(&first) != 0) {
+        return false;
+    }
+    for (const struct ifaddrs *i = first; i != NULL && !is_found; i = i->ifa_next) {
+        struct addr address;
+
+        if (i->ifa_addr != NULL && i->ifa_addr->sa_family == AF_INET6) {
+            addr_from_sockaddr(i->ifa_addr, sizeof(struct sockaddr_in6), &address);
+            is_found = addr_is_loopback(&address);
+        }
+    }
+    freeifaddrs(first);
+    return is_found;
+}
+
+/* The listeners are read as plain ones and then given the certificate that no file holds. */
+static void add_certificate(struct config *config, struct span certificate, struct span key,
+                            struct config_report *report)
+{
+    struct config_arena texts = {config->memory};
+    struct config_build build = {.config = config, .texts = &texts, .report = report};
+    struct config_pair *pair = config_build_array(&build, 1, sizeof(*pair));
+
+    if (pair != NULL && config_arena_copy(&texts, certificate, &pair->certificate) &&
+        config_arena_copy(&texts, key, &pair->key)) {
+        for (size_t i = 0; i < config->listen_count; i++) {
+            config->listens[i].is_tls = true;
+            config->listens[i].has_pages = true;
+            config->listens[i].pairs = pair;
+            config->listens[i].pair_count = 1;
+        }
+        config_build_prove(&build, pair, CONFIG_TLS_1_2, 0);
+    } else if (pair != NULL) {
+        config_report_no_memory(report);
+    }
+    config->memory = texts.blocks;
+}
+
+static bool write_listens(struct span address_text, char *out, size_t size)
+{
+    struct addr address;
+    char text[ADDR_TEXT_MAX];
+
+    if (address_text.len == 0) {
+        snprintf(out, size, "%s%s", demo_addresses, has_ipv6_loopback() ? demo_address6 : "");
+        return true;
+    }
+    if (!addr_parse(address_text, &address)) {
+        return false;
+    }
+    snprintf(out, size, "[listen demo]\naddress = %s\n", addr_print(&address, text, sizeof(text)));
+    return true;
+}
+
+struct config *config_demo(struct span address_text, struct span certificate, struct span key,
+                           struct config_errors *out_errors)
+{
+    struct config_report report = {0};
+    struct config *config = NULL;
+    char listens[DEMO_TEXT_MAX / 4];
+    char text[DEMO_TEXT_MAX];
+
+    if (!write_listens(address_text, listens, sizeof(listens))) {
+        config_report_add(&report, 0,
+                          "bad address '%.*s' for --listen; a numeric address and a port, such as "
+                          "127.0.0.1:8443 or [::1]:8443",
+                          CONFIG_SHOW(address_text));
+        *out_errors = report.errors;
+        return NULL;
+    }
+    snprintf(text, sizeof(text), "%s%s%s", demo_server, listens, demo_routes);
+    config = config_parse("--demo", span_from_str(text), &report.errors);
+    if (config != NULL) {
+        add_certificate(config, certificate, key, &report);
+    }
+    if (report.is_failed) {
+        config_free(config);
+        config = NULL;
+    }
+    *out_errors = report.errors;
+    return config;
+}
