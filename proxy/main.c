@@ -149,7 +149,8 @@ int main(int argc, char **argv)
     if (config == NULL) {
         config_errors_print(path, &errors, stderr);
         config_errors_free(&errors);
-        return EXIT_BAD_CONFIG;
+        /* The only part of the demo's configuration that somebody wrote is on the command line. */
+        return options.is_demo ? EXIT_BAD_USAGE : EXIT_BAD_CONFIG;
     }
     if (options.is_print_config) {
         config_print(config, stdout);

@@ -39,6 +39,12 @@ struct dial {
     int result_fd;
 };
 
+static const struct config_backend *current(const struct dial *d)
+{
+    size_t count = d->route->backend_count;
+    return &d->route->backends[d->backend < count ? d->backend : count - 1];
+}
+
 static void start_backend(struct dial *d);
 static void go_on(struct dial *d);
 
@@ -221,8 +227,7 @@ static void on_timer(struct reactor_timer *timer)
         void *owner = d->owner;
         enum dial_result result = d->result;
         int fd = d->result_fd;
-        const struct config_backend *backend =
-            result == DIAL_OK ? &d->route->backends[d->backend] : NULL;
+        const struct config_backend *backend = current(d);
         mem_free(d);
         callback(owner, result, fd, backend);
         return;
@@ -258,11 +263,13 @@ struct dial *dial_start(struct reactor *reactor, struct resolver *resolver,
     return d;
 }
 
-void dial_cancel(struct dial *dial)
+const struct config_backend *dial_cancel(struct dial *dial)
 {
+    const struct config_backend *backend = current(dial);
     stop(dial);
     if (dial->result_fd >= 0) {
         net_close(dial->result_fd);
     }
     mem_free(dial);
+    return backend;
 }

@@ -24,7 +24,7 @@ enum dial_result {
 
 struct dial;
 /* Comes once, from the loop, never from inside dial_start; the dial is already freed. With DIAL_OK the
- * descriptor is the owner's. */
+ * descriptor is the owner's. `backend` is the one that answered, or the last one tried. */
 typedef void dial_fn(void *owner, enum dial_result result, int fd,
                      const struct config_backend *backend);
 
@@ -32,7 +32,7 @@ typedef void dial_fn(void *owner, enum dial_result result, int fd,
 MUST_CHECK struct dial *dial_start(struct reactor *reactor, struct resolver *resolver,
                                    const struct config_route *route, dial_fn *callback,
                                    void *owner);
-/* The callback will not come. */
-void dial_cancel(struct dial *dial);
+/* The callback will not come. Returns the backend that was being tried. */
+const struct config_backend *dial_cancel(struct dial *dial);
 
 #endif

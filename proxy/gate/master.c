@@ -165,7 +165,6 @@ static int be_worker(struct master *m, size_t slot)
         return EXIT_CANNOT_START;
     }
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    sigprocmask(SIG_SETMASK, &m->old_mask, NULL);
 
     struct worker_start start = {
         .config = m->config,
@@ -173,6 +172,7 @@ static int be_worker(struct master *m, size_t slot)
         .slot = slot,
         .listen_fds = m->slots[slot].listen_fds,
         .master_fd = m->lifeline[0],
+        .signal_mask = &m->old_mask,
     };
     return worker_run(&start);
 }
@@ -393,7 +393,7 @@ static void raise_descriptor_limit(const struct config *config)
     }
     limit.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < wanted) {
-        log_message(LOG_WARN, "limits",
+        log_message(LOG_INFO, "limits",
                     "max_sessions wants %llu descriptors a worker, the hard limit is %llu",
                     (unsigned long long)wanted, (unsigned long long)limit.rlim_max);
     }

@@ -34,9 +34,9 @@ static void on_dialled(void *owner, enum dial_result result, int fd,
     struct session *s = owner;
     s->dial = NULL;
     s->connect_ms = reactor_now_ms(s->context->reactor) - s->times.phase_since_ms;
+    s->backend = backend;
     switch (result) {
     case DIAL_OK:
-        s->backend = backend;
         conn_open(&s->pump.backend, fd, NULL);
         session_step_type(s, LIFE_EV_BACKEND_UP);
         break;
@@ -87,7 +87,7 @@ static void act(struct session *s, unsigned actions)
         do_dial(s);
     }
     if ((actions & LIFE_DO_CANCEL_DIAL) && s->dial != NULL) {
-        dial_cancel(s->dial);
+        s->backend = dial_cancel(s->dial);
         s->dial = NULL;
     }
     if (actions & LIFE_DO_SEND_HTTP) {

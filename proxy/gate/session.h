@@ -47,7 +47,7 @@ struct session {
     struct session_context *context;
     const struct config_listen *listen;
     const struct config_route *route;     /* NULL until known */
-    const struct config_backend *backend; /* NULL until connected */
+    const struct config_backend *backend; /* connected, or tried last; NULL before */
     struct session_request *request;      /* NULL when no longer needed */
     struct dial *dial;                    /* NULL unless dialling */
     struct pump pump;

@@ -145,7 +145,9 @@ static void refuse_request(struct session *s, uint16_t status, const char *detai
 
 static bool is_page_request(const struct session *s)
 {
-    return s->listen->has_pages && upgrade_is_plain_get(&s->request->parser, SPAN_LIT("/"));
+    const struct http_parser *head = &s->request->parser;
+    return s->listen->has_pages && span_is_equal(http_method(head), SPAN_LIT("GET")) &&
+           upgrade_is_plain_get(head, SPAN_LIT("/"));
 }
 
 static void on_head_complete(struct session *s, size_t bytes_behind)

@@ -167,6 +167,7 @@ int worker_run(const struct worker_start *start)
         log_message(LOG_ERROR, "worker.failed", "cannot start");
         return 3;
     }
+    sigprocmask(SIG_SETMASK, start->signal_mask, NULL);
     struct log_line line;
     log_begin(&line, LOG_INFO, "worker.start");
     log_u64(&line, "slot", start->slot);

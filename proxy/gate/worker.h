@@ -6,6 +6,7 @@
 #ifndef GATE_WORKER_H
 #define GATE_WORKER_H
 
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,7 @@ struct worker_start {
     size_t slot;
     const int *listen_fds; /* one per config->listens, taken over */
     int master_fd;         /* reads EOF when the master is gone; taken over */
+    const sigset_t *signal_mask; /* set once the handlers stand: a SIGTERM sent before waits */
 };
 
 /* Returns the exit code of the process: 0 after a drain, 3 when it could not start. */
