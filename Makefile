@@ -27,7 +27,7 @@ MODULES = \
     proto/utf8 proto/mask proto/ws proto/deflate proto/framing proto/http proto/upgrade \
     proto/policy proto/limit proto/life \
     io/reactor io/net io/tls io/cert io/conn io/resolver \
-    gate/config gate/scoreboard gate/dial gate/pump gate/session gate/page gate/listener \
+    gate/config gate/scoreboard gate/dial gate/pump gate/page gate/session gate/listener \
     gate/admin gate/worker gate/master
 
 # ---------------------------------------------------------------------------------- tools, flags
@@ -262,7 +262,7 @@ SAN_ENV = ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:ab
 
 LINT_ENV = B='$(B)' CC='$(CC)' MODULES='$(MODULES)' CLANG_FORMAT='$(CLANG_FORMAT)' \
     CLANG_TIDY='$(CLANG_TIDY)' PYTHON='$(PYTHON)' BIN='$(B)/sluice'
-lint: $(COMPDB) $(UNIT_GEN)/suites.inc $(if $(wildcard proxy/main.c),$(if $(T),,$(B)/sluice))  ## layers, confinement, keys, format, clang-tidy, cppcheck, shellcheck, sizes, hardening
+lint: $(COMPDB) $(GEN)/unit/suites.inc $(WOLFSSL_STAMP) $(if $(wildcard proxy/main.c),$(if $(T),,$(B)/sluice))  ## layers, confinement, keys, format, clang-tidy, cppcheck, shellcheck, sizes, hardening
 	$(Q)$(LINT_ENV) $(RECORD) lint tests/lint/run $(T)
 
 format:  ## clang-format, in place
@@ -280,8 +280,10 @@ $(UNIT_BIN): $(UNIT_OBJECTS) $(ARCHIVE) $(OUT)/link-flags $(WOLFSSL_STAMP)
 	  -lcunit $(LIBS)
 
 # Which suites there are is read from the files, so the list is never stale.
-$(UNIT_GEN)/suites.inc: FORCE
-	$(call stamp,$(UNIT_TESTS:%=SUITE(%)))
+$(GEN)/unit/suites.inc: FORCE
+	$(call stamp,$(foreach test,$(TESTS),SUITE($(test))))
+$(GEN)/unit-%/suites.inc: FORCE
+	$(call stamp,$(foreach test,$(UNIT_TESTS),SUITE($(test))))
 
 $(UNIT_DIR)/%.o: tests/unit/%.c $(OUT)/flags $(UNIT_GEN)/suites.inc $(WOLFSSL_STAMP)
 	$(call say,CC,$@)

@@ -18,73 +18,81 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CHECK_TRUE(row, cond) check_that((cond), (row), #cond, __FILE__, __LINE__)
-#define CHECK_FALSE(row, cond) check_that(!(cond), (row), "not " #cond, __FILE__, __LINE__)
+#define CHECK_AT(row, text) ((struct check_at){(row), (text), __FILE__, __LINE__})
+
+#define CHECK_TRUE(row, cond) check_that(CHECK_AT(row, #cond), (cond))
+#define CHECK_FALSE(row, cond) check_that(CHECK_AT(row, "not " #cond), !(cond))
 #define CHECK_EQ_U64(row, got, want) \
-    check_eq_u64((row), #got, (uint64_t)(got), (uint64_t)(want), __FILE__, __LINE__)
+    check_eq_u64(CHECK_AT(row, #got), (uint64_t)(got), (uint64_t)(want))
 #define CHECK_EQ_I64(row, got, want) \
-    check_eq_i64((row), #got, (int64_t)(got), (int64_t)(want), __FILE__, __LINE__)
+    check_eq_i64(CHECK_AT(row, #got), (int64_t)(got), (int64_t)(want))
 // For enums and int results.
 #define CHECK_EQ_INT(row, got, want) CHECK_EQ_I64(row, got, want)
 // NULL equals only NULL.
-#define CHECK_EQ_STR(row, got, want) check_eq_str((row), #got, (got), (want), __FILE__, __LINE__)
+#define CHECK_EQ_STR(row, got, want) check_eq_str(CHECK_AT(row, #got), (got), (want))
 // Pointer and length on both sides. A NULL pointer is fine when its length is zero.
 #define CHECK_EQ_MEM(row, got, got_len, want, want_len) \
-    check_eq_mem((row), #got, (struct check_bytes){(got), (got_len)}, \
-                 (struct check_bytes){(want), (want_len)}, __FILE__, __LINE__)
+    check_eq_mem(CHECK_AT(row, #got), (struct check_bytes){(got), (got_len)}, \
+                 (struct check_bytes){(want), (want_len)})
+
+// Which row, which expression, and where.
+struct check_at {
+    const char *row;
+    const char *text;
+    const char *file;
+    int line;
+};
 
 struct check_bytes {
     const void *data;
     size_t len;
 };
 
-__attribute__((unused)) static bool check_report(bool ok, const char *message, const char *file,
-                                                 int line)
+#define CHECK_UNUSED __attribute__((unused))
+
+CHECK_UNUSED static bool check_report(struct check_at at, bool ok, const char *message)
 {
-    CU_assertImplementation(ok ? CU_TRUE : CU_FALSE, (unsigned int)line, message, file, "",
-                            CU_FALSE);
+    CU_assertImplementation(ok ? CU_TRUE : CU_FALSE, (unsigned int)at.line,
+                            message == NULL ? at.text : message, at.file, "", CU_FALSE);
     return ok;
 }
 
-__attribute__((unused)) static bool check_that(bool ok, const char *row, const char *text,
-                                               const char *file, int line)
+CHECK_UNUSED static bool check_that(struct check_at at, bool ok)
 {
     char message[512];
 
     if (ok) {
-        return check_report(true, text, file, line);
+        return check_report(at, true, NULL);
     }
-    snprintf(message, sizeof(message), "[%s] %s", row, text);
-    return check_report(false, message, file, line);
+    snprintf(message, sizeof(message), "[%s] %s", at.row, at.text);
+    return check_report(at, false, message);
 }
 
-__attribute__((unused)) static bool check_eq_u64(const char *row, const char *text, uint64_t got,
-                                                 uint64_t want, const char *file, int line)
+CHECK_UNUSED static bool check_eq_u64(struct check_at at, uint64_t got, uint64_t want)
 {
     char message[512];
 
     if (got == want) {
-        return check_report(true, text, file, line);
+        return check_report(at, true, NULL);
     }
-    snprintf(message, sizeof(message), "[%s] %s: got %" PRIu64 ", want %" PRIu64, row, text, got,
-             want);
-    return check_report(false, message, file, line);
+    snprintf(message, sizeof(message), "[%s] %s: got %" PRIu64 ", want %" PRIu64, at.row, at.text,
+             got, want);
+    return check_report(at, false, message);
 }
 
-__attribute__((unused)) static bool check_eq_i64(const char *row, const char *text, int64_t got,
-                                                 int64_t want, const char *file, int line)
+CHECK_UNUSED static bool check_eq_i64(struct check_at at, int64_t got, int64_t want)
 {
     char message[512];
 
     if (got == want) {
-        return check_report(true, text, file, line);
+        return check_report(at, true, NULL);
     }
-    snprintf(message, sizeof(message), "[%s] %s: got %" PRId64 ", want %" PRId64, row, text, got,
-             want);
-    return check_report(false, message, file, line);
+    snprintf(message, sizeof(message), "[%s] %s: got %" PRId64 ", want %" PRId64, at.row, at.text,
+             got, want);
+    return check_report(at, false, message);
 }
 
-__attribute__((unused)) static void check_escape(char *out, size_t size, struct check_bytes bytes)
+CHECK_UNUSED static void check_escape(char *out, size_t size, struct check_bytes bytes)
 {
     const unsigned char *data = bytes.data;
     size_t used = 0;
@@ -103,37 +111,34 @@ __attribute__((unused)) static void check_escape(char *out, size_t size, struct 
     out[used] = '\0';
 }
 
-__attribute__((unused)) static bool check_eq_mem(const char *row, const char *text,
-                                                 struct check_bytes got, struct check_bytes want,
-                                                 const char *file, int line)
+CHECK_UNUSED static bool check_eq_mem(struct check_at at, struct check_bytes got,
+                                      struct check_bytes want)
 {
     char got_text[160];
     char want_text[160];
     char message[768];
 
     if (got.len == want.len && (got.len == 0 || memcmp(got.data, want.data, got.len) == 0)) {
-        return check_report(true, text, file, line);
+        return check_report(at, true, NULL);
     }
     check_escape(got_text, sizeof(got_text), got);
     check_escape(want_text, sizeof(want_text), want);
-    snprintf(message, sizeof(message), "[%s] %s: got %zu bytes \"%s\", want %zu bytes \"%s\"", row,
-             text, got.len, got_text, want.len, want_text);
-    return check_report(false, message, file, line);
+    snprintf(message, sizeof(message), "[%s] %s: got %zu bytes \"%s\", want %zu bytes \"%s\"",
+             at.row, at.text, got.len, got_text, want.len, want_text);
+    return check_report(at, false, message);
 }
 
-__attribute__((unused)) static bool check_eq_str(const char *row, const char *text,
-                                                 const char *got, const char *want,
-                                                 const char *file, int line)
+CHECK_UNUSED static bool check_eq_str(struct check_at at, const char *got, const char *want)
 {
     if (got == NULL || want == NULL) {
         char message[512];
 
-        snprintf(message, sizeof(message), "[%s] %s: got %s, want %s", row, text,
+        snprintf(message, sizeof(message), "[%s] %s: got %s, want %s", at.row, at.text,
                  got == NULL ? "NULL" : got, want == NULL ? "NULL" : want);
-        return check_report(got == want, message, file, line);
+        return check_report(at, got == want, message);
     }
-    return check_eq_mem(row, text, (struct check_bytes){got, strlen(got)},
-                        (struct check_bytes){want, strlen(want)}, file, line);
+    return check_eq_mem(at, (struct check_bytes){got, strlen(got)},
+                        (struct check_bytes){want, strlen(want)});
 }
 
 #endif
