@@ -1,0 +1,287 @@
+"""Never more bytes are held than the ceiling, whoever stops reading, and nothing is lost by it."""
+
+import hashlib
+import os
+import random
+import resource
+import select
+import socket
+import threading
+import time
+
+from harness import Settings, case, equal, wait_until
+from sessions import WIRES, open_pair
+from threads import in_thread, join
+from wsclient import BINARY, PING, PONG, frame, frame_header, mask
+
+MIB = 1 << 20
+# DESIGN's figure for a reader that stalls; the ceiling itself (buffer_high and what one read adds)
+# is asserted by the program.
+STALLED_BYTES = 96 * 1024
+CEILING_BYTES = (64 + 160) * 1024
+
+
+def pss_of(program):
+    """Bytes of the workers' proportional share."""
+    total = 0
+    for pid in program.workers():
+        with open("/proc/%d/smaps_rollup" % pid) as file:
+            total += sum(int(line.split()[1]) for line in file if line.startswith("Pss:")) * 1024
+    return total
+
+
+class Flood:
+    """A process that accepts on `backend` and sends to everybody without end."""
+
+    def __init__(self, t, backend):
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                self.run(backend.sock)
+            finally:
+                os._exit(1)
+        t.cleanup(self.stop)
+
+    def stop(self):
+        os.kill(self.pid, 9)
+        os.waitpid(self.pid, 0)
+
+    @staticmethod
+    def run(listener):
+        listener.setblocking(False)
+        poll, peers = select.epoll(), {}
+        poll.register(listener, select.EPOLLIN)
+        data = bytes(65536)
+        while True:
+            for fd, _ in poll.poll():
+                if fd == listener.fileno():
+                    sock, _ = listener.accept()
+                    sock.setblocking(False)
+                    peers[sock.fileno()] = sock
+                    poll.register(sock, select.EPOLLOUT)
+                    continue
+                try:
+                    peers[fd].send(data)
+                except BlockingIOError:
+                    pass
+                except OSError:
+                    poll.unregister(fd)
+                    peers.pop(fd).close()
+
+
+@case(timeout=150, alone=True, rows=WIRES)
+def thousand_stalled_readers(t, listen):
+    """In front of a backend that sends without end: no more than the ceiling each, and flat."""
+    count = 1000
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(
+        resource.RLIMIT_NOFILE)[1]))
+    backend = t.backend(send_buffer=16384, backlog=2048)
+    Flood(t, backend)
+    p = t.gateway(server="workers = 2",
+                  r="write_timeout = 10m\norigins = *\nbackend = %s" % backend.url)
+    before = pss_of(p)
+    clients = [p.client(listen, receive_buffer=4096).open("/r") for _ in range(count)]
+    samples = []
+
+    def is_flat():
+        samples.append(pss_of(p))
+        time.sleep(0.5)
+        return len(samples) > 4 and max(samples[-4:]) - min(samples[-4:]) <= 256 * 1024
+
+    wait_until(is_flat, "memory that stays the same for two seconds: %r" % samples, 60)
+    for _ in range(6):
+        time.sleep(0.5)
+        samples.append(pss_of(p))
+    growth = max(samples[-6:]) - samples[-7]
+    each = (max(samples) - before) // count
+    print("%d KiB a session, %+d KiB in the last 3 s" % (each // 1024, growth // 1024))
+    assert growth <= MIB, "memory grows: %r" % samples
+    if not Settings.is_asan:
+        assert each <= STALLED_BYTES, "%d bytes a stalled session" % each
+    assert not p.ends(), "sessions ended: %r" % p.ends()[0]
+    for c in clients:
+        c.wire.reset()
+    ends = p.log.wait("session.end", count, timeout=40)
+    peak = max(int(line["queue_peak_client_bytes"]) for line in ends)
+    print("highest queue %d KiB" % (peak // 1024))
+    assert peak <= CEILING_BYTES, "a queue held %d bytes" % peak
+
+
+@case(rows=WIRES)
+def both_sides_stalled(t, listen):
+    """Both queues full and nobody reads; then both read and nothing is missing."""
+    backend = t.backend(receive_buffer=8192, send_buffer=16384)
+    p, c, peer = open_pair(t, "write_timeout = 10m", listen, backend=backend, receive_buffer=8192)
+    data = random.Random(6).randbytes(8 * MIB)
+    down = in_thread(peer.send, data)
+    up_frames = [frame(BINARY, data[at:at + 50000]) for at in range(0, len(data), 50000)]
+    c.wire.sock.settimeout(0.7)
+    rest = b""
+    for number, one in enumerate(up_frames):
+        rest = start_sending(c, one)
+        if rest is not None:
+            break
+    assert rest is not None, "8 MiB were taken though nobody reads"
+    samples = []
+    for _ in range(5):
+        samples.append(pss_of(p))
+        time.sleep(0.2)
+    assert max(samples) - min(samples) <= 512 * 1024, "memory grows: %r" % samples
+    assert down.is_alive(), "the backend got rid of 8 MiB though nobody reads"
+    c.wire.sock.settimeout(20)
+    got = bytearray()
+    up = in_thread(receive, peer, len(data), got)
+    if listen == "plain":
+        rest_up = in_thread(send_rest, c, rest, up_frames[number + 1:])
+        equal(c.recv_bytes(len(data)) == data, True, "what came down")
+        join(rest_up)
+    else:  # TLS by one thread: first down, then the rest up
+        equal(c.recv_bytes(len(data)) == data, True, "what came down")
+        send_rest(c, rest, up_frames[number + 1:])
+    join(up)
+    join(down)
+    equal(bytes(got) == data, True, "what came up")
+    c.end_cleanly()
+    line = p.one_end("client_close")
+    assert int(line["queue_peak_client_bytes"]) <= CEILING_BYTES, line
+    assert int(line["queue_peak_backend_bytes"]) <= CEILING_BYTES, line
+
+
+def start_sending(c, data):
+    """None when all of it was taken, else what is left of its wire bytes."""
+    if c.wire.tls:
+        c.wire.tls.write(data)
+        data = c.wire.outgoing.read()
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[c.wire.sock.send(view):]
+        except TimeoutError:
+            return bytes(view)
+    return None
+
+
+def send_rest(c, rest, frames):
+    c.wire.sock.sendall(rest)
+    for one in frames:
+        c.wire.send(one)
+
+
+def receive(peer, size, into):
+    while len(into) < size:
+        data = peer.recv_some()
+        assert data, "FIN"
+        into += data
+
+
+@case(rows=WIRES)
+def pings_without_reading(t, listen):
+    """Such a client is stopped, and every Ping is answered in order once it reads."""
+    p = t.gateway(r="write_timeout = 10m\nbackend = echo:")
+    c = p.client(listen, receive_buffer=8192)
+    c.wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+    c.open("/r")
+    c.wire.sock.settimeout(0.7)
+    before = pss_of(p)
+    sent, rest = 0, None
+    while rest is None:
+        batch = b"".join(frame(PING, b"%d" % number + b"x" * 100, key=b"abcd")
+                         for number in range(sent, sent + 100))
+        rest = start_sending(c, batch)
+        sent += 100
+        assert sent < 1000000, "pings are taken without end"
+    grown = pss_of(p) - before
+    if not Settings.is_asan:
+        assert grown <= MIB, "%d bytes more are held" % grown
+    c.wire.sock.settimeout(20)
+    rest_up = in_thread(c.wire.sock.sendall, rest)
+    for number in range(sent):
+        got = c.recv_frame()
+        equal(got.opcode, PONG, "opcode")
+        equal(int(got.payload.rstrip(b"x")), number, "the Ping that is answered")
+    join(rest_up)
+    c.end_cleanly()
+    line = p.one_end("client_close")
+    print("%d pings, highest queue %s bytes" % (sent, line["queue_peak_client_bytes"]))
+
+
+@case(rows=WIRES)
+def echo_without_reading(t, listen):
+    """The same for messages to echo:, which come back by the same queue."""
+    p = t.gateway(r="write_timeout = 10m\nbackend = echo:")
+    c = p.client(listen, receive_buffer=8192)
+    c.wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+    c.open("/r")
+    c.wire.sock.settimeout(0.7)
+    sent, rest = 0, None
+    while rest is None:
+        rest = start_sending(c, frame(BINARY, sent.to_bytes(4, "big") * 5000))
+        sent += 1
+        assert sent < 10000, "messages are taken without end"
+    c.wire.sock.settimeout(20)
+    rest_up = in_thread(c.wire.sock.sendall, rest)
+    for number in range(sent):
+        opcode, payload = c.recv_message()
+        equal(payload == number.to_bytes(4, "big") * 5000, True, "message %d" % number)
+    join(rest_up)
+    c.end_cleanly()
+    line = p.one_end("client_close")
+    assert int(line["queue_peak_client_bytes"]) <= CEILING_BYTES, line
+
+
+@case()
+def a_huge_message_costs_nothing(t):
+    """One message of 256 MiB in one frame is passed on in pieces."""
+    size = 256 * MIB if not Settings.is_asan else 32 * MIB
+    p, c, peer = open_pair(t)
+    before = pss_of(p)
+    block = bytes(MIB)
+    done = hashlib.sha256()
+    up = in_thread(hash_bytes, peer.sock, size, done)
+    c.send_raw(frame_header(BINARY, size, key=b"abcd"))
+    masked, highest = mask(block, b"abcd"), 0
+    for number in range(size // MIB):
+        c.send_raw(masked)
+        if number % 32 == 0:
+            highest = max(highest, pss_of(p))
+    join(up)
+    want = hashlib.sha256()
+    for _ in range(size // MIB):
+        want.update(block)
+    equal(done.hexdigest(), want.hexdigest(), "hash")
+    if not Settings.is_asan:
+        assert highest - before <= 2 * MIB, "%d bytes more" % (highest - before)
+    c.end_cleanly()
+    p.one_end("client_close", up_bytes=size + 5)
+
+
+@case()
+def a_saturating_session_does_not_starve_another(t):
+    """On one worker, small echoes go on while a flood runs."""
+    backend = t.backend()
+    p, c, peer = open_pair(t, backend=backend)
+    stop = threading.Event()
+
+    def flood():
+        try:
+            while not stop.is_set():
+                peer.send(bytes(MIB))
+        except OSError:
+            pass
+
+    def drain():
+        while not stop.is_set():
+            c.wire.raw_recv(MIB)
+
+    threads = [in_thread(flood), in_thread(drain)]
+    other = p.client("plain").open("/r")
+    other_peer = backend.accept()
+    for number in range(200):
+        other.binary(b"%d" % number)
+        other_peer.expect(b"%d" % number)
+        other_peer.send(b"back")
+        equal(other.recv_bytes(4), b"back", "bytes")
+    stop.set()
+    c.wire.reset()
+    for thread in threads:
+        thread.join(10)

@@ -1,0 +1,436 @@
+"""Every way an open session can end (the endings table): what causes it, the Close code, reason and
+TCP end that the client sees, what the backend gets, and the word in the one log line.
+
+Each row runs over TLS and over plain ws://.
+"""
+
+import os
+import resource
+import signal
+import threading
+import time
+
+from harness import Settings, Skip, case, equal, wait_until
+from sessions import WIRES, end_after_close, open_pair
+from wsclient import BINARY, CLOSE, CUT, FIN, PING, RESET, TEXT, Ended, close_payload, frame
+
+# Backends that end.
+
+@case(rows=WIRES)
+def backend_close(t, listen):
+    p, c, peer = open_pair(t, listen=listen)
+    peer.send(b"last words")
+    peer.fin()
+    reason, before = c.recv_close(1000, has_reason=False)
+    equal(before, b"last words", "what came before the Close")
+    end_after_close(c)
+    peer.expect_fin()
+    p.one_end("backend_close", code=1000, up_bytes=5, down_bytes=10)
+
+
+@case(rows=WIRES)
+def backend_close_behind_a_slow_reader(t, listen):
+    """Every queued byte arrives before the Close."""
+    p, c, peer = open_pair(t, "write_timeout = 30s", listen, receive_buffer=8192)
+    data = os.urandom(1 << 20)
+    peer.sock.settimeout(None)
+    sender = threading.Thread(target=lambda: (peer.send(data), peer.fin()))
+    sender.start()
+    time.sleep(0.5)
+    reason, before = c.recv_close(1000, has_reason=False)
+    assert before == data, "%d of %d bytes came" % (len(before), len(data))
+    sender.join()
+    end_after_close(c)
+    p.one_end("backend_close", code=1000, down_bytes=len(data))
+
+
+@case(rows=WIRES)
+def backend_closes_at_once(t, listen):
+    """A FIN before any byte, right after accept."""
+    backend = t.backend()
+    p = t.gateway(r="backend = " + backend.url)
+    c = p.client(listen)
+    c.send_raw(c.request("/r"))
+    backend.accept().fin()
+    equal(c.read_response().status, 101, "status")
+    c.recv_close(1000, has_reason=False)
+    end_after_close(c)
+    p.one_end("backend_close", code=1000)
+
+
+@case(rows=WIRES)
+def backend_reset(t, listen):
+    p, c, peer = open_pair(t, listen=listen)
+    peer.send(b"some bytes")
+    equal(c.recv_bytes(10), b"some bytes", "bytes")
+    peer.reset()
+    c.recv_close(1011)
+    end_after_close(c, 1011)
+    p.one_end("backend_reset", code=1011, down_bytes=10)
+
+
+@case(rows=WIRES)
+def backend_reset_behind_a_slow_reader(t, listen):
+    """What was taken from the backend arrives, then the Close."""
+    p, c, peer = open_pair(t, "backend_code = 1014", listen, receive_buffer=8192)
+    data = os.urandom(1 << 22)
+    peer.sock.setblocking(False)
+    sent = 0
+
+    def push():
+        nonlocal sent
+        try:
+            while sent < len(data):
+                sent += peer.sock.send(data[sent:sent + 65536])
+        except BlockingIOError:
+            pass
+
+    for _ in range(10):
+        push()
+        time.sleep(0.05)
+    peer.reset()
+    time.sleep(0.3)
+    reason, before = c.recv_close(1014)
+    assert before and data.startswith(before), "%d bytes, not a beginning" % len(before)
+    end_after_close(c, 1014)
+    p.one_end("backend_reset", code=1014, down_bytes=len(before))
+
+
+@case(rows=WIRES)
+def backend_stalled(t, listen):
+    """It takes nothing for write_timeout: the page is told, the backend gets RST."""
+    backend = t.backend(receive_buffer=8192)
+    p, c, peer = open_pair(t, "write_timeout = 800ms", listen, backend=backend)
+    c.wire.sock.settimeout(0.5)
+    block = frame(BINARY, bytes(60000))
+    rest = b""
+    try:
+        for _ in range(2000):
+            rest = push_some(c, block)
+            if rest:
+                break
+    finally:
+        c.wire.sock.settimeout(20)
+    assert rest, "120 MB were taken though the backend reads nothing"
+    c.recv_close(1011)
+    peer.expect_reset()
+    p.one_end("backend_stalled", code=1011)
+
+
+def push_some(c, data):
+    """Sends what is taken; returns what was not."""
+    if c.wire.tls:
+        c.wire.tls.write(data)
+        data = c.wire.outgoing.read()
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[c.wire.sock.send(view):]
+        except TimeoutError:
+            return bytes(view)
+        except ConnectionError:
+            return bytes(view)
+    return b""
+
+
+# Clients that end.
+
+@case(rows=[("%s.%s" % (name, wire), listen, code, reason) for wire, listen in WIRES
+            for name, code, reason in (("1000", 1000, ""), ("4000", 4000, "done \u2603"),
+                                       ("3000", 3000, "x" * 123), ("empty", None, ""))])
+def client_close(t, listen, code, reason):
+    p, c, peer = open_pair(t, listen=listen)
+    c.wire.send(frame(BINARY, b"last words") + frame(CLOSE, close_payload(code, reason)))
+    c.recv_close(code, has_reason=False)
+    c.recv_end(FIN)
+    c.wire.finish()
+    peer.expect_fin(b"last words")
+    line = p.one_end("client_close", up_bytes=15)
+    if code:
+        equal(line["code"], str(code), "code")
+
+
+@case(rows=WIRES)
+def client_close_while_the_backend_sends(t, listen):
+    """The Close is answered although data is in flight the other way."""
+    p, c, peer = open_pair(t, listen=listen)
+    peer.send(bytes(300000))
+    c.close(1000)
+    c.recv_close(1000, has_reason=False)
+    c.recv_end(FIN)
+    c.wire.finish()
+    p.one_end("client_close", code=1000)
+
+
+@case(rows=[("wss", "tls", "finish"), ("wss_without_close_notify", "tls", "half_close"),
+            ("ws", "plain", "finish")])
+def client_eof(t, listen, end):
+    """FIN without a Close: the backend gets its bytes and FIN, the client nothing."""
+    p, c, peer = open_pair(t, listen=listen)
+    c.binary(b"last words")
+    getattr(c.wire, end)()
+    peer.expect_fin(b"last words")
+    peer.fin()
+    c.recv_end(FIN, CUT)
+    line = p.one_end("client_eof")
+    assert "code" not in line, "a Close was sent: %r" % line
+
+
+@case(rows=WIRES)
+def client_eof_in_a_frame(t, listen):
+    """What came of the message is passed on: it is a stream for the backend."""
+    p, c, peer = open_pair(t, listen=listen)
+    c.send_raw(frame(BINARY, b"0123456789")[:-4])
+    c.wire.finish()
+    peer.expect_fin(b"012345")
+    p.one_end("client_eof")
+
+
+@case(rows=WIRES)
+def client_reset(t, listen):
+    p, c, peer = open_pair(t, listen=listen)
+    c.wire.reset()
+    peer.expect_reset()
+    p.one_end("client_reset")
+
+
+@case(rows=WIRES)
+def client_lost(t, listen):
+    """No Pong: nothing can be said to the client, the backend gets RST."""
+    p, c, peer = open_pair(t, "ping_interval = 300ms\npong_timeout = 600ms", listen)
+    got = c.recv_frame()
+    equal(got.opcode, PING, "opcode")
+    assert len(got.payload) <= 125
+    try:
+        got = c.recv_frame()
+        raise AssertionError("a frame to a lost client: %r" % (got,))
+    except Ended:
+        pass
+    peer.expect_reset()
+    line = p.one_end("client_lost")
+    assert "code" not in line, "a Close was sent: %r" % line
+
+
+@case(rows=WIRES)
+def client_that_answers_pings_is_kept(t, listen):
+    p, c, peer = open_pair(t, "ping_interval = 200ms\npong_timeout = 1s", listen)
+    for _ in range(5):
+        got = c.recv_frame()
+        equal(got.opcode, PING, "opcode")
+        c.send(0xA, got.payload)
+    peer.send(b"still here")
+    equal(c.recv_bytes(10), b"still here", "bytes")
+    c.end_cleanly()
+    p.one_end("client_close")
+
+
+@case(rows=WIRES)
+def client_stalled(t, listen):
+    """It takes nothing for write_timeout: RST to both."""
+    backend = t.backend(send_buffer=16384)
+    p, c, peer = open_pair(t, "write_timeout = 800ms", listen, backend=backend,
+                           receive_buffer=8192)
+    peer.sock.settimeout(15)
+    try:
+        while True:
+            peer.send(bytes(65536))
+    except ConnectionError:
+        pass
+    p.log.wait("session.end")
+    try:
+        while True:
+            if not c.wire.recv():
+                break
+    except ConnectionResetError:
+        c.wire.ended = RESET
+    equal(c.wire.ended, RESET, "the client's end")
+    line = p.one_end("client_stalled")
+    assert "code" not in line, "a Close was sent: %r" % line
+
+
+# Clients that break a rule: Close with the code, RST to the backend.
+
+VIOLATIONS = [
+    ("protocol.unmasked", "", frame(BINARY, b"x", is_masked=False), 1002),
+    ("protocol.rsv1", "", frame(BINARY, b"x", rsv=4), 1002),
+    ("protocol.rsv3", "", frame(BINARY, b"x", rsv=1), 1002),
+    ("protocol.opcode_3", "", frame(3, b"x"), 1002),
+    ("protocol.opcode_15", "", frame(15, b"x"), 1002),
+    ("protocol.fragmented_ping", "", frame(PING, b"x", is_fin=False), 1002),
+    ("protocol.long_ping", "", frame(PING, b"x" * 126), 1002),
+    ("protocol.continuation", "", frame(0, b"x"), 1002),
+    ("protocol.new_message_inside", "", frame(BINARY, b"x", is_fin=False) + frame(BINARY, b"y"),
+     1002),
+    ("protocol.length_not_minimal", "", b"\x82\xfe\x00\x05" + bytes(9), 1002),
+    ("protocol.length_not_minimal_64", "", b"\x82\xff" + (65535).to_bytes(8, "big"), 1002),
+    ("protocol.length_top_bit", "", b"\x82\xff" + (1 << 63).to_bytes(8, "big"), 1002),
+    ("bad_close.one_byte", "", frame(CLOSE, b"\x03"), 1002),
+    ("bad_close.1005", "", frame(CLOSE, close_payload(1005)), 1002),
+    ("bad_close.1006", "", frame(CLOSE, close_payload(1006)), 1002),
+    ("bad_close.1015", "", frame(CLOSE, close_payload(1015)), 1002),
+    ("bad_close.999", "", frame(CLOSE, close_payload(999)), 1002),
+    ("bad_close.2999", "", frame(CLOSE, close_payload(2999)), 1002),
+    ("bad_close.5000", "", frame(CLOSE, close_payload(5000)), 1002),
+    ("opcode.text", "accept = binary", frame(TEXT, b"x"), 1003),
+    ("opcode.binary", "accept = text", frame(BINARY, b"x"), 1003),
+    ("bad_text.byte", "", frame(TEXT, b"a\xff"), 1007),
+    ("bad_text.surrogate", "", frame(TEXT, b"\xed\xa0\x80"), 1007),
+    ("bad_text.cut_at_the_end", "", frame(TEXT, b"\xe2\x82"), 1007),
+    ("bad_text.over_two_fragments", "",
+     frame(TEXT, b"\xe2\x82", is_fin=False) + frame(0, b"\x41", is_fin=False), 1007),
+    ("bad_text.close_reason", "", frame(CLOSE, close_payload(1000, b"\xff")), 1007),
+    ("too_big.frame", "max_message = 1k", frame(BINARY, bytes(1025)), 1009),
+    ("too_big.fragments", "max_message = 1k",
+     frame(BINARY, bytes(1000), is_fin=False) + frame(0, bytes(25)), 1009),
+    ("too_big.header_only", "max_message = 1k", b"\x82\xff" + ((1 << 63) - 1).to_bytes(8, "big"),
+     1009),
+]
+
+
+@case(rows=[("%s.%s" % (row[0], wire), listen, *row) for row in VIOLATIONS
+            for wire, listen in WIRES if listen == "tls" or row[0].count(".") == 1])
+def violation(t, listen, name, keys, data, code):
+    word = name.partition(".")[0]
+    backend = t.backend()
+    p = t.gateway(r="%s\nbackend = %s" % (keys, backend.url))
+    c = p.client(listen).open("/r")
+    peer = backend.accept()
+    c.send_raw(data)
+    c.recv_close(code)
+    end_after_close(c, code)
+    peer.expect_reset()
+    p.one_end(word, code=code)
+
+
+@case()
+def violation_after_good_bytes(t):
+    """The first bad byte ends it, whatever came before was forwarded or is lost with the RST."""
+    p, c, peer = open_pair(t)
+    c.wire.send(frame(TEXT, b"good") + frame(3, b""))
+    c.recv_close(1002)
+    got = peer.expect_reset()
+    assert b"good".startswith(got), got
+    p.one_end("protocol", up_bytes=9)
+
+
+@case(rows=[("limit_reached", 1024), ("no_limit", 1 << 20)])
+def message_within_its_limit(t, size):
+    keys = "max_message = 1k\n" if size == 1024 else ""
+    p, c, peer = open_pair(t, keys)
+    data = os.urandom(size)
+    c.binary(data)
+    peer.expect(data)
+    c.end_cleanly()
+    p.one_end("client_close")
+
+
+# Ends that are ours.
+
+@case(rows=[("%s.%s" % (name, wire), listen, name, keys) for wire, listen in WIRES
+            for name, keys in (("idle", "idle_timeout = 700ms"), ("max_age", "max_age = 700ms"))])
+def our_time_is_up(t, listen, name, keys):
+    p, c, peer = open_pair(t, keys, listen)
+    c.recv_close(1001)
+    end_after_close(c, 1001)
+    peer.expect_fin()
+    p.one_end(name, code=1001)
+
+
+@case()
+def pings_do_not_keep_an_idle_session(t):
+    """Only payload counts, in either direction."""
+    p, c, peer = open_pair(t, "idle_timeout = 1500ms")
+    for _ in range(4):
+        time.sleep(0.2)
+        peer.send(b"x")
+        equal(c.recv_bytes(1), b"x", "payload")
+    began = time.monotonic()
+    while True:
+        c.send(PING, b"x")
+        got = c.recv_frame()
+        if got.opcode == CLOSE:
+            break
+        assert time.monotonic() - began < 30, "pings keep it open"
+        time.sleep(0.1)
+    equal(got.payload[:2], (1001).to_bytes(2, "big"), "code")
+    p.one_end("idle", code=1001)
+
+
+@case(rows=WIRES)
+def shutdown(t, listen):
+    p, c, peer = open_pair(t, listen=listen)
+    p.send_signal(signal.SIGTERM)
+    c.recv_close(1001)
+    end_after_close(c, 1001)
+    peer.expect_fin()
+    p.stop()
+    p.one_end("shutdown", code=1001)
+
+
+@case(rows=[("close", "close"), ("http", "http")])
+def shutdown_during_dial(t, how):
+    p = t.gateway(defaults="connect_timeout = 30s",
+                  r="on_refuse = %s\nbackend = %s" % (how, t.deaf().url))
+    c = p.client()
+    c.send_raw(c.request("/r"))
+    time.sleep(0.3)
+    p.send_signal(signal.SIGTERM)
+    response = c.read_response()
+    if how == "http":
+        equal(response.status, 503, "status")
+    else:
+        equal(response.status, 101, "status")
+        c.recv_close(1001)
+        c.close(1001)
+    c.recv_end(FIN)
+    c.wire.finish()
+    p.stop()
+    p.one_end("shutdown")
+
+
+@case()
+def internal(t):
+    """No memory for a queue: 1011 and RST for that session, the worker and the others live."""
+    if Settings.is_asan:
+        raise Skip("a limited address space does not go with the sanitizer")
+    backend = t.backend()
+    p = t.gateway(r="buffer_high = 16m\nbackend = " + backend.url, e="backend = echo:")
+    bystander = p.client().open("/e")
+    c = p.client(receive_buffer=8192).open("/r")
+    peer = backend.accept()
+    worker = p.workers()[0]
+    with open("/proc/%d/statm" % worker) as file:
+        size = int(file.read().split()[0]) * 4096
+    resource.prlimit(worker, resource.RLIMIT_AS, (size + (2 << 20), size + (2 << 20)))
+    peer.sock.settimeout(15)
+    try:
+        while not p.ends():
+            peer.send(bytes(65536))
+    except ConnectionError:
+        pass
+    c.recv_close(1011)
+    p.one_end("internal", code=1011)
+    bystander.text("still here")
+    equal(bystander.recv_message(), (TEXT, b"still here"), "echo")
+    wait_until(lambda: p.workers() == [worker], "the worker lives")
+
+
+# After a Close.
+
+@case(rows=WIRES)
+def close_unanswered(t, listen):
+    """A client that never answers our Close is waited for no longer than close_timeout."""
+    p, c, peer = open_pair(t, "close_timeout = 500ms\nidle_timeout = 300ms", listen)
+    c.recv_close(1001)
+    c.recv_end(FIN)
+    p.one_end("idle")
+
+
+@case(rows=WIRES)
+def close_first_reason_wins(t, listen):
+    """A violation after our own Close changes nothing."""
+    p, c, peer = open_pair(t, "idle_timeout = 300ms", listen)
+    c.recv_close(1001)
+    c.send_raw(frame(3, b"x"))
+    c.recv_end(FIN)
+    p.one_end("idle", code=1001)

@@ -1,0 +1,295 @@
+"""Bytes both ways arrive unchanged, whatever their cut and number."""
+
+import hashlib
+import os
+import random
+import select
+import socket
+import time
+
+from harness import Settings, case, equal
+from sessions import WIRES, open_pair
+from threads import in_thread, join
+from wsclient import BINARY, CONTINUATION, PING, PONG, TEXT, frame
+
+MIB = 1 << 20
+
+
+def random_blocks(count=16, size=MIB):
+    source = random.Random(20)
+    return [source.randbytes(size) for _ in range(count)]
+
+
+def echo_backend(backend):
+    """Accepts one connection after the other and sends back what comes."""
+    def serve(peer):
+        try:
+            while data := peer.recv_some():
+                peer.send(data)
+            peer.fin()
+        except OSError:
+            pass
+
+    def accept():
+        try:
+            while True:
+                in_thread(serve, backend.accept())
+        except (OSError, AssertionError):
+            pass
+
+    in_thread(accept)
+
+
+# Echo and sizes
+
+SIZES = [0, 1, 2, 3, 4, 5, 7, 8, 15, 16, 31, 33, 63, 65, 124, 125, 126, 127, 128, 255, 1000, 4095,
+         4096, 16383, 16384, 16385, 32767, 65534, 65535, 65536, 65537, 131071, 131072, 300001, MIB]
+
+
+@case(rows=WIRES)
+def echo_of_every_size(t, listen):
+    p = t.gateway(r="backend = echo:")
+    c = p.client(listen).open("/r")
+    source = random.Random(1)
+    for size in SIZES:
+        data = source.randbytes(size)
+        c.binary(data)
+        equal(c.recv_message() == (BINARY, data), True, "the echo of %d bytes" % size)
+        text = "".join(source.choices("a\u00e4\u20ac\U0001f600", k=size // 3)).encode()
+        c.text(text)
+        equal(c.recv_message() == (TEXT, text), True, "the echo of %d bytes of text" % len(text))
+    c.end_cleanly()
+    p.one_end("client_close", backend="echo:")
+
+
+@case(rows=WIRES)
+def echo_of_fragments(t, listen):
+    """With a Ping between the fragments and a character cut by them."""
+    p = t.gateway(r="backend = echo:")
+    c = p.client(listen).open("/r")
+    text = "na\u00efve \u20ac".encode()
+    for cut in range(len(text) + 1):
+        c.send(TEXT, text[:cut], is_fin=False)
+        c.send(CONTINUATION, b"", is_fin=False)
+        c.send(CONTINUATION, text[cut:])
+        equal(c.recv_message(), (TEXT, text), "echo")
+    c.send(BINARY, b"one ", is_fin=False)
+    c.send(PING, b"between")
+    c.send(CONTINUATION, b"two")
+    frames = [c.recv_frame()]
+    while not (frames[-1].is_fin and frames[-1].opcode < 8):
+        frames.append(c.recv_frame())
+    equal([f.payload for f in frames if f.opcode == PONG], [b"between"], "pongs")
+    equal(b"".join(f.payload for f in frames if f.opcode < 8), b"one two", "message")
+    c.end_cleanly()
+
+
+def mixed_frames(source, total):
+    """(wire bytes, payload): frames of all sizes and cuts."""
+    wire, payload, is_open = bytearray(), bytearray(), False
+    while len(payload) < total:
+        data = source.randbytes(source.choice([0, 1, 2, 5, 100, 125, 126, 127, 3000, 65536]))
+        is_fin = source.random() < 0.6
+        wire += frame(CONTINUATION if is_open else BINARY, data, is_fin,
+                      key=source.randbytes(4))
+        payload += data
+        is_open = not is_fin
+        if source.random() < 0.1:
+            wire += frame(PING, b"p", key=source.randbytes(4))
+    wire += frame(CONTINUATION, b"") if is_open else b""
+    return bytes(wire), bytes(payload)
+
+
+@case(rows=WIRES)
+def stream_of_mixed_frames(t, listen):
+    """Written in pieces of all sizes, through a backend and back."""
+    backend = t.backend()
+    echo_backend(backend)
+    p = t.gateway(r="origins = *\nbackend = " + backend.url)
+    c = p.client(listen).open("/r")
+    source = random.Random(2)
+    wire, payload = mixed_frames(source, 3 * MIB)
+
+    def send():
+        at = 0
+        while at < len(wire):
+            size = source.choice([1, 2, 3, 7, 100, 1000, 16384, 100000])
+            c.wire.sock.sendall(wire[at:at + size])
+            at += size
+
+    if listen == "plain":
+        thread = in_thread(send)
+        equal(c.recv_bytes(len(payload)) == payload, True, "the bytes")
+        join(thread)
+    else:  # one thread only may use TLS: in steps that fit into the buffers
+        got, at = bytearray(), 0
+        while at < len(wire):
+            size = source.choice([1, 3, 100, 1000, 16384])
+            c.send_raw(wire[at:at + size])
+            at += size
+            while select.select([c.wire], [], [], 0)[0]:
+                got += c.recv_data()
+        while len(got) < len(payload):
+            got += c.recv_data()
+        equal(bytes(got) == payload, True, "the bytes")
+
+
+@case(rows=WIRES)
+def stream_cut_at_every_byte(t, listen):
+    backend = t.backend()
+    p = t.gateway(r="origins = *\nbackend = " + backend.url)
+    c = p.client(listen).open("/r")
+    peer = backend.accept()
+    wire = (frame(BINARY, b"abc") + frame(TEXT, "\u20ac".encode(), is_fin=False) + frame(PING, b"p")
+            + frame(CONTINUATION, b"d" * 130) + frame(BINARY, b"") + frame(BINARY, b"end"))
+    payload = b"abc" + "\u20ac".encode() + b"d" * 130 + b"end"
+    for cut in range(1, len(wire)):
+        c.send_raw(wire[:cut])
+        c.send_raw(wire[cut:])
+        peer.expect(payload)
+    for byte in wire:
+        c.send_raw(bytes([byte]))
+    peer.expect(payload)
+
+
+@case(rows=WIRES)
+def backend_writes_of_every_size(t, listen):
+    p, c, peer = open_pair(t, listen=listen)
+    source = random.Random(3)
+    for size in (1, 2, 125, 126, 127, 65535, 65536, 65537, 200000, 1000000):
+        data = source.randbytes(size)
+        thread = in_thread(peer.send, data)
+        equal(c.recv_bytes(size) == data, True, "%d bytes" % size)
+        join(thread)
+    for byte in b"one byte at a time":
+        peer.send(bytes([byte]))
+        equal(c.recv_bytes(1), bytes([byte]), "byte")
+
+
+@case()
+def unix_backend(t):
+    """By path, also one that comes after a dead one in the list."""
+    backend = t.backend(path=t.path("service.sock"))
+    p = t.gateway(r="backend = %s, %s" % (t.closed_port(), backend.url))
+    c = p.client().open("/r")
+    peer = backend.accept()
+    c.binary(b"ping")
+    peer.expect(b"ping")
+    peer.send(b"pong")
+    equal(c.recv_bytes(4), b"pong", "bytes")
+    c.end_cleanly()
+    peer.expect_fin()
+    p.one_end("client_close", backend=backend.url)
+
+
+@case(rows=[("localhost", "localhost", socket.AF_INET), ("ipv6", "localhost", socket.AF_INET6)])
+def backend_by_name(t, host, family):
+    """A name with two addresses of which only one answers."""
+    try:
+        backend = t.backend(family=family)
+    except OSError:
+        backend = t.backend()
+    p = t.gateway(r="backend = tcp://%s:%d" % (host, backend.port))
+    c = p.client().open("/r")
+    backend.accept().send(b"here")
+    equal(c.recv_bytes(4), b"here", "bytes")
+    c.end_cleanly()
+
+
+# Bulk
+
+@case(timeout=240, alone=True, rows=WIRES)
+def gigabyte_each_way(t, listen):
+    """SHA-256 equal, up and down; 64 MiB with the sanitizer and over plain ws://."""
+    count = 1024 if listen == "tls" and not Settings.is_asan else 64
+    p, c, peer = open_pair(t, listen=listen)
+    blocks = random_blocks()
+    keys = [os.urandom(4) for _ in blocks]
+    frames = [frame(BINARY, block, key=key) for block, key in zip(blocks, keys)]
+    order = random.Random(4).choices(range(len(blocks)), k=count)
+    want = hashlib.sha256()
+    for index in order:
+        want.update(blocks[index])
+    began = time.monotonic()
+
+    got_up = hashlib.sha256()
+    up = in_thread(hash_bytes, peer.sock, count * MIB, got_up)
+    for index in order:
+        c.wire.send(frames[index])
+    join(up)
+    equal(got_up.hexdigest(), want.hexdigest(), "the hash at the backend")
+
+    down = in_thread(lambda: [peer.send(blocks[index]) for index in order])
+    got_down, left = hashlib.sha256(), count * MIB
+    while left > 0:
+        data = c.recv_data()
+        got_down.update(data)
+        left -= len(data)
+    join(down)
+    equal(left, 0, "bytes left")
+    equal(got_down.hexdigest(), want.hexdigest(), "the hash at the client")
+    seconds = time.monotonic() - began
+    c.end_cleanly()
+    p.one_end("client_close", up_bytes=count * MIB + 5, down_bytes=count * MIB)
+    print("%d MiB each way in %.1f s" % (count, seconds))
+
+
+def hash_bytes(sock, size, into):
+    room = memoryview(bytearray(MIB))
+    while size > 0:
+        got = sock.recv_into(room, min(MIB, size))
+        assert got > 0, "FIN with %d bytes to come" % size
+        into.update(room[:got])
+        size -= got
+
+
+@case(timeout=120)
+def both_ways_at_once(t):
+    """Full duplex with Pings in between: every byte arrives, every Ping is answered in order."""
+    count = 64 if not Settings.is_asan else 16
+    p, c, peer = open_pair(t, listen="plain")
+    blocks = random_blocks(4)
+    order = random.Random(5).choices(range(4), k=count)
+    want = hashlib.sha256(b"".join(blocks[index] for index in order)).digest()
+    got_up, got_down, pongs = hashlib.sha256(), hashlib.sha256(), []
+
+    def upload():
+        for number, index in enumerate(order):
+            block = blocks[index]
+            for at in range(0, MIB, MIB // 4):
+                c.wire.send(frame(BINARY, block[at:at + MIB // 4]) + frame(PING, b"%d" % (
+                    4 * number + 4 * at // MIB)))
+
+    threads = [in_thread(upload), in_thread(hash_bytes, peer.sock, count * MIB, got_up),
+               in_thread(lambda: [peer.send(blocks[index]) for index in order])]
+    left = count * MIB
+    while left > 0 or len(pongs) < 4 * count:
+        got = c.recv_frame()
+        if got.opcode == PONG:
+            pongs.append(int(got.payload))
+        else:
+            got_down.update(got.payload)
+            left -= len(got.payload)
+    for thread in threads:
+        join(thread)
+    equal(pongs, list(range(4 * count)), "pongs")
+    equal(got_up.digest(), want, "the hash at the backend")
+    equal(got_down.digest(), want, "the hash at the client")
+
+
+@case(timeout=120, rows=WIRES)
+def many_sessions_at_once(t, listen):
+    """200 sessions on two workers, each with bytes of its own."""
+    backend = t.backend()
+    echo_backend(backend)
+    p = t.gateway(server="workers = 2", r="origins = *\nbackend = " + backend.url)
+    clients = [p.client(listen).open("/r") for _ in range(200)]
+    for turn in range(3):
+        for number, c in enumerate(clients):
+            c.binary(b"%d/%d;" % (number, turn) * 50)
+        for number, c in enumerate(clients):
+            want = b"%d/%d;" % (number, turn) * 50
+            equal(c.recv_bytes(len(want)), want, "bytes of session %d" % number)
+    for c in clients:
+        c.end_cleanly()
+    p.log.wait("session.end", 200, ending="client_close")

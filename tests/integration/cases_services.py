@@ -1,0 +1,338 @@
+"""Real services behind routes, and clients that others wrote: two readings of the RFC meet."""
+
+import asyncio
+import getpass
+import hashlib
+import os
+import shlex
+import signal
+import socket
+import subprocess
+
+import harness
+from harness import case, equal, wait_until
+from threads import in_thread, join
+from wsclient import BINARY, FIN, frame
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+MIB = 1 << 20
+
+
+def start_service(t, arguments, log, **options):
+    """Runs it in the case's directory; it is stopped by its pid at the end."""
+    with open(t.path(log), "wb") as output:
+        process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=output,
+                                   stderr=subprocess.STDOUT, cwd=t.dir, **options)
+
+    def stop():
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    t.cleanup(stop)
+    return process
+
+
+def wait_for_port(t, port, process, log):
+    def is_up():
+        if process.poll() is not None:
+            with open(t.path(log)) as file:
+                raise AssertionError("it has ended: " + file.read()[-2000:])
+        try:
+            with socket.create_connection(("127.0.0.1", port), 1):
+                return True
+        except OSError:
+            return False
+
+    wait_until(is_up, "port %d" % port, 30)
+
+
+# Redis
+
+def redis(t):
+    """A redis-server without persistence; returns its port."""
+    port = harness.free_port()
+    process = start_service(t, ["redis-server", "--port", str(port), "--bind", "127.0.0.1",
+                                "--save", "", "--appendonly", "no", "--dir", t.dir,
+                                "--daemonize", "no"], "redis.log")
+    wait_for_port(t, port, process, "redis.log")
+    return port
+
+
+def resp(*words):
+    """A command as RESP."""
+    out = b"*%d\r\n" % len(words)
+    for word in words:
+        word = word.encode() if isinstance(word, str) else word
+        out += b"$%d\r\n%s\r\n" % (len(word), word)
+    return out
+
+
+@case(timeout=90)
+def redis_by_hand(t):
+    """SET and GET of 10 MiB, a pipeline, a subscription that waits, QUIT."""
+    p = t.gateway(r="subprotocols = binary\nbackend = tcp://127.0.0.1:%d" % redis(t))
+    c = p.client().open("/r", subprotocols="binary")
+    c.binary(resp("PING"))
+    equal(c.recv_bytes(7), b"+PONG\r\n", "answer")
+    value = os.urandom(10 * MIB)
+    c.binary(resp("SET", "big", value))
+    equal(c.recv_bytes(5), b"+OK\r\n", "answer")
+    c.binary(resp("GET", "big"))
+    head = b"$%d\r\n" % len(value)
+    got = c.recv_bytes(len(head) + len(value) + 2)
+    assert got == head + value + b"\r\n", "the value differs"
+    c.send_raw(b"".join(frame(BINARY, resp("INCR", "n")) for _ in range(1000)))
+    want = b"".join(b":%d\r\n" % n for n in range(1, 1001))
+    equal(c.recv_bytes(len(want)), want, "the answers of the pipeline")
+    listener = p.client().open("/r", subprotocols="binary")
+    listener.binary(resp("SUBSCRIBE", "news"))
+    listener.recv_bytes(len(b"*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n"))
+    c.binary(resp("PUBLISH", "news", "hello"))
+    equal(c.recv_bytes(4), b":1\r\n", "subscribers")
+    want = resp("message", "news", "hello")
+    equal(listener.recv_bytes(len(want)), want, "what was published")
+    listener.end_cleanly()
+    c.binary(resp("QUIT"))
+    reason, before = c.recv_close(1000, has_reason=False)
+    equal(before, b"+OK\r\n", "answer")
+    c.close(1000)
+    c.recv_end(FIN)
+    p.log.wait("session.end", ending="backend_close", code="1000")
+
+
+def import_websockets():
+    import websockets
+    return websockets
+
+
+@case(timeout=90)
+def redis_by_websockets(t):
+    """Through Python's `websockets`."""
+    websockets = import_websockets()
+    port = redis(t)
+    p = t.gateway(r="origins = none\nsubprotocols = binary\nbackend = tcp://127.0.0.1:%d" % port)
+    value = os.urandom(10 * MIB)
+
+    async def run():
+        uri = "wss://127.0.0.1:%d/r" % p.ports["tls"][1]
+        async with websockets.connect(uri, ssl=t.context, subprotocols=["binary"],
+                                      max_size=None) as ws:
+            equal(ws.subprotocol, "binary", "subprotocol")
+            got = bytearray()
+
+            async def answer(size):
+                while len(got) < size:
+                    got.extend(await ws.recv())
+                taken = bytes(got[:size])
+                del got[:size]
+                return taken
+
+            await ws.send(resp("SET", "big", value))
+            equal(await answer(5), b"+OK\r\n", "answer")
+            await ws.send(resp("GET", "big"))
+            head = b"$%d\r\n" % len(value)
+            assert await answer(len(head) + len(value) + 2) == head + value + b"\r\n"
+
+    asyncio.run(asyncio.wait_for(run(), 60 * harness.scale()))
+    p.one_end("client_close", code=1000)
+
+
+@case(timeout=90)
+def redis_cli_agrees(t):
+    """What came through the gateway is what a client beside it finds."""
+    port = redis(t)
+    p = t.gateway(r="subprotocols = binary\nbackend = tcp://127.0.0.1:%d" % port)
+    c = p.client().open("/r", subprotocols="binary")
+    value = os.urandom(MIB).hex()
+    c.binary(resp("SET", "k", value))
+    equal(c.recv_bytes(5), b"+OK\r\n", "answer")
+    found = subprocess.run(["redis-cli", "-p", str(port), "GET", "k"], capture_output=True,
+                           text=True, check=True, timeout=30)
+    equal(found.stdout.strip() == value, True, "the value")
+    subprocess.run(["redis-cli", "-p", str(port), "SHUTDOWN", "NOSAVE"], timeout=30, check=False,
+                   capture_output=True)
+    c.recv_close(1000, has_reason=False)
+    c.close(1000)
+    c.recv_end(FIN)
+    again = p.client().open("/r", subprotocols="binary")
+    again.recv_close(1011)
+
+
+# OpenSSH
+
+SSHD_CONFIG = """
+ListenAddress 127.0.0.1
+Port {port}
+HostKey {dir}/host_key
+AuthorizedKeysFile {dir}/user_key.pub
+PidFile none
+StrictModes no
+UsePAM no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitRootLogin prohibit-password
+X11Forwarding no
+PrintMotd no
+"""
+
+
+def sshd(t):
+    """An sshd with keys of its own; returns its port."""
+    for name in ("host_key", "user_key"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", t.path(name)],
+                       check=True)
+    if os.getuid() == 0 and not os.path.isdir("/run/sshd"):  # as the service's own start does
+        os.mkdir("/run/sshd", 0o755)
+        t.cleanup(lambda: os.rmdir("/run/sshd"))
+    port = harness.free_port()
+    config = t.write("sshd_config", SSHD_CONFIG.format(port=port, dir=t.dir))
+    process = start_service(t, ["/usr/sbin/sshd", "-D", "-e", "-f", config], "sshd.log")
+    wait_for_port(t, port, process, "sshd.log")
+    return port
+
+
+@case(timeout=120)
+def ssh_login(t):
+    """The banner, a login, a command, 5 MiB each way."""
+    port = sshd(t)
+    p = t.gateway(r="subprotocols = binary\norigins = *\nbackend = tcp://127.0.0.1:%d" % port)
+    c = p.client().open("/r", subprotocols="binary")
+    banner = b""
+    while not banner.endswith(b"\n"):
+        banner += c.recv_data()
+    assert banner.startswith(b"SSH-2.0-OpenSSH"), banner
+    c.end_cleanly()
+
+    with open(t.path("host_key.pub")) as key:
+        t.write("known_hosts", "gateway " + key.read())
+    proxy = "%s %s 127.0.0.1 %d /r %s" % (
+        "/usr/bin/python3", shlex.quote(os.path.join(HERE, "wsproxycommand.py")),
+        p.ports["tls"][1], shlex.quote(os.path.join(harness.Settings.certificates, "all.pem")))
+
+    def ssh(command, data=b""):
+        return subprocess.run(
+            ["ssh", "-F", "/dev/null", "-o", "ProxyCommand=" + proxy, "-o", "BatchMode=yes",
+             "-o", "UserKnownHostsFile=" + t.path("known_hosts"), "-o", "StrictHostKeyChecking=yes",
+             "-o", "IdentitiesOnly=yes", "-i", t.path("user_key"),
+             getpass.getuser() + "@gateway", command],
+            input=data, capture_output=True, timeout=60 * harness.scale())
+
+    done = ssh("echo hello from $0; exit 7")
+    assert done.stdout.startswith(b"hello from"), done
+    equal(done.returncode, 7, "exit code of the remote command")
+    data = os.urandom(5 * MIB)
+    done = ssh("sha256sum", data)
+    equal(done.stdout.split()[0].decode(), hashlib.sha256(data).hexdigest(), "the hash there")
+    path = t.write("data", data)
+    done = ssh("cat " + shlex.quote(path))
+    equal(done.stdout == data, True, "5 MiB from there")
+    done = ssh("cat", data)
+    equal(done.stdout == data, True, "5 MiB there and back")
+    ends = p.log.wait("session.end", 5)
+    for line in ends:
+        assert line["ending"] in ("client_close", "backend_close", "client_eof"), line
+
+
+# Other people's clients
+
+CLIENT_ROUTES = {"echo": "origins = *\nbackend = echo:",
+                 "binary": "origins = *\nsubprotocols = binary\naccept = binary\nbackend = echo:"}
+
+
+@case(timeout=120)
+def node_ws(t):
+    p = t.gateway(down="origins = *\nbackend = " + t.closed_port(), **CLIENT_ROUTES)
+    places = [os.path.join(ROOT, "build", "node", "node_modules"), "/usr/share/nodejs"]
+    env = {**os.environ, "NODE_PATH": ":".join([*places, os.environ.get("NODE_PATH", "")])}
+    done = subprocess.run(["node", os.path.join(HERE, "echo_client.js"),
+                           "wss://127.0.0.1:%d" % p.ports["tls"][1],
+                           os.path.join(harness.Settings.certificates, "ec.pem")],
+                          capture_output=True, text=True, timeout=90 * harness.scale(), env=env)
+    assert done.returncode == 0 and done.stdout.endswith("done\n"), done.stdout + done.stderr
+    for line in p.ends():
+        assert line["ending"] not in ("protocol", "internal", "tls_failed"), line
+
+
+@case(timeout=120)
+def python_websockets(t):
+    websockets = import_websockets()
+    p = t.gateway(down="origins = *\nbackend = " + t.closed_port(), **CLIENT_ROUTES)
+    uri = "wss://127.0.0.1:%d" % p.ports["tls"][1]
+
+    async def echoes():
+        async with websockets.connect(uri + "/echo", ssl=t.context, max_size=None) as ws:
+            for data in ("hello", "na\u00efve \u20ac", "", b"", b"x" * 125, b"y" * 126,
+                         os.urandom(65536), os.urandom(4 * MIB)):
+                await ws.send(data)
+                equal(await ws.recv() == data, True, "the echo")
+            await ws.send(["one ", "two ", "three"])
+            equal(await ws.recv(), "one two three", "the echo of fragments")
+            await asyncio.wait_for(await ws.ping(), 30)
+            await ws.close(4001, "enough")
+            equal(ws.close_code, 4001, "close code")
+
+    async def refusals():
+        for path, code in (("/nowhere", 1008), ("/down", 1011), ("/binary", 1008)):
+            async with websockets.connect(uri + path, ssl=t.context) as ws:
+                await asyncio.wait_for(ws.wait_closed(), 30)
+                equal(ws.close_code, code, "close code of " + path)
+                assert ws.close_reason, "no reason"
+        async with websockets.connect(uri + "/binary", ssl=t.context,
+                                      subprotocols=["x", "binary"]) as ws:
+            equal(ws.subprotocol, "binary", "subprotocol")
+            await ws.send("text")
+            await asyncio.wait_for(ws.wait_closed(), 30)
+            equal(ws.close_code, 1003, "close code for text")
+
+    async def many():
+        sockets = await asyncio.gather(*(websockets.connect(uri + "/echo", ssl=t.context)
+                                         for _ in range(50)))
+        for number, ws in enumerate(sockets):
+            await ws.send("session %d" % number)
+        for number, ws in enumerate(sockets):
+            equal(await ws.recv(), "session %d" % number, "the echo")
+        await asyncio.gather(*(ws.close() for ws in sockets))
+
+    async def run():
+        await echoes()
+        await refusals()
+        await many()
+
+    asyncio.run(asyncio.wait_for(run(), 90 * harness.scale()))
+    for line in p.ends():
+        assert line["ending"] not in ("protocol", "internal", "tls_failed"), line
+
+
+@case(timeout=90)
+def line_service(t):
+    """A service of yesterday that speaks first, slowly, and hangs up: a line-based one."""
+    backend = t.backend()
+    p = t.gateway(r="backend = " + backend.url)
+    c = p.client().open("/r")
+    peer = backend.accept()
+
+    def serve():
+        peer.send(b"220 ready\r\n")
+        while (line := peer.recv_some()) != b"QUIT\r\n":
+            peer.send(b"250 " + line)
+        peer.send(b"221 bye\r\n")
+        peer.fin()
+
+    thread = in_thread(serve)
+    equal(c.recv_bytes(11), b"220 ready\r\n", "banner")
+    for number in range(100):
+        c.text("NOOP %d\r\n" % number)
+        want = b"250 NOOP %d\r\n" % number
+        equal(c.recv_bytes(len(want)), want, "answer")
+    c.text("QUIT\r\n")
+    _, before = c.recv_close(1000, has_reason=False)
+    equal(before, b"221 bye\r\n", "the last line")
+    join(thread)
+    c.close(1000)
+    c.recv_end(FIN)
+    p.one_end("backend_close")

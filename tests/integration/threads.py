@@ -1,0 +1,25 @@
+"""Threads whose errors are not lost."""
+
+import threading
+
+
+def in_thread(function, *arguments):
+    """Starts it; join() raises what it raised."""
+    thread = threading.Thread(target=lambda: keep(thread, function, arguments), daemon=True)
+    thread.error = None
+    thread.start()
+    return thread
+
+
+def keep(thread, function, arguments):
+    try:
+        function(*arguments)
+    except BaseException as error:
+        thread.error = error
+
+
+def join(thread, seconds=300):
+    thread.join(seconds)
+    assert not thread.is_alive(), "a thread does not end"
+    if thread.error:
+        raise thread.error
