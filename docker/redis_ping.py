@@ -31,16 +31,24 @@ def main():
     context = ssl.create_default_context(cafile=ca_file)
     with context.wrap_socket(connect(port, 30), server_hostname="localhost") as s:
         key = base64.b64encode(os.urandom(16)).decode()
-        s.sendall((f"GET /redis HTTP/1.1\r\nHost: localhost:{port}\r\nUpgrade: websocket\r\n"
-                   f"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n"
-                   f"Origin: https://localhost:{port}\r\nSec-WebSocket-Protocol: binary\r\n\r\n").encode())
+        head = [
+            "GET /redis HTTP/1.1",
+            f"Host: localhost:{port}",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            "Sec-WebSocket-Version: 13",
+            f"Sec-WebSocket-Key: {key}",
+            f"Origin: https://localhost:{port}",
+            "Sec-WebSocket-Protocol: binary",
+        ]
+        s.sendall(("\r\n".join(head) + "\r\n\r\n").encode())
         stream = s.makefile("rb")
         status = stream.readline()
         while stream.readline() != b"\r\n":
             pass
         s.sendall(masked(2, b"PING\r\n"))
-        head = stream.read(2)
-        answer = stream.read(head[1])
+        frame = stream.read(2)
+        answer = stream.read(frame[1])
         s.sendall(masked(8, struct.pack(">H", 1000)))
         closing = stream.read(4)
     print(status.decode().strip(), answer)

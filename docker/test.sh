@@ -38,14 +38,18 @@ trap stop_all EXIT
 # The first mirror of the machine's own sources, in either format of apt.
 mirror() {
     {
-        sed -n 's/^URIs:[[:space:]]*\([^[:space:]]*\).*/\1/p' /etc/apt/sources.list.d/debian*.sources
+        sed -n 's/^URIs:[[:space:]]*\([^[:space:]]*\).*/\1/p' \
+            /etc/apt/sources.list.d/debian*.sources
         sed -n 's/^deb[[:space:]]\(\[[^]]*\][[:space:]]*\)\{0,1\}\([^[:space:]]*\).*/\2/p' \
             /etc/apt/sources.list
     } 2>/dev/null | grep -v security | head -n 1
 }
 
 free_port() {
-    /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+    /usr/bin/python3 -c 'import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])'
 }
 
 # The uppermost process called sluice below process $1.
@@ -107,7 +111,8 @@ sed -e "s|0.0.0.0:8443|127.0.0.1:$port|" -e "s|redis:6379|127.0.0.1:$redis_port|
 
 check 'the program starts and tells its version' run "$container" -- /usr/bin/sluice --version
 check 'it runs as user 990' test "$(run "$container" -- id -u)" = 990
-check 'no compiler is in the image' test -z "$(run "$container" -- sh -c 'command -v gcc make || true')"
+check 'no compiler is in the image' \
+    test -z "$(run "$container" -- sh -c 'command -v gcc make || true')"
 check 'without certificates it says what is missing' \
     grep -q 'sluice.ini:[0-9]*:.*fullchain.pem' \
     <(run "$container" -- /usr/bin/sluice --check -c /etc/sluice/sluice.ini 2>&1 || true)

@@ -54,10 +54,13 @@ static int parse_options(int argc, char **argv, struct options *out)
 {
     enum { OPT_CHECK = 256, OPT_PRINT, OPT_DEMO, OPT_LISTEN, OPT_VERSION, OPT_HELP };
     static const struct option longs[] = {
-        {"config", required_argument, NULL, 'c'},   {"check", no_argument, NULL, OPT_CHECK},
-        {"print-config", no_argument, NULL, OPT_PRINT}, {"demo", no_argument, NULL, OPT_DEMO},
+        {"config", required_argument, NULL, 'c'},
+        {"check", no_argument, NULL, OPT_CHECK},
+        {"print-config", no_argument, NULL, OPT_PRINT},
+        {"demo", no_argument, NULL, OPT_DEMO},
         {"listen", required_argument, NULL, OPT_LISTEN},
-        {"version", no_argument, NULL, OPT_VERSION}, {"help", no_argument, NULL, OPT_HELP},
+        {"version", no_argument, NULL, OPT_VERSION},
+        {"help", no_argument, NULL, OPT_HELP},
         {NULL, 0, NULL, 0},
     };
     int option;

@@ -9,8 +9,9 @@
  * What inih lets through silently (over-long lines, cut section names, NUL, merged sections,
  * continuation lines) is refused by a pre-scan with its line before inih sees the file.
  *
- * One table (config_keys.c) describes every key: section, name, type, range, default, help. It drives parsing,
- * config_print and the check that config/README.md and config/sluice.ini name each key. */
+ * One table (config_keys.c) describes every key: section, name, type, range, default, help. It
+ * drives parsing, config_print and the check that config/README.md and config/sluice.ini name each
+ * key. */
 #ifndef GATE_CONFIG_H
 #define GATE_CONFIG_H
 
@@ -85,6 +86,7 @@ struct config {
     enum log_level log_level;
     enum log_format log_format;
     struct life_timeouts defaults; /* what a session uses before its route is known */
+    bool is_http_refusal; /* the same for on_refuse: requests that match no route */
 
     struct config_listen *listens;
     size_t listen_count;
@@ -105,9 +107,10 @@ struct config_errors {
     size_t count;
 };
 
-/* Reads `path`. NULL on any error; *out_errors then lists all of them in line order (free with
- * config_errors_free). Certificates are read and proven here, each pair by an in-memory handshake
- * (tls_context_new). */
+/* Reads `path`, a regular file. NULL on any error; *out_errors then lists all of them in line order
+ * (free with config_errors_free; an empty list means that there was no memory even for an error).
+ * Relative paths in the file count from the working directory. Certificates are read and proven
+ * here, each pair by an in-memory handshake (tls_context_new). */
 MUST_CHECK struct config *config_load(const char *path, struct config_errors *out_errors);
 
 /* The same from memory; `path` is used in messages. For --demo and tests. */
@@ -115,7 +118,7 @@ MUST_CHECK struct config *config_parse(const char *path, struct span text,
                                        struct config_errors *out_errors);
 void config_free(struct config *config);
 void config_errors_free(struct config_errors *errors);
-/* "FILE:LINE: message" lines. */
+/* "FILE:LINE: message" lines; "FILE: message" for line 0. */
 void config_errors_print(const char *path, const struct config_errors *errors, FILE *out);
 
 /* The effective configuration, every key with its value in force, as INI that parses to the same

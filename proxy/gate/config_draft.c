@@ -299,9 +299,9 @@ static void set_value(struct draft_reader *reader, const struct config_key *key,
                           CONFIG_SHOW(text), key->name,
                           config_key_describe(key, range, sizeof(range)));
         /* Goes on with the default, so that one mistake does not show as several. */
-        if (!config_key_parse(key, span_from_str(key->fallback), &value->number)) {
-            assert(!"a default is always in range");
-        }
+        bool is_parsed = config_key_parse(key, span_from_str(key->fallback), &value->number);
+
+        assert(is_parsed);
     }
 }
 

@@ -107,7 +107,11 @@ static void check_address_is_new(struct config_build *build, const struct config
 
         if (other->address.len != 0 && addr_port(&listen->address) != 0 &&
             addr_is_equal(&other->address, &listen->address)) {
-            config_report_add(build->report, line, "[listen %.*s] has the same address (line %u)",
+            char text[ADDR_TEXT_MAX];
+
+            config_report_add(build->report, line,
+                              "%s is already the address of [listen %.*s] (line %u)",
+                              addr_print(&listen->address, text, sizeof(text)),
                               CONFIG_SHOW(other->name), other->line);
             return;
         }

@@ -311,14 +311,17 @@ static void write_section(const struct printer *printer, const char *section, co
 /* What sessions without a route use. Everything else of [defaults] is in the routes by now. */
 static void write_defaults(const struct printer *printer, const struct config *config)
 {
-    const struct config_route base = {.timeouts = config->defaults};
+    const struct config_route base = {.timeouts = config->defaults,
+                                      .is_http_refusal = config->is_http_refusal};
     size_t first = offsetof(struct config_route, timeouts);
+    size_t refusal = offsetof(struct config_route, is_http_refusal);
 
     for (size_t i = 0; i < config_key_count(); i++) {
         const struct config_key *key = config_key_at(i);
 
         if (strcmp(key->section, "route") == 0 && config_key_is_number(key) &&
-            key->offset >= first && key->offset < first + sizeof(base.timeouts)) {
+            (key->offset == refusal ||
+             (key->offset >= first && key->offset < first + sizeof(base.timeouts)))) {
             write_number(printer, key, &base);
         }
     }

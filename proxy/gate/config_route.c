@@ -229,6 +229,7 @@ static void build_base(struct config_build *build, struct config_route *base)
     base->timeouts.request_ms = build->config->defaults.request_ms;
     base->timeouts.linger_ms = build->config->defaults.linger_ms;
     build->config->defaults = base->timeouts;
+    build->config->is_http_refusal = base->is_http_refusal;
 }
 
 void config_build_routes(struct config_build *build)

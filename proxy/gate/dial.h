@@ -23,8 +23,8 @@ enum dial_result {
 };
 
 struct dial;
-/* Comes once, from the loop, never from inside dial_start; the dial is already freed. With DIAL_OK the
- * descriptor is the owner's. `backend` is the one that answered, or the last one tried. */
+/* Comes once, from the loop, never from inside dial_start; the dial is already freed. With DIAL_OK
+ * the descriptor is the owner's. `backend` is the one that answered, or the last one tried. */
 typedef void dial_fn(void *owner, enum dial_result result, int fd,
                      const struct config_backend *backend);
 

@@ -1,9 +1,9 @@
 /* listener.h: one listening socket of one worker.
  *
  * For: the accept loop, and what happens when descriptors or memory run out: one connection is
- * turned away by means of a spare descriptor, then accepting pauses, 100 ms at first and doubling to
- * 1 s, so that an exhausted process neither spins nor leaves its callers hanging. Not for: binding
- * (the master does, before the fork). */
+ * turned away by means of a spare descriptor, then accepting pauses, 100 ms at first and doubling
+ * to 1 s, so that an exhausted process neither spins nor leaves its callers hanging. Not for:
+ * binding (the master does, before the fork). */
 #ifndef GATE_LISTENER_H
 #define GATE_LISTENER_H
 

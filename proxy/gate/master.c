@@ -40,8 +40,8 @@ struct master {
     struct scoreboard *scoreboard;
     struct slot *slots;
     size_t slot_count;
-    int lifeline[2];      /* workers read EOF from it when we are gone */
-    uint64_t kill_at_ms;  /* stopping: when patience ends; 0 = serving */
+    int lifeline[2];     /* workers read EOF from it when we are gone */
+    uint64_t kill_at_ms; /* stopping: when patience ends; 0 = serving */
     sigset_t signals;
     sigset_t old_mask;
 };
@@ -90,7 +90,8 @@ static bool bind_listen(struct master *m, size_t index, struct addr *out_address
     return true;
 }
 
-/* SO_REUSEPORT would let a second program of the same user share the port: ask for it alone first. */
+/* SO_REUSEPORT would let a second program of the same user share the port: ask for it alone first.
+ * */
 static bool is_address_free(const struct config_listen *listen)
 {
     const char *error = NULL;
@@ -138,8 +139,8 @@ static bool give_up_root(const struct config *config)
     }
     if (setgroups(0, NULL) != 0 || setresgid(config->gid, config->gid, config->gid) != 0 ||
         setresuid(config->uid, config->uid, config->uid) != 0) {
-        log_message(LOG_ERROR, "worker.failed", "cannot become user %u: %s",
-                    (unsigned)config->uid, strerror(errno));
+        log_message(LOG_ERROR, "worker.failed", "cannot become user %u: %s", (unsigned)config->uid,
+                    strerror(errno));
         return false;
     }
     return true;
@@ -230,8 +231,8 @@ static void on_worker_exit(struct master *m, pid_t pid, int status)
             s->respawn_ms = now_ms();
         } else {
             s->respawn_ms = now_ms() + s->pause_ms;
-            s->pause_ms = s->pause_ms * 2 < RESPAWN_LONGEST_MS ? s->pause_ms * 2
-                                                                : RESPAWN_LONGEST_MS;
+            s->pause_ms =
+                s->pause_ms * 2 < RESPAWN_LONGEST_MS ? s->pause_ms * 2 : RESPAWN_LONGEST_MS;
         }
         struct log_line line;
         log_begin(&line, LOG_WARN, "worker.respawn");
@@ -251,7 +252,8 @@ static void signal_workers(const struct master *m, int signum)
     }
 }
 
-/* --- supervision ------------------------------------------------------------------------------- */
+/* --- supervision -------------------------------------------------------------------------------
+ * */
 
 static void stop(struct master *m, int worker_signal)
 {
@@ -339,7 +341,8 @@ static void supervise(struct master *m)
     while (m->kill_at_ms == 0 || has_workers(m)) {
         uint64_t due_ms = next_due_ms(m);
         uint64_t wait_ms = due_ms == UINT64_MAX ? 3600 * 1000
-                           : due_ms > now_ms() ? due_ms - now_ms() : 0;
+                           : due_ms > now_ms()  ? due_ms - now_ms()
+                                                : 0;
         struct timespec wait = {(time_t)(wait_ms / 1000), (long)(wait_ms % 1000) * 1000000};
         int signum = sigtimedwait(&m->signals, NULL, &wait);
         if (signum > 0) {
@@ -350,7 +353,8 @@ static void supervise(struct master *m)
     }
 }
 
-/* --- start ------------------------------------------------------------------------------------- */
+/* --- start -------------------------------------------------------------------------------------
+ * */
 
 static bool allocate(struct master *m)
 {

@@ -1,8 +1,8 @@
 /* master.h: binds, forks, supervises; parses nothing from the network.
  *
- * For: one SO_REUSEPORT socket per (address, worker slot), held open as long as the program runs so that
- * the death of a worker refuses no connection; a worker that dies is replaced, at once the first
- * time and with a growing pause when it keeps dying; signals. Not for: serving.
+ * For: one SO_REUSEPORT socket per (address, worker slot), held open as long as the program runs so
+ * that the death of a worker refuses no connection; a worker that dies is replaced, at once the
+ * first time and with a growing pause when it keeps dying; signals. Not for: serving.
  *
  *   SIGTERM, SIGINT  drain and stop; a second one stops at once      SIGQUIT  stop at once
  *   SIGHUP, SIGUSR2  reload and upgrade: reserved, answered with a warning for now */

@@ -6,7 +6,8 @@
 #define PIECES_MAX 256
 #define ARENA_BYTES 4096
 
-/* The build fills automatic variables with zeroes; 8 KiB a batch would cost more than the frames. */
+/* The build fills automatic variables with zeroes; 8 KiB a batch would cost more than the frames.
+ * */
 #if defined(__has_attribute) && __has_attribute(uninitialized)
 #define NOT_FILLED __attribute__((uninitialized))
 #else

@@ -65,8 +65,8 @@ struct pump_report {
 };
 
 /* Decodes and forwards; `data` is the reactor's plain scratch with headroom and is changed. With
- * is_discarding, payload and pings go nowhere: only the Close counts. Failures of the connections show in
- * conn.is_broken and in no_memory. */
+ * is_discarding, payload and pings go nowhere: only the Close counts. Failures of the connections
+ * show in conn.is_broken and in no_memory. */
 void pump_client_bytes(struct pump *p, uint8_t *data, size_t len, bool is_discarding,
                        struct pump_report *out);
 

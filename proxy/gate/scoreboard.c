@@ -7,8 +7,7 @@ struct scoreboard *scoreboard_new(size_t slot_count)
 {
     assert(slot_count > 0 && slot_count <= SCOREBOARD_SLOTS_MAX);
     size_t size = sizeof(struct scoreboard) + slot_count * sizeof(struct scoreboard_slot);
-    void *memory =
-        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
         return NULL;
     }

@@ -328,7 +328,7 @@ static void read_client(struct session *s)
         break;
     case CONN_TLS_FAILED:
         session_step_end(s, s->life.phase == LIFE_TLS ? LIFE_TLS_FAILED : LIFE_CLIENT_RESET,
-                 "bad TLS record or handshake");
+                         "bad TLS record or handshake");
         break;
     case CONN_NO_MEMORY:
         session_step_end(s, LIFE_INTERNAL, "no memory");

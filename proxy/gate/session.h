@@ -31,7 +31,7 @@ struct session_context {
     uint64_t next_id;
     struct list sessions; /* struct session.link */
     size_t session_count;
-    bool is_draining;     /* new requests are refused with `shutdown` */
+    bool is_draining;                                 /* new requests are refused with `shutdown` */
     void (*on_gone)(struct session_context *context); /* a session was freed */
 };
 
@@ -59,19 +59,19 @@ struct session {
     struct addr peer;
     uint64_t id;
     uint64_t started_ms;
-    uint64_t connect_ms;      /* how long dialling took */
-    uint64_t client_sent_bytes;  /* conn.sent_bytes when progress was last seen */
+    uint64_t connect_ms;        /* how long dialling took */
+    uint64_t client_sent_bytes; /* conn.sent_bytes when progress was last seen */
     uint64_t backend_sent_bytes;
-    const char *detail;    /* constant; for log and close reason */
+    const char *detail;      /* constant; for log and close reason */
     const char *tls_version; /* constant; NULL on a plain listener or before the handshake */
-    uint16_t http_status;  /* what was answered; 0 = nothing */
-    bool is_admitted;      /* counted in the scoreboard */
-    bool is_up_due;        /* echo: "connected" is to be reported */
+    uint16_t http_status;    /* what was answered; 0 = nothing */
+    bool is_admitted;        /* counted in the scoreboard */
+    bool is_up_due;          /* echo: "connected" is to be reported */
     bool is_no_memory_told;
 };
 
-/* Takes over the descriptor; tls is NULL on a plain listener and taken over too. False: no memory (both
- * are closed). */
+/* Takes over the descriptor; tls is NULL on a plain listener and taken over too. False: no memory
+ * (both are closed). */
 MUST_CHECK bool session_start(struct session_context *context, const struct config_listen *listen,
                               int fd, struct tls *tls, const struct addr *peer);
 

@@ -55,8 +55,8 @@ void session_send_http(struct session *s)
     char *out = (char *)s->context->reactor->scratch.plain;
     struct span type = SPAN_LIT("text/plain; charset=utf-8");
     struct span body;
-    unsigned status = s->http_status != 0 ? s->http_status
-                                          : life_ending_row(s->life.ending)->http_status;
+    unsigned status =
+        s->http_status != 0 ? s->http_status : life_ending_row(s->life.ending)->http_status;
 
     s->http_status = (uint16_t)status;
     if (status == 200) {
@@ -66,8 +66,7 @@ void session_send_http(struct session *s)
         snprintf(text, sizeof(text), "%u %s\n", status, http_status_text(status));
         body = span_from_str(text);
     }
-    size_t len =
-        http_write_response(out, REACTOR_PLAIN, status, type, extra_headers(status), body);
+    size_t len = http_write_response(out, REACTOR_PLAIN, status, type, extra_headers(status), body);
     pump_send_raw(&s->pump, out, len);
 }
 
@@ -117,9 +116,11 @@ static void judge(struct session *s)
         .is_secure = s->listen->is_tls,
         .sni = s->pump.client.tls != NULL ? tls_sni(s->pump.client.tls) : (struct span){NULL, 0},
     };
-    struct policy_decision decision = policy_decide(config->policies, config->route_count, &request);
+    struct policy_decision decision =
+        policy_decide(config->policies, config->route_count, &request);
 
     life_set_websocket(&s->life);
+    s->life.is_http_refusal = config->is_http_refusal; /* until a route says otherwise */
     if (decision.verdict != POLICY_NO_ROUTE) {
         take_route(s, decision.route);
     }

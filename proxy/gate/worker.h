@@ -1,8 +1,8 @@
 /* worker.h: one process that serves: one reactor, its listeners and its sessions.
  *
  * For: everything between the fork and the exit of a worker, draining included. Not for: binding,
- * supervision (master). Single-threaded. SIGTERM drains (sessions get 1001, spread), SIGQUIT stops at once,
- * and so does the end of the drain time; the loss of the master drains too. */
+ * supervision (master). Single-threaded. SIGTERM drains (sessions get 1001, spread), SIGQUIT stops
+ * at once, and so does the end of the drain time; the loss of the master drains too. */
 #ifndef GATE_WORKER_H
 #define GATE_WORKER_H
 
@@ -17,8 +17,8 @@ struct worker_start {
     const struct config *config;
     struct scoreboard *scoreboard;
     size_t slot;
-    const int *listen_fds; /* one per config->listens, taken over */
-    int master_fd;         /* reads EOF when the master is gone; taken over */
+    const int *listen_fds;       /* one per config->listens, taken over */
+    int master_fd;               /* reads EOF when the master is gone; taken over */
     const sigset_t *signal_mask; /* set once the handlers stand: a SIGTERM sent before waits */
 };
 

@@ -1,7 +1,8 @@
 /* cert.h: a throw-away certificate.
  *
  * For: `sluice --demo` and tests: an ECDSA P-256 key and a self-signed certificate for localhost,
- * 127.0.0.1 and ::1, made in memory, valid for 30 days, never written to disk. Not for: production. */
+ * 127.0.0.1 and ::1, made in memory, valid for 30 days, never written to disk. Not for: production.
+ * */
 #ifndef IO_CERT_H
 #define IO_CERT_H
 

@@ -3,6 +3,14 @@
 #include <assert.h>
 #include <string.h>
 
+#define TLS_RECORD_BYTES (16 * 1024)
+#define TLS_RECORD_COST 64 /* as tls_seal's header says */
+
+_Static_assert(REACTOR_PLAIN >= REACTOR_WIRE_IN + TLS_PLAIN_EXTRA, "room for tls_feed");
+_Static_assert(REACTOR_WIRE_OUT >=
+                   REACTOR_GATHER + (REACTOR_GATHER / TLS_RECORD_BYTES + 2) * TLS_RECORD_COST,
+               "room for tls_seal");
+
 static void on_io(struct reactor_io *io, unsigned ready)
 {
     struct conn *c = container_of(io, struct conn, io);

@@ -42,7 +42,7 @@ struct conn {
     bool is_reset;    /* by the peer, or timed out; not merely closed */
     bool is_finished; /* conn_finish was called */
     bool is_fin_sent;
-    uint64_t sent_bytes; /* wire bytes the kernel took */
+    uint64_t sent_bytes;     /* wire bytes the kernel took */
     uint64_t received_bytes; /* wire bytes */
 };
 
@@ -55,7 +55,7 @@ bool conn_is_open(const struct conn *c);
 enum conn_result {
     CONN_OK = 0,
     CONN_AGAIN,
-    CONN_EOF,        /* FIN or close_notify; bytes may have come with it */
+    CONN_EOF, /* FIN or close_notify; bytes may have come with it */
     CONN_RESET,
     CONN_TLS_FAILED, /* what TLS had to say (an alert) was sent as far as the kernel took it */
     CONN_NO_MEMORY   /* the queue could not take it: end the session */

@@ -200,7 +200,7 @@ enum net_result net_connect_result(int fd)
         return connect_result(error);
     }
     /* No error yet is not success: readiness may be spurious. */
-    struct sockaddr_storage peer;
+    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
     len = sizeof(peer);
     if (getpeername(fd, (struct sockaddr *)&peer, &len) != 0) {
         return errno == ENOTCONN ? NET_AGAIN : NET_FAILED;

@@ -46,10 +46,10 @@ static bool scratch_init(struct reactor_scratch *s)
     size_t page = page_or_error > 0 ? (size_t)page_or_error : 4096;
     assert(REACTOR_HEADROOM <= page);
     s->map_bytes = page + round_up(REACTOR_WIRE_IN, page) + page +
-                   round_up(page + REACTOR_PLAIN, page) + page +
-                   round_up(REACTOR_WIRE_OUT, page) + page + round_up(REACTOR_GATHER, page) + page;
-    void *map = mmap(NULL, s->map_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                     -1, 0);
+                   round_up(page + REACTOR_PLAIN, page) + page + round_up(REACTOR_WIRE_OUT, page) +
+                   page + round_up(REACTOR_GATHER, page) + page;
+    void *map =
+        mmap(NULL, s->map_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (map == MAP_FAILED) {
         return false;
     }

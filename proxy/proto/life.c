@@ -175,8 +175,7 @@ static unsigned end_again(struct life *life, enum life_ending ending)
         return drop_backend(life, LIFE_DO_BACKEND_ABORT);
     }
     if (ending == LIFE_INTERNAL) {
-        return drop_client(life, LIFE_DO_CLIENT_ABORT) |
-               drop_backend(life, LIFE_DO_BACKEND_ABORT);
+        return drop_client(life, LIFE_DO_CLIENT_ABORT) | drop_backend(life, LIFE_DO_BACKEND_ABORT);
     }
     if (is_stream_lost(ending) && life->phase == LIFE_CLOSING) {
         life->close_received = true;

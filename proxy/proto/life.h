@@ -111,17 +111,17 @@ const struct life_ending_row *life_ending_row(enum life_ending ending);
 
 enum life_event_type {
     LIFE_EV_TLS_DONE = 0,
-    LIFE_EV_REQUEST_OK,      /* routed; dial */
-    LIFE_EV_BACKEND_UP,      /* connected (echo: at once) */
-    LIFE_EV_END,             /* `ending` says why; also refusals and failed dials */
-    LIFE_EV_CLIENT_CLOSE,    /* a valid Close; `code` 0 = empty */
-    LIFE_EV_CLIENT_EOF,      /* FIN, with or without close_notify */
-    LIFE_EV_CLIENT_RESET,    /* reset, or writing to it failed */
-    LIFE_EV_CLIENT_FLUSHED,  /* the client's out queue is empty */
+    LIFE_EV_REQUEST_OK,     /* routed; dial */
+    LIFE_EV_BACKEND_UP,     /* connected (echo: at once) */
+    LIFE_EV_END,            /* `ending` says why; also refusals and failed dials */
+    LIFE_EV_CLIENT_CLOSE,   /* a valid Close; `code` 0 = empty */
+    LIFE_EV_CLIENT_EOF,     /* FIN, with or without close_notify */
+    LIFE_EV_CLIENT_RESET,   /* reset, or writing to it failed */
+    LIFE_EV_CLIENT_FLUSHED, /* the client's out queue is empty */
     LIFE_EV_BACKEND_EOF,
     LIFE_EV_BACKEND_RESET,
-    LIFE_EV_BACKEND_FLUSHED, /* the backend's out queue is empty */
-    LIFE_EV_DEADLINE,        /* the client side's deadline has passed */
+    LIFE_EV_BACKEND_FLUSHED,  /* the backend's out queue is empty */
+    LIFE_EV_DEADLINE,         /* the client side's deadline has passed */
     LIFE_EV_BACKEND_DEADLINE, /* the backend side's */
     LIFE_EV_COUNT
 };
@@ -136,9 +136,9 @@ struct life_event {
 enum life_action {
     LIFE_DO_DIAL = 1 << 0,
     LIFE_DO_CANCEL_DIAL = 1 << 1,
-    LIFE_DO_SEND_HTTP = 1 << 2,  /* status of the ending */
-    LIFE_DO_SEND_101 = 1 << 3,   /* with OPEN: the chosen subprotocol; else the first offer */
-    LIFE_DO_SEND_CLOSE = 1 << 4, /* life.close_code, 0 = empty */
+    LIFE_DO_SEND_HTTP = 1 << 2,      /* status of the ending */
+    LIFE_DO_SEND_101 = 1 << 3,       /* with OPEN: the chosen subprotocol; else the first offer */
+    LIFE_DO_SEND_CLOSE = 1 << 4,     /* life.close_code, 0 = empty */
     LIFE_DO_BACKEND_ABORT = 1 << 5,  /* RST and close */
     LIFE_DO_BACKEND_FINISH = 1 << 6, /* shutdown(SHUT_WR): the queue is empty */
     LIFE_DO_BACKEND_CLOSE = 1 << 7,  /* close the descriptor */
@@ -157,16 +157,16 @@ enum life_side {
 
 struct life {
     enum life_phase phase;
-    enum life_ending ending; /* the first reason */
+    enum life_ending ending;  /* the first reason */
     enum life_phase ended_in; /* phase in which it came */
     enum life_side client;
     enum life_side backend;
-    bool is_websocket;      /* a legal opening was read: a 101 and a Close can answer it */
-    bool has_backend;       /* false for echo: routes: no backend side at all */
-    bool is_http_refusal;   /* on_refuse = http */
-    bool has_upgraded;      /* the 101 was sent */
+    bool is_websocket;    /* a legal opening was read: a 101 and a Close can answer it */
+    bool has_backend;     /* false for echo: routes: no backend side at all */
+    bool is_http_refusal; /* on_refuse = http */
+    bool has_upgraded;    /* the 101 was sent */
     bool close_sent;
-    bool close_received;    /* or nothing readable can come any more */
+    bool close_received; /* or nothing readable can come any more */
     bool client_eof;
     bool backend_eof;
     uint16_t close_code;    /* what we sent or will send; 0 = empty */
@@ -185,12 +185,13 @@ void life_set_route(struct life *life, bool has_backend, bool is_http_refusal,
 /* Returns the actions (enum life_action, or-ed). */
 MUST_CHECK unsigned life_step(struct life *life, const struct life_event *event);
 
-/* What may be read now; the pump's interest function adds the queue levels. A side that has ended is
- * read until its EOF: the client for its Close, then both to discard. */
+/* What may be read now; the pump's interest function adds the queue levels. A side that has ended
+ * is read until its EOF: the client for its Close, then both to discard. */
 bool life_reads_client(const struct life *life);
 bool life_reads_backend(const struct life *life);
 
-/* Timeouts of a session, all in milliseconds; 0 = off where that makes sense (idle, ping, max_age). */
+/* Timeouts of a session, all in milliseconds; 0 = off where that makes sense (idle, ping, max_age).
+ * */
 struct life_timeouts {
     uint64_t tls_ms;
     uint64_t request_ms;
@@ -219,10 +220,10 @@ struct life_times {
 
 enum life_deadline_kind {
     LIFE_DEADLINE_NONE = 0,
-    LIFE_DEADLINE_END,  /* send LIFE_EV_END with `ending` */
+    LIFE_DEADLINE_END,     /* send LIFE_EV_END with `ending` */
     LIFE_DEADLINE_CLIENT,  /* send LIFE_EV_DEADLINE */
     LIFE_DEADLINE_BACKEND, /* send LIFE_EV_BACKEND_DEADLINE */
-    LIFE_DEADLINE_PING  /* send a Ping */
+    LIFE_DEADLINE_PING     /* send a Ping */
 };
 
 struct life_deadline {

@@ -15,7 +15,8 @@ void mask_apply(uint8_t *data, size_t len, const uint8_t key[4], size_t phase);
 /* The same, one byte at a time: what the others are compared with. */
 void mask_apply_scalar(uint8_t *data, size_t len, const uint8_t key[4], size_t phase);
 
-/* The k-th implementation that this processor can run (0 = scalar), or NULL: tests walk them all. */
+/* The k-th implementation that this processor can run (0 = scalar), or NULL: tests walk them all.
+ * */
 typedef void mask_fn(uint8_t *data, size_t len, const uint8_t key[4], size_t phase);
 mask_fn *mask_implementation(size_t k, const char **out_name);
 

@@ -1,7 +1,8 @@
 /* utf8.h: streaming UTF-8 check (RFC 3629).
  *
  * For: telling, at the first impossible byte, that text is not UTF-8, wherever it was cut. Overlong
- * forms, surrogates and values above U+10FFFF are impossible. Not for: decoding code points. Pure. */
+ * forms, surrogates and values above U+10FFFF are impossible. Not for: decoding code points. Pure.
+ * */
 #ifndef PROTO_UTF8_H
 #define PROTO_UTF8_H
 

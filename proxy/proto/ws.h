@@ -102,8 +102,9 @@ void ws_decoder_init(struct ws_decoder *d, enum ws_accept accept, uint64_t max_m
 /* Consumes bytes from [data, data+len) up to and including one item; *out_consumed says how many.
  * Call again with the rest until WS_ITEM_NEED_MORE; nothing is ever pending when the rest is empty.
  *
- * A violation is reported at the first byte that shows it, and an error consumes up to and including
- * that byte, so the items do not depend on how the stream was cut (but for where pieces end):
+ * A violation is reported at the first byte that shows it, and an error consumes up to and
+ * including that byte, so the items do not depend on how the stream was cut (but for where pieces
+ * end):
  *   header byte 1     reserved bits and opcodes, fragmentation rules, WS_NOT_ACCEPTED
  *   header byte 2     mask bit, control frame over 125 bytes, close payload of one byte
  *   header byte 3     top bit of a 64-bit length

@@ -123,7 +123,7 @@ static const struct config_bad_row config_bad_rows[] = {
     {"port too high", TEXT(WITH_ADDRESS("127.0.0.1:65536")), 2, "for 'address'"},
     {"bare ipv6", TEXT(WITH_ADDRESS("::1:8080")), 2, "for 'address'"},
     {"same address", TEXT(CONFIG_GOOD "[listen b]\naddress = 127.0.0.1:8080\n"), 7,
-     "[listen a] has the same address (line 1)"},
+     "127.0.0.1:8080 is already the address of [listen a] (line 1)"},
     {"no key file", TEXT(WITH_ADDRESS("127.0.0.1:1\ntls_certificate = /none/c.pem")), 3,
      "'tls_certificate' without tls_key"},
     {"no certificate", TEXT(WITH_ADDRESS("127.0.0.1:1\ntls_key = /none/k.pem")), 3,

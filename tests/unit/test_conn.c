@@ -318,11 +318,11 @@ static void test_readiness(void)
     pair_close(&p);
 }
 
-#define WITH_PATTERN(name)       \
+#define WITH_PATTERN(name) \
     static void run_##name(void) \
-    {                            \
-        fill_pattern();          \
-        test_##name();           \
+    { \
+        fill_pattern(); \
+        test_##name(); \
     }
 WITH_PATTERN(bytes_both_ways)
 WITH_PATTERN(slow_reader)

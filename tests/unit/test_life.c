@@ -198,16 +198,26 @@ struct open_row {
 };
 
 static const struct open_row open_rows[] = {
-    {LIFE_BACKEND_RESET, 1011, false, 'c'},   {LIFE_BACKEND_CLOSE, 1000, false, 'f'},
-    {LIFE_BACKEND_STALLED, 1011, false, 'r'}, {LIFE_CLIENT_EOF, 0, false, 'f'},
-    {LIFE_CLIENT_RESET, 0, true, 'r'},        {LIFE_CLIENT_LOST, 0, true, 'r'},
-    {LIFE_CLIENT_STALLED, 0, true, 'r'},      {LIFE_PROTOCOL, 1002, false, 'r'},
-    {LIFE_BAD_CLOSE, 1002, false, 'r'},       {LIFE_OPCODE, 1003, false, 'r'},
-    {LIFE_BAD_TEXT, 1007, false, 'r'},        {LIFE_TOO_BIG, 1009, false, 'r'},
-    {LIFE_RATE, 1008, false, 'f'},            {LIFE_AUTH_EXPIRED, 1008, false, 'f'},
-    {LIFE_KICKED, 1008, false, 'f'},          {LIFE_IDLE, 1001, false, 'f'},
-    {LIFE_MAX_AGE, 1001, false, 'f'},         {LIFE_SHUTDOWN, 1001, false, 'f'},
-    {LIFE_DRAIN, 1012, false, 'f'},           {LIFE_INTERNAL, 1011, false, 'r'},
+    {LIFE_BACKEND_RESET, 1011, false, 'c'},
+    {LIFE_BACKEND_CLOSE, 1000, false, 'f'},
+    {LIFE_BACKEND_STALLED, 1011, false, 'r'},
+    {LIFE_CLIENT_EOF, 0, false, 'f'},
+    {LIFE_CLIENT_RESET, 0, true, 'r'},
+    {LIFE_CLIENT_LOST, 0, true, 'r'},
+    {LIFE_CLIENT_STALLED, 0, true, 'r'},
+    {LIFE_PROTOCOL, 1002, false, 'r'},
+    {LIFE_BAD_CLOSE, 1002, false, 'r'},
+    {LIFE_OPCODE, 1003, false, 'r'},
+    {LIFE_BAD_TEXT, 1007, false, 'r'},
+    {LIFE_TOO_BIG, 1009, false, 'r'},
+    {LIFE_RATE, 1008, false, 'f'},
+    {LIFE_AUTH_EXPIRED, 1008, false, 'f'},
+    {LIFE_KICKED, 1008, false, 'f'},
+    {LIFE_IDLE, 1001, false, 'f'},
+    {LIFE_MAX_AGE, 1001, false, 'f'},
+    {LIFE_SHUTDOWN, 1001, false, 'f'},
+    {LIFE_DRAIN, 1012, false, 'f'},
+    {LIFE_INTERNAL, 1011, false, 'r'},
 };
 
 static struct life open_session(void)
@@ -248,15 +258,24 @@ struct early_row {
 };
 
 static const struct early_row early_rows[] = {
-    {LIFE_NO_ROUTE, 404, 1008},        {LIFE_ORIGIN, 403, 1008},
-    {LIFE_SUBPROTOCOL, 400, 1008},     {LIFE_SOURCE, 403, 1008},
-    {LIFE_AUTH, 401, 1008},            {LIFE_LIMIT_SOURCE, 429, 1013},
-    {LIFE_FULL, 503, 1013},            {LIFE_BACKEND_REFUSED, 502, 1014},
-    {LIFE_BACKEND_TIMEOUT, 504, 1014}, {LIFE_BACKEND_NAME, 502, 1014},
-    {LIFE_BACKEND_TLS, 502, 1014},     {LIFE_SHUTDOWN, 503, 1001},
-    {LIFE_DRAIN, 503, 1012},           {LIFE_INTERNAL, 500, 1011},
-    {LIFE_BAD_REQUEST, 400, 0},        {LIFE_HEAD_TOO_BIG, 431, 0},
-    {LIFE_HEAD_TOO_SLOW, 408, 0},      {LIFE_PAGE, 200, 0},
+    {LIFE_NO_ROUTE, 404, 1008},
+    {LIFE_ORIGIN, 403, 1008},
+    {LIFE_SUBPROTOCOL, 400, 1008},
+    {LIFE_SOURCE, 403, 1008},
+    {LIFE_AUTH, 401, 1008},
+    {LIFE_LIMIT_SOURCE, 429, 1013},
+    {LIFE_FULL, 503, 1013},
+    {LIFE_BACKEND_REFUSED, 502, 1014},
+    {LIFE_BACKEND_TIMEOUT, 504, 1014},
+    {LIFE_BACKEND_NAME, 502, 1014},
+    {LIFE_BACKEND_TLS, 502, 1014},
+    {LIFE_SHUTDOWN, 503, 1001},
+    {LIFE_DRAIN, 503, 1012},
+    {LIFE_INTERNAL, 500, 1011},
+    {LIFE_BAD_REQUEST, 400, 0},
+    {LIFE_HEAD_TOO_BIG, 431, 0},
+    {LIFE_HEAD_TOO_SLOW, 408, 0},
+    {LIFE_PAGE, 200, 0},
 };
 
 static void test_early_endings(void)

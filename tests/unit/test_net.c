@@ -279,8 +279,8 @@ static void test_unix(void)
     }
     snprintf(path, sizeof(path), "%s/s", directory);
     int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (!addr_from_unix_path(span_from_str(path), &a) ||
-        bind(listener, &a.u.sa, a.len) != 0 || listen(listener, 0) != 0) {
+    if (!addr_from_unix_path(span_from_str(path), &a) || bind(listener, &a.u.sa, a.len) != 0 ||
+        listen(listener, 0) != 0) {
         abort();
     }
     CHECK_EQ_INT("connects at once", net_connect(&a, &fds[count++]), NET_OK);

@@ -60,7 +60,7 @@ static void test_timers(void)
     reactor_timer_at(&a.timer, now + 60);
     reactor_timer_at(&b.timer, now + 40);
     reactor_timer_at(&c.timer, now + 20);
-    reactor_timer_at(&a.timer, now + 5); /* earlier */
+    reactor_timer_at(&a.timer, now + 5);  /* earlier */
     reactor_timer_at(&c.timer, now + 80); /* later */
     reactor_timer_at(&d.timer, now + 10);
     reactor_timer_stop(&d.timer);
