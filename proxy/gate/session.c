@@ -154,9 +154,11 @@ static bool pending_event(struct session *s, struct life_event *out)
     if (s->pump.no_memory && !s->is_no_memory_told) {
         s->is_no_memory_told = true;
         *out = (struct life_event){.type = LIFE_EV_END, .ending = LIFE_INTERNAL};
-    } else if (s->pump.client.is_broken && life->client != LIFE_SIDE_GONE) {
+    } else if (s->pump.client.is_broken && life->client == LIFE_SIDE_DRAINING) {
+        /* Only what is to be said is lost. A side that is still read tells by itself how its peer
+         * went, after the bytes that came before: a Close, a FIN or a reset. */
         out->type = LIFE_EV_CLIENT_RESET;
-    } else if (s->pump.backend.is_broken && life->backend != LIFE_SIDE_GONE) {
+    } else if (s->pump.backend.is_broken && life->backend == LIFE_SIDE_DRAINING) {
         out->type = LIFE_EV_BACKEND_RESET;
     } else if (s->is_up_due) {
         s->is_up_due = false;
@@ -348,7 +350,7 @@ static void on_client_ready(struct conn *conn, unsigned ready)
     if ((ready & REACTOR_WRITE) && conn_queued(conn) > 0) {
         flush(conn);
     }
-    if ((ready & REACTOR_READ) && !conn->is_broken && life_reads_client(&s->life)) {
+    if ((ready & REACTOR_READ) && life_reads_client(&s->life)) {
         read_client(s);
     }
     settle(s);
@@ -389,7 +391,7 @@ static void on_backend_ready(struct conn *conn, unsigned ready)
     if ((ready & REACTOR_WRITE) && conn_queued(conn) > 0) {
         flush(conn);
     }
-    if ((ready & REACTOR_READ) && !conn->is_broken && life_reads_backend(&s->life)) {
+    if ((ready & REACTOR_READ) && life_reads_backend(&s->life)) {
         read_backend(s);
     }
     settle(s);

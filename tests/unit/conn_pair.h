@@ -84,6 +84,17 @@ __attribute__((unused)) static ssize_t pair_peer_read(struct pair *p, void *data
     return got == -1 ? -(ssize_t)errno : got;
 }
 
+/* Waits until the peer can read or, when bytes are queued, the connection can send; flushes. */
+__attribute__((unused)) static enum conn_result pair_move(struct pair *p)
+{
+    struct pollfd pfds[2] = {
+        {.fd = p->peer, .events = POLLIN},
+        {.fd = conn_queued(&p->conn) > 0 ? p->conn.fd : -1, .events = POLLOUT},
+    };
+    (void)poll(pfds, 2, PAIR_WAIT_MS);
+    return conn_flush(&p->conn);
+}
+
 /* Waits until the connection has something to read, then reads once. */
 static enum conn_result pair_read(struct pair *p, uint8_t **out_data, size_t *out_len)
 {

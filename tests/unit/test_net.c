@@ -319,11 +319,16 @@ static void test_bytes(void)
                            {.iov_base = (char[]){'f'}, .iov_len = 1}};
     CHECK_EQ_INT("pieces", net_send_pieces(p.near, two, 2, &len), NET_OK);
     CHECK_EQ_U64("pieces", len, 3);
-    wait_for(p.far, POLLIN);
-    CHECK_EQ_INT("some", net_recv(p.far, data, 4, &len), NET_OK);
-    CHECK_EQ_MEM("some", data, len, "abcd", 4);
-    CHECK_EQ_INT("rest", net_recv(p.far, data, sizeof(data), &len), NET_OK);
-    CHECK_EQ_MEM("rest", data, len, "ef", 2);
+    size_t got = 0;
+    while (got < 6) {
+        wait_for(p.far, POLLIN);
+        if (!CHECK_EQ_INT("receive", net_recv(p.far, data + got, 4, &len), NET_OK)) {
+            break;
+        }
+        CHECK_TRUE("at most what was asked for", len > 0 && len <= 4);
+        got += len;
+    }
+    CHECK_EQ_MEM("received", data, got, "abcdef", 6);
     net_finish(p.near);
     wait_for(p.far, POLLIN);
     CHECK_EQ_INT("FIN", net_recv(p.far, data, sizeof(data), &len), NET_EOF);
@@ -373,8 +378,8 @@ static void test_full_socket(void)
     CHECK_EQ_U64("then full", len, 0);
     net_abort(p.near);
     p.near = -1;
-    wait_for(p.far, POLLIN);
     do {
+        wait_for(p.far, POLLIN);
         result = net_recv(p.far, block, sizeof(block), &len);
     } while (result == NET_OK);
     CHECK_EQ_INT("abort", result, NET_RESET);
@@ -404,7 +409,7 @@ static void test_peer_gone(void)
         }
         p.near = -1;
         enum net_result result = NET_OK;
-        for (int tries = 0; tries < 200 && result == NET_OK; tries++) {
+        for (int tries = 0; tries < 1000 && result == NET_OK; tries++) {
             result = net_send(p.far, "late", 4, &len);
             usleep(5000);
         }
