@@ -103,7 +103,7 @@ HEADS = [
     ("headers_64", head(add=["X-%d: a" % i for i in range(59)]), 101),
     ("headers_65", head(add=["X-%d: a" % i for i in range(60)]), 431),
     ("target_too_long", head({"/r": "/" + "r" * 5000}), 431),
-    ("head_too_long", head(add=["X: " + "x" * 4000, "Y: " + "y" * 4000]), 431),
+    ("head_too_long", head(add=["X: " + "x" * 4000, "Y: " + "y" * 4100]), 431),
     ("method_too_long", b"G" * 9000, (400, 431)),
     ("name_too_long", head(add=["x" * 9000 + ": a"]), 431),
     ("garbage", b"\x00\x01\x02\x03\xff\xfe\r\n\r\n", 400),

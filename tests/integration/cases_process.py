@@ -253,7 +253,7 @@ def quit_at_once(t):
 @case()
 def stop_right_after_the_start(t):
     """No worker is lost however early the signal comes."""
-    for number in range(5):
+    for _ in range(5):
         p = t.start(t.config(server="workers = 2", r=ECHO))
         p.stop()
 

@@ -4,12 +4,13 @@ import hashlib
 import os
 import random
 import select
+import signal
 import socket
 import time
 
-from harness import Settings, case, equal
+from harness import Settings, Skip, case, equal
 from sessions import WIRES, open_pair
-from threads import in_thread, join
+from threads import hash_bytes, in_thread, join
 from wsclient import BINARY, CONTINUATION, PING, PONG, TEXT, frame
 
 MIB = 1 << 20
@@ -154,7 +155,7 @@ def stream_cut_at_every_byte(t, listen):
 
 @case(rows=WIRES)
 def backend_writes_of_every_size(t, listen):
-    p, c, peer = open_pair(t, listen=listen)
+    _, c, peer = open_pair(t, listen=listen)
     source = random.Random(3)
     for size in (1, 2, 125, 126, 127, 65535, 65536, 65537, 200000, 1000000):
         data = source.randbytes(size)
@@ -182,18 +183,69 @@ def unix_backend(t):
     p.one_end("client_close", backend=backend.url)
 
 
-@case(rows=[("localhost", "localhost", socket.AF_INET), ("ipv6", "localhost", socket.AF_INET6)])
-def backend_by_name(t, host, family):
-    """A name with two addresses of which only one answers."""
-    try:
-        backend = t.backend(family=family)
-    except OSError:
-        backend = t.backend()
-    p = t.gateway(r="backend = tcp://%s:%d" % (host, backend.port))
+@case(rows=[("ipv4", socket.AF_INET), ("ipv6", socket.AF_INET6)])
+def backend_by_name(t, family):
+    """Every address of a name is tried, whichever family the service listens on."""
+    families = {found[0] for found in socket.getaddrinfo("localhost", 1)}
+    if family not in families:
+        raise Skip("localhost has no such address here")
+    backend = t.backend(family=family)
+    p = t.gateway(r="backend = tcp://localhost:%d" % backend.port)
     c = p.client().open("/r")
     backend.accept().send(b"here")
     equal(c.recv_bytes(4), b"here", "bytes")
     c.end_cleanly()
+
+
+@case()
+def ipv6_backend(t):
+    try:
+        backend = t.backend(family=socket.AF_INET6)
+    except OSError:
+        raise Skip("there is no IPv6 here") from None
+    p = t.gateway(r="backend = " + backend.url)
+    c = p.client().open("/r")
+    backend.accept().send(b"here")
+    equal(c.recv_bytes(4), b"here", "bytes")
+    c.end_cleanly()
+    p.one_end("client_close", backend=backend.url)
+
+
+@case()
+def several_backends(t):
+    """Tried in turn within one connect_timeout: one that refuses, one that is silent."""
+    backend = t.backend()
+    p = t.gateway(r="connect_timeout = 4s\nbackend = %s, %s, %s" % (
+        t.closed_port(), t.deaf().url, backend.url))
+    c = p.client().open("/r")
+    backend.accept().send(b"here")
+    equal(c.recv_bytes(4), b"here", "bytes")
+    c.end_cleanly()
+    p.one_end("client_close", backend=backend.url)
+
+
+# Last words
+
+@case(rows=[("client_first", True), ("backend_first", False)])
+def answer_and_reset_in_one_turn(t, is_client_first):
+    """A backend that answers and closes on unread input is heard, also when sending to it fails
+    before it is read."""
+    _, c, peer = open_pair(t, listen="plain")
+    worker, = p.workers()
+    steps = [lambda: c.binary(b"more"), lambda: peer.send(b"last words")]
+    c.binary(b"unread")
+    select.select([peer.sock], [], [], 10)
+    os.kill(worker, signal.SIGSTOP)
+    for step in steps if is_client_first else reversed(steps):
+        step()
+        time.sleep(0.05)
+    peer.close()
+    time.sleep(0.05)
+    os.kill(worker, signal.SIGCONT)
+    reason, before = c.recv_close(1011, has_reason=False)
+    equal(before, b"last words", "what came before the Close")
+    c.close(1011)
+    p.one_end("backend_reset", down_bytes=10)
 
 
 # Bulk
@@ -234,20 +286,11 @@ def gigabyte_each_way(t, listen):
     print("%d MiB each way in %.1f s" % (count, seconds))
 
 
-def hash_bytes(sock, size, into):
-    room = memoryview(bytearray(MIB))
-    while size > 0:
-        got = sock.recv_into(room, min(MIB, size))
-        assert got > 0, "FIN with %d bytes to come" % size
-        into.update(room[:got])
-        size -= got
-
-
 @case(timeout=120)
 def both_ways_at_once(t):
     """Full duplex with Pings in between: every byte arrives, every Ping is answered in order."""
     count = 64 if not Settings.is_asan else 16
-    p, c, peer = open_pair(t, listen="plain")
+    _, c, peer = open_pair(t, listen="plain")
     blocks = random_blocks(4)
     order = random.Random(5).choices(range(4), k=count)
     want = hashlib.sha256(b"".join(blocks[index] for index in order)).digest()

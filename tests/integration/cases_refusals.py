@@ -4,6 +4,7 @@ Told after 101 by a Close that a page can read, or as an HTTP status where the r
 is no legal opening always gets HTTP. Each row runs over TLS and over plain ws://.
 """
 
+import os
 import time
 
 from harness import case, equal
@@ -64,6 +65,7 @@ def no_route_by_http(t):
     c.send_raw(c.request("/nowhere"))
     equal(c.read_response().status, 404, "status")
     c.recv_end(FIN)
+    c.wire.finish()
     p.one_end("no_route", status=404)
 
 
@@ -86,12 +88,36 @@ def full(t, listen, how):
         equal(c.read_response().status, 503, "status")
         assert int(c.response.get("Retry-After")) > 0
         c.recv_end(FIN)
+        c.wire.finish()
         p.one_end("full", status=503)
     backend.expect_not_dialled()
     first.end_cleanly()
     p.log.wait("session.end", 2)
     again = p.client(listen).open("/r")
     again.end_cleanly()
+
+
+@case()
+def first_route(t):
+    """What a newcomer writes: one origin, one subprotocol, one service."""
+    backend = t.backend()
+    keys = "origins = https://good.example\nsubprotocols = binary\nbackend = "
+    p = t.gateway(r=keys + backend.url, down=keys + t.closed_port())
+    good = p.client().open("/r", origin="https://good.example", subprotocols="base64, binary")
+    equal(good.subprotocol, "binary", "subprotocol")
+    peer = backend.accept()
+    data = os.urandom(100000)
+    good.binary(data)
+    peer.expect(data)
+    peer.send(data)
+    equal(good.recv_bytes(len(data)) == data, True, "the bytes")
+    evil = p.client().open("/r", origin="https://evil.example", subprotocols="base64, binary")
+    equal(evil.subprotocol, "base64", "subprotocol of a refused client")
+    equal(evil.recv_close(1008)[0], "origin not allowed", "reason")
+    backend.expect_not_dialled()
+    down = p.client().open("/down", origin="https://good.example", subprotocols="binary")
+    equal(down.recv_close(1011)[0], "backend unavailable", "reason")
+    good.end_cleanly()
 
 
 # Backends that cannot be had. The name ends in .onion, which a resolver answers without asking.
@@ -116,25 +142,30 @@ def dial_fails(t, listen, name, make_url, status):
         equal(c.subprotocol, "first", "subprotocol")
         c.recv_close(code)
         end_after_close(c, code)
-        p.log.wait("session.end", ending=word, code=str(code), backend=url)
+        p.log.wait("session.end", ending=word, code=str(code))
     c = p.client(listen)
     c.send_raw(c.request("/h"))
     equal(c.read_response().status, status, "status")
     c.recv_end(FIN)
+    c.wire.finish()
     p.log.wait("session.end", ending=word, status=str(status))
     equal(len(p.ends()), 3, "session.end lines")
+    for line in p.ends():
+        equal(line.get("backend"), url, "the backend in the log")
 
 
 @case()
-def client_gives_up_during_dial(t):
-    p = t.gateway(r="backend = " + t.deaf().url)
-    for end in ("reset", "finish"):
+def client_leaves_during_the_dial(t):
+    """Seen when the dial is over at the latest; nobody gets its 101."""
+    p = t.gateway(r="connect_timeout = 1s\nbackend = " + t.deaf().url)
+    for number, end in enumerate(("reset", "finish")):
         c = p.client()
         c.send_raw(c.request("/r"))
         time.sleep(0.2)
         getattr(c.wire, end)()
-    p.log.wait("session.end", ending="client_reset", phase="dial")
-    p.log.wait("session.end", ending="client_eof")
+        line = p.log.wait("session.end", number + 1)[number]
+        assert line["ending"] in ("client_reset", "client_eof", "backend_timeout"), line
+        equal(line["phase"], "dial", "phase")
 
 
 # Requests that are no legal opening are answered with HTTP whatever the route says.
@@ -170,5 +201,6 @@ def head_too_slow(t, listen):
     c.send_raw(b"GET /r HTT")
     equal(c.read_response().status, 408, "status")
     c.recv_end(FIN)
+    c.wire.finish()
     p.one_end("head_too_slow", status=408)
     backend.expect_not_dialled()

@@ -98,7 +98,7 @@ def redis_by_hand(t):
     equal(listener.recv_bytes(len(want)), want, "what was published")
     listener.end_cleanly()
     c.binary(resp("QUIT"))
-    reason, before = c.recv_close(1000, has_reason=False)
+    _, before = c.recv_close(1000, has_reason=False)
     equal(before, b"+OK\r\n", "answer")
     c.close(1000)
     c.recv_end(FIN)

@@ -316,7 +316,8 @@ class Test:
         """The text of a configuration: listeners "tls" and "plain" on free ports and the routes,
         each given as its keys; a route's path is /NAME unless it says so."""
         certificate, key = self.certificate()
-        text = "[server]\n" + lines({"workers": "1", "drain_timeout": "1s"}, server)
+        text = "[server]\n" + lines(
+            {"workers": "1", "max_sessions": "2000", "drain_timeout": "1s"}, server)
         if listens is None:
             text += "[listen tls]\n" + lines({
                 "address": "127.0.0.1:0", "tls_certificate": certificate, "tls_key": key}, tls)

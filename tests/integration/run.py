@@ -17,8 +17,10 @@ import tempfile
 import time
 import traceback
 
-import certs
-import harness
+sys.dont_write_bytecode = True
+
+import certs  # noqa: E402
+import harness  # noqa: E402
 
 PR_SET_CHILD_SUBREAPER = 36
 SKIPPED = 77
@@ -201,5 +203,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.dont_write_bytecode = True
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""Threads whose errors are not lost."""
+"""Threads whose errors are not lost, and what they are used for."""
 
 import threading
 
@@ -23,3 +23,13 @@ def join(thread, seconds=300):
     assert not thread.is_alive(), "a thread does not end"
     if thread.error:
         raise thread.error
+
+
+def hash_bytes(sock, size, into):
+    """Receives so many bytes into a hash."""
+    room = memoryview(bytearray(1 << 20))
+    while size > 0:
+        got = sock.recv_into(room, min(len(room), size))
+        assert got > 0, "FIN with %d bytes to come" % size
+        into.update(room[:got])
+        size -= got

@@ -8,9 +8,11 @@ import os
 import select
 import sys
 
-import certs
-from wsclient import (BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Client, Wire, close_payload,
-                      frame)
+sys.dont_write_bytecode = True
+
+import certs  # noqa: E402
+from wsclient import (BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Client,  # noqa: E402
+                      Wire, close_payload, frame)
 
 QUEUE_BYTES = 1 << 18
 
@@ -106,5 +108,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.dont_write_bytecode = True
     main()
