@@ -65,6 +65,7 @@ struct session {
     const char *detail;      /* constant; for log and close reason */
     const char *tls_version; /* constant; NULL on a plain listener or before the handshake */
     uint16_t http_status;    /* what was answered; 0 = nothing */
+    bool is_close_lost;      /* the client could not be written any more when a Close was due */
     bool is_admitted;        /* counted in the scoreboard */
     bool is_up_due;          /* echo: "connected" is to be reported */
     bool is_no_memory_told;

@@ -40,7 +40,7 @@ void session_log(const struct session *s)
         log_text(&line, "backend", s->backend->text);
     }
     log_str(&line, "ending", life_ending_row(s->life.ending)->word);
-    if (s->life.close_sent) {
+    if (s->life.close_sent && !s->is_close_lost) {
         log_u64(&line, "code", s->life.close_code);
     }
     if (s->http_status != 0) {

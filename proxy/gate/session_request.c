@@ -76,6 +76,7 @@ void session_send_close(struct session *s)
     if (s->life.ending == LIFE_PROTOCOL && s->detail != NULL) {
         reason = s->detail;
     }
+    s->is_close_lost = s->pump.client.is_broken;
     pump_send_close(&s->pump, s->life.close_code, span_from_str(reason));
 }
 

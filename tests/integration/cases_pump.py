@@ -230,7 +230,7 @@ def several_backends(t):
 def answer_and_reset_in_one_turn(t, is_client_first):
     """A backend that answers and closes on unread input is heard, also when sending to it fails
     before it is read."""
-    _, c, peer = open_pair(t, listen="plain")
+    p, c, peer = open_pair(t, listen="plain")
     worker, = p.workers()
     steps = [lambda: c.binary(b"more"), lambda: peer.send(b"last words")]
     c.binary(b"unread")
@@ -242,7 +242,7 @@ def answer_and_reset_in_one_turn(t, is_client_first):
     peer.close()
     time.sleep(0.05)
     os.kill(worker, signal.SIGCONT)
-    reason, before = c.recv_close(1011, has_reason=False)
+    _, before = c.recv_close(1011, has_reason=False)
     equal(before, b"last words", "what came before the Close")
     c.close(1011)
     p.one_end("backend_reset", down_bytes=10)
