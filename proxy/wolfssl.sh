@@ -262,7 +262,7 @@ main() {
     (configure_source)
     (compile_source)
     check_result
-    rm -rf "$stamp" "$prefix/include" "$prefix/lib"
+    rm -rf "$stamp" "${prefix:?}/include" "${prefix:?}/lib"
     mkdir "$prefix/lib"
     mv "$prefix/new/include" "$prefix/"
     mv "$prefix/new/lib/libwolfssl.a" "$prefix/lib/"

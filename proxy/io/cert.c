@@ -2,7 +2,6 @@
 
 #include <string.h>
 #include <wolfssl/options.h>
-#include <wolfssl/ssl.h>
 #include <wolfssl/wolfcrypt/asn_public.h>
 #include <wolfssl/wolfcrypt/ecc.h>
 #include <wolfssl/wolfcrypt/random.h>
@@ -14,11 +13,10 @@ enum { KEY_BYTES = 32, VALID_DAYS = 30, DER_MAX = 2048 };
 
 /* GeneralNames (RFC 5280 4.2.1.6): dNSName localhost, iPAddress 127.0.0.1, iPAddress ::1 */
 static const byte alternative_names[] = {
-    0x30, 0x23,                                               /* SEQUENCE, 35 bytes */
-    0x82, 0x09, 'l',  'o',  'c', 'a', 'l', 'h', 'o', 's', 't', /* */
-    0x87, 0x04, 127,  0,    0,   1,                           /* */
-    0x87, 0x10, 0,    0,    0,   0,   0,   0,   0,   0,   0,   0,
-    0,    0,    0,    0,    0,   1};
+    0x30, 0x23,                                              /* SEQUENCE, 35 bytes */
+    0x82, 0x09, 'l', 'o', 'c', 'a', 'l', 'h', 'o', 's', 't', /* */
+    0x87, 0x04, 127, 0,   0,   1,                            /* */
+    0x87, 0x10, 0,   0,   0,   0,   0,   0,   0,   0,   0,   0, 0, 0, 0, 0, 0, 1};
 
 /* What is needed on the way; large, so it is not on the stack. */
 struct work {

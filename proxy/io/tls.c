@@ -9,15 +9,11 @@
 #include "io/tls_context.h"
 #include "io/tls_hello.h"
 
-enum {
-    RECORD_CHANGE_CIPHER_SPEC = 20,
-    RECORD_ALERT = 21,
-    RECORD_HANDSHAKE = 22,
-    RECORD_DATA = 23
-};
+enum { RECORD_CHANGE_CIPHER_SPEC = 20, RECORD_ALERT = 21, RECORD_HANDSHAKE = 22, RECORD_DATA = 23 };
 /* A record's AEAD tag alone leaves no content type (RFC 8446 5.2): it once made the library read
  * out of bounds. */
 enum { CIPHERTEXT_MIN = 17, CIPHERTEXT_MAX = TLS_RECORD_MAX + 256 };
+enum { ALERT_HANDSHAKE_FAILURE = 40 };
 /* Records in a row without a byte for us: key updates, warnings, empty ones. */
 enum { IDLE_RECORDS_MAX = 32 };
 
@@ -55,7 +51,7 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* ---------------------------------------------------------------------------------- wolfSSL's I/O */
+/* -------------------------------------------------------------------------------- wolfSSL's I/O */
 
 static bool is_record_allowed(const struct tls *tls)
 {
@@ -64,12 +60,16 @@ static bool is_record_allowed(const struct tls *tls)
         return false;
     }
     switch (tls->header[0]) {
-    case RECORD_DATA: return len >= CIPHERTEXT_MIN || wolfSSL_version(tls->ssl) != TLS1_3_VERSION;
-    case RECORD_ALERT: return true;
+    case RECORD_DATA:
+        return len >= CIPHERTEXT_MIN || wolfSSL_version(tls->ssl) != TLS1_3_VERSION;
+    case RECORD_ALERT:
+        return true;
     /* Afterwards it could only be a renegotiation. */
     case RECORD_HANDSHAKE:
-    case RECORD_CHANGE_CIPHER_SPEC: return !tls->is_established;
-    default: return false;
+    case RECORD_CHANGE_CIPHER_SPEC:
+        return !tls->is_established;
+    default:
+        return false;
     }
 }
 
@@ -128,7 +128,7 @@ static int collect(WOLFSSL *ssl, char *buffer, int size, void *context)
     return size;
 }
 
-/* ---------------------------------------------------------------------------------- birth, death */
+/* --------------------------------------------------------------------------------- birth, death */
 
 struct tls *tls_new_at(struct tls_context *context, size_t site)
 {
@@ -167,13 +167,20 @@ static enum tls_result fail(struct tls *tls)
     return TLS_FAILED;
 }
 
-/* ---------------------------------------------------------------------------------- the hello */
+/* ------------------------------------------------------------------------------------ the hello */
+
+/* In the clear: before or right after a ClientHello. */
+static void put_alert(struct tls *tls, uint8_t description)
+{
+    const uint8_t alert[] = {RECORD_ALERT, 3, 3, 0, 2, 2 /* fatal */, description};
+    (void)put(tls->out, alert, sizeof(alert));
+}
 
 static enum tls_result refuse_hello(struct tls *tls, enum tls_hello_result why)
 {
-    const uint8_t alert[] = {RECORD_ALERT, 3, 3, 0, 2, 2 /* fatal */, tls_hello_alert(why)};
-    if (alert[6] != 0) {
-        (void)put(tls->out, alert, sizeof(alert));
+    uint8_t description = tls_hello_alert(why);
+    if (description != 0) {
+        put_alert(tls, description);
     }
     return fail(tls);
 }
@@ -207,10 +214,10 @@ static bool start_session(struct tls *tls, const struct tls_hello *hello)
 /* RFC 8446 4.1.3: a ServerHello with this random value asks for a second ClientHello. */
 static bool is_retry_request(const uint8_t *wire, size_t len)
 {
-    static const uint8_t retry_random[32] = {
-        0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c,
-        0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb,
-        0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c};
+    static const uint8_t retry_random[32] = {0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11,
+                                             0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
+                                             0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e,
+                                             0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c};
     const size_t at = TLS_RECORD_HEADER + 4 + 2;
     return len >= at + sizeof(retry_random) && wire[0] == RECORD_HANDSHAKE &&
            wire[TLS_RECORD_HEADER] == 2 /* server_hello */ &&
@@ -220,9 +227,13 @@ static bool is_retry_request(const uint8_t *wire, size_t len)
 static enum tls_result judge(struct tls *tls, int returned)
 {
     switch (wolfSSL_get_error(tls->ssl, returned)) {
-    case WOLFSSL_ERROR_WANT_READ: return TLS_OK;
-    case WOLFSSL_ERROR_ZERO_RETURN: tls->phase = PHASE_ENDED; return TLS_EOF;
-    default: return fail(tls);
+    case WOLFSSL_ERROR_WANT_READ:
+        return TLS_OK;
+    case WOLFSSL_ERROR_ZERO_RETURN:
+        tls->phase = PHASE_ENDED;
+        return TLS_EOF;
+    default:
+        return fail(tls);
     }
 }
 
@@ -246,6 +257,10 @@ static enum tls_result answer_hello(struct tls *tls)
     enum tls_result result = shake_hands(tls);
     tls->lent_len = 0;
     tls_hello_done(&tls->hello);
+    if (result == TLS_FAILED && tls->out->len == before) {
+        /* The library has no words for some refusals, such as an unusable key share. */
+        put_alert(tls, ALERT_HANDSHAKE_FAILURE);
+    }
     if (result == TLS_OK && !tls->hello.is_second &&
         is_retry_request(tls->out->data + before, tls->out->len - before)) {
         tls_hello_init(&tls->hello, true);
@@ -255,7 +270,8 @@ static enum tls_result answer_hello(struct tls *tls)
 }
 
 /* Takes bytes up to the end of a ClientHello. */
-static enum tls_result take_hello(struct tls *tls, const uint8_t *wire, size_t len, size_t *out_used)
+static enum tls_result take_hello(struct tls *tls, const uint8_t *wire, size_t len,
+                                  size_t *out_used)
 {
     struct tls_hello hello;
     enum tls_hello_result result = tls_hello_read(&tls->hello, wire, len, out_used);
@@ -277,7 +293,7 @@ static enum tls_result take_hello(struct tls *tls, const uint8_t *wire, size_t l
     return result == TLS_HELLO_OK ? answer_hello(tls) : refuse_hello(tls, result);
 }
 
-/* ---------------------------------------------------------------------------------- bytes */
+/* ---------------------------------------------------------------------------------------- bytes */
 
 /* A read returns one record's worth at most; what is not asked for would stay in the library
  * while the socket is silent. */
@@ -305,7 +321,8 @@ static enum tls_result decrypt(struct tls *tls, struct tls_wire *plain)
     }
 }
 
-static enum tls_result take(struct tls *tls, const uint8_t *wire, size_t len, struct tls_wire *plain)
+static enum tls_result take(struct tls *tls, const uint8_t *wire, size_t len,
+                            struct tls_wire *plain)
 {
     enum tls_result result = TLS_OK;
     while (len > 0 && tls->phase == PHASE_HELLO && result == TLS_OK) {
@@ -337,8 +354,10 @@ enum tls_result tls_feed(struct tls *tls, const uint8_t *wire, size_t len, uint8
     assert(plain_size >= len + TLS_PLAIN_EXTRA);
     *out_plain_len = 0;
     switch (tls->phase) {
-    case PHASE_ENDED: return TLS_EOF;
-    case PHASE_FAILED: return TLS_FAILED;
+    case PHASE_ENDED:
+        return TLS_EOF;
+    case PHASE_FAILED:
+        return TLS_FAILED;
     case PHASE_HELLO:
     case PHASE_HANDSHAKE:
     case PHASE_OPEN:
@@ -398,8 +417,8 @@ const char *tls_suite_name(const struct tls *tls)
         return "";
     }
     unsigned suite = (unsigned)wolfSSL_get_current_cipher_suite(tls->ssl);
-    const char *name = wolfSSL_get_cipher_name_iana_from_suite((unsigned char)(suite >> 8),
-                                                               (unsigned char)suite);
+    const char *name =
+        wolfSSL_get_cipher_name_iana_from_suite((unsigned char)(suite >> 8), (unsigned char)suite);
     return name != NULL ? name : "";
 }
 

@@ -5,7 +5,7 @@
  * has room, so it never sees "would block" on output (a blocked write followed by a KeyUpdate has
  * sent bytes twice). TLS 1.2 and 1.3 only, an explicit cipher list, ALPN http/1.1.
  *
- * Whatever a call produces for the wire (handshake, alerts, records) stands in the `struct tls_wire`
+ * Whatever a call produces for the wire (handshake, alerts, records) stands in the struct tls_wire
  * given to it, and is the caller's to send before the next call. */
 #ifndef IO_TLS_H
 #define IO_TLS_H

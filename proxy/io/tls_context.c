@@ -14,8 +14,7 @@
 #include "io/tls_ticket.h"
 
 /* Only forward secrecy and authenticated encryption; the library's own list has more. */
-#define SUITES_1_3 \
-    "TLS13-AES128-GCM-SHA256:TLS13-AES256-GCM-SHA384:TLS13-CHACHA20-POLY1305-SHA256"
+#define SUITES_1_3 "TLS13-AES128-GCM-SHA256:TLS13-AES256-GCM-SHA384:TLS13-CHACHA20-POLY1305-SHA256"
 #define SUITES_1_2 \
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:" \
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:" \
@@ -37,7 +36,8 @@ void tls_set_ticket_seed(const uint8_t seed[32])
     explicit_bzero(own, sizeof(own));
 }
 
-/* wolfSSL's SessionTicketEncCb. Its parameters are wolfSSL's. */
+/* wolfSSL's SessionTicketEncCb. */
+// NOLINTNEXTLINE(readability-function-size): its parameters are wolfSSL's
 static int cipher_ticket(WOLFSSL *ssl, unsigned char name[WOLFSSL_TICKET_NAME_SZ],
                          unsigned char iv[WOLFSSL_TICKET_IV_SZ],
                          unsigned char mac[WOLFSSL_TICKET_MAC_SZ], int is_locking,
@@ -57,9 +57,12 @@ static int cipher_ticket(WOLFSSL *ssl, unsigned char name[WOLFSSL_TICKET_NAME_SZ
                    : WOLFSSL_TICKET_RET_FATAL;
     }
     switch (tls_ticket_open(&tickets.keys, (uint64_t)now, tls_sni(tls), &ticket)) {
-    case TLS_TICKET_OPENED: return WOLFSSL_TICKET_RET_OK;
-    case TLS_TICKET_OLD: return WOLFSSL_TICKET_RET_CREATE;
-    case TLS_TICKET_REJECTED: return WOLFSSL_TICKET_RET_REJECT;
+    case TLS_TICKET_OPENED:
+        return WOLFSSL_TICKET_RET_OK;
+    case TLS_TICKET_OLD:
+        return WOLFSSL_TICKET_RET_CREATE;
+    case TLS_TICKET_REJECTED:
+        return WOLFSSL_TICKET_RET_REJECT;
     }
     return WOLFSSL_TICKET_RET_REJECT;
 }
@@ -86,10 +89,14 @@ static const char *judge_key_text(struct span key)
 static const char *read_names(struct tls_site *site, struct span certificate)
 {
     switch (tls_names_read(certificate, &site->names)) {
-    case TLS_NAMES_OK: return NULL;
-    case TLS_NAMES_NOT_PEM: return "certificate is not PEM";
-    case TLS_NAMES_BAD_CERTIFICATE: return "certificate is damaged";
-    case TLS_NAMES_NO_MEMORY: return "out of memory";
+    case TLS_NAMES_OK:
+        return NULL;
+    case TLS_NAMES_NOT_PEM:
+        return "certificate is not PEM";
+    case TLS_NAMES_BAD_CERTIFICATE:
+        return "certificate is damaged";
+    case TLS_NAMES_NO_MEMORY:
+        return "out of memory";
     }
     return "certificate is damaged";
 }
@@ -121,9 +128,9 @@ static bool set_tickets(WOLFSSL_CTX *library)
 
 static const char *load_pair(WOLFSSL_CTX *library, const struct tls_pair *pair)
 {
-    if (wolfSSL_CTX_use_certificate_chain_buffer(
-            library, (const unsigned char *)pair->certificate.data, (long)pair->certificate.len) !=
-        WOLFSSL_SUCCESS) {
+    if (wolfSSL_CTX_use_certificate_chain_buffer(library,
+                                                 (const unsigned char *)pair->certificate.data,
+                                                 (long)pair->certificate.len) != WOLFSSL_SUCCESS) {
         return "certificate is damaged, or of a kind that is not supported";
     }
     if (wolfSSL_CTX_use_PrivateKey_buffer(library, (const unsigned char *)pair->key.data,

@@ -126,7 +126,8 @@ static enum tls_hello_result finish(struct tls_hello_reader *r)
     size_t len = r->len - TLS_RECORD_HEADER;
     r->record[0] = RECORD_HANDSHAKE;
     r->record[1] = 3;
-    r->record[2] = r->header[2];
+    /* Any is right there (RFC 8446 5.1), but the library insists after the first. */
+    r->record[2] = r->is_second ? 3 : r->header[2];
     r->record[3] = (uint8_t)(len >> 8);
     r->record[4] = (uint8_t)len;
     return TLS_HELLO_OK;
@@ -337,15 +338,23 @@ static enum tls_hello_result parse_extension(size_t type, struct view v, bool is
                                              struct tls_hello *out)
 {
     switch (type) {
-    case EXTENSION_SERVER_NAME: return parse_server_name(v, &out->server_name);
-    case EXTENSION_ALPN: out->offers_protocols = true; return parse_protocols(v);
-    case EXTENSION_KEY_SHARE: return parse_key_shares(v);
-    case EXTENSION_SUPPORTED_VERSIONS: return parse_numbers(v, 1);
+    case EXTENSION_SERVER_NAME:
+        return parse_server_name(v, &out->server_name);
+    case EXTENSION_ALPN:
+        out->offers_protocols = true;
+        return parse_protocols(v);
+    case EXTENSION_KEY_SHARE:
+        return parse_key_shares(v);
+    case EXTENSION_SUPPORTED_VERSIONS:
+        return parse_numbers(v, 1);
     case EXTENSION_SUPPORTED_GROUPS:
     case EXTENSION_SIGNATURE_ALGORITHMS:
-    case EXTENSION_SIGNATURE_ALGORITHMS_CERT: return parse_numbers(v, 2);
-    case EXTENSION_PRE_SHARED_KEY: return is_last ? parse_tickets(v) : TLS_HELLO_ILLEGAL;
-    default: return TLS_HELLO_OK;
+    case EXTENSION_SIGNATURE_ALGORITHMS_CERT:
+        return parse_numbers(v, 2);
+    case EXTENSION_PRE_SHARED_KEY:
+        return is_last ? parse_tickets(v) : TLS_HELLO_ILLEGAL;
+    default:
+        return TLS_HELLO_OK;
     }
 }
 
@@ -411,12 +420,18 @@ uint8_t tls_hello_alert(enum tls_hello_result result)
     switch (result) {
     case TLS_HELLO_OK:
     case TLS_HELLO_MORE:
-    case TLS_HELLO_NOT_TLS: return 0;
-    case TLS_HELLO_MALFORMED: return 50;
-    case TLS_HELLO_ILLEGAL: return 47;
-    case TLS_HELLO_UNEXPECTED: return 10;
-    case TLS_HELLO_NO_PROTOCOL: return 120;
-    case TLS_HELLO_NO_MEMORY: return 80;
+    case TLS_HELLO_NOT_TLS:
+        return 0;
+    case TLS_HELLO_MALFORMED:
+        return 50;
+    case TLS_HELLO_ILLEGAL:
+        return 47;
+    case TLS_HELLO_UNEXPECTED:
+        return 10;
+    case TLS_HELLO_NO_PROTOCOL:
+        return 120;
+    case TLS_HELLO_NO_MEMORY:
+        return 80;
     }
     return 0;
 }

@@ -25,10 +25,10 @@
 
 enum tls_hello_result {
     TLS_HELLO_OK = 0,
-    TLS_HELLO_MORE,      /* not all there yet */
-    TLS_HELLO_NOT_TLS,   /* another protocol: no alert makes sense */
-    TLS_HELLO_MALFORMED, /* decode_error */
-    TLS_HELLO_ILLEGAL,   /* illegal_parameter: well formed, but not allowed or out of all reason */
+    TLS_HELLO_MORE,       /* not all there yet */
+    TLS_HELLO_NOT_TLS,    /* another protocol: no alert makes sense */
+    TLS_HELLO_MALFORMED,  /* decode_error */
+    TLS_HELLO_ILLEGAL,    /* illegal_parameter: well formed, but not allowed or out of all reason */
     TLS_HELLO_UNEXPECTED, /* unexpected_message: another record or message */
     TLS_HELLO_NO_PROTOCOL, /* no_application_protocol: an ALPN list without http/1.1 */
     TLS_HELLO_NO_MEMORY

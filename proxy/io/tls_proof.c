@@ -2,6 +2,7 @@
 
 #include <string.h>
 #include <wolfssl/options.h>
+
 #include <wolfssl/error-ssl.h>
 #include <wolfssl/ssl.h>
 
@@ -9,7 +10,11 @@
 
 /* A handshake takes two rounds, or three after a HelloRetryRequest; the rest is for TLS 1.2. */
 enum { ROUNDS_MAX = 8 };
-enum { WIRE_SIZE = 128 * 1024, CLIENT_SIZE = 16 * 1024, PLAIN_SIZE = CLIENT_SIZE + TLS_PLAIN_EXTRA };
+enum {
+    WIRE_SIZE = 128 * 1024,
+    CLIENT_SIZE = 16 * 1024,
+    PLAIN_SIZE = CLIENT_SIZE + TLS_PLAIN_EXTRA
+};
 
 /* Both ends and the bytes between them. */
 struct proof {
@@ -92,11 +97,15 @@ static const char *describe(const struct proof *p)
     switch (p->client_error) {
     case VERIFY_CERT_ERROR:
     case VERIFY_SIGN_ERROR:
-    case SIG_VERIFY_E: return "key does not belong to the certificate";
+    case SIG_VERIFY_E:
+        return "key does not belong to the certificate";
     case MEMORY_E:
-    case MEMORY_ERROR: return "out of memory";
-    case 0: return "a trial handshake failed at the server's side";
-    default: return wolfSSL_ERR_reason_error_string((unsigned long)-(long)p->client_error);
+    case MEMORY_ERROR:
+        return "out of memory";
+    case 0:
+        return "a trial handshake failed at the server's side";
+    default:
+        return wolfSSL_ERR_reason_error_string((unsigned long)-(long)p->client_error);
     }
 }
 

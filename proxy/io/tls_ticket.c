@@ -3,7 +3,6 @@
 #include <string.h>
 #include <sys/random.h>
 #include <wolfssl/options.h>
-#include <wolfssl/ssl.h>
 #include <wolfssl/wolfcrypt/aes.h>
 #include <wolfssl/wolfcrypt/hmac.h>
 

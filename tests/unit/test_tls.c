@@ -166,9 +166,9 @@ struct protocol_row {
 };
 
 static const struct protocol_row protocol_rows[] = {
-    {NULL, true},           {"http/1.1", true},      {"h2,http/1.1", true}, {"http/1.1,h2", true},
-    {"h2", false},          {"http/1.0", false},     {"http/1.12", false},  {"HTTP/1.1", false},
-    {"h2,h3,imap", false},
+    {NULL, true},          {"http/1.1", true},  {"h2,http/1.1", true},
+    {"http/1.1,h2", true}, {"h2", false},       {"http/1.0", false},
+    {"http/1.12", false},  {"HTTP/1.1", false}, {"h2,h3,imap", false},
 };
 
 static void check_protocol(const struct protocol_row *row, int version)
@@ -391,8 +391,9 @@ static void test_small_wire(void)
         size_t plain_len = 0;
         kit_link_open(&link, context, &wish, KIT_WHOLE);
         (void)wolfSSL_connect(link.client.ssl);
-        CHECK_EQ_INT("no room", tls_feed(link.server, link.client.out.data, link.client.out.len,
-                                         plain, sizeof(plain), &plain_len, &out),
+        CHECK_EQ_INT("no room",
+                     tls_feed(link.server, link.client.out.data, link.client.out.len, plain,
+                              sizeof(plain), &plain_len, &out),
                      TLS_FAILED);
         CHECK_TRUE("no room", out.len <= size);
         kit_link_close(&link);

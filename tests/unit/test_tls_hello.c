@@ -78,22 +78,63 @@ struct extension_row {
 
 static const struct extension_row extension_rows[] = {
     {"unknown", 0xfafa, BODY(""), OK},
-    {"name", 0, BODY("\0\x06\0\0\x03" "a.b"), TLS_HELLO_OK, "a.b"},
-    {"name with dot", 0, BODY("\0\x07\0\0\x04" "a.b."), TLS_HELLO_OK, "a.b"},
-    {"name is a dot", 0, BODY("\0\x04\0\0\x01" "."), TLS_HELLO_OK, "."},
+    {"name", 0,
+     BODY("\0\x06\0\0\x03"
+          "a.b"),
+     TLS_HELLO_OK, "a.b"},
+    {"name with dot", 0,
+     BODY("\0\x07\0\0\x04"
+          "a.b."),
+     TLS_HELLO_OK, "a.b"},
+    {"name is a dot", 0,
+     BODY("\0\x04\0\0\x01"
+          "."),
+     TLS_HELLO_OK, "."},
     {"name, empty body", 0, BODY(""), MALFORMED},
     {"name, empty list", 0, BODY("\0\0"), MALFORMED},
     {"name, empty", 0, BODY("\0\x03\0\0\0"), MALFORMED},
-    {"name of another type", 0, BODY("\0\x06\x01\0\x03" "a.b"), MALFORMED},
-    {"name, list too long", 0, BODY("\0\x07\0\0\x03" "a.b"), MALFORMED},
-    {"name, list too short", 0, BODY("\0\x05\0\0\x03" "a.b"), MALFORMED},
-    {"name too long", 0, BODY("\0\x06\0\0\x04" "a.b"), MALFORMED},
-    {"name too short", 0, BODY("\0\x06\0\0\x02" "a.b"), MALFORMED},
-    {"two names", 0, BODY("\0\x08\0\0\x01" "a\0\0\x01" "b"), MALFORMED},
-    {"name with NUL", 0, BODY("\0\x06\0\0\x03" "a\0b"), ILLEGAL},
-    {"name with blank", 0, BODY("\0\x06\0\0\x03" "a b"), ILLEGAL},
-    {"name with newline", 0, BODY("\0\x06\0\0\x03" "a\nb"), ILLEGAL},
-    {"name with high byte", 0, BODY("\0\x06\0\0\x03" "a\xe4" "b"), ILLEGAL},
+    {"name of another type", 0,
+     BODY("\0\x06\x01\0\x03"
+          "a.b"),
+     MALFORMED},
+    {"name, list too long", 0,
+     BODY("\0\x07\0\0\x03"
+          "a.b"),
+     MALFORMED},
+    {"name, list too short", 0,
+     BODY("\0\x05\0\0\x03"
+          "a.b"),
+     MALFORMED},
+    {"name too long", 0,
+     BODY("\0\x06\0\0\x04"
+          "a.b"),
+     MALFORMED},
+    {"name too short", 0,
+     BODY("\0\x06\0\0\x02"
+          "a.b"),
+     MALFORMED},
+    {"two names", 0,
+     BODY("\0\x08\0\0\x01"
+          "a\0\0\x01"
+          "b"),
+     MALFORMED},
+    {"name with NUL", 0,
+     BODY("\0\x06\0\0\x03"
+          "a\0b"),
+     ILLEGAL},
+    {"name with blank", 0,
+     BODY("\0\x06\0\0\x03"
+          "a b"),
+     ILLEGAL},
+    {"name with newline", 0,
+     BODY("\0\x06\0\0\x03"
+          "a\nb"),
+     ILLEGAL},
+    {"name with high byte", 0,
+     BODY("\0\x06\0\0\x03"
+          "a\xe4"
+          "b"),
+     ILLEGAL},
     {"ALPN", 16, BODY("\0\x0c\x02h2\x08http/1.1"), OK},
     {"ALPN without ours", 16, BODY("\0\x03\x02h2"), NO_PROTOCOL},
     {"ALPN, empty list", 16, BODY("\0\0"), MALFORMED},
@@ -119,10 +160,17 @@ static const struct extension_row extension_rows[] = {
     {"key shares, trailing", 51, BODY("\0\x05\0\x1d\0\x01xx"), MALFORMED},
     {"ticket, nothing", 41, BODY("\0\0\0\0"), MALFORMED},
     {"ticket without binder", 41, BODY("\0\x07\0\x01t\0\0\0\0\0\0"), MALFORMED},
-    {"ticket, short binder", 41, BODY("\0\x07\0\x01t\0\0\0\0\0\x02\x01" "b"), MALFORMED},
-    {"ticket", 41, BODY("\0\x07\0\x01t\0\0\0\0\0\x21\x20" "01234567890123456789012345678901"), OK},
+    {"ticket, short binder", 41,
+     BODY("\0\x07\0\x01t\0\0\0\0\0\x02\x01"
+          "b"),
+     MALFORMED},
+    {"ticket", 41,
+     BODY("\0\x07\0\x01t\0\0\0\0\0\x21\x20"
+          "01234567890123456789012345678901"),
+     OK},
     {"two tickets, one binder", 41,
-     BODY("\0\x0e\0\x01t\0\0\0\0\0\x01u\0\0\0\0\0\x21\x20" "01234567890123456789012345678901"),
+     BODY("\0\x0e\0\x01t\0\0\0\0\0\x01u\0\0\0\0\0\x21\x20"
+          "01234567890123456789012345678901"),
      ILLEGAL},
 };
 
@@ -146,8 +194,8 @@ static void test_extensions(void)
 
 static void test_ticket_comes_last(void)
 {
-    static const char body[] =
-        "\0\x07\0\x01t\0\0\0\0\0\x21\x20" "01234567890123456789012345678901";
+    static const char body[] = "\0\x07\0\x01t\0\0\0\0\0\x21\x20"
+                               "01234567890123456789012345678901";
     hello_begin(&kit, 0x0303, "\x13\x01", 2);
     hello_extension(&kit, 41, body, sizeof(body) - 1);
     hello_extension(&kit, 0x1234, "", 0);
@@ -256,11 +304,12 @@ static const struct record_row record_rows[] = {
     {"not a hello", BODY("\x16\x03\x01\x00\x04\x02\x00\x00\x00"), TLS_HELLO_UNEXPECTED, 10},
     {"hello without a body", BODY("\x16\x03\x01\x00\x04\x01\x00\x00\x00"), TLS_HELLO_MALFORMED, 50},
     {"hello of 16 MiB", BODY("\x16\x03\x01\x00\x04\x01\xff\xff\xff"), TLS_HELLO_ILLEGAL, 47},
-    {"data between", BODY("\x16\x03\x01\x00\x02\x01\x00\x17\x03\x03\x00\x01"),
-     TLS_HELLO_UNEXPECTED, 10},
+    {"data between", BODY("\x16\x03\x01\x00\x02\x01\x00\x17\x03\x03\x00\x01"), TLS_HELLO_UNEXPECTED,
+     10},
     {"cipher change before", BODY("\x16\x03\x01\x00\x02\x01\x00\x14\x03\x03\x00\x01\x01"),
      TLS_HELLO_UNEXPECTED, 10},
-    {"something behind", BODY("\x16\x03\x01\x00\x08\x01\x00\x00\x00more"), TLS_HELLO_UNEXPECTED, 10},
+    {"something behind", BODY("\x16\x03\x01\x00\x08\x01\x00\x00\x00more"), TLS_HELLO_UNEXPECTED,
+     10},
     {"not all there", BODY("\x16\x03\x01\x00\x08\x01\x00\x00\x09"), TLS_HELLO_MORE, 0},
 };
 
@@ -334,16 +383,17 @@ static void test_memory(void)
     size_t used = 0;
     size_t before = mem_live_blocks();
     tls_hello_init(&reader, false);
-    CHECK_EQ_INT("some", tls_hello_read(&reader, (const uint8_t *)"\x16\x03\x01\x3f\xff\x01\x00\x3f",
-                                        8, &used),
-                 TLS_HELLO_MORE);
+    CHECK_EQ_INT(
+        "some",
+        tls_hello_read(&reader, (const uint8_t *)"\x16\x03\x01\x3f\xff\x01\x00\x3f", 8, &used),
+        TLS_HELLO_MORE);
     CHECK_TRUE("some", reader.capacity < 1024);
     tls_hello_done(&reader);
     CHECK_EQ_U64("done", mem_live_blocks(), before);
     tls_hello_init(&reader, false);
     mem_fail_after(1);
-    CHECK_EQ_INT("none", tls_hello_read(&reader, (const uint8_t *)"\x16\x03\x01\x3f\xff\x01", 6,
-                                        &used),
+    CHECK_EQ_INT("none",
+                 tls_hello_read(&reader, (const uint8_t *)"\x16\x03\x01\x3f\xff\x01", 6, &used),
                  TLS_HELLO_NO_MEMORY);
     mem_fail_after(0);
     tls_hello_done(&reader);

@@ -51,12 +51,12 @@ struct name_row {
 };
 
 static const struct name_row name_rows[] = {
-    {"first.example", 0},       {"www.first.example", 0},     {"a.second.example", 1},
-    {"second.example", 0},      {"a.b.second.example", 0},    {"third.example", 2},
-    {"x.third.example", 2},     {"exact.third.example", 1},   {"EXACT.third.example", 1},
-    {"A.Second.Example", 1},    {"third.example.", 2},        {"unknown.example", 0},
-    {"xsecond.example", 0},     {".second.example", 0},       {"third.example.evil.org", 0},
-    {"*.second.example", 1},    {"127.0.0.1", 0},             {NULL, 0},
+    {"first.example", 0},    {"www.first.example", 0},   {"a.second.example", 1},
+    {"second.example", 0},   {"a.b.second.example", 0},  {"third.example", 2},
+    {"x.third.example", 2},  {"exact.third.example", 1}, {"EXACT.third.example", 1},
+    {"A.Second.Example", 1}, {"third.example.", 2},      {"unknown.example", 0},
+    {"xsecond.example", 0},  {".second.example", 0},     {"third.example.evil.org", 0},
+    {"*.second.example", 1}, {"127.0.0.1", 0},           {NULL, 0},
 };
 
 static void test_names(void)
@@ -262,15 +262,20 @@ static void test_no_pair(void)
 /* A chain, blanks around it and a text in front are all fine. */
 static void test_chain(void)
 {
-    static char chain[3 * KIT_PEM_MAX + 64];
+    static const char *const between[SITES] = {"subject=test\n\n", "\n", ""};
+    static const size_t order[SITES] = {1, 0, 2};
     char error[128] = "";
     size_t bad = 0;
     const struct kit_pair *made = made_sites();
+    struct kit_queue chain = {0};
     struct kit_link link;
     struct kit_wish wish = {0};
-    snprintf(chain, sizeof(chain), "subject=test\n\n%s\n%s%s", made[1].certificate,
-             made[0].certificate, made[2].certificate);
-    struct tls_pair pair = {span_from_str(chain), span_from_str(made[1].key)};
+    for (size_t i = 0; i < SITES; i++) {
+        const char *certificate = made[order[i]].certificate;
+        kit_put(&chain, between[i], strlen(between[i]));
+        kit_put(&chain, certificate, strlen(certificate));
+    }
+    struct tls_pair pair = {{(const char *)chain.data, chain.len}, span_from_str(made[1].key)};
     struct tls_context *context = tls_context_new(&pair, 1, TLS_1_3, error, sizeof(error), &bad);
     CHECK_EQ_STR("chain", error, "");
     if (context != NULL) {
@@ -278,6 +283,7 @@ static void test_chain(void)
         kit_link_close(&link);
     }
     tls_context_free(context);
+    kit_empty(&chain);
 }
 
 /* ---------------------------------------------------------------------------------- no memory */
@@ -340,8 +346,8 @@ static void test_session_without_memory(void)
     size_t before = mem_live_blocks();
     for (int stage = 0; stage < 8; stage++) {
         uint64_t n = 1;
-        while (n < 500 && !fail_at(context, stage < 4 ? WOLFSSL_TLSV1_3 : WOLFSSL_TLSV1_2,
-                                   stage % 4, n)) {
+        while (n < 500 &&
+               !fail_at(context, stage < 4 ? WOLFSSL_TLSV1_3 : WOLFSSL_TLSV1_2, stage % 4, n)) {
             n++;
             CHECK_EQ_U64("all given back", mem_live_blocks(), before);
         }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <wolfssl/options.h>
+
 #include <wolfssl/error-ssl.h>
 #include <wolfssl/ssl.h>
 #include <wolfssl/wolfcrypt/asn_public.h>
@@ -276,9 +277,8 @@ KIT void kit_client_open(struct kit_client *c, const struct kit_wish *wish)
                                             WOLFSSL_FILETYPE_PEM) == WOLFSSL_SUCCESS;
     }
     if (ok) {
-        wolfSSL_CTX_set_verify(c->context,
-                               wish->trust != NULL ? WOLFSSL_VERIFY_PEER : WOLFSSL_VERIFY_NONE,
-                               NULL);
+        wolfSSL_CTX_set_verify(
+            c->context, wish->trust != NULL ? WOLFSSL_VERIFY_PEER : WOLFSSL_VERIFY_NONE, NULL);
         c->ssl = wolfSSL_new(c->context);
     }
     if (c->ssl == NULL || !kit_wish_for(c, wish)) {
@@ -327,8 +327,8 @@ KIT void kit_feed(struct kit_link *link, const uint8_t *data, size_t len)
             abort();
         }
         memcpy(copy, data, piece);
-        link->result = tls_feed(link->server, copy, piece, plain, piece + TLS_PLAIN_EXTRA,
-                                &plain_len, &out);
+        link->result =
+            tls_feed(link->server, copy, piece, plain, piece + TLS_PLAIN_EXTRA, &plain_len, &out);
         kit_put(&link->plain, plain, plain_len);
         kit_put(&link->wire, wire, out.len);
         kit_put(&link->client.in, wire, out.len);
@@ -423,12 +423,13 @@ KIT int kit_client_read(struct kit_link *link, struct kit_queue *into)
 // The alert in a plaintext record that the server's words end with; 0: none.
 KIT uint8_t kit_alert(const struct kit_link *link)
 {
-    static const uint8_t start[] = {21, 3, 3, 0, 2};
     const struct kit_queue *w = &link->wire;
-    if (w->len < 7 || memcmp(w->data + w->len - 7, start, sizeof(start)) != 0) {
+    if (w->len < 7) {
         return 0;
     }
-    return w->data[w->len - 1];
+    const uint8_t *last = w->data + w->len - 7;
+    bool is_alert = last[0] == 21 && last[1] == 3 && last[3] == 0 && last[4] == 2;
+    return is_alert ? last[6] : 0;
 }
 
 #endif

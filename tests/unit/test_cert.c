@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "io/cert.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "check.h"
+#include "io/tls_names.h"
+#include "suites.h"
+#include "tls_kit.h"
+
+static struct cert_pair pair;
+
+static void make(void)
+{
+    memset(&pair, 0xee, sizeof(pair));
+    CHECK_TRUE("made", cert_make_throw_away(&pair));
+}
+
+static void test_texts(void)
+{
+    static const char begin[] = "-----BEGIN CERTIFICATE-----\n";
+    static const char begin_key[] = "-----BEGIN EC PRIVATE KEY-----\n";
+    size_t before = mem_live_blocks();
+    make();
+    CHECK_EQ_U64("NUL", strlen(pair.certificate), pair.certificate_len);
+    CHECK_EQ_U64("NUL", strlen(pair.key), pair.key_len);
+    CHECK_TRUE("PEM", strncmp(pair.certificate, begin, sizeof(begin) - 1) == 0);
+    CHECK_TRUE("PEM", strncmp(pair.key, begin_key, sizeof(begin_key) - 1) == 0);
+    CHECK_EQ_U64("memory", mem_live_blocks(), before);
+}
+
+/* A client that trusts this certificate and nothing else is content with it, names included. */
+static void test_client_is_content(void)
+{
+    static const struct {
+        const char *name;
+        bool want;
+    } rows[] = {{"localhost", true}, {"127.0.0.1", false}, {"example.com", false}};
+    char error[128] = "";
+    size_t bad = 0;
+    make();
+    struct tls_pair as_pair = {{pair.certificate, pair.certificate_len}, {pair.key, pair.key_len}};
+    struct tls_context *context = tls_context_new(&as_pair, 1, TLS_1_2, error, sizeof(error), &bad);
+    CHECK_EQ_STR("context", error, "");
+    for (size_t i = 0; context != NULL && i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct kit_link link;
+        struct kit_wish wish = {.server_name = rows[i].name, .trust = pair.certificate};
+        kit_link_open(&link, context, &wish, KIT_WHOLE);
+        CHECK_EQ_INT(rows[i].name, wolfSSL_check_domain_name(link.client.ssl, rows[i].name),
+                     WOLFSSL_SUCCESS);
+        CHECK_EQ_INT(rows[i].name, kit_shake(&link), rows[i].want);
+        kit_link_close(&link);
+    }
+    tls_context_free(context);
+}
+
+/* Names as DER: localhost, 127.0.0.1, ::1 and the common name, found in the bytes. */
+static void test_names(void)
+{
+    static const uint8_t dns[] = "\x82\x09localhost";
+    static const uint8_t ipv4[] = {0x87, 4, 127, 0, 0, 1};
+    static const uint8_t ipv6[] = {0x87, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+    static uint8_t der[CERT_PEM_MAX];
+    struct tls_names names;
+    make();
+    int len = wc_CertPemToDer((const byte *)pair.certificate, (int)pair.certificate_len, der,
+                              (int)sizeof(der), CERT_TYPE);
+    CHECK_TRUE("DER", len > 0);
+    size_t der_len = len > 0 ? (size_t)len : 0;
+    CHECK_TRUE("localhost", memmem(der, der_len, dns, sizeof(dns) - 1) != NULL);
+    CHECK_TRUE("127.0.0.1", memmem(der, der_len, ipv4, sizeof(ipv4)) != NULL);
+    CHECK_TRUE("::1", memmem(der, der_len, ipv6, sizeof(ipv6)) != NULL);
+    CHECK_EQ_INT("read", tls_names_read(span_from_str(pair.certificate), &names), TLS_NAMES_OK);
+    CHECK_EQ_INT("localhost", tls_names_match(&names, SPAN_LIT("LocalHost")), TLS_NAMES_EXACT);
+    CHECK_EQ_INT("other", tls_names_match(&names, SPAN_LIT("a.localhost")), TLS_NAMES_NONE);
+    CHECK_EQ_INT("none", tls_names_match(&names, SPAN_LIT("")), TLS_NAMES_NONE);
+    tls_names_done(&names);
+}
+
+static void test_each_is_new(void)
+{
+    make();
+    struct cert_pair first = pair;
+    make();
+    CHECK_TRUE("key", strcmp(first.key, pair.key) != 0);
+    CHECK_TRUE("certificate", strcmp(first.certificate, pair.certificate) != 0);
+}
+
+static void test_no_memory(void)
+{
+    size_t before = mem_live_blocks();
+    for (uint64_t n = 1; n < 200; n++) {
+        mem_fail_after(n);
+        bool ok = cert_make_throw_away(&pair);
+        mem_fail_after(0);
+        CHECK_EQ_U64("memory", mem_live_blocks(), before);
+        if (ok) {
+            CHECK_TRUE("fails at first", n > 1);
+            return;
+        }
+    }
+    CHECK_TRUE("succeeds in the end", false);
+}
+
+CU_TestInfo cert_tests[] = {
+    {"texts", test_texts},         {"a client is content", test_client_is_content},
+    {"names", test_names},         {"each is new", test_each_is_new},
+    {"no memory", test_no_memory}, CU_TEST_INFO_NULL,
+};
