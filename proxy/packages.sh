@@ -36,18 +36,18 @@ put_guard() {
     chmod 755 "$guard"
 }
 
-# Services that are new on this machine stay off after the next boot too.
+# Only for packages that were not there before: their services stay off after the next boot too.
 disable_services() {
     if ! command -v systemctl >/dev/null; then
         return
     fi
     for package in "$@"; do
         case $package in
-        redis-server | openssh-server)
-            systemctl disable "${package#open}" >/dev/null 2>&1 ||
-                systemctl disable ssh >/dev/null 2>&1 || true
-            ;;
+        redis-server) service=redis-server ;;
+        openssh-server) service=ssh ;;
+        *) continue ;;
         esac
+        systemctl disable --now "$service" >/dev/null 2>&1 || true
     done
 }
 

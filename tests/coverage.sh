@@ -16,8 +16,12 @@ for source in "$@"; do
     # touched has no counts.
     lines=$(gcov -n -b -o "$out/${source%.c}.gcda" "$source" 2>/dev/null | awk -v source="$source" '
         /^File / { ours = index($0, "\047" source "\047") > 0 }
-        ours && /^Lines executed:/ { sub("Lines executed:", ""); sub("% of", ""); lines = $1 " " $2 }
-        ours && /^Branches executed:/ { sub("Branches executed:", ""); branches = $1 + 0 }
+        ours && /^Lines executed:/ {
+            sub("Lines executed:", "")
+            sub("% of", "")
+            lines = $1 " " $2
+        }
+        ours && /^Taken at least once:/ { sub("Taken at least once:", ""); branches = $1 + 0 }
         END { if (lines != "") print lines, branches + 0 }')
     echo "$source ${lines:-0 0 0}" >>"$report"
 done
@@ -25,7 +29,7 @@ done
 awk -v bar="$bar" '
     {
         low = $1 ~ /^proxy\/proto\// && $2 + 0 < bar
-        printf "%-34s %6.1f %% of %4d lines, branches seen %5.1f %%%s\n", $1, $2, $3, $4,
+        printf "%-34s %6.1f %% of %4d lines, branches taken %5.1f %%%s\n", $1, $2, $3, $4,
             low ? "  BELOW " bar " %" : ""
         if ($1 ~ /^proxy\/proto\//) {
             if (low) failed++

@@ -86,7 +86,7 @@ struct config {
     enum log_level log_level;
     enum log_format log_format;
     struct life_timeouts defaults; /* what a session uses before its route is known */
-    bool is_http_refusal; /* the same for on_refuse: requests that match no route */
+    bool is_http_refusal;          /* the same for on_refuse: requests that match no route */
 
     struct config_listen *listens;
     size_t listen_count;

@@ -100,7 +100,7 @@ static void check_step(const struct life *before, const struct life *after, unsi
         CHECK_TRUE(row, after->ending != LIFE_NOT_ENDED);
         CHECK_FALSE(row, life_reads_client(after) || life_reads_backend(after));
     }
-    if (after->phase != LIFE_OPEN && after->phase < LIFE_OPEN) {
+    if (after->phase < LIFE_OPEN) {
         CHECK_EQ_INT(row, after->backend, LIFE_SIDE_GONE);
     }
 }
