@@ -229,8 +229,8 @@ distclean:  ## removes build/ altogether
 BUILD_PACKAGES = gcc libc6-dev make libev-dev libinih-dev libc-ares-dev \
     dpkg-dev autoconf automake libtool debian-archive-keyring
 TEST_PACKAGES = libcunit1-dev clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev cppcheck \
-    shellcheck chromium redis-server openssh-server openssh-client python3 python3-websockets \
-    openssl iproute2 procps $(if $(shell command -v node),,nodejs) node-ws
+    shellcheck chromium chromium-driver redis-server openssh-server openssh-client openssl \
+    python3 python3-websockets iproute2 procps $(if $(shell command -v node),,nodejs) node-ws
 
 deps:  ## install the Debian packages needed to build (nothing if all are there)
 	$(Q)proxy/packages.sh 'to build' $(B)/packages.log $(BUILD_PACKAGES)

@@ -1,0 +1,150 @@
+"""Bytes between a page and a backend: flow control, and a real Redis."""
+
+import hashlib
+import socket
+import subprocess
+import time
+
+import harness
+from cases_closing import start
+from harness import case, equal, wait_until
+from threads import in_thread, join
+
+MIB = 1 << 20
+PIECE = 8 * MIB
+
+
+@case(timeout=90)
+def buffered_amount(t):
+    """It grows while the backend does not read, stands still, and goes down when it reads."""
+    backend = t.backend(receive_buffer=8192)
+    p, page, url = start(t, "write_timeout = 10m\nbackend = " + backend.url)
+    probe = page.dial(url)
+    peer = backend.accept()
+    probe.opened()
+    levels, hashes = [0], []
+    # At first sockets' buffers take some of it. Once they are full, nothing more leaves the page.
+    while len(levels) < 4 or levels[-1] - levels[-3] < 2 * PIECE:
+        assert len(levels) < 20, "no end to what is taken: %r" % levels
+        hashes.append(probe.do("sendRandom", MIB, PIECE // MIB))
+        levels.append(settled(probe))
+    total = PIECE * len(hashes)
+
+    got = []
+    reader = in_thread(lambda: got.append(peer.recv(total)))
+    seen = []
+
+    def is_empty():
+        seen.append(probe.do("buffered"))
+        return seen[-1] == 0
+
+    wait_until(is_empty, "an empty bufferedAmount", 40)
+    assert seen == sorted(seen, reverse=True), "it grew again: %r" % seen
+    join(reader)
+    pieces = [hashlib.sha256(got[0][at:at + PIECE]).hexdigest()
+              for at in range(0, total, PIECE)]
+    equal(pieces, hashes, "SHA-256 of what the backend got")
+    probe.do("close", 1000)
+    equal(probe.closed()["code"], 1000, "the code")
+    line = p.one_end("client_close", up_bytes=total)
+    assert int(line["queue_peak_backend_bytes"]) <= (64 + 160) * 1024, line
+
+
+def settled(probe):
+    """bufferedAmount, once it has not changed for half a second."""
+    last = {"level": None, "since": 0.0}
+
+    def has_settled():
+        level = probe.do("buffered")
+        if level != last["level"]:
+            last.update(level=level, since=time.monotonic())
+        return time.monotonic() - last["since"] >= 0.5
+
+    wait_until(has_settled, "a bufferedAmount that stands still", 30)
+    return last["level"]
+
+
+@case(timeout=90)
+def both_ways_at_once(t):
+    """16 MiB down while large and tiny messages go up."""
+    backend = t.backend()
+    p, page, url = start(t, "subprotocols = binary\nbackend = " + backend.url)
+    probe = page.dial(url, "binary")
+    peer = backend.accept()
+    probe.opened()
+    data, got = bytes(range(256)) * 65536, []
+    big, small = 160 * 100 * 1024, 10000
+    down = in_thread(peer.send, data)
+    up = in_thread(lambda: got.append(peer.recv(big + small)))
+    hashes = [probe.do("sendRandom", 100 * 1024, 160), probe.do("sendRandom", 1, small)]
+    equal(probe.do("takeHash", len(data)), hashlib.sha256(data).hexdigest(), "SHA-256 down")
+    join(down)
+    join(up)
+    equal([hashlib.sha256(part).hexdigest() for part in (got[0][:big], got[0][big:])], hashes,
+          "SHA-256 up")
+    probe.do("close", 1000)
+    probe.closed()
+    p.one_end("client_close", up_bytes=big + small, down_bytes=len(data))
+
+
+# Redis
+
+def start_redis(t):
+    """A redis-server without persistence on a free port; returns the port."""
+    port = harness.free_port()
+    with open(t.path("redis.log"), "wb") as log:
+        process = subprocess.Popen(
+            ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "",
+             "--appendonly", "no", "--dir", t.dir, "--daemonize", "no"],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=t.dir)
+
+    def stop():
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    t.cleanup(stop)
+
+    def is_up():
+        assert process.poll() is None, open(t.path("redis.log")).read()[-2000:]
+        try:
+            with socket.create_connection(("127.0.0.1", port), 1):
+                return True
+        except OSError:
+            return False
+
+    wait_until(is_up, "Redis", 30)
+    return port
+
+
+def redis_cli(port, *words):
+    return subprocess.run(["redis-cli", "-p", str(port), *words], capture_output=True, check=True,
+                          timeout=30 * harness.scale()).stdout
+
+
+@case(timeout=90)
+def redis(t):
+    """RESP as binary messages: SET, GET, a 10 MiB value and back, QUIT."""
+    port = start_redis(t)
+    p, page, url = start(t, "subprotocols = binary\naccept = binary\n"
+                            "backend = tcp://127.0.0.1:%d" % port)
+    probe = page.dial(url, "binary")
+    equal(probe.opened()["protocol"], "binary", "the protocol")
+    equal(probe.do("redisLine", "PING"), "+PONG", "the answer")
+    equal(probe.do("redisLine", "SET", "greeting", "gr\u00fc\u00dfe \u2713"), "+OK", "the answer")
+    equal(probe.do("redisGet", "greeting"), "gr\u00fc\u00dfe \u2713", "the value")
+    equal(redis_cli(port, "GET", "greeting").decode().strip(), "gr\u00fc\u00dfe \u2713",
+          "what a client beside the gateway finds")
+    trip = probe.do("redisRoundTrip", "big", 10 * MIB)
+    equal(trip["answer"], "+OK", "the answer")
+    equal(trip["came"], trip["sent"], "SHA-256 of the 10 MiB value")
+    stored = redis_cli(port, "GET", "big")[:-1]
+    equal(len(stored), 10 * MIB, "the value's length in Redis")
+    equal(hashlib.sha256(stored).hexdigest(), trip["sent"], "its SHA-256")
+    equal(probe.do("redisLine", "QUIT"), "+OK", "the answer")
+    end = probe.closed()
+    equal((end["code"], end["wasClean"], end["bytes"]), (1000, True, 0), "the close event")
+    p.one_end("backend_close", code=1000)

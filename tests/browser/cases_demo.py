@@ -1,0 +1,380 @@
+"""The demo page as a newcomer meets it: its own fields and buttons, in `sluice --demo`."""
+
+import os
+import random
+import re
+import signal
+import socket
+
+import harness
+from harness import case, equal, wait_until
+
+SHAPES = {"desktop": (1280, 900, False), "phone": (360, 740, True)}
+LOOKS = [("%s_%s" % (shape, scheme), shape, scheme)
+         for shape in SHAPES for scheme in ("light", "dark")]
+GREETING = "gr\u00fc\u00dfe \u2713"
+
+
+class Demo:
+    """The page, open in the browser."""
+
+    def __init__(self, t, host="127.0.0.1", program=None):
+        self.browser = t.browser
+        self.program = program or t.demo()
+        self.port = self.program.ports["demo"][1]
+        self.browser.go("https://%s:%d/" % (host, self.port))
+
+    def field(self, name):
+        return self.browser.text(name)
+
+    def wait(self, name, value, timeout=20.0):
+        """Until the field shows it: a text, or a pattern."""
+        matches = value.fullmatch if hasattr(value, "fullmatch") else value.__eq__
+        try:
+            return wait_until(lambda: matches(self.field(name)), name, timeout)
+        except Exception as error:
+            raise AssertionError("%s shows %r, not %r" % (name, self.field(name), value)) from error
+
+    def wait_log(self, pattern, timeout=20.0):
+        """Until a line of the page's log fits."""
+        return wait_until(lambda: re.search(pattern, self.field("log")),
+                          "a line like %r in the page's log" % pattern, timeout)
+
+    def connect(self, path, protocols=""):
+        self.browser.fill("path", path)
+        self.browser.fill("protocols", protocols)
+        self.browser.click("connect")
+
+    def opens(self, path, protocols=""):
+        self.connect(path, protocols)
+        self.wait("state", "1 OPEN")
+
+    def closed_with(self, code, reason, was_clean="true"):
+        self.wait("code", str(code))
+        self.wait("state", "3 CLOSED")
+        equal((self.field("reason"), self.field("clean")), (reason, was_clean),
+              "reason and wasClean")
+
+    def wants_quiet_console(self):
+        equal(self.browser.console(), [], "the console")
+
+
+ROUTE_BUTTONS = """
+return Array.from(document.querySelectorAll('#routes button'), button => (
+    {text: button.textContent, is_pressed: button.getAttribute('aria-pressed')}));"""
+
+
+@case()
+def loads(t):
+    """Over https at localhost, as the program prints it."""
+    demo = Demo(t, "localhost")
+    browser = demo.browser
+    printed = demo.program.output.text()
+    assert "https://localhost:%d/" % demo.port in printed, printed
+    equal(browser.run("return document.title"), "sluice demo", "the title")
+    equal(browser.run("return isSecureContext"), True, "a secure context")
+    equal(demo.field("state"), "3 CLOSED", "the state")
+    equal([browser.is_enabled(name) for name in
+           ("connect", "close", "send-text", "send-binary", "flood")],
+          [True, False, False, False, False], "which buttons can be pressed")
+    equal(browser.run("return performance.getEntriesByType('resource')"
+                      ".map(entry => entry.name).filter(name => !name.startsWith('data:'))"), [],
+          "what else was loaded")
+    equal([(button["text"], button["is_pressed"]) for button in browser.run(ROUTE_BUTTONS)],
+          [("/echo", "true"), ("/echo-binary", "false"), ("/refused", "false"),
+           ("/down", "false")], "the buttons for routes")
+    browser.run("document.querySelectorAll('#routes button')[2].click()")
+    equal(browser.run("return document.getElementById('path').value"), "/refused", "the route")
+    assert "1008" in demo.field("hint"), demo.field("hint")
+    demo.opens("/echo")  # the same origin, by this name too
+    demo.wants_quiet_console()
+
+
+@case()
+def echo(t):
+    demo = Demo(t)
+    browser = demo.browser
+    browser.click("connect")  # with what the fields hold at first
+    demo.wait("state", "1 OPEN")
+    equal(demo.field("protocol"), "binary", "the protocol")
+    equal([browser.is_enabled(name) for name in
+           ("connect", "close", "send-text", "send-binary", "flood")],
+          [False, True, True, True, True], "which buttons can be pressed")
+    browser.fill("text", GREETING)
+    browser.click("send-text")
+    demo.wait_log("\u2190 text .*" + GREETING)
+    browser.click("send-binary")
+    demo.wait_log("\u2190 binary .*67 72 c3 bc c3 9f 65 20 e2 9c 93")
+    size = len(GREETING.encode())
+    demo.wait("sent", "%d B" % (2 * size))
+    demo.wait("received", "%d B" % (2 * size))
+    equal(demo.field("buffered"), "0 B", "bufferedAmount")
+    equal(demo.field("code"), "\u2013", "the code")
+    browser.click("close")
+    demo.closed_with(1000, "\u2013")
+    demo.wants_quiet_console()
+    browser.click("connect")  # and once more
+    demo.wait("state", "1 OPEN")
+    equal((demo.field("code"), demo.field("clean")), ("\u2013", "\u2013"), "code and wasClean")
+    browser.click("close")
+    demo.closed_with(1000, "\u2013")
+    demo.program.log.wait("session.end", 2, ending="client_close", code="1000", route="echo")
+
+
+# How many of the plot's pixels, well above its floor, have the colour of what was received. (The
+# other two lines may lie below this one.) Read from a copy: the page's own canvas stays as it is.
+DRAWN = """
+const plot = document.getElementById('plot'), copy = document.createElement('canvas');
+[copy.width, copy.height] = [plot.width, plot.height];
+const pen = copy.getContext('2d', {willReadFrequently: true});
+pen.drawImage(plot, 0, 0);
+const data = pen.getImageData(0, 0, copy.width, Math.floor(copy.height * 0.7)).data;
+const css = getComputedStyle(document.documentElement);
+const colour = parseInt(css.getPropertyValue('--down').trim().slice(1), 16);
+let count = 0;
+for (let i = 0; i < data.length; i += 4) {
+    count += data[i + 3] === 255 && (data[i] << 16 | data[i + 1] << 8 | data[i + 2]) === colour;
+}
+return count;"""
+
+
+@case(timeout=90)
+def flood(t):
+    """64 MiB there and back, every byte compared by the page."""
+    demo = Demo(t)
+    demo.opens("/echo-binary", "binary")
+    demo.browser.click("flood")
+    demo.wait_log("all 64.0 MiB came back intact", 60)
+    demo.wait("sent", "64.0 MiB")
+    demo.wait("received", "64.0 MiB")
+    demo.wait("buffered", "0 B")
+    demo.browser.fill("text", "still here")
+    demo.browser.click("send-binary")
+    demo.wait_log("\u2190 binary 10 B")
+    wait_until(lambda: demo.browser.run(DRAWN) > 10, "the plot of what was received")
+    demo.wants_quiet_console()
+
+
+@case()
+def refused(t):
+    """A refusal that can be read, though the page offered a subprotocol."""
+    demo = Demo(t)
+    demo.connect("/refused", "binary")
+    demo.closed_with(1008, "origin not allowed")
+    demo.wait_log("open, protocol binary")
+    demo.wait_log("closed: 1008 .origin not allowed.*, clean")
+    demo.connect("/refused")
+    demo.closed_with(1008, "origin not allowed")
+    demo.connect("/no-such-route", "binary")
+    demo.closed_with(1008, "no such route")
+    demo.wants_quiet_console()
+
+
+@case()
+def down(t):
+    demo = Demo(t)
+    demo.connect("/down", "binary")
+    demo.closed_with(1011, "backend unavailable")
+    demo.program.log.wait("session.end", ending="backend_refused", code="1011")
+    demo.wants_quiet_console()
+
+
+@case()
+def subprotocols(t):
+    """None, several, one that the route does not know, one that is no token."""
+    demo = Demo(t)
+    for offer, chosen in (("", "\u2013"), ("one, two ,three", "one")):
+        demo.opens("/echo", offer)
+        equal(demo.field("protocol"), chosen, "the protocol")
+        demo.browser.click("close")
+        demo.closed_with(1000, "\u2013")
+    demo.opens("/echo-binary", "base64, binary")
+    equal(demo.field("protocol"), "binary", "the protocol")
+    demo.browser.click("close")
+    demo.closed_with(1000, "\u2013")
+    demo.connect("/echo-binary", "base64")
+    demo.closed_with(1008, "no acceptable subprotocol")
+    demo.connect("/echo", "not a token")
+    demo.wait_log("cannot connect")
+    equal(demo.browser.is_enabled("connect"), True, "connect can be pressed")
+    demo.wants_quiet_console()
+
+
+@case()
+def text_to_binary_route(t):
+    demo = Demo(t)
+    demo.opens("/echo-binary", "binary")
+    demo.browser.click("send-text")
+    demo.closed_with(1003, "message type not accepted")
+    demo.wants_quiet_console()
+
+
+def quiet_port():
+    """A free port that the system gives to nobody by itself, so it stays free in between."""
+    while True:
+        with socket.socket() as sock:
+            try:
+                sock.bind(("127.0.0.1", random.randrange(20000, 30000)))
+                return sock.getsockname()[1]
+            except OSError:
+                pass
+
+
+WATCH_RETRIES = """
+window.retries = [];
+new MutationObserver(() => {
+    const found = document.getElementById('retry').textContent.match(/try (\\d+) in (\\d+) ms/);
+    if (found && Number(found[1]) !== window.retries.at(-1)?.[0]) {
+        window.retries.push(found.slice(1).map(Number));
+    }
+}).observe(document.getElementById('retry'),
+           {childList: true, characterData: true, subtree: true});"""
+
+
+def wants_retries(demo, count):
+    """The page tries so often; each wait is drawn from twice the range of the one before."""
+    wait_until(lambda: len(demo.browser.run("return window.retries")) >= count,
+               "%d tries" % count, 40)
+    tries = demo.browser.run("return window.retries")
+    for index, (number, wait_ms) in enumerate(tries):
+        equal(number, index + 1, "the number of the try in %r" % tries)
+        assert 250 * 2 ** index <= wait_ms <= 500 * 2 ** index, "waits are %r" % tries
+
+
+@case(timeout=120)
+def comes_back(t):
+    """sluice stops; the page tries again, each time later; sluice starts; the page is back."""
+    port = quiet_port()
+    demo = Demo(t, program=t.demo(port))
+    demo.opens("/echo", "binary")
+    demo.browser.click("again")
+    demo.browser.run(WATCH_RETRIES)
+    demo.program.send_signal(signal.SIGTERM)
+    demo.wait_log("closed: 1001 .shutting down., clean")  # the fields are soon cleared again
+    demo.program.stop()
+    wants_retries(demo, 3)
+    again = t.demo(port)
+    demo.wait("state", "1 OPEN", 60)
+    demo.browser.click("send-binary")
+    demo.wait_log("\u2190 binary ")
+    equal(demo.field("protocol"), "binary", "the protocol")
+    demo.browser.click("close")  # asked for: no more tries
+    demo.closed_with(1000, "\u2013")
+    equal(demo.field("retry"), "\u2013", "the next try")
+    again.log.wait("session.end", ending="client_close", code="1000")
+
+
+@case(timeout=90)
+def retries_a_service_that_is_down(t):
+    """A refusal by Close opens first; the waits grow all the same, and Close ends the tries."""
+    demo = Demo(t)
+    demo.browser.run(WATCH_RETRIES)
+    demo.browser.click("again")
+    demo.connect("/down", "binary")
+    wants_retries(demo, 3)
+    demo.browser.click("close")
+    wait_until(lambda: [demo.browser.is_enabled(name) for name in ("connect", "close")]
+               == [True, False], "connect can be pressed, close cannot")
+    equal(demo.field("retry"), "\u2013", "the next try")
+    equal(demo.browser.run("return wantsOpen"), False, "more tries are meant")
+
+
+@case()
+def does_not_retry_a_refusal(t):
+    """1008 will be 1008 again."""
+    demo = Demo(t)
+    demo.browser.run(WATCH_RETRIES)
+    demo.browser.click("again")
+    demo.connect("/refused", "binary")
+    demo.closed_with(1008, "origin not allowed")
+    equal(demo.field("retry"), "\u2013", "the next try")
+    equal(demo.browser.is_enabled("close"), False, "close can be pressed")
+    equal(demo.browser.run("return window.retries"), [], "tries")
+
+
+# How it looks
+
+LAYOUT = """
+const seen = [], problems = [];
+const wide = document.documentElement.scrollWidth - innerWidth;
+if (wide > 0) problems.push('the page is ' + wide + ' px too wide');
+
+const rgb = text => (text.match(/[\\d.]+/g) || []).map(Number);
+function light([r, g, b]) {
+    const one = v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+    return 0.2126 * one(r) + 0.7152 * one(g) + 0.0722 * one(b);
+}
+function behind(element) {
+    for (; element; element = element.parentElement) {
+        const colour = rgb(getComputedStyle(element).backgroundColor);
+        if (colour.length === 3 || colour[3] === 1) return colour;
+    }
+    return [255, 255, 255];
+}
+for (const element of document.querySelectorAll('body *')) {
+    const box = element.getBoundingClientRect();
+    const name = element.tagName.toLowerCase() + (element.id && '#' + element.id);
+    if (box.width === 0 || box.height === 0 || element.closest('script')) continue;
+    if (box.left < 0 || box.right > innerWidth + 0.5) problems.push(name + ' sticks out');
+    const isControl = element.matches('button, input, textarea');
+    if (isControl && element.type !== 'checkbox' && box.height < 40) {
+        problems.push(name + ' is only ' + box.height + ' px high');
+    }
+    const hasText = isControl || Array.from(element.childNodes).some(
+        node => node.nodeType === Node.TEXT_NODE && node.textContent.trim() !== '');
+    if (!hasText || element.disabled) continue;
+    const levels = [light(rgb(getComputedStyle(element).color)), light(behind(element))];
+    const contrast = (Math.max(...levels) + 0.05) / (Math.min(...levels) + 0.05);
+    seen.push(name);
+    if (contrast < 4.5) problems.push(name + ': contrast ' + contrast.toFixed(2));
+}
+return {count: seen.length, problems};
+"""
+
+
+def fill_page(demo):
+    """An echo of each kind, a refusal and a flood, so that there is something to see."""
+    demo.connect("/refused", "binary")
+    demo.closed_with(1008, "origin not allowed")
+    demo.opens("/echo", "binary")
+    demo.browser.click("send-text")
+    demo.wait_log("\u2190 text")
+    demo.browser.click("send-binary")
+    demo.wait_log("\u2190 binary")
+    demo.browser.click("flood")
+    demo.wait_log("came back intact", 60)
+
+
+@case(rows=LOOKS)
+def fits(t, shape, scheme):
+    """Nothing sticks out, every text can be read, every control can be hit."""
+    width, height, is_phone = SHAPES[shape]
+    t.browser.show_as(width, height, scheme, is_phone)
+    demo = Demo(t)
+    demo.connect("/refused", "binary")
+    demo.closed_with(1008, "origin not allowed")
+    demo.opens("/echo", "binary")
+    demo.browser.fill("text", "a word without end " + "x" * 300)
+    demo.browser.click("send-text")
+    demo.wait_log("\u2190 text")
+    equal(demo.browser.run("return matchMedia('(prefers-color-scheme: dark)').matches"),
+          scheme == "dark", "a dark page")
+    found = demo.browser.run(LAYOUT)
+    assert found["count"] > 30, "only %d texts were looked at" % found["count"]
+    equal(found["problems"], [], "what is wrong with the page")
+
+
+def take_pictures(t, directory):
+    """Desktop and phone, light and dark, each after an echo and a flood; the whole page."""
+    program = t.demo()
+    for name, shape, scheme in LOOKS:
+        width, height, is_phone = SHAPES[shape]
+        t.browser.show_as(width, height, scheme, is_phone)
+        demo = Demo(t, program=program)
+        fill_page(demo)
+        t.browser.run("scrollTo(0, 0)")
+        t.browser.screenshot(os.path.join(directory, name + ".png"))
+        whole = t.browser.run("return document.documentElement.scrollHeight")
+        t.browser.show_as(width, whole, scheme, is_phone)
+        harness.wait_until(lambda: t.browser.run("return innerHeight") == whole, "the whole page")
+        t.browser.screenshot(os.path.join(directory, name + "_whole.png"))
