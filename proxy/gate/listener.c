@@ -20,6 +20,9 @@ static int open_spare(void)
 static void on_resume(struct reactor_timer *timer)
 {
     struct listener *l = container_of(timer, struct listener, resume);
+    if (l->spare_fd < 0) {
+        l->spare_fd = open_spare(); /* there was none left for it when it was lent */
+    }
     reactor_io_want(&l->io, REACTOR_READ);
 }
 

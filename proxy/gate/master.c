@@ -226,18 +226,19 @@ static void on_worker_exit(struct master *m, pid_t pid, int status)
         if (m->kill_at_ms != 0) {
             return;
         }
+        uint64_t wait_ms = 0;
         if (lived_ms >= LIVED_WELL_MS || s->pause_ms == 0) {
             s->pause_ms = RESPAWN_FIRST_MS;
-            s->respawn_ms = now_ms();
         } else {
-            s->respawn_ms = now_ms() + s->pause_ms;
+            wait_ms = s->pause_ms;
             s->pause_ms =
                 s->pause_ms * 2 < RESPAWN_LONGEST_MS ? s->pause_ms * 2 : RESPAWN_LONGEST_MS;
         }
+        s->respawn_ms = now_ms() + wait_ms;
         struct log_line line;
         log_begin(&line, LOG_WARN, "worker.respawn");
         log_u64(&line, "slot", i);
-        log_u64(&line, "in_ms", s->respawn_ms - now_ms());
+        log_u64(&line, "in_ms", wait_ms);
         log_end(&line);
         return;
     }
@@ -411,6 +412,12 @@ static void block_signals(struct master *m)
         sigaddset(&m->signals, handled[i]);
     }
     sigprocmask(SIG_BLOCK, &m->signals, &m->old_mask);
+    /* Whoever started us may have left these blocked, or SIGCHLD ignored: then nobody would be told
+     * of a worker's end. */
+    for (size_t i = 0; i < sizeof(handled) / sizeof(handled[0]); i++) {
+        sigdelset(&m->old_mask, handled[i]);
+    }
+    signal(SIGCHLD, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
 }
 

@@ -172,13 +172,16 @@ static bool pending_event(struct session *s, struct life_event *out)
 }
 
 /* A queue that does not move is stuck since it last did. */
-static void note_progress(const struct conn *c, uint64_t *sent_bytes, uint64_t *stuck_ms,
-                          uint64_t now_ms)
+static void note_progress(const struct conn *c, uint64_t *sent_bytes, uint64_t *acked_bytes,
+                          uint64_t *stuck_ms, uint64_t now_ms)
 {
     if (conn_queued(c) == 0) {
         *stuck_ms = 0;
-    } else if (*stuck_ms == 0 || c->sent_bytes != *sent_bytes) {
+    } else if (*stuck_ms == 0) {
         *stuck_ms = now_ms;
+        *acked_bytes = conn_acked_bytes(c);
+    } else if (c->sent_bytes != *sent_bytes) {
+        *stuck_ms = now_ms; /* the old figure will do: the kernel is asked as seldom as can be */
     }
     *sent_bytes = c->sent_bytes;
 }
@@ -209,8 +212,10 @@ static void settle(struct session *s)
     if (s->life.phase == LIFE_DEAD) {
         return;
     }
-    note_progress(&s->pump.client, &s->client_sent_bytes, &s->times.client_stuck_ms, now_ms);
-    note_progress(&s->pump.backend, &s->backend_sent_bytes, &s->times.backend_stuck_ms, now_ms);
+    note_progress(&s->pump.client, &s->client_sent_bytes, &s->client_acked_bytes,
+                  &s->times.client_stuck_ms, now_ms);
+    note_progress(&s->pump.backend, &s->backend_sent_bytes, &s->backend_acked_bytes,
+                  &s->times.backend_stuck_ms, now_ms);
     pump_interest(&s->pump, &s->life);
 
     bool is_paused = pump_is_client_paused(&s->pump);
@@ -221,6 +226,38 @@ static void settle(struct session *s)
     }
     s->times.is_client_paused = is_paused;
     set_timer(s);
+}
+
+static void begin_pong_wait(struct session *s)
+{
+    s->times.ping_sent_ms = reactor_now_ms(s->context->reactor);
+    s->ping_acked_bytes = conn_acked_bytes(&s->pump.client);
+}
+
+static bool has_taken_more(const struct conn *c, uint64_t *acked_bytes, uint64_t *since_ms)
+{
+    uint64_t now_acked_bytes = conn_acked_bytes(c);
+    if (c->is_broken || now_acked_bytes == *acked_bytes) {
+        return false;
+    }
+    *acked_bytes = now_acked_bytes;
+    *since_ms = reactor_now_ms(c->reactor);
+    return true;
+}
+
+/* A queue that does not move and a Pong that does not come may only mean a slow peer with megabytes
+ * of ours still in the kernel, which takes nothing more until a third of them has gone. Then the
+ * wait starts again. */
+static bool is_still_taking(struct session *s, enum life_ending ending)
+{
+    if (ending == LIFE_CLIENT_LOST) {
+        return has_taken_more(&s->pump.client, &s->ping_acked_bytes, &s->times.ping_sent_ms);
+    }
+    if (ending == LIFE_CLIENT_STALLED) {
+        return has_taken_more(&s->pump.client, &s->client_acked_bytes, &s->times.client_stuck_ms);
+    }
+    return ending == LIFE_BACKEND_STALLED &&
+           has_taken_more(&s->pump.backend, &s->backend_acked_bytes, &s->times.backend_stuck_ms);
 }
 
 static void on_timer(struct reactor_timer *timer)
@@ -235,7 +272,9 @@ static void on_timer(struct reactor_timer *timer)
     if (deadline.kind != LIFE_DEADLINE_NONE && now_ms >= deadline.at_ms) {
         switch (deadline.kind) {
         case LIFE_DEADLINE_END:
-            session_step_end(s, deadline.ending, NULL);
+            if (!is_still_taking(s, deadline.ending)) {
+                session_step_end(s, deadline.ending, NULL);
+            }
             break;
         case LIFE_DEADLINE_CLIENT:
             session_step_type(s, LIFE_EV_DEADLINE);
@@ -245,7 +284,7 @@ static void on_timer(struct reactor_timer *timer)
             break;
         case LIFE_DEADLINE_PING:
             pump_send_ping(&s->pump);
-            s->times.ping_sent_ms = now_ms;
+            begin_pong_wait(s);
             break;
         case LIFE_DEADLINE_NONE:
             break;

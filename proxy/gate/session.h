@@ -62,12 +62,15 @@ struct session {
     uint64_t connect_ms;        /* how long dialling took */
     uint64_t client_sent_bytes; /* conn.sent_bytes when progress was last seen */
     uint64_t backend_sent_bytes;
-    const char *detail;      /* constant; for log and close reason */
-    const char *tls_version; /* constant; NULL on a plain listener or before the handshake */
-    uint16_t http_status;    /* what was answered; 0 = nothing */
-    bool is_close_lost;      /* the client could not be written any more when a Close was due */
-    bool is_admitted;        /* counted in the scoreboard */
-    bool is_up_due;          /* echo: "connected" is to be reported */
+    uint64_t client_acked_bytes; /* conn_acked_bytes when its queue was last seen to move */
+    uint64_t backend_acked_bytes;
+    uint64_t ping_acked_bytes; /* the client's when the wait for a Pong began */
+    const char *detail;        /* constant; for log and close reason */
+    const char *tls_version;   /* constant; NULL on a plain listener or before the handshake */
+    uint16_t http_status;      /* what was answered; 0 = nothing */
+    bool is_close_lost;        /* the client could not be written any more when a Close was due */
+    bool is_admitted;          /* counted in the scoreboard */
+    bool is_up_due;            /* echo: "connected" is to be reported */
     bool is_no_memory_told;
 };
 

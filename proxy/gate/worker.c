@@ -35,9 +35,17 @@ static void on_session_gone(struct session_context *context)
     stop_when_empty(container_of(context, struct worker, context));
 }
 
+static void stop_listeners(struct worker *w)
+{
+    for (size_t i = 0; i < w->context.config->listen_count; i++) {
+        listener_stop(&w->listeners[i]);
+    }
+}
+
 static void kill_all(struct worker *w)
 {
     w->context.is_draining = true;
+    stop_listeners(w); /* a session accepted from here on would not be killed */
     while (!list_is_empty(&w->context.sessions)) {
         session_kill(container_of(w->context.sessions.next, struct session, link));
     }
@@ -78,9 +86,7 @@ static void start_drain(struct worker *w)
         return;
     }
     w->context.is_draining = true;
-    for (size_t i = 0; i < w->context.config->listen_count; i++) {
-        listener_stop(&w->listeners[i]);
-    }
+    stop_listeners(w);
     struct log_line line;
     log_begin(&line, LOG_INFO, "drain.begin");
     log_u64(&line, "sessions", w->context.session_count);

@@ -41,6 +41,11 @@ size_t conn_queued(const struct conn *c)
     return c->out.len;
 }
 
+uint64_t conn_acked_bytes(const struct conn *c)
+{
+    return c->sent_bytes - (conn_is_open(c) ? net_unacked(c->fd) : 0);
+}
+
 void conn_want(struct conn *c, unsigned want)
 {
     if (conn_is_open(c)) {

@@ -82,6 +82,9 @@ MUST_CHECK enum conn_result conn_flush(struct conn *c);
 
 size_t conn_queued(const struct conn *c);
 
+/* Wire bytes that have reached the peer's kernel. */
+uint64_t conn_acked_bytes(const struct conn *c);
+
 /* Readiness wanted: REACTOR_READ | REACTOR_WRITE. Only the pump's interest function calls this. */
 void conn_want(struct conn *c, unsigned want);
 

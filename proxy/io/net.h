@@ -67,8 +67,7 @@ void net_abort(int fd);
 /* The local address of a socket (the port that was chosen for port 0). */
 MUST_CHECK bool net_local_addr(int fd, struct addr *out);
 
-/* Bytes the socket could still take is the kernel's matter: TCP_NOTSENT_LOWAT in bytes, so that a
- * slow reader's data waits with the sender and not in the kernel. */
-void net_set_notsent_lowat(int fd, uint32_t bytes);
+/* Bytes the kernel has taken that the peer has not acknowledged; 0 when it cannot tell. */
+size_t net_unacked(int fd);
 
 #endif

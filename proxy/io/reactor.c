@@ -10,6 +10,7 @@
 
 /* Less than a turn takes, so that the loop does not sleep; zero would switch the timer off. */
 #define SOONEST_S 1e-9
+#define LATE_MS 100 /* a turn that comes so late after a deadline: this process was held up */
 
 static uint64_t monotonic_ms(void)
 {
@@ -240,6 +241,13 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
         start_timer(t);
         return;
     }
+    /* What came in time meanwhile is read first, or a pause of the machine would end every session.
+     * A wait that a signal broke off has not even looked. */
+    if (!t->is_put_off && t->reactor->now_ms - t->at_ms > LATE_MS) {
+        t->is_put_off = true;
+        start_timer(t);
+        return;
+    }
     ev_timer_stop(loop, w);
     t->callback(t);
 }
@@ -249,12 +257,16 @@ void reactor_timer_init(struct reactor_timer *t, struct reactor *r, reactor_time
     t->reactor = r;
     t->callback = callback;
     t->at_ms = 0;
+    t->is_put_off = false;
     ev_timer_init(&t->watcher, on_timer, 0.0, 0.0);
+    /* After the descriptors of the same turn. */
+    ev_set_priority(&t->watcher, EV_MINPRI);
 }
 
 void reactor_timer_at(struct reactor_timer *t, uint64_t at_ms)
 {
-    t->at_ms = at_ms;
+    t->at_ms = at_ms > t->reactor->now_ms ? at_ms : t->reactor->now_ms;
+    t->is_put_off = false;
     start_timer(t);
 }
 

@@ -82,6 +82,7 @@ struct reactor_timer {
     struct reactor *reactor;
     reactor_timer_fn *callback;
     uint64_t at_ms;
+    bool is_put_off; /* by a turn that came late; private */
 };
 
 void reactor_timer_init(struct reactor_timer *t, struct reactor *r, reactor_timer_fn *callback);

@@ -212,7 +212,9 @@ static unsigned on_client_eof(struct life *life)
     if (life->client == LIFE_SIDE_DRAINING) {
         return 0;
     }
-    return drop_client(life, LIFE_DO_CLIENT_CLOSE);
+    /* It went without its Close: our orderly end (close_notify) is still owed. */
+    return life->client == LIFE_SIDE_UP ? finish_client(life)
+                                        : drop_client(life, LIFE_DO_CLIENT_CLOSE);
 }
 
 static unsigned on_client_reset(struct life *life)

@@ -239,7 +239,7 @@ static void test_is_token(void)
     for (int c = 0; c < 256; c++) {
         char text[3] = {'a', (char)c, 'a'};
         bool want = c != 0 && strchr(tchars, c) != NULL;
-        char row[16];
+        char row[32];
         snprintf(row, sizeof(row), "byte %d", c);
         CHECK_EQ_INT(row, span_is_token((struct span){text, 3}), want);
     }

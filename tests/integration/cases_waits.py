@@ -1,0 +1,104 @@
+"""Deadlines that must not fire: a client that is slow, and a process that was held up, are not gone."""
+
+import os
+import signal
+import time
+
+from harness import case
+from sessions import WIRES, end_after_close, open_pair
+from threads import in_thread, join
+from wsclient import FIN, PONG
+
+MIB = 1 << 20
+
+
+def flood(peer):
+    peer.sock.settimeout(None)
+    try:
+        while True:
+            peer.sock.sendall(bytes(65536))
+    except OSError:
+        pass
+
+
+def flood_frames(c):
+    try:
+        while True:
+            c.binary(bytes(65536))
+    except (OSError, AssertionError):
+        pass
+
+
+@case(timeout=120, rows=WIRES)
+def ping_behind_a_long_queue(t, listen):
+    """A slow reader sees the Ping only after what was sent before it. As long as it takes bytes it
+    is not lost, though no Pong comes in time."""
+    p, c, peer = open_pair(t, "ping_interval = 200ms\npong_timeout = 700ms", listen,
+                           receive_buffer=65536)
+    data = os.urandom(4 * MIB)
+    peer.sock.settimeout(None)
+    sender = in_thread(peer.send, data)
+    got = bytearray()
+    while len(got) < len(data):
+        got += c.recv_data()
+        time.sleep(0.05)
+    assert got == data, "%d bytes came" % len(got)
+    c.send(PONG)
+    c.end_cleanly()
+    join(sender)
+    p.one_end("client_close", down_bytes=len(data))
+
+
+@case(rows=WIRES)
+def a_process_that_was_held_up(t, listen):
+    """What came in time is read before a deadline that passed meanwhile is looked at."""
+    p, c, peer = open_pair(t, "idle_timeout = 800ms\nping_interval = 0", listen)
+    worker, = p.workers()
+    os.kill(worker, signal.SIGSTOP)
+    c.binary(b"in time")
+    time.sleep(2)
+    os.kill(worker, signal.SIGCONT)
+    peer.expect(b"in time")
+    c.recv_close(1001)
+    end_after_close(c, 1001)
+    end = p.one_end("idle", up_bytes=12)
+    assert int(end["duration_ms"]) >= 2000, end
+
+
+@case(rows=WIRES)
+def eof_instead_of_the_answer(t, listen):
+    """A client that answers our Close with a mere FIN still gets our orderly end."""
+    p, c, peer = open_pair(t, "idle_timeout = 300ms\nping_interval = 0", listen)
+    c.recv_close(1001)
+    c.wire.half_close()
+    c.recv_end(FIN)
+    peer.expect_fin()
+    peer.close()
+    p.one_end("idle")
+
+
+@case(timeout=120, rows=WIRES)
+def slow_reader_that_takes_all_the_time(t, listen):
+    """The kernel holds megabytes for a slow reader and takes nothing more for a long while. That
+    is no stall, as long as the reader takes something; when it stops it is one."""
+    p, c, peer = open_pair(t, "write_timeout = 1s\nping_interval = 0", listen, receive_buffer=32768)
+    in_thread(flood, peer)
+    end = time.monotonic() + 6
+    while time.monotonic() < end:
+        c.wire.recv(8192)
+        time.sleep(0.1)
+    assert not p.ends(), p.ends()
+    p.log.wait("session.end", ending="client_stalled", timeout=40)
+
+
+@case(timeout=120, rows=WIRES)
+def slow_backend_that_takes_all_the_time(t, listen):
+    backend = t.backend(receive_buffer=32768)
+    p, c, peer = open_pair(t, "write_timeout = 1s\nping_interval = 0", listen, backend=backend)
+    in_thread(flood_frames, c)
+    end = time.monotonic() + 6
+    while time.monotonic() < end:
+        peer.recv_some(8192)
+        time.sleep(0.1)
+    assert not p.ends(), p.ends()
+    p.log.wait("session.end", ending="backend_stalled", timeout=40)
