@@ -1,4 +1,4 @@
-"""Deadlines that must not fire: a client that is slow, and a process that was held up, are not gone."""
+"""Deadlines that must not fire: a slow client, or a process that was held up, is not gone."""
 
 import os
 import signal
