@@ -107,7 +107,8 @@ static const struct resume_row resume_rows[] = {
 /* TLS 1.2: what the server sends of a full handshake, in the clear. */
 static bool has_certificate_message(const struct kit_queue *wire)
 {
-    for (size_t at = 0; at + 6 <= wire->len;) {
+    /* Behind the ChangeCipherSpec (20) everything is sealed, and any byte may come first. */
+    for (size_t at = 0; at + 6 <= wire->len && wire->data[at] != 20;) {
         size_t len = (size_t)wire->data[at + 3] << 8 | wire->data[at + 4];
         if (wire->data[at] == 22 && wire->data[at + 5] == 11) {
             return true;
