@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* sluice: options and exit codes; everything else is in gate/. */
 #include <getopt.h>
 #include <stdio.h>

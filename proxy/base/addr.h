@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* addr.h: socket addresses and CIDR sets.
  *
  * For: parsing, printing, comparing and matching addresses. Not for: resolving names, sockets.

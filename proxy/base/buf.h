@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* buf.h: bounded byte queue.
  *
  * For: the one place where a byte waits (the out queue of a connection). Not for: parsing in

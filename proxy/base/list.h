@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* list.h: intrusive doubly linked list.
  *
  * For: keeping objects that already exist in an order (a worker's sessions, the end-of-turn

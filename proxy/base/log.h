@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* log.h: levelled lines, key=value or JSON.
  *
  * For: what an operator reads. Not for: proto/ and io/, which never log. One line is one write; a

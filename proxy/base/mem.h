@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* mem.h: the only caller of malloc, realloc and free.
  *
  * For: counting live bytes, and failing on purpose in tests. Not for: pools. Running out of memory

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* span.h: pointer-and-length text.
  *
  * For: reading text that is not ours to change and need not end in NUL: header values, INI values,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* config.h: an INI file to one immutable snapshot, or a list of FILE:LINE: message.
  *
  * For: reading, checking and printing the configuration; the only user of inih. Not for: applying

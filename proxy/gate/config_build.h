@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* config_build.h: a draft to a snapshot; shared by config.c and the parts it is built by.
  *
  * Not for: anybody else. Every function adds what is wrong to the report and goes on, so that one

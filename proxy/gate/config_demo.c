@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* config_demo.c: what --demo runs with. config/demo.ini has the same routes (a test compares). */
 #include <ifaddrs.h>
 #include <stdio.h>

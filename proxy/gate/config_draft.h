@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* config_draft.h: what the file says, section by section, before it means anything.
  *
  * For: memory that is freed as one, the list of errors, and reading an INI text through inih into

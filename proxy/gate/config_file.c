@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* config_file.c: memory, errors and files of config_draft.h. */
 #include <assert.h>
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* config_keys.h: the one table that describes every key of the configuration.
  *
  * For: parsing, printing and explaining a key's value; the nearest name to a misspelt one. Not for:

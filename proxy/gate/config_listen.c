@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* config_listen.c: [listen NAME] sections, and the files they name. */
 #include <stdio.h>
 #include <string.h>

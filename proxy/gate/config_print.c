@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* config_print.c: a snapshot back to INI that parses to the same snapshot. */
 #include <arpa/inet.h>
 #include <assert.h>

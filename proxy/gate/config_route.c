@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* config_route.c: [defaults] and [route NAME] sections. */
 #include <assert.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* config_scan.h: takes an INI text apart into lines and refuses what inih would let through.
  *
  * For: the line rules: length, NUL and other control characters, lone CR, UTF-8, byte order mark,

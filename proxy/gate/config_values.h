@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* config_values.h: one written value to what it means: paths, hosts, backends.
  *
  * For: values that only the configuration has. Not for: origins, networks and addresses (policy,

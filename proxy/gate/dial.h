@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* dial.h: from a route's backends to one connected descriptor.
  *
  * For: resolving, trying each backend in the order written, and each of its addresses with a head

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* listener.h: one listening socket of one worker.
  *
  * For: the accept loop, and what happens when descriptors or memory run out: one connection is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* master.h: binds, forks, supervises; parses nothing from the network.
  *
  * For: one SO_REUSEPORT socket per (address, worker slot), held open as long as the program runs so

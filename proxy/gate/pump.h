@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* pump.h: moves bytes between the two sides of a session; contains *the* interest function.
  *
  * For: client bytes through the frame decoder to the backend, backend bytes behind a frame header

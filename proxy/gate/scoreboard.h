@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* scoreboard.h: the memory that the master and its workers share.
  *
  * For: counters, one writer each: a worker writes only its own slot and reads the others'; the

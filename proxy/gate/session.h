@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* session.h: one client, one backend, one life.
  *
  * For: owning both sides, the decoder, one timer and a life; feeding events, executing actions. Not

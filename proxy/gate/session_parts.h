@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* session_parts.h: what session.c and session_request.c share; for nobody else. */
 #ifndef GATE_SESSION_PARTS_H
 #define GATE_SESSION_PARTS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The opening handshake of a session: from the first byte of the head to a route, a refusal or a
  * page, and everything that is said to the client in return. */
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* worker.h: one process that serves: one reactor, its listeners and its sessions.
  *
  * For: everything between the fork and the exit of a worker, draining included. Not for: binding,

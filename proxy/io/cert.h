@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* cert.h: a throw-away certificate.
  *
  * For: `sluice --demo` and tests: an ECDSA P-256 key and a self-signed certificate for localhost,

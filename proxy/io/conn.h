@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* conn.h: one byte stream to one peer.
  *
  * For: a descriptor, its readiness, optional TLS, and the out queue where bytes wait for the

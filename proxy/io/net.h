@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* net.h: socket calls, and errno to five kinds.
  *
  * For: making, accepting, connecting and reading sockets, non-blocking and close-on-exec always;

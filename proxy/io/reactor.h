@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* reactor.h: one event loop; the only user of libev.
  *
  * For: readiness of descriptors, deadlines, signals, work at the end of a turn, and the worker's

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* resolver.h: names to addresses, with c-ares on the worker's own loop: no threads.
  *
  * For: the backends' names. Not for: literals (addr_parse_host), choosing among the answers. Every

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tls.h: TLS server sessions over memory; the only user of wolfSSL's sessions.
  *
  * For: turning wire bytes into plain bytes and back: contexts, certificates by SNI, ALPN, tickets.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tls_context.h: what tls.c, tls_context.c and tls_proof.c know of each other.
  *
  * Not for: anybody else. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tls_hello.h: the ClientHello, read and judged before wolfSSL sees it.
  *
  * For: gathering the message from plaintext records however they are cut, and checking the whole

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tls_memory.h: wolfSSL's and wolfCrypt's memory comes from base/mem.
  *
  * For: whoever is about to call either library. Not for: anything else. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tls_names.h: the names that a certificate is good for.
  *
  * For: choosing a certificate by the client's SNI. Not for: deciding whether to trust one; names

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tls_proof.h: a certificate and its key proven by a complete handshake in memory.
  *
  * For: loading certificates; a key that does not belong to its certificate is found by nothing

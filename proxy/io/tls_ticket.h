@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tls_ticket.h: the keys under which session tickets are locked.
  *
  * For: tickets that every worker of a family can open, and that go stale: keys are derived from

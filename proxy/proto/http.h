@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* http.h: request heads in, response heads out (RFC 9112), as much as an opening handshake needs.
  *
  * For: a strict, resumable, single-pass parse of one request head, limits checked as the bytes

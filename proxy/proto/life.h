@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* life.h: the life cycle of a session, and every way it can end.
  *
  * For: event in, next phase and a set of actions out; which deadline runs; the table of endings.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* mask.h: the XOR of RFC 6455 5.3.
  *
  * For: unmasking in place, with the widest instructions this processor has (AVX2, SSE2 or NEON,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* policy.h: who may have which route.
  *
  * For: (host, path, source, origin, subprotocols) to a route or a named refusal. Not for: reading

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The private wolfSSL's own options decide the shape of its structures: first of all includes. */
 #include <wolfssl/options.h>
 

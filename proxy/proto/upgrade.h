@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* upgrade.h: the opening handshake, server side (RFC 6455 4.2).
  *
  * For: telling whether a request head is a legal WebSocket opening, taking out of it what the

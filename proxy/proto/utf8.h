@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* utf8.h: streaming UTF-8 check (RFC 3629).
  *
  * For: telling, at the first impossible byte, that text is not UTF-8, wherever it was cut. Overlong

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* ws.h: WebSocket frames, server side (RFC 6455 sections 5 and 7).
  *
  * For: taking a client's bytes, cut anywhere, apart into payload pieces and control frames, and

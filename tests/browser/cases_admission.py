@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Who gets in: pages of different origins, and what they may speak."""
 
 from cases_closing import ECHO, start, url_of, wants_close

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Bytes between a page and a backend: flow control, and a real Redis."""
 
 import hashlib

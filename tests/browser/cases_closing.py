@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Every close code a configuration can make a page see, with its reason and wasClean."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The demo page as a newcomer meets it: its own fields and buttons, in `sluice --demo`."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Web servers for the page the cases drive: each one is an origin of its own."""
 
 import http.server

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Runs the browser cases: the program and its page in headless Chromium. Standard library only.
 
 One Chromium serves all cases, one after the other; after a case that failed the next one gets a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A small WebDriver client: headless Chromium through Debian's chromedriver, over plain HTTP.
 
 Only what the cases need. Nothing the browser does leaves this machine: names other than localhost

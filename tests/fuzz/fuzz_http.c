@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The request-head parser in three chunkings: whole, byte by byte, and in chunks that follow from
  * the input's own bytes. All must come to the same verdict and read the same. What is accepted
  * obeys the grammar as a slow second look sees it, and gives the same again when it is written out

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 // Random event sequences through the life cycle: at most one Close, one 101 or HTTP answer, the
 // first reason stays, and after the input deadlines alone lead to DEAD.
 #include <assert.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Every implementation of the mask against the scalar one, in a block with guard bytes, and at the
  * end of an array where a sanitizer sees what lies behind.
  *

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Origins and routes. An entry that names hosts admits an Origin header if and only if that is,
  * byte for byte, the canonical form of the entry, of the entry with one label, or of the Host
  * header.

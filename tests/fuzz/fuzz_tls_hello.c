@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The ClientHello reader in three chunkings: whole, byte by byte, and in chunks that follow from
  * the input's own bytes. All must come to the same verdict, the same message and the same place in
  * the stream. What is accepted holds to the limits.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The check of the opening handshake. What is accepted obeys RFC 6455 4.2.1 as a slow second look
  * sees it, its path has one reading only, and its accept key is what a second SHA-1 says.
  *

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The UTF-8 check whole, byte by byte and in two chunkings, against a reference that decodes code
  * points.
  *

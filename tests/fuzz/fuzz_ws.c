@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The frame decoder in three chunkings: whole, byte by byte, and in chunks that the input chooses.
  * All must give the same items, and the same as a reference that reads the whole stream at once.
  *

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 // Runs a fuzz target over files, each one a plain test, with any compiler: a crash that fuzzing
 // found becomes a regression test by adding its input to the corpus.
 //

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Never more bytes are held than the ceiling, whoever stops reading, and nothing is lost by it."""
 
 import hashlib

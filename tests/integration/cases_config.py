@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The command line and the configuration: messages as FILE:LINE, exit codes, nothing started."""
 
 import os

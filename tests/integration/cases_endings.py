@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Every way an open session can end (the endings table): what causes it, the Close code, reason and
 TCP end that the client sees, what the backend gets, and the word in the one log line.
 

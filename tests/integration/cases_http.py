@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Request heads: malformed, slow, cut, pipelined, plain; and what an answer may look like."""
 
 import base64

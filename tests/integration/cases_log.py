@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The log: one line a session, its fields, both formats, and what the network may not do to it."""
 
 import json

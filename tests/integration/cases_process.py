@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The master and its workers: crashes, drains, limits, privileges, descriptors."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Bytes both ways arrive unchanged, whatever their cut and number."""
 
 import hashlib

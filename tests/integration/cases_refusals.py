@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Sessions that are refused or whose backend cannot be had: every such row of the endings table.
 
 Told after 101 by a Close that a page can read, or as an HTTP status where the route says so; what

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Real services behind routes, and clients that others wrote: two readings of the RFC meet."""
 
 import asyncio

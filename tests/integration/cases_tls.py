@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """TLS: versions, suites, names, ALPN, tickets, and everything that is not TLS on the TLS port."""
 
 import os

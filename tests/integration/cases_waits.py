@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Deadlines that must not fire: a slow client, or a process that was held up, is not gone."""
 
 import os

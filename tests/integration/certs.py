@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Certificates made at test time with the openssl command line, and contexts that trust them.
 
 `ec` is the default certificate, `rsa` a second name, `other` fits to neither key: each is its own

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
 // Node's `ws` as a second reader of RFC 6455: node echo_client.js URL CA.pem
 // Prints one line for each check that passed and ends with "done"; any failure ends it with 1.
 'use strict';

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What a case gets: a directory, certificates, backends and the program on free ports.
 
 A case is a function taking a Test; its module's name without "cases_" and its own name are the

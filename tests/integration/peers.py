@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A scripted TCP (or Unix) backend: accept, recv, send, FIN, RST, stall, expect.
 
 It does what the test says, in the test's own order and thread. Doing nothing is a stall.

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Runs the integration cases: the program on real sockets. Python's standard library only.
 
 Each case runs in a process of its own, a few at a time; cases that want the machine for

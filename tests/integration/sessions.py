@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """An open session with both of its ends in the test's hands."""
 
 from wsclient import FIN

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Threads whose errors are not lost, and what they are used for."""
 
 import threading

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """TLS below the library: hand-made ClientHellos, and forged records of an established session.
 
 A record is forged with the traffic secret that Python's ssl writes to a key log, so it is

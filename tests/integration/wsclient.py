@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A WebSocket client on plain sockets and ssl's memory interface, made to be able to misbehave.
 
 Nothing here is helpful by itself: no Ping is answered, no Close is sent, no byte is read unless the

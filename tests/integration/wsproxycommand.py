@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
 """ssh's ProxyCommand over a WebSocket: standard input and output are the payload.
 
     ssh -o ProxyCommand="wsproxycommand.py ADDRESS PORT PATH CA.pem" user@name

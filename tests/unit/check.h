@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 // Checks for table-driven unit tests. CUnit prints only the text of a failed expression; these also
 // print which row of a table failed and the two values.
 //

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 // Configurations with one mistake each: the line that must be named and a part of the message.
 #ifndef TESTS_UNIT_CONFIG_ROWS_H
 #define TESTS_UNIT_CONFIG_ROWS_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 // Legal opening handshakes in the style of the programs that send them, and what to read in each.
 #ifndef TESTS_UNIT_HANDSHAKES_H
 #define TESTS_UNIT_HANDSHAKES_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 // ClientHello messages put together by hand, right and wrong ones.
 #ifndef TESTS_UNIT_HELLO_KIT_H
 #define TESTS_UNIT_HELLO_KIT_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 // Feeds request heads to the parser in one piece, in two, or byte by byte.
 #ifndef TESTS_UNIT_HTTP_FEED_H
 #define TESTS_UNIT_HTTP_FEED_H

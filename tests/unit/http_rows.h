@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 // Request heads that are not HTTP as this gateway speaks it.
 #ifndef TESTS_UNIT_HTTP_ROWS_H
 #define TESTS_UNIT_HTTP_ROWS_H

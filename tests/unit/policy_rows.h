@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 // Entries of `origins =`, and which Origin headers they admit.
 #ifndef TESTS_UNIT_POLICY_ROWS_H
 #define TESTS_UNIT_POLICY_ROWS_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 // Runs every suite and says so in the exit status, which CUnit itself does not: its run returns
 // success after failed checks, and a suite whose set-up fails counts as no failure at all.
 #include <CUnit/Basic.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 // The parts of the configuration that stand alone: the table of keys, the line scanner, what --demo
 // runs with and the files that are shipped.
 #include <stdio.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 // The life cycle is small enough to be walked whole: every state that any sequence of events can
 // reach, and every event in each of them.
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 // Both ends of a TLS connection in memory: certificates made on the spot, a wolfSSL client, and the
 // bytes between it and the session under test, cut as the test wants them. Every piece is handed
 // over in a block of exactly its size, so that the address checker sees a read beyond it.

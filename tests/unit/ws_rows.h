@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* ws_rows.h: streams and what comes out of them, in the language of ws_script.h. */
 #ifndef TESTS_UNIT_WS_ROWS_H
 #define TESTS_UNIT_WS_ROWS_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* ws_script.h: wire bytes written as text, and what the decoder made of them as text.
  *
  * A script is a list of tokens:
