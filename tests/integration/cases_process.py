@@ -4,6 +4,7 @@
 import os
 import pwd
 import resource
+import shutil
 import signal
 import socket
 import threading
@@ -408,8 +409,10 @@ def started_by_a_user(t):
         os.setgid(nobody.pw_gid)
         os.setuid(nobody.pw_uid)
 
+    # The checkout may lie where only its owner gets.
+    program = shutil.copy(Settings.program, t.path("sluice"))
     listens = "[listen plain]\naddress = 127.0.0.1:0\n"
-    p = t.start(t.config(listens=listens, r=ECHO), preexec_fn=become)
+    p = t.start(t.config(listens=listens, r=ECHO), preexec_fn=become, executable=program)
     both_started(p, 1)
     c = p.client("plain").open("/r")
     echo(c)

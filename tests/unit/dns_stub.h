@@ -29,6 +29,7 @@ struct zone {
     size_t a;         /* addresses 10.0.0.1, 10.0.0.2 … */
     size_t aaaa;      /* addresses 2001:db8::1 … */
     bool is_mapped;   /* AAAA ::ffff:10.0.0.1 … */
+    bool is_loopback; /* 127.0.0.1, 127.0.0.2 … and ::1, ::2 … */
     bool is_repeated; /* the same address each time */
     bool is_alias;    /* a CNAME in front */
     bool is_aaaa_silent;
@@ -70,13 +71,14 @@ static uint8_t *put_address(uint8_t *out, size_t name_at, const struct zone *z, 
     uint8_t last = z->is_repeated ? 1 : (uint8_t)(i + 1);
     if (type == TYPE_A) {
         out = put_record(out, name_at, type, 4);
-        memcpy(out, (uint8_t[4]){10, 0, 0, last}, 4);
+        memcpy(out, (uint8_t[4]){z->is_loopback ? 127 : 10, 0, 0, last}, 4);
         return out + 4;
     }
     static const uint8_t plain[16] = {0x20, 0x01, 0x0d, 0xb8};
     static const uint8_t mapped[16] = {[10] = 0xff, [11] = 0xff, [12] = 10};
     out = put_record(out, name_at, type, 16);
-    memcpy(out, z->is_mapped ? mapped : plain, 16);
+    static const uint8_t loopback[16] = {0};
+    memcpy(out, z->is_loopback ? loopback : z->is_mapped ? mapped : plain, 16);
     out[15] = last;
     return out + 16;
 }

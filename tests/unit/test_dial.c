@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "gate/dial.h"
+
+#include "base/mem.h"
+#include "check.h"
+#include "dns_stub.h"
+#include "suites.h"
+
+#define BACKENDS_MAX 3
+
+struct world {
+    struct reactor *reactor;
+    struct resolver *resolver;
+    struct stub stub;
+    int listener; /* on 127.0.0.LAST */
+    uint16_t port;
+    struct config_backend backends[BACKENDS_MAX];
+    struct config_route route;
+    int calls;
+    enum dial_result result;
+    int fd;
+    const struct config_backend *backend;
+};
+
+static void on_dialled(void *owner, enum dial_result result, int fd,
+                       const struct config_backend *backend)
+{
+    struct world *w = owner;
+    w->calls++;
+    w->result = result;
+    w->fd = fd;
+    w->backend = backend;
+}
+
+/* Listens on 127.0.0.`last` only; every other loopback address of that port refuses. */
+static void world_open(struct world *w, const struct zone *zone, unsigned last)
+{
+    char text[ADDR_TEXT_MAX];
+    struct addr a;
+    const char *error = NULL;
+    memset(w, 0, sizeof(*w));
+    w->fd = -1;
+    w->reactor = reactor_new();
+    w->resolver = w->reactor == NULL ? NULL : resolver_new(w->reactor);
+    snprintf(text, sizeof(text), "127.0.0.%u:0", last);
+    if (w->resolver == NULL || !addr_parse(span_from_str(text), &a)) {
+        abort();
+    }
+    w->listener = net_listen(&a, &error);
+    if (w->listener < 0 || !net_local_addr(w->listener, &a)) {
+        abort();
+    }
+    w->port = addr_port(&a);
+    stub_open(&w->stub, w->reactor);
+    w->stub.zone = *zone;
+    addr_print(&w->stub.addr, text, sizeof(text));
+    if (!resolver_set_servers(w->resolver, text)) {
+        abort();
+    }
+    w->route.backends = w->backends;
+    w->route.timeouts.connect_ms = 20000;
+}
+
+static void world_close(const char *row, struct world *w)
+{
+    int calls = w->calls;
+    if (w->fd >= 0) {
+        net_close(w->fd);
+    }
+    resolver_free(w->resolver);
+    stub_close(&w->stub);
+    net_close(w->listener);
+    reactor_turn(w->reactor, true);
+    reactor_free(w->reactor);
+    CHECK_EQ_INT(row, w->calls, calls);
+}
+
+static void add_name(struct world *w)
+{
+    struct config_backend *b = &w->backends[w->route.backend_count++];
+    b->kind = CONFIG_BACKEND_TCP;
+    b->host = SPAN_LIT("backend.example");
+    b->port = w->port;
+}
+
+static void add_literal(struct world *w, const char *host)
+{
+    struct config_backend *b = &w->backends[w->route.backend_count++];
+    b->kind = CONFIG_BACKEND_TCP;
+    b->is_literal = true;
+    if (!addr_parse_host(span_from_str(host), w->port, &b->address)) {
+        abort();
+    }
+}
+
+static void dial(struct world *w)
+{
+    struct dial *d = dial_start(w->reactor, w->resolver, &w->route, on_dialled, w);
+    if (d == NULL) {
+        abort();
+    }
+    CHECK_EQ_INT("never from inside", w->calls, 0);
+    while (w->calls == 0) {
+        reactor_turn(w->reactor, false);
+    }
+}
+
+struct row {
+    const char *name;
+    struct zone zone;
+    unsigned last;           /* who listens: 127.0.0.LAST */
+    const char *literals[2]; /* tried behind the name */
+    enum dial_result result;
+    size_t backend; /* the one that is reported */
+};
+
+static const struct row rows[] = {
+    {"one address", {.a = 1, .is_loopback = true}, 1, {NULL}, DIAL_OK, 0},
+    {"the last of four", {.a = 4, .is_loopback = true}, 4, {NULL}, DIAL_OK, 0},
+    {"the last of sixteen", {.a = 16, .is_loopback = true}, 16, {NULL}, DIAL_OK, 0},
+    {"IPv6 refuses, IPv4 answers", {.a = 1, .aaaa = 1, .is_loopback = true}, 1, {NULL}, DIAL_OK, 0},
+    {"all refuse", {.a = 3, .aaaa = 1, .is_loopback = true}, 9, {NULL}, DIAL_REFUSED, 0},
+    {"no such name", {.way = STUB_NXDOMAIN}, 1, {NULL}, DIAL_NAME, 0},
+    {"no such name, then an address", {.way = STUB_NXDOMAIN}, 1, {"127.0.0.1"}, DIAL_OK, 1},
+    {"refused, then an address", {.a = 1, .is_loopback = true}, 7, {"127.0.0.7"}, DIAL_OK, 1},
+    {"the third backend", {.way = STUB_SERVFAIL}, 8, {"127.0.0.7", "127.0.0.8"}, DIAL_OK, 2},
+    {"the last one is told", {.way = STUB_NXDOMAIN}, 8, {"127.0.0.6", "::1"}, DIAL_REFUSED, 2},
+};
+
+static void test_results(void)
+{
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct row *row = &rows[i];
+        size_t blocks = mem_live_blocks();
+        struct world w;
+        world_open(&w, &row->zone, row->last);
+        add_name(&w);
+        for (size_t k = 0; k < 2 && row->literals[k] != NULL; k++) {
+            add_literal(&w, row->literals[k]);
+        }
+        dial(&w);
+        CHECK_EQ_INT(row->name, w.result, row->result);
+        CHECK_EQ_INT(row->name, w.fd >= 0, row->result == DIAL_OK);
+        CHECK_EQ_U64(row->name, (size_t)(w.backend - w.backends), row->backend);
+        world_close(row->name, &w);
+        CHECK_EQ_U64(row->name, mem_live_blocks(), blocks);
+    }
+}
+
+/* A backend that says nothing has its share of the time only. */
+static void test_silent_name(void)
+{
+    struct zone zone = {.way = STUB_SILENT};
+    struct world w;
+    world_open(&w, &zone, 1);
+    w.route.timeouts.connect_ms = 1000;
+    add_name(&w);
+    add_literal(&w, "127.0.0.1");
+    dial(&w);
+    CHECK_EQ_INT("silent", w.result, DIAL_OK);
+    CHECK_TRUE("silent", w.backend == &w.backends[1]);
+    world_close("silent", &w);
+
+    world_open(&w, &zone, 1);
+    w.route.timeouts.connect_ms = 300;
+    add_name(&w);
+    dial(&w);
+    CHECK_EQ_INT("only silent", w.result, DIAL_TIMEOUT);
+    world_close("only silent", &w);
+}
+
+/* At every number of turns: no callback afterwards, nothing left. */
+static void test_cancel(void)
+{
+    struct zone zone = {.a = 3, .aaaa = 1, .is_loopback = true};
+    for (int turns = 0; turns < 12; turns++) {
+        size_t blocks = mem_live_blocks();
+        struct world w;
+        world_open(&w, &zone, 3);
+        add_name(&w);
+        struct dial *d = dial_start(w.reactor, w.resolver, &w.route, on_dialled, &w);
+        if (d == NULL) {
+            abort();
+        }
+        for (int i = 0; i < turns && w.calls == 0; i++) {
+            reactor_turn(w.reactor, true);
+        }
+        if (w.calls == 0) {
+            CHECK_TRUE("cancel", dial_cancel(d) == &w.backends[0]);
+        }
+        world_close("cancel", &w);
+        CHECK_EQ_U64("cancel", mem_live_blocks(), blocks);
+    }
+}
+
+CU_TestInfo dial_tests[] = {
+    {"addresses and backends in turn", test_results},
+    {"a name that nobody answers for", test_silent_name},
+    {"cancelled at any turn", test_cancel},
+    CU_TEST_INFO_NULL,
+};
