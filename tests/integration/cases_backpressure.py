@@ -115,7 +115,7 @@ def thousand_stalled_readers(t, listen):
     assert peak <= CEILING_BYTES, "a queue held %d bytes" % peak
 
 
-@case(rows=WIRES)
+@case(timeout=240, rows=WIRES)
 def both_sides_stalled(t, listen):
     """Both queues full and nobody reads; then both read and nothing is missing."""
     backend = t.backend(receive_buffer=65536, send_buffer=65536)
