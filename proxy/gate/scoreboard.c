@@ -28,7 +28,7 @@ uint64_t scoreboard_sessions(const struct scoreboard *board)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < board->slot_count; i++) {
-        sum += atomic_load_explicit(&board->slots[i].sessions_now, memory_order_relaxed);
+        sum += atomic_load(&board->slots[i].sessions_now);
     }
     return sum;
 }

@@ -38,7 +38,7 @@ uint64_t scoreboard_sessions(const struct scoreboard *board);
 
 static inline void scoreboard_add(_Atomic uint64_t *counter, uint64_t n)
 {
-    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+    atomic_fetch_add(counter, n); /* in one order with the others' reads: admission relies on it */
 }
 
 static inline void scoreboard_sub(_Atomic uint64_t *counter, uint64_t n)

@@ -108,6 +108,21 @@ static void take_route(struct session *s, size_t index)
                    route->max_message_bytes, is_echo);
 }
 
+/* Counted first and looked at afterwards: two workers that admit at the same moment may both turn
+ * away the last one, but never go over. */
+static bool admit(struct session *s)
+{
+    struct scoreboard *board = s->context->scoreboard;
+    _Atomic uint64_t *mine = &board->slots[s->context->slot].sessions_now;
+    scoreboard_add(mine, 1);
+    if (scoreboard_sessions(board) > s->context->config->max_sessions) {
+        scoreboard_sub(mine, 1);
+        return false;
+    }
+    s->is_admitted = true;
+    return true;
+}
+
 static void judge(struct session *s)
 {
     const struct session_context *context = s->context;
@@ -130,11 +145,9 @@ static void judge(struct session *s)
         session_step_end(s, LIFE_SHUTDOWN, NULL);
     } else if (decision.verdict != POLICY_OK) {
         session_step_end(s, ending_of(decision.verdict), NULL);
-    } else if (scoreboard_sessions(context->scoreboard) >= config->max_sessions) {
+    } else if (!admit(s)) {
         session_step_end(s, LIFE_FULL, NULL);
     } else {
-        s->is_admitted = true;
-        scoreboard_add(&context->scoreboard->slots[context->slot].sessions_now, 1);
         s->request->subprotocol = decision.subprotocol;
         session_step_type(s, LIFE_EV_REQUEST_OK);
     }
