@@ -43,13 +43,19 @@ static uint64_t read_be(const uint8_t *data, size_t len)
     return value;
 }
 
+static bool is_message_first(enum ws_opcode opcode)
+{
+    return opcode == WS_TEXT || opcode == WS_BINARY;
+}
+
 static bool judge_first(struct ws_decoder *d, uint8_t byte)
 {
-    if ((byte & BITS_RESERVED) != 0) {
-        return fail(d, WS_BAD_FRAME, "reserved bit set");
-    }
     d->is_fin = (byte & BIT_FIN) != 0;
     d->opcode = (enum ws_opcode)(byte & BITS_OPCODE);
+    unsigned int reserved = byte & BITS_RESERVED;
+    if (reserved != 0 && !(reserved == WS_RSV1 && d->is_deflate && is_message_first(d->opcode))) {
+        return fail(d, WS_BAD_FRAME, "reserved bit set");
+    }
     switch (d->opcode) {
     case WS_CONTINUATION:
         return d->in_message || fail(d, WS_BAD_FRAME, "continuation of no message");
@@ -64,6 +70,7 @@ static bool judge_first(struct ws_decoder *d, uint8_t byte)
         if (d->opcode == WS_BINARY && d->accept == WS_ACCEPT_TEXT) {
             return fail(d, WS_NOT_ACCEPTED, "binary is not accepted");
         }
+        d->is_compressed = reserved != 0;
         return true;
     case WS_CLOSE:
     case WS_PING:
@@ -110,9 +117,10 @@ static bool judge_length(struct ws_decoder *d, uint64_t length)
         return true;
     }
     uint64_t before = d->opcode == WS_CONTINUATION ? d->message_bytes : 0;
-    uint64_t most = d->max_message_bytes != 0 ? d->max_message_bytes : UINT64_MAX;
+    bool is_limited = d->max_message_bytes != 0 && !d->is_compressed;
+    uint64_t most = is_limited ? d->max_message_bytes : UINT64_MAX;
     if (length > most - before) {
-        if (d->max_message_bytes != 0) {
+        if (is_limited) {
             return fail(d, WS_TOO_BIG, "message too big");
         }
         length = most - before;
@@ -127,7 +135,7 @@ static void frame_start(struct ws_decoder *d, const uint8_t *key)
     d->phase = 0;
     d->header_have = 0;
     d->in_payload = true;
-    if (d->opcode == WS_TEXT || d->opcode == WS_BINARY) {
+    if (is_message_first(d->opcode)) {
         d->in_message = true;
         d->message_opcode = d->opcode;
         d->is_message_start = true;
@@ -238,8 +246,9 @@ static size_t data_take(struct ws_decoder *d, uint8_t *data, size_t len, struct 
     mask_apply(data, take, d->key, d->phase);
 
     bool is_end = d->is_fin && take == d->payload_left;
+    bool is_text = d->message_opcode == WS_TEXT && !d->is_compressed;
     size_t good = 0;
-    if (d->message_opcode == WS_TEXT && !text_feed(&d->utf8, data, take, is_end, &good)) {
+    if (is_text && !text_feed(&d->utf8, data, take, is_end, &good)) {
         if (good == 0) {
             (void)fail(d, WS_BAD_TEXT, "text is not UTF-8");
             return take == 0 ? 0 : 1;
@@ -260,6 +269,7 @@ static size_t data_take(struct ws_decoder *d, uint8_t *data, size_t len, struct 
     out_item->opcode = d->message_opcode;
     out_item->is_message_start = d->is_message_start;
     out_item->is_message_end = is_end;
+    out_item->is_compressed = d->is_compressed;
     d->is_message_start = false;
     if (is_end) {
         d->in_message = false;
@@ -325,11 +335,13 @@ static size_t control_take(struct ws_decoder *d, const uint8_t *data, size_t len
     return take;
 }
 
-void ws_decoder_init(struct ws_decoder *d, enum ws_accept accept, uint64_t max_message_bytes)
+void ws_decoder_init(struct ws_decoder *d, enum ws_accept accept, uint64_t max_message_bytes,
+                     bool is_deflate)
 {
     memset(d, 0, sizeof(*d));
     d->accept = accept;
     d->max_message_bytes = max_message_bytes;
+    d->is_deflate = is_deflate;
     utf8_init(&d->utf8);
 }
 

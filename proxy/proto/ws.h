@@ -49,6 +49,7 @@ struct ws_decoder {
     /* set at init */
     enum ws_accept accept;
     uint64_t max_message_bytes; /* 0 = no limit */
+    bool is_deflate;            /* permessage-deflate was agreed on: RSV1 is allowed (RFC 7692 6) */
 
     /* the frame header being collected: 2 to 14 bytes */
     uint8_t header[14];
@@ -67,6 +68,7 @@ struct ws_decoder {
     bool in_message;
     enum ws_opcode message_opcode; /* WS_TEXT or WS_BINARY */
     bool is_message_start;         /* no piece of this message was handed out yet */
+    bool is_compressed;            /* its first frame had RSV1 */
     uint64_t message_bytes;        /* declared by the headers so far */
     struct utf8 utf8;
 
@@ -93,12 +95,14 @@ struct ws_item {
     enum ws_opcode opcode; /* PAYLOAD: WS_TEXT or WS_BINARY, that of the message */
     bool is_message_start; /* PAYLOAD: first piece of its message */
     bool is_message_end;   /* PAYLOAD: last piece of its message */
+    bool is_compressed;    /* PAYLOAD: of a compressed message; its text and size are unchecked */
     uint16_t close_code;
     enum ws_error error;
     const char *detail; /* what was wrong: a constant, short enough for a close reason */
 };
 
-void ws_decoder_init(struct ws_decoder *d, enum ws_accept accept, uint64_t max_message_bytes);
+void ws_decoder_init(struct ws_decoder *d, enum ws_accept accept, uint64_t max_message_bytes,
+                     bool is_deflate);
 
 /* Consumes bytes from [data, data+len) up to and including one item; *out_consumed says how many.
  * Call again with the rest until WS_ITEM_NEED_MORE; nothing is ever pending when the rest is empty.
@@ -122,6 +126,7 @@ void ws_decode(struct ws_decoder *d, uint8_t *data, size_t len, size_t *out_cons
 
 /* Bytes of the header that a frame of this payload length needs: 2, 4 or 10. */
 size_t ws_header_len(uint64_t payload_len);
+#define WS_RSV1 0x40U /* in the first byte of a header: the message is compressed (RFC 7692 6) */
 /* Writes an unmasked header (5.2) and returns its length. */
 size_t ws_encode_header(uint8_t out[WS_HEADER_MAX], enum ws_opcode opcode, bool is_fin,
                         uint64_t payload_len);

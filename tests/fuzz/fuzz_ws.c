@@ -2,9 +2,9 @@
 /* The frame decoder in three chunkings: whole, byte by byte, and in chunks that the input chooses.
  * All must give the same items, and the same as a reference that reads the whole stream at once.
  *
- * Input: 1 byte accept and limit, 1 byte for the chunk sizes, the stream.
+ * Input: 1 byte accept, limit and whether compression was agreed on, 1 byte for the chunk sizes, the stream.
  *
- * Items are noted as bytes: 's' opcode at a message's start, 'd' byte for each payload byte, 'e' at
+ * Items are noted as bytes: 's' (compressed: 'z') and opcode at a message's start, 'd' byte for each payload byte, 'e' at
  * its end, '0' for an empty frame, 'p' 'q' 'c' with length and payload for ping, pong and close,
  * '!' error and the offset of the wrong byte. */
 #include <stdlib.h>
@@ -25,6 +25,7 @@ struct notes {
 struct setting {
     enum ws_accept accept;
     uint64_t max_message_bytes;
+    bool is_deflate;
 };
 
 static void expect(bool condition)
@@ -73,7 +74,7 @@ static bool note_item(struct notes *n, const struct ws_item *item, size_t at)
         return true;
     case WS_ITEM_PAYLOAD:
         if (item->is_message_start) {
-            note(n, 's');
+            note(n, item->is_compressed ? 'z' : 's');
             note(n, (size_t)item->opcode);
         }
         if (item->len == 0) {
@@ -141,7 +142,7 @@ static void decode(struct setting setting, const uint8_t *data, size_t size, con
     struct ws_decoder d;
     size_t at = 0;
     n->len = 0;
-    ws_decoder_init(&d, setting.accept, setting.max_message_bytes);
+    ws_decoder_init(&d, setting.accept, setting.max_message_bytes, setting.is_deflate);
     for (size_t turn = 0; at < size; turn++) {
         size_t len = steps[turn % 2] < size - at ? steps[turn % 2] : size - at;
         uint8_t *chunk = scratch + sizeof(scratch) - len;
@@ -161,7 +162,8 @@ struct reference {
     size_t at;
     struct setting setting;
     bool in_message;
-    bool is_text;
+    bool is_text; /* checked: not compressed */
+    bool is_compressed;
     uint64_t message_bytes;
     struct utf8 text;
     struct notes *notes;
@@ -178,7 +180,8 @@ static bool reference_header(struct reference *r, uint8_t *out_first, uint64_t *
     unsigned int opcode = h[0] & 15U;
     bool is_control = opcode >= 8;
     bool is_known = opcode <= 2 || (opcode >= 8 && opcode <= 10);
-    if (h[0] & 0x70 || !is_known || (is_control && h[0] < 0x80) ||
+    bool may_compress = r->setting.is_deflate && (opcode == 1 || opcode == 2);
+    if ((h[0] & 0x70 && !(may_compress && (h[0] & 0x70) == 0x40)) || !is_known || (is_control && h[0] < 0x80) ||
         (!is_control && (opcode == 0) != r->in_message)) {
         note_error(r->notes, WS_BAD_FRAME, r->at + 1);
         return false;
@@ -208,8 +211,9 @@ static bool reference_header(struct reference *r, uint8_t *out_first, uint64_t *
         len = (i == 0 ? 0 : len * 256) + h[2 + i];
     }
     uint64_t sum = opcode == 0 ? r->message_bytes + len : len;
+    bool is_unlimited = is_control || (opcode == 0 ? r->is_compressed : (h[0] & 0x40) != 0);
     bool is_big =
-        !is_control && r->setting.max_message_bytes > 0 && sum > r->setting.max_message_bytes;
+        !is_unlimited && r->setting.max_message_bytes > 0 && sum > r->setting.max_message_bytes;
     bool is_long_form = (extra == 2 && len < 126) || (extra == 8 && len < 65536);
     if (is_long_form || is_big) {
         note_error(r->notes, is_long_form ? WS_BAD_FRAME : WS_TOO_BIG, r->at + 2 + extra);
@@ -273,7 +277,8 @@ static bool reference_data(struct reference *r, uint8_t first, uint64_t len)
     bool is_fin = first >= 0x80;
     bool is_start = (first & 15) != 0;
     if (is_start) {
-        r->is_text = (first & 15) == 1;
+        r->is_compressed = (first & 0x40) != 0;
+        r->is_text = (first & 15) == 1 && !r->is_compressed;
         utf8_init(&r->text);
         r->in_message = true;
     }
@@ -290,7 +295,7 @@ static bool reference_data(struct reference *r, uint8_t first, uint64_t len)
             return false;
         }
         if (is_start && i == 0) {
-            note(r->notes, 's');
+            note(r->notes, r->is_compressed ? 'z' : 's');
             note(r->notes, first & 15U);
         }
         if (len == 0) {
@@ -330,7 +335,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 2 || size - 2 > STREAM_MAX) {
         return 0;
     }
-    struct setting setting = {accepts[data[0] & 3], limits[data[0] >> 2 & 3]};
+    struct setting setting = {accepts[data[0] & 3], limits[data[0] >> 2 & 3],
+                              (data[0] & 16) != 0};
     const size_t chunkings[][2] = {
         {STREAM_MAX, STREAM_MAX}, {1, 1}, {1U + data[1] % 16U, 1U + data[1] / 2U}};
 

@@ -15,7 +15,7 @@ static void check_wire(const char *row, enum ws_accept accept, uint64_t max_mess
                        const char *want)
 {
     struct ws_decoder d;
-    ws_decoder_init(&d, accept, max_message_bytes);
+    ws_decoder_init(&d, accept, max_message_bytes, false);
     ws_script_check(row, &wire, &d, want);
 }
 
@@ -191,7 +191,7 @@ static void test_message_sum(void)
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct ws_decoder d;
-        ws_decoder_init(&d, WS_ACCEPT_ANY, rows[i].limit);
+        ws_decoder_init(&d, WS_ACCEPT_ANY, rows[i].limit, false);
         d.in_message = true;
         d.message_opcode = WS_BINARY;
         d.message_bytes = rows[i].before;
@@ -305,7 +305,7 @@ static void test_pieces(void)
     struct ws_decoder d;
     struct ws_item item;
     size_t used = 0;
-    ws_decoder_init(&d, WS_ACCEPT_ANY, 0);
+    ws_decoder_init(&d, WS_ACCEPT_ANY, 0, false);
     CHECK_TRUE("pieces", ws_wire_set(&wire, "82 85 m 'Hello'"));
 
     ws_decode(&d, wire.data, 8, &used, &item);
@@ -332,7 +332,7 @@ static void test_error_sticks(void)
     struct ws_decoder d;
     struct ws_item item;
     size_t used = 0;
-    ws_decoder_init(&d, WS_ACCEPT_BINARY, 0);
+    ws_decoder_init(&d, WS_ACCEPT_BINARY, 0, false);
     CHECK_TRUE("error", ws_wire_set(&wire, "81 80 m ; 82 80 m"));
     for (size_t i = 0; i < 3; i++) {
         size_t len = i == 1 ? 0 : wire.len;
@@ -358,7 +358,7 @@ static void test_chunk_sizes(void)
         char row[32];
         struct ws_decoder d;
         snprintf(row, sizeof(row), "chunks of %zu", step);
-        ws_decoder_init(&d, WS_ACCEPT_ANY, 70000);
+        ws_decoder_init(&d, WS_ACCEPT_ANY, 70000, false);
         ws_script_decode(&d, &wire, 0, step, &log);
         CHECK_EQ_STR(row, log.text, want);
     }
