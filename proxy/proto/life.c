@@ -19,17 +19,18 @@ void life_set_websocket(struct life *life)
     life->is_websocket = true;
 }
 
-void life_set_route(struct life *life, bool has_backend, bool is_http_refusal,
+void life_set_route(struct life *life, bool has_backend, bool is_http_refusal, bool is_half_open,
                     uint16_t backend_code)
 {
     life->has_backend = has_backend;
     life->is_http_refusal = is_http_refusal;
+    life->is_half_open = is_half_open;
     life->backend_code = backend_code;
 }
 
 static bool is_backend_row(enum life_ending ending)
 {
-    return ending >= LIFE_BACKEND_REFUSED && ending <= LIFE_BACKEND_STALLED;
+    return ending >= LIFE_BACKEND_REFUSED && ending <= LIFE_BACKEND_DATA;
 }
 
 /* After these the decoder's position in the stream is lost: the client's Close cannot be found. */
@@ -160,6 +161,12 @@ static unsigned end_first(struct life *life, enum life_ending ending)
     return actions | end_backend(life, row);
 }
 
+/* No more waiting for the backend: the answer to the client's Close. */
+static unsigned answer_close(struct life *life)
+{
+    return life->phase == LIFE_HALF_CLOSED ? send_close(life, life->received_code) : 0;
+}
+
 /* A second reason changes nothing but what can no longer be waited for. */
 static unsigned end_again(struct life *life, enum life_ending ending)
 {
@@ -172,8 +179,9 @@ static unsigned end_again(struct life *life, enum life_ending ending)
     case LIFE_CLIENT_QUIET:
         break;
     }
-    if (ending == LIFE_BACKEND_STALLED || ending == LIFE_BACKEND_RESET) {
-        return drop_backend(life, LIFE_DO_BACKEND_ABORT);
+    if (ending == LIFE_BACKEND_STALLED || ending == LIFE_BACKEND_RESET ||
+        ending == LIFE_BACKEND_DATA) {
+        return answer_close(life) | drop_backend(life, LIFE_DO_BACKEND_ABORT);
     }
     if (ending == LIFE_INTERNAL) {
         return drop_client(life, LIFE_DO_CLIENT_ABORT) | drop_backend(life, LIFE_DO_BACKEND_ABORT);
@@ -182,12 +190,25 @@ static unsigned end_again(struct life *life, enum life_ending ending)
         life->close_received = true;
         return life->client == LIFE_SIDE_UP ? finish_client(life) : 0;
     }
-    return 0;
+    return answer_close(life);
 }
 
 static unsigned end(struct life *life, enum life_ending ending)
 {
     return life->ending == LIFE_NOT_ENDED ? end_first(life, ending) : end_again(life, ending);
+}
+
+/* The client's Close while OPEN: becomes the backend's FIN, behind what is queued for it. */
+static unsigned half_close(struct life *life)
+{
+    if (life->backend != LIFE_SIDE_UP || life->backend_eof) {
+        return end(life, LIFE_CLIENT_CLOSE);
+    }
+    life->ending = LIFE_CLIENT_CLOSE;
+    life->ended_in = life->phase;
+    life->phase = LIFE_HALF_CLOSED;
+    life->backend = LIFE_SIDE_DRAINING;
+    return 0;
 }
 
 static unsigned on_client_close(struct life *life, uint16_t code)
@@ -198,7 +219,7 @@ static unsigned on_client_close(struct life *life, uint16_t code)
     life->close_received = true;
     life->received_code = code;
     if (life->phase == LIFE_OPEN) {
-        return end(life, LIFE_CLIENT_CLOSE);
+        return half_close(life);
     }
     return life->phase == LIFE_CLOSING && life->client == LIFE_SIDE_UP ? finish_client(life) : 0;
 }
@@ -209,8 +230,9 @@ static unsigned on_client_eof(struct life *life)
     if (life->ending == LIFE_NOT_ENDED) {
         return end(life, LIFE_CLIENT_EOF);
     }
-    /* What is queued is still delivered: the peer may have closed only its sending half. */
-    if (life->client == LIFE_SIDE_DRAINING) {
+    /* What is queued, and what the backend still says, is delivered: the peer may have closed only
+     * its sending half. */
+    if (life->client == LIFE_SIDE_DRAINING || life->phase == LIFE_HALF_CLOSED) {
         return 0;
     }
     /* It went without its Close: our orderly end (close_notify) is still owed. */
@@ -258,9 +280,13 @@ static unsigned on_backend_eof(struct life *life)
     }
     life->backend_eof = true;
     if (life->ending == LIFE_NOT_ENDED) {
-        return end(life, LIFE_BACKEND_CLOSE);
+        return life->is_half_open ? 0 : end(life, LIFE_BACKEND_CLOSE);
     }
-    return life->backend == LIFE_SIDE_LINGERING ? drop_backend(life, LIFE_DO_BACKEND_CLOSE) : 0;
+    unsigned actions = answer_close(life);
+    if (life->backend == LIFE_SIDE_LINGERING) {
+        actions |= drop_backend(life, LIFE_DO_BACKEND_CLOSE);
+    }
+    return actions;
 }
 
 static unsigned on_backend_reset(struct life *life)
@@ -271,7 +297,7 @@ static unsigned on_backend_reset(struct life *life)
     if (life->ending == LIFE_NOT_ENDED) {
         return end(life, LIFE_BACKEND_RESET);
     }
-    return drop_backend(life, LIFE_DO_BACKEND_CLOSE);
+    return answer_close(life) | drop_backend(life, LIFE_DO_BACKEND_CLOSE);
 }
 
 static unsigned on_deadline(struct life *life)
@@ -283,6 +309,8 @@ static unsigned on_deadline(struct life *life)
         return end(life, LIFE_HEAD_TOO_SLOW);
     case LIFE_DIAL:
         return end(life, LIFE_BACKEND_TIMEOUT);
+    case LIFE_HALF_CLOSED: /* the backend has had its time */
+        return answer_close(life);
     case LIFE_CLOSING: /* their Close did not come */
         return life->client == LIFE_SIDE_UP ? finish_client(life) : 0;
     case LIFE_REFUSE:
@@ -342,7 +370,7 @@ static unsigned step(struct life *life, const struct life_event *event)
     case LIFE_EV_DEADLINE:
         return on_deadline(life);
     case LIFE_EV_BACKEND_DEADLINE:
-        return drop_backend(life, LIFE_DO_BACKEND_CLOSE);
+        return answer_close(life) | drop_backend(life, LIFE_DO_BACKEND_CLOSE);
     case LIFE_EV_COUNT:
         break;
     }
@@ -375,6 +403,11 @@ bool life_reads_client(const struct life *life)
 bool life_reads_backend(const struct life *life)
 {
     return life->backend != LIFE_SIDE_GONE && !life->backend_eof;
+}
+
+bool life_forwards_backend(const struct life *life)
+{
+    return life->phase == LIFE_OPEN || life->phase == LIFE_HALF_CLOSED;
 }
 
 static void nearer(struct life_deadline *nearest, enum life_deadline_kind kind,
@@ -429,6 +462,7 @@ static void phase_deadline(struct life_deadline *nearest, const struct life *lif
         }
         allowed_ms = timeouts->close_ms;
         break;
+    case LIFE_HALF_CLOSED:
     case LIFE_REFUSE:
         allowed_ms = timeouts->close_ms;
         break;
@@ -465,7 +499,7 @@ struct life_deadline life_deadline(const struct life *life, const struct life_ti
         nearer(&nearest, LIFE_DEADLINE_END, LIFE_BACKEND_STALLED,
                times->backend_stuck_ms + timeouts->write_ms);
     }
-    if (life->backend == LIFE_SIDE_LINGERING) {
+    if (life->backend == LIFE_SIDE_LINGERING && life->phase != LIFE_HALF_CLOSED) {
         nearer(&nearest, LIFE_DEADLINE_BACKEND, LIFE_NOT_ENDED,
                times->backend_since_ms + timeouts->linger_ms);
     }
@@ -483,6 +517,8 @@ const char *life_phase_name(enum life_phase phase)
         return "dial";
     case LIFE_OPEN:
         return "open";
+    case LIFE_HALF_CLOSED:
+        return "half_closed";
     case LIFE_CLOSING:
         return "closing";
     case LIFE_REFUSE:

@@ -5,15 +5,20 @@
  * Not for: carrying anything out, sockets, clocks. Pure and total: every event is legal in every
  * phase, every path reaches DEAD, at most one Close is sent, the first reason wins.
  *
- *   TLS -> REQUEST -> DIAL -> OPEN -> CLOSING -> LINGER -> DEAD
- *             |         |                         ^
- *             +---------+--> REFUSE (HTTP) -------+
+ *   TLS -> REQUEST -> DIAL -> OPEN -> [HALF_CLOSED ->] CLOSING -> LINGER -> DEAD
+ *             |         |                                           ^
+ *             +---------+--> REFUSE (HTTP) -------------------------+
  *             +---------+--> CLOSING (101 and at once a Close)
  *
  * The two sides end apart from each other: a side that is DRAINING still has queued bytes to
  * deliver, one that is LINGERING has sent its FIN and discards input until the peer's EOF, one that
  * is GONE has no descriptor. The session is DEAD when both are GONE. The session's phase is the
  * client's view; the backend may drain behind it.
+ *
+ * Half-close: RFC 6455 lets us send data until we have answered the client's Close. So a Close
+ * becomes the backend's FIN, and what the backend still says goes to the client until it ends or
+ * close_ms are over (HALF_CLOSED); then comes our Close. The other way round there is no such thing
+ * as half a WebSocket: a backend's FIN ends the session, unless the route keeps it (is_half_open).
  *
  * Actions never change the phase; the caller carries them out in the order of the enum and reports
  * what happened as new events, never from inside an action. */
@@ -30,7 +35,8 @@ enum life_phase {
     LIFE_REQUEST,
     LIFE_DIAL,
     LIFE_OPEN,
-    LIFE_CLOSING, /* our Close is queued or sent; theirs may be out */
+    LIFE_HALF_CLOSED, /* the client's Close has come; the backend may still speak */
+    LIFE_CLOSING,     /* our Close is queued or sent; theirs may be out */
     LIFE_REFUSE,  /* an HTTP answer is queued */
     LIFE_LINGER,
     LIFE_DEAD
@@ -54,6 +60,7 @@ enum life_ending {
     LIFE_BACKEND_RESET,
     LIFE_BACKEND_CLOSE,
     LIFE_BACKEND_STALLED,
+    LIFE_BACKEND_DATA, /* what it sent does not fit the route's payload or framing */
     /* no legal opening handshake */
     LIFE_BAD_REQUEST,
     LIFE_HEAD_TOO_BIG,
@@ -68,6 +75,7 @@ enum life_ending {
     LIFE_BAD_CLOSE,
     LIFE_OPCODE,
     LIFE_BAD_TEXT,
+    LIFE_FRAMING, /* a message that the route's framing cannot carry */
     LIFE_TOO_BIG,
     /* ours */
     LIFE_RATE,
@@ -165,6 +173,7 @@ struct life {
     bool is_websocket;    /* a legal opening was read: a 101 and a Close can answer it */
     bool has_backend;     /* false for echo: routes: no backend side at all */
     bool is_http_refusal; /* on_refuse = http */
+    bool is_half_open;    /* half_close = keep: a backend's FIN does not end the session */
     bool has_upgraded;    /* the 101 was sent */
     bool close_sent;
     bool close_received; /* or nothing readable can come any more */
@@ -180,7 +189,7 @@ void life_init(struct life *life, bool is_tls);
 /* A legal opening was read; before LIFE_EV_REQUEST_OK or a refusal. */
 void life_set_websocket(struct life *life);
 /* The route is known: its settings, before LIFE_EV_REQUEST_OK or a refusal. */
-void life_set_route(struct life *life, bool has_backend, bool is_http_refusal,
+void life_set_route(struct life *life, bool has_backend, bool is_http_refusal, bool is_half_open,
                     uint16_t backend_code);
 
 /* Returns the actions (enum life_action, or-ed). */
@@ -190,6 +199,8 @@ MUST_CHECK unsigned life_step(struct life *life, const struct life_event *event)
  * is read until its EOF: the client for its Close, then both to discard. */
 bool life_reads_client(const struct life *life);
 bool life_reads_backend(const struct life *life);
+/* What the backend says goes to the client. */
+bool life_forwards_backend(const struct life *life);
 
 /* Timeouts of a session, all in milliseconds; 0 = off where that makes sense (idle, ping, max_age).
  * */

@@ -33,6 +33,8 @@ static const struct life_ending_row rows[LIFE_ENDING_COUNT] = {
                             "backend closed"},
     [LIFE_BACKEND_STALLED] = {"backend_stalled", 0, 1011, LIFE_CLIENT_SAY, LIFE_BACKEND_RST,
                               "backend stalled"},
+    [LIFE_BACKEND_DATA] = {"backend_data", 0, 1011, LIFE_CLIENT_SAY, LIFE_BACKEND_RST,
+                           "backend data does not fit"},
 
     [LIFE_BAD_REQUEST] = {"bad_request", 400, 0, LIFE_CLIENT_HTTP, LIFE_BACKEND_NONE, ""},
     [LIFE_HEAD_TOO_BIG] = {"head_too_big", 431, 0, LIFE_CLIENT_HTTP, LIFE_BACKEND_NONE, ""},
@@ -48,6 +50,8 @@ static const struct life_ending_row rows[LIFE_ENDING_COUNT] = {
     [LIFE_OPCODE] = {"opcode", 0, 1003, LIFE_CLIENT_SAY, LIFE_BACKEND_RST,
                      "message type not accepted"},
     [LIFE_BAD_TEXT] = {"bad_text", 0, 1007, LIFE_CLIENT_SAY, LIFE_BACKEND_RST, "text is not UTF-8"},
+    [LIFE_FRAMING] = {"framing", 0, 1008, LIFE_CLIENT_SAY, LIFE_BACKEND_RST,
+                      "message does not fit the framing"},
     [LIFE_TOO_BIG] = {"too_big", 0, 1009, LIFE_CLIENT_SAY, LIFE_BACKEND_RST, "message too big"},
 
     [LIFE_RATE] = {"rate", 0, 1008, LIFE_CLIENT_SAY, LIFE_BACKEND_FIN, "rate exceeded"},

@@ -23,7 +23,7 @@ static const struct life_timeouts timeouts = {
 
 /* One byte for each field that decides: struct padding must not tell two equal states apart. */
 struct key {
-    uint8_t bytes[16];
+    uint8_t bytes[17];
 };
 
 static struct key key_of(const struct life *l)
@@ -32,7 +32,7 @@ static struct key key_of(const struct life *l)
                        (uint8_t)l->client, (uint8_t)l->backend, l->is_websocket, l->has_backend,
                        l->is_http_refusal, l->has_upgraded, l->close_sent, l->close_received,
                        l->client_eof, l->backend_eof, l->backend_code == 1014,
-                       l->close_code == 1000, l->received_code == 1000}};
+                       l->close_code == 1000, l->received_code == 1000, l->is_half_open}};
     return key;
 }
 
@@ -161,13 +161,14 @@ static void check_path_to_death(const struct life *from)
 
 static void add_starts(struct walk *w)
 {
-    for (int bits = 0; bits < 32; bits++) {
+    for (int bits = 0; bits < 64; bits++) {
         struct life life;
         life_init(&life, (bits & 1) != 0);
         if (bits & 2) {
             life_set_websocket(&life);
         }
-        life_set_route(&life, (bits & 4) != 0, (bits & 8) != 0, (bits & 16) ? 1014 : 1011);
+        life_set_route(&life, (bits & 4) != 0, (bits & 8) != 0, (bits & 32) != 0,
+                       (bits & 16) ? 1014 : 1011);
         walk_add(w, &life);
     }
 }
@@ -201,6 +202,7 @@ static const struct open_row open_rows[] = {
     {LIFE_BACKEND_RESET, 1011, false, 'c'},
     {LIFE_BACKEND_CLOSE, 1000, false, 'f'},
     {LIFE_BACKEND_STALLED, 1011, false, 'r'},
+    {LIFE_BACKEND_DATA, 1011, false, 'r'},
     {LIFE_CLIENT_EOF, 0, false, 'f'},
     {LIFE_CLIENT_RESET, 0, true, 'r'},
     {LIFE_CLIENT_LOST, 0, true, 'r'},
@@ -209,6 +211,7 @@ static const struct open_row open_rows[] = {
     {LIFE_BAD_CLOSE, 1002, false, 'r'},
     {LIFE_OPCODE, 1003, false, 'r'},
     {LIFE_BAD_TEXT, 1007, false, 'r'},
+    {LIFE_FRAMING, 1008, false, 'r'},
     {LIFE_TOO_BIG, 1009, false, 'r'},
     {LIFE_RATE, 1008, false, 'f'},
     {LIFE_AUTH_EXPIRED, 1008, false, 'f'},
@@ -220,17 +223,23 @@ static const struct open_row open_rows[] = {
     {LIFE_INTERNAL, 1011, false, 'r'},
 };
 
-static struct life open_session(void)
+/* half_close = keep or close; with a backend or echo. */
+static struct life open_session_of(bool has_backend, bool is_half_open)
 {
     struct life life;
     struct life_event ok = {.type = LIFE_EV_REQUEST_OK};
     struct life_event up = {.type = LIFE_EV_BACKEND_UP};
     life_init(&life, false);
     life_set_websocket(&life);
-    life_set_route(&life, true, false, 1011);
+    life_set_route(&life, has_backend, false, is_half_open, 1011);
     CHECK_EQ_U64("dial", life_step(&life, &ok), LIFE_DO_DIAL);
     CHECK_EQ_U64("up", life_step(&life, &up), LIFE_DO_SEND_101);
     return life;
+}
+
+static struct life open_session(void)
+{
+    return open_session_of(true, false);
 }
 
 static void test_open_endings(void)
@@ -288,7 +297,7 @@ static void test_early_endings(void)
             struct life life;
             life_init(&life, false);
             life_set_websocket(&life);
-            life_set_route(&life, true, is_http == 1, 1014);
+            life_set_route(&life, true, is_http == 1, false, 1014);
             unsigned actions = life_step(&life, &event);
             bool wants_http = is_http == 1 || row->code == 0;
             CHECK_EQ_U64(word, actions,
@@ -299,30 +308,94 @@ static void test_early_endings(void)
     }
 }
 
+static const struct life_event client_close = {.type = LIFE_EV_CLIENT_CLOSE, .code = 4000};
+static const struct life_event client_flushed = {.type = LIFE_EV_CLIENT_FLUSHED};
+static const struct life_event client_eof = {.type = LIFE_EV_CLIENT_EOF};
+static const struct life_event backend_flushed = {.type = LIFE_EV_BACKEND_FLUSHED};
+static const struct life_event backend_eof = {.type = LIFE_EV_BACKEND_EOF};
+static const struct life_event backend_reset = {.type = LIFE_EV_BACKEND_RESET};
+static const struct life_event deadline = {.type = LIFE_EV_DEADLINE};
+
 static void test_close_handshake(void)
 {
-    struct life life = open_session();
-    struct life_event close = {.type = LIFE_EV_CLIENT_CLOSE, .code = 4000};
-    struct life_event flushed = {.type = LIFE_EV_CLIENT_FLUSHED};
-    struct life_event backend_flushed = {.type = LIFE_EV_BACKEND_FLUSHED};
-    struct life_event eof = {.type = LIFE_EV_CLIENT_EOF};
-    struct life_event backend_eof = {.type = LIFE_EV_BACKEND_EOF};
+    struct life life = open_session_of(false, false);
 
-    CHECK_EQ_U64("close", life_step(&life, &close), LIFE_DO_SEND_CLOSE);
+    CHECK_EQ_U64("close", life_step(&life, &client_close), LIFE_DO_SEND_CLOSE);
     CHECK_EQ_U64("close", life.close_code, 4000);
-    CHECK_EQ_U64("backend", life_step(&life, &backend_flushed), LIFE_DO_BACKEND_FINISH);
-    CHECK_EQ_U64("flushed", life_step(&life, &flushed), LIFE_DO_CLIENT_FINISH);
+    CHECK_EQ_U64("flushed", life_step(&life, &client_flushed), LIFE_DO_CLIENT_FINISH);
     CHECK_EQ_INT("linger", life.phase, LIFE_LINGER);
-    CHECK_EQ_U64("eof", life_step(&life, &eof), LIFE_DO_CLIENT_CLOSE);
-    CHECK_EQ_U64("backend eof", life_step(&life, &backend_eof),
-                 LIFE_DO_BACKEND_CLOSE | LIFE_DO_RETIRE);
+    CHECK_EQ_U64("eof", life_step(&life, &client_eof), LIFE_DO_CLIENT_CLOSE | LIFE_DO_RETIRE);
 
     life = open_session();
     struct life_event idle = {.type = LIFE_EV_END, .ending = LIFE_IDLE};
     CHECK_EQ_U64("ours", life_step(&life, &idle), LIFE_DO_SEND_CLOSE);
-    CHECK_EQ_U64("ours flushed", life_step(&life, &flushed), 0);
-    CHECK_EQ_U64("theirs", life_step(&life, &close), LIFE_DO_CLIENT_FINISH);
+    CHECK_EQ_U64("ours flushed", life_step(&life, &client_flushed), 0);
+    CHECK_EQ_U64("theirs", life_step(&life, &client_close), LIFE_DO_CLIENT_FINISH);
     CHECK_EQ_INT("first reason", life.ending, LIFE_IDLE);
+}
+
+/* A Close becomes the backend's FIN; ours waits for the backend's last word. */
+static struct life half_closed_session(void)
+{
+    struct life life = open_session();
+    CHECK_EQ_U64("close", life_step(&life, &client_close), 0);
+    CHECK_EQ_INT("close", life.phase, LIFE_HALF_CLOSED);
+    CHECK_EQ_INT("close", life.ending, LIFE_CLIENT_CLOSE);
+    CHECK_EQ_U64("FIN", life_step(&life, &backend_flushed), LIFE_DO_BACKEND_FINISH);
+    CHECK_TRUE("still read", life_reads_backend(&life) && life_forwards_backend(&life));
+    return life;
+}
+
+static void test_half_close(void)
+{
+    struct life life = half_closed_session();
+    CHECK_EQ_U64("backend eof", life_step(&life, &backend_eof),
+                 LIFE_DO_SEND_CLOSE | LIFE_DO_BACKEND_CLOSE);
+    CHECK_EQ_U64("their code", life.close_code, 4000);
+    CHECK_FALSE("nothing after our Close", life_forwards_backend(&life));
+    CHECK_EQ_U64("flushed", life_step(&life, &client_flushed), LIFE_DO_CLIENT_FINISH);
+    CHECK_EQ_U64("eof", life_step(&life, &client_eof), LIFE_DO_CLIENT_CLOSE | LIFE_DO_RETIRE);
+
+    life = half_closed_session();
+    CHECK_EQ_U64("a client that only sent its FIN", life_step(&life, &client_eof), 0);
+    CHECK_EQ_INT("still waiting", life.phase, LIFE_HALF_CLOSED);
+    CHECK_EQ_U64("reset", life_step(&life, &backend_reset),
+                 LIFE_DO_SEND_CLOSE | LIFE_DO_BACKEND_CLOSE);
+
+    life = half_closed_session();
+    CHECK_EQ_U64("has had its time", life_step(&life, &deadline), LIFE_DO_SEND_CLOSE);
+    CHECK_EQ_INT("the backend lingers", life.backend, LIFE_SIDE_LINGERING);
+
+    life = half_closed_session();
+    struct life_event shutdown = {.type = LIFE_EV_END, .ending = LIFE_SHUTDOWN};
+    CHECK_EQ_U64("shutdown does not wait", life_step(&life, &shutdown), LIFE_DO_SEND_CLOSE);
+    CHECK_EQ_U64("shutdown", life.close_code, 4000);
+
+    life = half_closed_session();
+    struct life_event data = {.type = LIFE_EV_END, .ending = LIFE_BACKEND_DATA};
+    CHECK_EQ_U64("bad data", life_step(&life, &data), LIFE_DO_SEND_CLOSE | LIFE_DO_BACKEND_ABORT);
+    CHECK_EQ_U64("bad data", life.close_code, 4000);
+
+    life = open_session();
+    CHECK_EQ_U64("their FIN was first", life_step(&life, &backend_eof), LIFE_DO_SEND_CLOSE);
+    CHECK_EQ_U64("backend_close", life.close_code, 1000);
+}
+
+static void test_half_close_keep(void)
+{
+    struct life life = open_session_of(true, true);
+    CHECK_EQ_U64("backend eof", life_step(&life, &backend_eof), 0);
+    CHECK_EQ_INT("still open", life.phase, LIFE_OPEN);
+    CHECK_TRUE("the client is read on", life_reads_client(&life) && !life_reads_backend(&life));
+    CHECK_EQ_U64("close", life_step(&life, &client_close), LIFE_DO_SEND_CLOSE);
+    CHECK_EQ_U64("queued bytes, FIN", life_step(&life, &backend_flushed),
+                 LIFE_DO_BACKEND_FINISH | LIFE_DO_BACKEND_CLOSE);
+
+    life = open_session_of(true, true);
+    CHECK_EQ_U64("backend eof", life_step(&life, &backend_eof), 0);
+    CHECK_EQ_U64("takes no more", life_step(&life, &backend_reset),
+                 LIFE_DO_SEND_CLOSE | LIFE_DO_BACKEND_CLOSE);
+    CHECK_EQ_INT("backend_reset", life.ending, LIFE_BACKEND_RESET);
 }
 
 static void test_deadlines(void)
@@ -357,6 +430,8 @@ CU_TestInfo life_tests[] = {
     {"endings of an open session", test_open_endings},
     {"endings before the 101", test_early_endings},
     {"close handshake both ways", test_close_handshake},
+    {"half-close", test_half_close},
+    {"half_close = keep", test_half_close_keep},
     {"deadlines", test_deadlines},
     CU_TEST_INFO_NULL,
 };
