@@ -465,24 +465,36 @@ void upgrade_accept_key(struct span key, char out[29])
     out[ACCEPT_LEN] = '\0';
 }
 
-size_t upgrade_write_101(char out[UPGRADE_101_MAX], struct span key, struct span subprotocol)
+/* "Name: value\r\n", or nothing for an empty value. */
+static size_t add_header(char *out, size_t size, const char *name, struct span value)
+{
+    if (value.len == 0) {
+        return 0;
+    }
+    int n = snprintf(out, size, "%s: %.*s\r\n", name, (int)value.len, value.data);
+    assert(n > 0 && (size_t)n < size);
+    return (size_t)n;
+}
+
+size_t upgrade_write_101(char out[UPGRADE_101_MAX], struct span key, struct span subprotocol,
+                         struct span extensions)
 {
     char accept[ACCEPT_LEN + 1];
-    int n;
+    size_t at;
 
-    if (subprotocol.len > UPGRADE_OFFER_LEN_MAX) {
+    if (subprotocol.len > UPGRADE_OFFER_LEN_MAX || extensions.len > UPGRADE_OFFER_LEN_MAX) {
         return 0;
     }
     upgrade_accept_key(key, accept);
-    n = snprintf(out, UPGRADE_101_MAX,
-                 "HTTP/1.1 101 Switching Protocols\r\n"
-                 "Upgrade: websocket\r\n"
-                 "Connection: Upgrade\r\n"
-                 "Sec-WebSocket-Accept: %s\r\n"
-                 "%s%.*s%s\r\n",
-                 accept, subprotocol.len > 0 ? "Sec-WebSocket-Protocol: " : "",
-                 (int)subprotocol.len, subprotocol.len > 0 ? subprotocol.data : "",
-                 subprotocol.len > 0 ? "\r\n" : "");
-    assert(n > 0 && n < UPGRADE_101_MAX);
-    return (size_t)n;
+    at = (size_t)snprintf(out, UPGRADE_101_MAX,
+                          "HTTP/1.1 101 Switching Protocols\r\n"
+                          "Upgrade: websocket\r\n"
+                          "Connection: Upgrade\r\n"
+                          "Sec-WebSocket-Accept: %s\r\n",
+                          accept);
+    at += add_header(out + at, UPGRADE_101_MAX - at, "Sec-WebSocket-Protocol", subprotocol);
+    at += add_header(out + at, UPGRADE_101_MAX - at, "Sec-WebSocket-Extensions", extensions);
+    assert(at + 2 < UPGRADE_101_MAX);
+    memcpy(out + at, "\r\n", 3);
+    return at + 2;
 }

@@ -15,7 +15,7 @@
 #include "proto/http.h"
 
 #define UPGRADE_OFFERS_MAX 16 /* subprotocols a client may offer */
-#define UPGRADE_101_MAX 512   /* bytes of a 101 at most, given an offer of up to 256 bytes */
+#define UPGRADE_101_MAX 768   /* bytes of a 101 at most: an offer of up to 256, extensions too */
 #define UPGRADE_OFFER_LEN_MAX 256
 
 enum upgrade_result {
@@ -48,7 +48,8 @@ MUST_CHECK bool upgrade_host_parse(struct span text, struct span *out_name, uint
  * members over all lines (426 when neither header is there or websocket is not asked for);
  * Sec-WebSocket-Version exactly once and 13 (426 when other); Sec-WebSocket-Key exactly once and
  * canonical base64 of 16 bytes; Origin at most once; Sec-WebSocket-Protocol a list of at most 16
- * distinct tokens over all lines; Sec-WebSocket-Extensions is ignored. A path with an encoded
+ * distinct tokens over all lines; Sec-WebSocket-Extensions is not looked at (deflate_negotiate does,
+ * where a route wants it). A path with an encoded
  * slash or control byte, dot segment ("/../", "/./", also encoded), backslash (also encoded) or bad
  * %-encoding is refused (400), so that no two readings of a path exist. *out_detail is a constant
  * for the log; *out is untouched on failure. */
@@ -61,7 +62,9 @@ bool upgrade_is_plain_get(const struct http_parser *p, struct span path);
 /* base64(SHA-1(key + GUID)): 28 characters and NUL. */
 void upgrade_accept_key(struct span key, char out[29]);
 
-/* The whole 101; subprotocol empty = none. Returns its length (0: the subprotocol is too long). */
-size_t upgrade_write_101(char out[UPGRADE_101_MAX], struct span key, struct span subprotocol);
+/* The whole 101; subprotocol and extensions empty = none. Returns its length (0: they are too
+ * long). */
+size_t upgrade_write_101(char out[UPGRADE_101_MAX], struct span key, struct span subprotocol,
+                         struct span extensions);
 
 #endif

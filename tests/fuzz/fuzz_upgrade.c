@@ -158,7 +158,7 @@ static void expect_101(const struct upgrade_request *request, struct span subpro
     char out[UPGRADE_101_MAX + 1];
     char want[29];
     char got[29];
-    size_t len = upgrade_write_101(out, request->key, subprotocol);
+    size_t len = upgrade_write_101(out, request->key, subprotocol, (struct span){NULL, 0});
 
     accept_key(request->key, want);
     upgrade_accept_key(request->key, got);

@@ -243,18 +243,26 @@ static void test_101(void)
                                  "Connection: Upgrade\r\n"
                                  "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
                                  "Sec-WebSocket-Protocol: binary\r\n\r\n";
+    static const char extended[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                                   "Connection: Upgrade\r\n"
+                                   "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
+                                   "Sec-WebSocket-Protocol: binary\r\n"
+                                   "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
     static const char longest[] = LETTERS_64 LETTERS_64 LETTERS_64 LETTERS_64 "x";
     const struct span key = SPAN_LIT("dGhlIHNhbXBsZSBub25jZQ==");
     const struct span none = {NULL, 0};
     char out[UPGRADE_101_MAX];
-    size_t len = upgrade_write_101(out, key, none);
+    size_t len = upgrade_write_101(out, key, none, none);
 
     CHECK_EQ_MEM("no subprotocol", out, len, plain, sizeof(plain) - 1);
-    len = upgrade_write_101(out, key, SPAN_LIT("binary"));
+    len = upgrade_write_101(out, key, SPAN_LIT("binary"), none);
     CHECK_EQ_MEM("a subprotocol", out, len, chosen, sizeof(chosen) - 1);
-    len = upgrade_write_101(out, key, (struct span){longest, UPGRADE_OFFER_LEN_MAX});
+    len = upgrade_write_101(out, key, (struct span){longest, UPGRADE_OFFER_LEN_MAX}, none);
     CHECK_EQ_U64("the longest", len, sizeof(chosen) - 1 - 6 + UPGRADE_OFFER_LEN_MAX);
-    CHECK_EQ_U64("too long", upgrade_write_101(out, key, SPAN_LIT(longest)), 0);
+    CHECK_EQ_U64("too long", upgrade_write_101(out, key, SPAN_LIT(longest), none), 0);
+    CHECK_EQ_U64("too long", upgrade_write_101(out, key, none, SPAN_LIT(longest)), 0);
+    len = upgrade_write_101(out, key, SPAN_LIT("binary"), SPAN_LIT("permessage-deflate"));
+    CHECK_EQ_MEM("an extension", out, len, extended, sizeof(extended) - 1);
 }
 
 CU_TestInfo upgrade_tests[] = {
