@@ -24,8 +24,8 @@ PYTHON ?= /usr/bin/python3
 # is NAME.h and NAME.c, and NAME_PART.c once it has outgrown one file.
 MODULES = \
     base/list base/span base/mem base/buf base/addr base/log \
-    proto/utf8 proto/mask proto/ws proto/deflate proto/framing proto/http proto/upgrade \
-    proto/policy proto/limit proto/life \
+    proto/utf8 proto/mask proto/ws proto/base64 proto/deflate proto/framing proto/shape \
+    proto/http proto/upgrade proto/policy proto/limit proto/life \
     io/reactor io/net io/tls io/cert io/conn io/resolver \
     gate/config gate/scoreboard gate/dial gate/pump gate/page gate/session gate/listener \
     gate/admin gate/worker gate/master
@@ -89,7 +89,7 @@ DEFINES = -Iproxy -DSLUICE_VERSION='"$(VERSION)"' -D_GNU_SOURCE -isystem $(WOLFS
 COMPILE = $(CC) -std=gnu11 $(WARN) $(DEFINES) $(CPPFLAGS) -fPIE $(CFLAGS_$(VARIANT)) $(CFLAGS)
 LINK_FLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,-z,nodlopen \
     -Wl,--as-needed $(LDFLAGS_$(VARIANT)) $(LDFLAGS)
-LIBS = $(WOLFSSL_LIB) -lev -linih -lcares -lm
+LIBS = $(WOLFSSL_LIB) -lev -linih -lcares -lz -lm
 
 # ---------------------------------------------------------------------------------- files
 
@@ -201,9 +201,9 @@ $(WOLFSSL_STAMP): FORCE
 endif
 
 $(B)/libraries:
-	$(Q)mkdir -p $(@D) && printf '#include <ev.h>\n#include <ini.h>\n#include <ares.h>\n' | \
+	$(Q)mkdir -p $(@D) && printf '#include <ev.h>\n#include <ini.h>\n#include <ares.h>\n#include <zlib.h>\n' | \
 	  $(CC) $(CPPFLAGS) $(CFLAGS) -E -x c - >/dev/null 2>&1 || \
-	  { echo 'libev, inih or c-ares is missing; run: make deps' >&2; exit 1; }
+	  { echo 'libev, inih, c-ares or zlib is missing; run: make deps' >&2; exit 1; }
 	$(Q)touch $@
 
 # For editors and clang-tidy: warnings and paths, without flags that only gcc knows.
@@ -237,10 +237,11 @@ distclean:  ## removes build/ altogether
 
 # What apt must be able to find to build; what the tests need besides.
 BUILD_PACKAGES = gcc libc6-dev make libev-dev libinih-dev libc-ares-dev \
-    dpkg-dev autoconf automake libtool debian-archive-keyring
+    zlib1g-dev dpkg-dev autoconf automake libtool debian-archive-keyring
 TEST_PACKAGES = libcunit1-dev clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev cppcheck \
     shellcheck chromium chromium-driver redis-server openssh-server openssh-client openssl \
-    python3 python3-websockets iproute2 procps $(if $(shell command -v node),,nodejs) node-ws
+    python3 python3-websockets python3-wsproto iproute2 nftables procps ngircd unbound \
+    $(if $(shell command -v node),,nodejs) node-ws
 
 deps:  ## install the Debian packages needed to build (nothing if all are there)
 	$(Q)proxy/packages.sh 'to build' $(B)/packages.log $(BUILD_PACKAGES)

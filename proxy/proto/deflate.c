@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "proto/deflate.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <string.h>
+
+/* zlib.h: the input is const. */
+#define ZLIB_CONST
+#include <zlib.h>
+
+#include "base/mem.h"
+
+/* The highest level that does not look for a better match one byte later: half the time of zlib's
+ * default for a few per cent more bytes. */
+#define DEFLATE_LEVEL 3
+/* The least of zlib's own windows when it deflates without a header. */
+#define DEFLATE_BITS_MIN 9
+
+/* What the sender takes off a message's end (RFC 7692 7.2.1). */
+static const char tail[4] = "\x00\x00\xff\xff";
+
+struct deflate_inflater {
+    z_stream stream;
+    bool is_open;   /* stream is; if not, the history is in `window` */
+    bool is_inside; /* a message */
+    bool is_final;  /* what was read last is the end of a block with BFINAL set */
+    bool is_behind; /* all of the message is read: `tail` is what is left of the tail */
+    struct span tail;
+    uint64_t in_bytes; /* of the message */
+    uint64_t out_bytes;
+    uint8_t *window; /* NULL: nothing to remember */
+    unsigned int window_len;
+};
+
+struct deflate_deflater {
+    z_stream stream;
+    bool is_inside; /* a message */
+};
+
+static void *zlib_alloc(void *unused, unsigned int count, unsigned int size)
+{
+    (void)unused;
+    return mem_alloc((size_t)count * size);
+}
+
+static void zlib_free(void *unused, void *block)
+{
+    (void)unused;
+    mem_free(block);
+}
+
+static unsigned int least(uint64_t a, uint64_t b)
+{
+    uint64_t smaller = a < b ? a : b;
+    return smaller < UINT_MAX ? (unsigned int)smaller : UINT_MAX;
+}
+
+/* --- both -----------------------------------------------------------------------------------*/
+
+void deflate_init(struct deflate *d, const struct deflate_settings *settings,
+                  const struct deflate_params *params)
+{
+    *d = (struct deflate){.settings = *settings, .params = *params};
+}
+
+static void inflater_free(struct deflate *d)
+{
+    if (d->inflater == NULL) {
+        return;
+    }
+    if (d->inflater->is_open) {
+        (void)inflateEnd(&d->inflater->stream);
+    }
+    mem_free(d->inflater->window);
+    mem_free(d->inflater);
+    d->inflater = NULL;
+}
+
+static void deflater_free(struct deflate *d)
+{
+    if (d->deflater == NULL) {
+        return;
+    }
+    (void)deflateEnd(&d->deflater->stream);
+    mem_free(d->deflater);
+    d->deflater = NULL;
+}
+
+void deflate_done(struct deflate *d)
+{
+    inflater_free(d);
+    deflater_free(d);
+}
+
+bool deflate_is_held(const struct deflate *d)
+{
+    return d->deflater != NULL || (d->inflater != NULL && d->inflater->is_open);
+}
+
+/* Without memory for the copy all stays as it is. */
+static void inflater_rest(struct deflate *d)
+{
+    struct deflate_inflater *z = d->inflater;
+    unsigned int len = 0;
+    if (!d->params.is_client_no_takeover) {
+        (void)inflateGetDictionary(&z->stream, NULL, &len);
+    }
+    if (len == 0) {
+        inflater_free(d);
+        return;
+    }
+    z->window = mem_alloc(len);
+    if (z->window == NULL) {
+        return;
+    }
+    (void)inflateGetDictionary(&z->stream, z->window, &z->window_len);
+    (void)inflateEnd(&z->stream);
+    z->is_open = false;
+    z->is_final = false;
+}
+
+void deflate_rest(struct deflate *d)
+{
+    if (d->deflater != NULL && !d->deflater->is_inside) {
+        deflater_free(d);
+    }
+    if (d->inflater != NULL && d->inflater->is_open && !d->inflater->is_inside) {
+        inflater_rest(d);
+    }
+}
+
+/* --- inflate --------------------------------------------------------------------------------*/
+
+/* Makes zlib's object, with the history if there is one. */
+static bool inflater_open(struct deflate *d)
+{
+    struct deflate_inflater *z = d->inflater;
+    if (z == NULL) {
+        z = mem_alloc_zero(sizeof(*z));
+        if (z == NULL) {
+            return false;
+        }
+        z->stream.zalloc = zlib_alloc;
+        z->stream.zfree = zlib_free;
+        d->inflater = z;
+    }
+    if (z->is_open) {
+        return true;
+    }
+    z->is_open = inflateInit2(&z->stream, -d->params.client_bits) == Z_OK;
+    if (!z->is_open) {
+        return false;
+    }
+    if (z->window != NULL) {
+        if (inflateSetDictionary(&z->stream, z->window, z->window_len) != Z_OK) {
+            return false;
+        }
+        mem_free(z->window);
+        z->window = NULL;
+    }
+    return true;
+}
+
+static void inflater_start(struct deflate *d)
+{
+    struct deflate_inflater *z = d->inflater;
+    z->is_inside = true;
+    z->is_behind = false;
+    z->in_bytes = 0;
+    z->out_bytes = 0;
+    if (d->params.is_client_no_takeover) {
+        (void)inflateReset(&z->stream);
+        z->is_final = false;
+    }
+}
+
+static bool is_over_ratio(const struct deflate *d)
+{
+    const struct deflate_inflater *z = d->inflater;
+    return d->settings.max_ratio != 0 && z->out_bytes > DEFLATE_RATIO_FROM_BYTES &&
+           (z->out_bytes - 1) / d->settings.max_ratio >= z->in_bytes;
+}
+
+/* One call of zlib. Never DEFLATE_FULL. */
+static enum deflate_result inflate_step(struct deflate *d, struct span *source, uint8_t *out,
+                                        size_t cap, size_t *out_len)
+{
+    struct deflate_inflater *z = d->inflater;
+    uint64_t max = d->settings.max_message_bytes;
+    uint64_t left = max == 0 ? UINT64_MAX : max - z->out_bytes;
+    /* One byte more than is allowed shows that there is too much. */
+    unsigned int room = least(cap - *out_len, left == UINT64_MAX ? left : left + 1);
+    unsigned int given = least(source->len, UINT_MAX);
+
+    z->stream.next_in = (const uint8_t *)source->data;
+    z->stream.avail_in = given;
+    z->stream.next_out = out + *out_len;
+    z->stream.avail_out = room;
+    int status = inflate(&z->stream, Z_SYNC_FLUSH);
+    size_t taken = given - z->stream.avail_in;
+    size_t made = room - z->stream.avail_out;
+    if (taken > 0) {
+        source->data += taken;
+        source->len -= taken;
+    }
+    if (z->is_behind && made > 0) {
+        return DEFLATE_BAD; /* the tail is nobody's content */
+    }
+    z->in_bytes += z->is_behind ? 0 : taken;
+    if (made > left) {
+        *out_len += (size_t)left;
+        return DEFLATE_TOO_BIG;
+    }
+    *out_len += made;
+    z->out_bytes += made;
+    if (is_over_ratio(d)) {
+        return DEFLATE_TOO_BIG;
+    }
+    if (status == Z_MEM_ERROR) {
+        return DEFLATE_NO_MEMORY;
+    }
+    z->is_final = status == Z_STREAM_END;
+    /* Z_BUF_ERROR: there was nothing to do. */
+    return status == Z_OK || status == Z_STREAM_END || status == Z_BUF_ERROR ? DEFLATE_OK
+                                                                             : DEFLATE_BAD;
+}
+
+/* All of `source`, and what zlib still holds back of what it was given before. */
+static enum deflate_result inflate_all(struct deflate *d, struct span *source, uint8_t *out,
+                                       size_t cap, size_t *out_len)
+{
+    struct deflate_inflater *z = d->inflater;
+    for (;;) {
+        if (z->is_final) {
+            if (source->len == 0) {
+                return DEFLATE_OK;
+            }
+            /* The next block: as after any other, the history counts on. */
+            (void)inflateResetKeep(&z->stream);
+            z->is_final = false;
+        }
+        if (*out_len == cap) {
+            return DEFLATE_FULL;
+        }
+        enum deflate_result result = inflate_step(d, source, out, cap, out_len);
+        if (result != DEFLATE_OK) {
+            return result;
+        }
+        if (source->len == 0 && z->stream.avail_out > 0) {
+            return DEFLATE_OK;
+        }
+    }
+}
+
+enum deflate_result deflate_inflate(struct deflate *d, struct span *input, bool is_end,
+                                    uint8_t *out, size_t cap, size_t *out_len)
+{
+    assert(cap > 0);
+    *out_len = 0;
+    bool is_inside = d->inflater != NULL && d->inflater->is_inside;
+    if (!is_inside) {
+        if (input->len == 0) {
+            return DEFLATE_OK;
+        }
+        if (!inflater_open(d)) {
+            return DEFLATE_NO_MEMORY;
+        }
+        inflater_start(d);
+    }
+    struct deflate_inflater *z = d->inflater;
+    if (!z->is_behind) {
+        enum deflate_result result = inflate_all(d, input, out, cap, out_len);
+        if (result != DEFLATE_OK || !is_end) {
+            return result;
+        }
+        z->is_behind = true;
+        /* Behind a final block that ends the message no other has been opened. */
+        z->tail = z->is_final ? (struct span){NULL, 0} : (struct span){tail, sizeof(tail)};
+    }
+    enum deflate_result result = inflate_all(d, &z->tail, out, cap, out_len);
+    if (result != DEFLATE_OK) {
+        return result;
+    }
+    /* 128: zlib stands between two blocks. No bits are left over there. */
+    if (!z->is_final && z->stream.data_type != 128) {
+        return DEFLATE_BAD;
+    }
+    z->is_inside = false;
+    return DEFLATE_OK;
+}
+
+/* --- deflate --------------------------------------------------------------------------------*/
+
+size_t deflate_bound(size_t len)
+{
+    /* zlib prefers a block with the fixed code to any that is longer: nine bits for a byte at most.
+     * A block holds 2047 bytes or more and costs two bytes, a flush not more than six. */
+    return len + (len >> 3) + (len >> 9) + 16;
+}
+
+static bool deflater_open(struct deflate *d)
+{
+    struct deflate_deflater *z = mem_alloc_zero(sizeof(*z));
+    if (z == NULL) {
+        return false;
+    }
+    z->stream.zalloc = zlib_alloc;
+    z->stream.zfree = zlib_free;
+    int bits = (int)least(d->params.server_bits, d->settings.window_bits);
+    /* A window of 256 bytes is smaller than any that zlib deflates with, but runs of one byte need
+     * no window. */
+    int strategy = bits < DEFLATE_BITS_MIN ? Z_RLE : Z_DEFAULT_STRATEGY;
+    bits = bits < DEFLATE_BITS_MIN ? DEFLATE_BITS_MIN : bits;
+    int mem_level = bits <= 12 ? 5 : bits - 7;
+    if (deflateInit2(&z->stream, DEFLATE_LEVEL, Z_DEFLATED, -bits, mem_level, strategy) != Z_OK) {
+        mem_free(z);
+        return false;
+    }
+    d->deflater = z;
+    return true;
+}
+
+static bool deflater_start(struct deflate *d)
+{
+    if (d->deflater == NULL) {
+        if (!deflater_open(d)) {
+            return false;
+        }
+    } else if (d->params.is_server_no_takeover) {
+        (void)deflateReset(&d->deflater->stream);
+    }
+    d->deflater->is_inside = true;
+    return true;
+}
+
+/* zlib makes nothing of no input; but every piece ends at a byte, so that this is the rest of an
+ * empty block whose tail the peer adds (RFC 7692 7.2.3.6). */
+static size_t deflate_nothing(struct deflate *d, bool is_end, uint8_t *out)
+{
+    if (!is_end) {
+        return 0;
+    }
+    out[0] = 0x00;
+    if (d->deflater != NULL) {
+        d->deflater->is_inside = false;
+    }
+    return 1;
+}
+
+enum deflate_result deflate_deflate(struct deflate *d, struct span piece, bool is_end, uint8_t *out,
+                                    size_t cap, size_t *out_len)
+{
+    assert(cap >= deflate_bound(piece.len));
+    *out_len = 0;
+    if (piece.len == 0) {
+        *out_len = deflate_nothing(d, is_end, out);
+        return DEFLATE_OK;
+    }
+    bool is_inside = d->deflater != NULL && d->deflater->is_inside;
+    if (!is_inside && !deflater_start(d)) {
+        return DEFLATE_NO_MEMORY;
+    }
+    z_stream *stream = &d->deflater->stream;
+    while (piece.len > 0) {
+        unsigned int given = least(piece.len, UINT_MAX);
+        unsigned int room = least(cap - *out_len, UINT_MAX);
+        stream->next_in = (const uint8_t *)piece.data;
+        stream->avail_in = given;
+        stream->next_out = out + *out_len;
+        stream->avail_out = room;
+        int status = deflate(stream, Z_SYNC_FLUSH);
+        assert(status == Z_OK && stream->avail_in == 0 && stream->avail_out > 0);
+        piece.data += given;
+        piece.len -= given;
+        *out_len += room - stream->avail_out;
+    }
+    if (is_end) {
+        assert(*out_len > sizeof(tail) &&
+               memcmp(out + *out_len - sizeof(tail), tail, sizeof(tail)) == 0);
+        *out_len -= sizeof(tail);
+        d->deflater->is_inside = false;
+    }
+    return DEFLATE_OK;
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <assert.h>
+#include <string.h>
+
+#include "proto/shape.h"
+#include "proto/shape_parts.h"
+
+/* A message of ours that begins with less is not worth a compressor. */
+#define DEFLATE_FROM_BYTES 64
+
+static bool is_worth_deflating(const struct shape *s, size_t len)
+{
+    return s->rules.is_deflate && len >= DEFLATE_FROM_BYTES;
+}
+
+/* How much of the text can be sent: up to the last whole character before a wrong byte, or before
+ * the end. False: there is a wrong byte. */
+static bool text_measure(const uint8_t *data, size_t len, size_t *out_whole)
+{
+    struct utf8 u;
+    utf8_init(&u);
+    if (utf8_feed(&u, data, len)) {
+        *out_whole = len;
+        while (!utf8_is_complete(&u) && (data[--*out_whole] & 0xc0) == 0x80) {
+        }
+        return true;
+    }
+    utf8_init(&u);
+    *out_whole = 0;
+    for (size_t i = 0; utf8_feed(&u, data + i, 1); i++) {
+        if (utf8_is_complete(&u)) {
+            *out_whole = i + 1;
+        }
+    }
+    return false;
+}
+
+/* Text that is cut between two characters. */
+static struct span text_take(struct span *from, size_t most)
+{
+    size_t len = from->len < most ? from->len : most;
+    while (len < from->len && ((uint8_t)from->data[len] & 0xc0) == 0x80) {
+        len--;
+    }
+    return shape_take(from, len);
+}
+
+static enum shape_result put_base64(struct shape *s, struct span data, struct shape_out *out)
+{
+    char text[BASE64_LEN(3 * 1024)];
+    size_t most = sizeof(text) / 4 * 3;
+    enum shape_result result = SHAPE_OK;
+
+    s->is_down_deflated = is_worth_deflating(s, data.len);
+    if (shape_frame_max(s) < sizeof(text)) {
+        most = shape_frame_max(s) / 4 * 3;
+    }
+    while (result == SHAPE_OK && data.len > 0) {
+        struct span part = shape_take(&data, most);
+        size_t len = base64_encode((const uint8_t *)part.data, part.len, text);
+        result =
+            shape_put_piece(s, WS_TEXT, (struct span){text, len}, true, s->is_down_deflated, out);
+    }
+    return result;
+}
+
+/* Each frame is a message of its own: in a stream a message's borders mean nothing. */
+static enum shape_result put_stream(struct shape *s, struct span data, struct shape_out *out)
+{
+    bool is_text = s->rules.payload == SHAPE_TEXT;
+    enum shape_result result = SHAPE_OK;
+    if (s->rules.payload == SHAPE_BASE64) {
+        return put_base64(s, data, out);
+    }
+    while (result == SHAPE_OK && data.len > 0) {
+        s->is_down_deflated = is_worth_deflating(s, data.len);
+        size_t most = shape_frame_max(s);
+        struct span part = is_text ? text_take(&data, most) : shape_take(&data, most);
+        result =
+            shape_put_piece(s, is_text ? WS_TEXT : WS_BINARY, part, true, s->is_down_deflated, out);
+    }
+    return result;
+}
+
+/* As much of the stream as one call handles. Of text, a character that is not complete waits for
+ * the rest of it, which will come behind it. */
+static enum shape_result down_stream(struct shape *s, uint8_t **data, size_t *len,
+                                     struct shape_out *out)
+{
+    *data -= s->down_carry_len;
+    *len += s->down_carry_len;
+    memcpy(*data, s->down_carry, s->down_carry_len);
+    s->down_carry_len = 0;
+
+    size_t part = *len < SHAPE_WORK ? *len : SHAPE_WORK;
+    size_t whole = part;
+    bool is_good = s->rules.payload != SHAPE_TEXT || text_measure(*data, part, &whole);
+    enum shape_result result = put_stream(s, (struct span){(const char *)*data, whole}, out);
+    if (result != SHAPE_OK) {
+        return result;
+    }
+    if (!is_good) {
+        return shape_fail(s, SHAPE_BACKEND_DATA, "backend's text is not UTF-8");
+    }
+    bool is_all = part == *len;
+    *data += whole;
+    *len -= whole;
+    if (!is_all) {
+        return SHAPE_MORE;
+    }
+    assert(*len <= sizeof(s->down_carry)); /* the beginning of one character */
+    memcpy(s->down_carry, *data, *len);
+    s->down_carry_len = (uint8_t)*len;
+    *len = 0;
+    return SHAPE_OK;
+}
+
+static enum shape_result down_error(struct shape *s, enum framing_error error)
+{
+    bool is_line = s->rules.framing.kind == FRAMING_LINE;
+    if (error == FRAMING_CUT_OFF) {
+        return shape_fail(s, SHAPE_BACKEND_DATA, "backend ended inside a record");
+    }
+    return shape_fail(s, SHAPE_BACKEND_DATA,
+                      is_line ? "backend's line is too long" : "backend's record is too long");
+}
+
+static enum shape_result down_piece(struct shape *s, const struct framing_piece *piece,
+                                    struct shape_out *out)
+{
+    bool is_text = s->rules.payload == SHAPE_TEXT;
+    if (is_text) {
+        if (piece->is_start) {
+            utf8_init(&s->down_utf8);
+        }
+        if (!utf8_feed(&s->down_utf8, (const uint8_t *)piece->data.data, piece->data.len) ||
+            (piece->is_end && !utf8_is_complete(&s->down_utf8))) {
+            return shape_fail(s, SHAPE_BACKEND_DATA, "backend's text is not UTF-8");
+        }
+    }
+    return shape_put_piece(s, is_text ? WS_TEXT : WS_BINARY, piece->data, piece->is_end,
+                           is_worth_deflating(s, piece->data.len), out);
+}
+
+enum shape_result shape_down(struct shape *s, uint8_t **data, size_t *len, struct shape_out *out)
+{
+    enum framing_error error = FRAMING_OK;
+    struct framing_piece piece;
+
+    assert(out->cap - out->len >= SHAPE_ROOM);
+    if (s->rules.framing.kind == FRAMING_STREAM) {
+        return down_stream(s, data, len, out);
+    }
+    while (*len > 0 && out->cap - out->len >= SHAPE_ROOM) {
+        struct span input = {(const char *)*data, *len < SHAPE_WORK ? *len : SHAPE_WORK};
+        enum framing_split split =
+            framing_split(&s->down_splitter, &s->rules.framing, &input, &piece, &error);
+        size_t used = (size_t)(input.data - (const char *)*data);
+        *data += used;
+        *len -= used;
+        if (split == FRAMING_ERROR) {
+            return down_error(s, error);
+        }
+        enum shape_result result = split == FRAMING_PIECE ? down_piece(s, &piece, out) : SHAPE_OK;
+        if (result != SHAPE_OK) {
+            return result;
+        }
+    }
+    return *len > 0 ? SHAPE_MORE : SHAPE_OK;
+}
+
+enum shape_result shape_down_end(struct shape *s, struct shape_out *out)
+{
+    enum framing_error error = FRAMING_OK;
+    struct framing_piece piece;
+
+    if (s->down_carry_len > 0) {
+        return shape_fail(s, SHAPE_BACKEND_DATA, "backend's text ends inside a character");
+    }
+    if (s->rules.framing.kind == FRAMING_STREAM) {
+        return SHAPE_OK;
+    }
+    switch (framing_split_end(&s->down_splitter, &s->rules.framing, &piece, &error)) {
+    case FRAMING_NEED_MORE:
+        break;
+    case FRAMING_PIECE:
+        return down_piece(s, &piece, out);
+    case FRAMING_ERROR:
+        return down_error(s, error);
+    }
+    return SHAPE_OK;
+}
