@@ -27,6 +27,7 @@
 #include "base/span.h"
 #include "proto/life.h"
 #include "proto/policy.h"
+#include "proto/shape.h"
 #include "proto/ws.h"
 
 enum config_tls_version { CONFIG_TLS_1_2 = 0, CONFIG_TLS_1_3 };
@@ -69,6 +70,13 @@ struct config_route {
     uint16_t backend_code; /* 1011 or 1014 */
     enum ws_accept accept;
     uint64_t max_message_bytes; /* 0 = no limit */
+    enum shape_payload payload; /* when the subprotocol does not decide */
+    struct framing framing;
+    uint64_t max_frame_bytes; /* to the client; 0 = no limit */
+    bool is_deflate;          /* compression = on */
+    struct deflate_settings deflate;
+    uint64_t deflate_idle_ms; /* after which its memory is given back */
+    bool is_half_open;        /* half_close = keep */
     size_t buffer_high_bytes;
     size_t buffer_low_bytes;
     struct life_timeouts timeouts; /* tls_ms and request_ms are the server's, copied here */

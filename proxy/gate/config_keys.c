@@ -43,6 +43,20 @@ static const struct config_choice refuse_words[] = {{"close", 0}, {"http", 1}, {
 static const struct config_choice code_words[] = {{"1011", 1011}, {"1014", 1014}, {NULL, 0}};
 static const struct config_choice accept_words[] = {
     {"any", WS_ACCEPT_ANY}, {"binary", WS_ACCEPT_BINARY}, {"text", WS_ACCEPT_TEXT}, {NULL, 0}};
+static const struct config_choice payload_words[] = {
+    {"binary", SHAPE_BINARY}, {"text", SHAPE_TEXT}, {NULL, 0}};
+static const struct config_choice framing_words[] = {{"stream", FRAMING_STREAM},
+                                                     {"line", FRAMING_LINE},
+                                                     {"length16", FRAMING_LENGTH16},
+                                                     {"length32", FRAMING_LENGTH32},
+                                                     {NULL, 0}};
+static const struct config_choice line_end_words[] = {
+    {"lf", FRAMING_LF}, {"crlf", FRAMING_CRLF}, {NULL, 0}};
+static const struct config_choice order_words[] = {
+    {"big", FRAMING_BIG}, {"little", FRAMING_LITTLE}, {NULL, 0}};
+static const struct config_choice yes_words[] = {{"yes", 1}, {"no", 0}, {NULL, 0}};
+static const struct config_choice on_words[] = {{"on", 1}, {"off", 0}, {NULL, 0}};
+static const struct config_choice half_close_words[] = {{"close", 0}, {"keep", 1}, {NULL, 0}};
 
 static const struct config_key keys[] = {
     CONFIG_KEY("server", "workers", COUNT(1, 256), .choices = workers_words, .fallback = "auto",
@@ -96,6 +110,39 @@ static const struct config_key keys[] = {
     CONFIG_KEY("route", "max_message", SIZE(1, 1024 * GIB), .zero_word = "no limit",
                .fallback = "0", ROUTE_FIELD(max_message_bytes),
                .help = "longest message the browser may send"),
+    CONFIG_KEY("route", "max_frame_out", SIZE(SHAPE_FRAME_MIN_BYTES, 1 * GIB),
+               .zero_word = "no limit", .fallback = "0", ROUTE_FIELD(max_frame_bytes),
+               .help = "longest payload of a frame that the page is sent"),
+    CONFIG_KEY("route", "payload", CHOICE(payload_words), .fallback = "binary",
+               ROUTE_FIELD(payload), .help = "messages that the page is sent"),
+    CONFIG_KEY("route", "framing", CHOICE(framing_words), .fallback = "stream",
+               ROUTE_FIELD(framing.kind), .help = "what a message is to the backend"),
+    CONFIG_KEY("route", "framing_max", SIZE(1, 16 * MIB), .fallback = "64k",
+               ROUTE_FIELD(framing.max_bytes), .help = "longest line or record, either way"),
+    CONFIG_KEY("route", "line_end", CHOICE(line_end_words), .fallback = "lf",
+               ROUTE_FIELD(framing.line_end), .help = "what ends a line"),
+    CONFIG_KEY("route", "line_multi", CHOICE(yes_words), .fallback = "no",
+               ROUTE_FIELD(framing.is_line_multi),
+               .help = "whether a message may hold several lines"),
+    CONFIG_KEY("route", "length_order", CHOICE(order_words), .fallback = "big",
+               ROUTE_FIELD(framing.length_order), .help = "which byte of a length comes first"),
+    CONFIG_KEY("route", "compression", CHOICE(on_words), .fallback = "off", ROUTE_FIELD(is_deflate),
+               .help = "permessage-deflate, where the client offers it"),
+    CONFIG_KEY("route", "compression_window", COUNT(9, 15), .fallback = "12",
+               ROUTE_FIELD(deflate.window_bits),
+               .help = "bits of the largest window: 12 is 4 KiB, 15 is 32 KiB"),
+    CONFIG_KEY("route", "compression_takeover", CHOICE(yes_words), .fallback = "yes",
+               ROUTE_FIELD(deflate.is_takeover),
+               .help = "whether a message may refer to those before it"),
+    CONFIG_KEY("route", "compression_ratio", COUNT(2, 1000), .zero_word = "no limit",
+               .fallback = "100", ROUTE_FIELD(deflate.max_ratio),
+               .help = "bytes a compressed one may become, in messages beyond 16 MiB"),
+    CONFIG_KEY("route", "compression_idle", DURATION(10, DAY_MS), .fallback = "10s",
+               ROUTE_FIELD(deflate_idle_ms),
+               .help = "quiet time after which the memory for it is given back"),
+    CONFIG_KEY("route", "half_close", CHOICE(half_close_words), .fallback = "close",
+               ROUTE_FIELD(is_half_open),
+               .help = "whether the page may go on sending after the backend's FIN"),
     CONFIG_KEY("route", "buffer_high", SIZE(4 * KIB, 16 * MIB), .fallback = "64k",
                ROUTE_FIELD(buffer_high_bytes),
                .help = "bytes waiting for one side at which reading from the other stops"),

@@ -48,7 +48,7 @@ struct config_key {
     size_t width;
 };
 
-#define CONFIG_KEYS_MAX 48    /* ceiling of the table, asserted by the tests */
+#define CONFIG_KEYS_MAX 64    /* ceiling of the table, asserted by the tests */
 #define CONFIG_RANGE_TEXT 160 /* bytes that config_key_describe needs at most */
 #define CONFIG_VALUE_TEXT 32  /* bytes that config_key_format needs at most */
 

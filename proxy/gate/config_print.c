@@ -8,6 +8,7 @@
 
 #include "gate/config.h"
 #include "gate/config_keys.h"
+#include "gate/config_meaning.h"
 #include "gate/config_scan.h"
 
 #define ITEM_TEXT 320
@@ -240,6 +241,21 @@ static void write_number(const struct printer *printer, const struct config_key 
     write_pair(printer, key->name, span_from_str(text));
 }
 
+/* What means nothing on this route is refused when read, so it is not written either. */
+static void write_dependent(const struct printer *printer, const struct config_key *key,
+                            const void *base)
+{
+    const char *lack = config_meaning_lack(base, key->name);
+    char why[64];
+
+    if (lack == NULL) {
+        write_number(printer, key, base);
+        return;
+    }
+    snprintf(why, sizeof(why), "needs %s", lack);
+    write_unset(printer, key->name, why);
+}
+
 /* A version that serves nothing is refused when read, so it is not written either. */
 static void write_tls_version(const struct printer *printer, const struct config_key *key,
                               const void *base)
@@ -278,7 +294,10 @@ static write_fn *find_writer(const struct config_key *key)
             return writers[i].write;
         }
     }
-    return config_key_is_number(key) ? write_number : NULL;
+    if (!config_key_is_number(key)) {
+        return NULL;
+    }
+    return strcmp(key->section, "route") == 0 ? write_dependent : write_number;
 }
 
 static void write_help(const struct printer *printer, const struct config_key *key)

@@ -6,6 +6,7 @@
 #include "gate/config_build.h"
 #include "gate/config_draft.h"
 #include "gate/config_keys.h"
+#include "gate/config_meaning.h"
 #include "gate/config_values.h"
 #include "proto/policy.h"
 #include "proto/upgrade.h"
@@ -118,6 +119,45 @@ static void check_buffers(struct config_build *build, const struct config_sectio
                       "'buffer_low' (%s) must be less than buffer_high (%s)", low_text, high_text);
 }
 
+static void check_dependent_keys(struct config_build *build, const struct config_section *section,
+                                 const struct config_route *route)
+{
+    for (size_t i = 0; i < config_key_count(); i++) {
+        const struct config_key *key = config_key_at(i);
+        const char *lack = config_meaning_lack(route, key->name);
+
+        if (lack != NULL && section->values[i].line != 0) {
+            config_report_add(build->report, section->values[i].line,
+                              "'%s' means nothing without %s", key->name, lack);
+        }
+    }
+}
+
+/* The subprotocol base64 is text that carries a stream. */
+static void check_base64(struct config_build *build, const struct config_route *route)
+{
+    if (route->backend_count == 0 || route->backends[0].kind == CONFIG_BACKEND_ECHO) {
+        return;
+    }
+    for (size_t i = 0; i < route->policy.subprotocol_count; i++) {
+        if (!span_is_equal(route->policy.subprotocols[i], SPAN_LIT("base64"))) {
+            continue;
+        }
+        if (route->framing.kind != FRAMING_STREAM) {
+            config_report_add(build->report, route->line,
+                              "[route %.*s] has the subprotocol base64, which needs "
+                              "framing = stream",
+                              CONFIG_SHOW(route->policy.name));
+        }
+        if (route->accept == WS_ACCEPT_BINARY) {
+            config_report_add(build->report, route->line,
+                              "[route %.*s] has the subprotocol base64, which is text, but "
+                              "accept = binary",
+                              CONFIG_SHOW(route->policy.name));
+        }
+    }
+}
+
 static void build_backends(struct config_build *build, const struct config_value *value,
                            struct config_route *route)
 {
@@ -187,6 +227,8 @@ static void build_route(struct config_build *build, const struct config_section 
                           CONFIG_SHOW(section->name));
     } else {
         build_backends(build, backend, route);
+        check_dependent_keys(build, section, route);
+        check_base64(build, route);
     }
 }
 

@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "gate/pump_parts.h"
+
 #define PIECES_MAX 256
 #define ARENA_BYTES 4096
 
@@ -45,10 +47,10 @@ void pump_configure(struct pump *p, size_t high_bytes, size_t low_bytes, enum ws
     p->is_echo = is_echo;
     p->client.out.limit = high_bytes + PUMP_OVERSHOOT_BYTES;
     p->backend.out.limit = high_bytes + PUMP_OVERSHOOT_BYTES;
-    ws_decoder_init(&p->decoder, accept, max_message_bytes);
+    ws_decoder_init(&p->decoder, accept, max_message_bytes, false);
 }
 
-static void send_pieces(struct pump *p, struct conn *to, const struct iovec *pieces, size_t count)
+void pump_send_pieces(struct pump *p, struct conn *to, const struct iovec *pieces, size_t count)
 {
     if (conn_send(to, pieces, count) == CONN_NO_MEMORY) {
         p->no_memory = true;
@@ -68,7 +70,7 @@ static void batch_init(struct batch *b, struct pump *p, struct conn *to)
 static void batch_flush(struct batch *b)
 {
     if (b->count > 0) {
-        send_pieces(b->pump, b->to, b->pieces, b->count);
+        pump_send_pieces(b->pump, b->to, b->pieces, b->count);
     }
     b->count = 0;
     b->bytes = 0;
@@ -136,7 +138,7 @@ static void forward(struct pump *p, const struct ws_item *item, struct batch *up
     batch_add(down, frame, frame_len);
 }
 
-static enum life_ending ending_of(enum ws_error error)
+enum life_ending pump_ending_of(enum ws_error error)
 {
     switch (error) {
     case WS_BAD_CLOSE:
@@ -162,6 +164,10 @@ void pump_client_bytes(struct pump *p, uint8_t *data, size_t len, bool is_discar
     struct ws_item item;
     size_t consumed = 0;
 
+    if (p->shaped != NULL) {
+        pump_shaped_bytes(p, data, len, is_discarding, out);
+        return;
+    }
     batch_init(&up, p, &p->backend);
     batch_init(&down, p, &p->client);
     *out = (struct pump_report){.verdict = PUMP_MORE};
@@ -188,7 +194,7 @@ void pump_client_bytes(struct pump *p, uint8_t *data, size_t len, bool is_discar
             break;
         case WS_ITEM_ERROR:
             out->verdict = PUMP_BAD;
-            out->ending = ending_of(item.error);
+            out->ending = pump_ending_of(item.error);
             out->detail = item.detail;
             break;
         case WS_ITEM_NEED_MORE:
@@ -200,12 +206,17 @@ void pump_client_bytes(struct pump *p, uint8_t *data, size_t len, bool is_discar
     batch_flush(&down);
 }
 
-void pump_backend_bytes(struct pump *p, uint8_t *data, size_t len)
+void pump_backend_bytes(struct pump *p, uint8_t *data, size_t len, struct pump_report *out)
 {
     struct iovec frame;
+    if (p->shaped != NULL) {
+        pump_shaped_backend_bytes(p, data, len, out);
+        return;
+    }
+    *out = (struct pump_report){.verdict = PUMP_MORE};
     frame.iov_base = put_header(data, len, WS_BINARY, true, &frame.iov_len);
     p->down_bytes += len;
-    send_pieces(p, &p->client, &frame, 1);
+    pump_send_pieces(p, &p->client, &frame, 1);
 }
 
 void pump_send_raw(struct pump *p, const void *data, size_t len)
@@ -214,7 +225,7 @@ void pump_send_raw(struct pump *p, const void *data, size_t len)
     while (len > 0) {
         size_t part = len < REACTOR_GATHER ? len : REACTOR_GATHER;
         struct iovec piece = {bytes, part};
-        send_pieces(p, &p->client, &piece, 1);
+        pump_send_pieces(p, &p->client, &piece, 1);
         bytes += part;
         len -= part;
     }
@@ -243,10 +254,11 @@ size_t pump_client_room(const struct pump *p)
 {
     size_t backend_queued = conn_queued(&p->backend);
     size_t client_queued = conn_queued(&p->client);
-    if (backend_queued == 0 && client_queued == 0) {
+    if (backend_queued == 0 && client_queued == 0 && p->shaped == NULL) {
         return PUMP_FIRST_READ_BYTES;
     }
-    size_t most = room(backend_queued, p->high_bytes, PUMP_READ_BYTES);
+    size_t most = p->decoder.is_deflate ? PUMP_DEFLATED_READ_BYTES : PUMP_READ_BYTES;
+    most = room(backend_queued, p->high_bytes, most);
     return room(client_queued, p->high_bytes, most);
 }
 
@@ -275,13 +287,18 @@ void pump_interest(struct pump *p, const struct life *life)
 
     /* Before and after OPEN what is read goes nowhere, so no queue can hold it up. */
     bool is_open = life->phase == LIFE_OPEN;
+    bool is_paused = is_open && pump_is_client_paused(p);
+    bool is_held = pump_is_held(p);
     unsigned client = client_queued > 0 ? REACTOR_WRITE : 0;
     unsigned backend = backend_queued > 0 ? REACTOR_WRITE : 0;
-    if (life_reads_client(life) && !(is_open && pump_is_client_paused(p))) {
+    if (life_reads_client(life) && !is_paused && !is_held) {
         client |= REACTOR_READ;
     }
-    if (life_reads_backend(life) && !(is_open && p->is_client_full)) {
+    if (life_reads_backend(life) && !(life_forwards_backend(life) && p->is_client_full)) {
         backend |= REACTOR_READ;
+    }
+    if (is_held && !is_paused) {
+        *(p->is_echo ? &client : &backend) |= REACTOR_WRITE;
     }
     conn_want(&p->client, client);
     conn_want(&p->backend, backend);

@@ -10,6 +10,13 @@
  *     client <--conn_send-- header written in front <--------- conn_read-- backend
  *     echo:  client --conn_read--> decode --header in front--> conn_send--> client
  *
+ * A session whose route or handshake asks for more (compression, framing, text: proto/shape) goes
+ * through pump_shape.c instead of the middle of these lines, and owns a struct pump_shaped; every
+ * other session has a NULL there and pays nothing. A compressed message may be a thousand times
+ * longer than what was read of it: when the queue it leaves by is full, or this session has had its
+ * share of the turn, the rest of what was read is held (pump_is_held) and the client not read; it
+ * goes on when that side can be written.
+ *
  * Ceiling of a queue: buffer_high + PUMP_OVERSHOOT_BYTES (asserted). It is reached only when the
  * other side delivers a full read while the queue stands just below its mark. */
 #ifndef GATE_PUMP_H
@@ -22,6 +29,7 @@
 #include "base/span.h"
 #include "io/conn.h"
 #include "proto/life.h"
+#include "proto/shape.h"
 #include "proto/ws.h"
 
 /* What one event may add to a queue that is below its mark: a read of at most PUMP_READ_BYTES, and
@@ -29,11 +37,16 @@
 #define PUMP_READ_BYTES (64 * 1024)
 #define PUMP_FIRST_READ_BYTES (128 * 1024) /* from a client whose backend queue is empty */
 #define PUMP_OVERSHOOT_BYTES (160 * 1024)
+#define PUMP_DEFLATED_READ_BYTES (16 * 1024) /* from a client that may compress */
+#define PUMP_SHARE_BYTES (512 * 1024)        /* inflated in one event at most, or a little more */
+
+struct pump_shaped; /* private */
 
 struct pump {
     struct conn client;
     struct conn backend;
     struct ws_decoder decoder;
+    struct pump_shaped *shaped; /* NULL unless the session has a shape */
     bool is_echo;
     bool is_client_full;  /* client.out reached high and is not yet down to low */
     bool is_backend_full; /* the same for backend.out */
@@ -50,12 +63,17 @@ void pump_init(struct pump *p, struct reactor *reactor, conn_ready_fn *on_client
 /* The route is known. */
 void pump_configure(struct pump *p, size_t high_bytes, size_t low_bytes, enum ws_accept accept,
                     uint64_t max_message_bytes, bool is_echo);
+/* The handshake is about to be answered; after pump_configure. Does nothing where no shape is
+ * needed; without memory it shows in no_memory. */
+void pump_shape(struct pump *p, const struct shape_rules *rules);
+/* Frees what is not a connection's. */
+void pump_done(struct pump *p);
 
-/* What the client's bytes amounted to. */
+/* What the bytes amounted to. */
 enum pump_verdict {
     PUMP_MORE = 0,
-    PUMP_CLOSE, /* a valid Close: *out_code; what follows it is ignored */
-    PUMP_BAD    /* *out_ending and *out_detail say what was wrong */
+    PUMP_CLOSE, /* a valid Close: `code`; what follows it is ignored */
+    PUMP_BAD    /* `ending` and `detail` say what was wrong */
 };
 struct pump_report {
     enum pump_verdict verdict;
@@ -71,8 +89,21 @@ struct pump_report {
 void pump_client_bytes(struct pump *p, uint8_t *data, size_t len, bool is_discarding,
                        struct pump_report *out);
 
-/* One binary frame to the client; `data` has headroom in front. */
-void pump_backend_bytes(struct pump *p, uint8_t *data, size_t len);
+/* The client's bytes that are held: because a queue is full, or to let others have their turn. */
+bool pump_is_held(const struct pump *p);
+/* Goes on with them, as pump_client_bytes. */
+void pump_resume(struct pump *p, bool is_discarding, struct pump_report *out);
+
+/* Frames to the client; `data` is plain scratch with headroom in front and is changed. Without a
+ * shape one binary frame. PUMP_MORE or PUMP_BAD. */
+void pump_backend_bytes(struct pump *p, uint8_t *data, size_t len, struct pump_report *out);
+/* The backend has ended: what it left incomplete. */
+void pump_backend_end(struct pump *p, struct pump_report *out);
+
+/* When memory should be given back that nothing has used since `quiet_since_ms`, 0 = there is none
+ * to give; and doing it. */
+uint64_t pump_rest_at_ms(const struct pump *p, uint64_t quiet_since_ms, uint64_t idle_ms);
+void pump_rest(struct pump *p);
 
 void pump_send_close(struct pump *p, uint16_t code, struct span reason);
 void pump_send_ping(struct pump *p);

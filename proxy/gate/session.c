@@ -8,8 +8,6 @@
 
 #define LINGER_DISCARD_BYTES (64 * 1024) /* one read of a side that is only drained */
 
-static void settle(struct session *s);
-
 static void step(struct session *s, const struct life_event *event);
 
 void session_step_type(struct session *s, enum life_event_type type)
@@ -51,7 +49,7 @@ static void on_dialled(void *owner, enum dial_result result, int fd,
         session_step_end(s, LIFE_BACKEND_NAME, NULL);
         break;
     }
-    settle(s);
+    session_settle(s);
 }
 
 static void do_dial(struct session *s)
@@ -144,6 +142,13 @@ static void step(struct session *s, const struct life_event *event)
 
 /* --- after each event ---------------------------------------------------------------------- */
 
+/* A side that cannot be written. One that is still read tells by itself how its peer went, after the
+ * bytes that came before: a Close, a FIN or a reset. */
+static bool is_lost(const struct conn *conn, enum life_side side, bool is_eof)
+{
+    return conn->is_broken && (side == LIFE_SIDE_DRAINING || (side == LIFE_SIDE_UP && is_eof));
+}
+
 /* What follows from the state by itself. Each of these changes the state, so this ends. */
 static bool pending_event(struct session *s, struct life_event *out)
 {
@@ -155,11 +160,9 @@ static bool pending_event(struct session *s, struct life_event *out)
     if (s->pump.no_memory && !s->is_no_memory_told) {
         s->is_no_memory_told = true;
         *out = (struct life_event){.type = LIFE_EV_END, .ending = LIFE_INTERNAL};
-    } else if (s->pump.client.is_broken && life->client == LIFE_SIDE_DRAINING) {
-        /* Only what is to be said is lost. A side that is still read tells by itself how its peer
-         * went, after the bytes that came before: a Close, a FIN or a reset. */
+    } else if (is_lost(&s->pump.client, life->client, life->client_eof)) {
         out->type = LIFE_EV_CLIENT_RESET;
-    } else if (s->pump.backend.is_broken && life->backend == LIFE_SIDE_DRAINING) {
+    } else if (is_lost(&s->pump.backend, life->backend, life->backend_eof)) {
         out->type = LIFE_EV_BACKEND_RESET;
     } else if (s->is_up_due) {
         s->is_up_due = false;
@@ -172,51 +175,51 @@ static bool pending_event(struct session *s, struct life_event *out)
     return out->type != LIFE_EV_COUNT;
 }
 
-/* A queue that does not move is stuck since it last did. */
-static void note_progress(const struct conn *c, uint64_t *sent_bytes, uint64_t *acked_bytes,
-                          uint64_t *stuck_ms, uint64_t now_ms)
+static void heed(struct session *s, const struct pump_report *report)
 {
-    if (conn_queued(c) == 0) {
-        *stuck_ms = 0;
-    } else if (*stuck_ms == 0) {
-        *stuck_ms = now_ms;
-        *acked_bytes = conn_acked_bytes(c);
-    } else if (c->sent_bytes != *sent_bytes) {
-        *stuck_ms = now_ms; /* the old figure will do: the kernel is asked as seldom as can be */
+    if (report->has_payload) {
+        s->times.payload_ms = reactor_now_ms(s->context->reactor);
     }
-    *sent_bytes = c->sent_bytes;
-}
-
-static void set_timer(struct session *s)
-{
-    const struct life_timeouts *timeouts =
-        s->route != NULL ? &s->route->timeouts : &s->context->config->defaults;
-    struct life_deadline deadline = life_deadline(&s->life, timeouts, &s->times);
-
-    /* A later deadline is noticed when the earlier one rings: moving the timer for every byte would
-     * cost more. */
-    if (deadline.kind != LIFE_DEADLINE_NONE &&
-        (s->timer_at_ms == 0 || deadline.at_ms < s->timer_at_ms)) {
-        s->timer_at_ms = deadline.at_ms;
-        reactor_timer_at(&s->timer, deadline.at_ms);
+    switch (report->verdict) {
+    case PUMP_MORE:
+        break;
+    case PUMP_CLOSE: {
+        struct life_event event = {.type = LIFE_EV_CLIENT_CLOSE, .code = report->code};
+        step(s, &event);
+        break;
+    }
+    case PUMP_BAD:
+        session_step_end(s, report->ending, report->detail);
+        break;
     }
 }
 
-static void settle(struct session *s)
+/* Goes on with what is held of the client's bytes. After OPEN only a Close is looked for in them. */
+static void resume(struct session *s)
+{
+    struct pump_report report;
+    bool is_open = s->life.phase == LIFE_OPEN;
+    if (pump_is_held(&s->pump) && !(is_open && pump_is_client_paused(&s->pump))) {
+        pump_resume(&s->pump, !is_open, &report);
+        heed(s, &report);
+    }
+}
+
+void session_settle(struct session *s)
 {
     struct life_event event;
     uint64_t now_ms = reactor_now_ms(s->context->reactor);
 
+    if (s->life.phase != LIFE_OPEN) {
+        resume(s);
+    }
     while (pending_event(s, &event)) {
         step(s, &event);
     }
     if (s->life.phase == LIFE_DEAD) {
         return;
     }
-    note_progress(&s->pump.client, &s->client_sent_bytes, &s->client_acked_bytes,
-                  &s->times.client_stuck_ms, now_ms);
-    note_progress(&s->pump.backend, &s->backend_sent_bytes, &s->backend_acked_bytes,
-                  &s->times.backend_stuck_ms, now_ms);
+    session_note_progress(s);
     pump_interest(&s->pump, &s->life);
 
     bool is_paused = pump_is_client_paused(&s->pump);
@@ -226,98 +229,10 @@ static void settle(struct session *s)
         s->times.ping_sent_ms = s->times.ping_sent_ms != 0 ? now_ms : 0;
     }
     s->times.is_client_paused = is_paused;
-    set_timer(s);
-}
-
-static void begin_pong_wait(struct session *s)
-{
-    s->times.ping_sent_ms = reactor_now_ms(s->context->reactor);
-    s->ping_acked_bytes = conn_acked_bytes(&s->pump.client);
-}
-
-static bool has_taken_more(const struct conn *c, uint64_t *acked_bytes, uint64_t *since_ms)
-{
-    uint64_t now_acked_bytes = conn_acked_bytes(c);
-    if (c->is_broken || now_acked_bytes == *acked_bytes) {
-        return false;
-    }
-    *acked_bytes = now_acked_bytes;
-    *since_ms = reactor_now_ms(c->reactor);
-    return true;
-}
-
-/* A queue that does not move and a Pong that does not come may only mean a slow peer with megabytes
- * of ours still in the kernel, which takes nothing more until a third of them has gone. Then the
- * wait starts again. */
-static bool is_still_taking(struct session *s, enum life_ending ending)
-{
-    if (ending == LIFE_CLIENT_LOST) {
-        return has_taken_more(&s->pump.client, &s->ping_acked_bytes, &s->times.ping_sent_ms);
-    }
-    if (ending == LIFE_CLIENT_STALLED) {
-        return has_taken_more(&s->pump.client, &s->client_acked_bytes, &s->times.client_stuck_ms);
-    }
-    return ending == LIFE_BACKEND_STALLED &&
-           has_taken_more(&s->pump.backend, &s->backend_acked_bytes, &s->times.backend_stuck_ms);
-}
-
-static void on_timer(struct reactor_timer *timer)
-{
-    struct session *s = container_of(timer, struct session, timer);
-    const struct life_timeouts *timeouts =
-        s->route != NULL ? &s->route->timeouts : &s->context->config->defaults;
-    struct life_deadline deadline = life_deadline(&s->life, timeouts, &s->times);
-    uint64_t now_ms = reactor_now_ms(s->context->reactor);
-
-    s->timer_at_ms = 0;
-    if (deadline.kind != LIFE_DEADLINE_NONE && now_ms >= deadline.at_ms) {
-        switch (deadline.kind) {
-        case LIFE_DEADLINE_END:
-            if (!is_still_taking(s, deadline.ending)) {
-                session_step_end(s, deadline.ending, NULL);
-            }
-            break;
-        case LIFE_DEADLINE_CLIENT:
-            session_step_type(s, LIFE_EV_DEADLINE);
-            break;
-        case LIFE_DEADLINE_BACKEND:
-            session_step_type(s, LIFE_EV_BACKEND_DEADLINE);
-            break;
-        case LIFE_DEADLINE_PING:
-            pump_send_ping(&s->pump);
-            begin_pong_wait(s);
-            break;
-        case LIFE_DEADLINE_NONE:
-            break;
-        }
-    }
-    settle(s);
+    session_set_timer(s);
 }
 
 /* --- readiness ----------------------------------------------------------------------------- */
-
-static void frame_bytes(struct session *s, uint8_t *data, size_t len)
-{
-    struct pump_report report;
-    bool is_discarding = s->life.phase != LIFE_OPEN;
-
-    pump_client_bytes(&s->pump, data, len, is_discarding, &report);
-    if (report.has_payload) {
-        s->times.payload_ms = reactor_now_ms(s->context->reactor);
-    }
-    switch (report.verdict) {
-    case PUMP_MORE:
-        break;
-    case PUMP_CLOSE: {
-        struct life_event event = {.type = LIFE_EV_CLIENT_CLOSE, .code = report.code};
-        step(s, &event);
-        break;
-    }
-    case PUMP_BAD:
-        session_step_end(s, report.ending, report.detail);
-        break;
-    }
-}
 
 static void client_bytes(struct session *s, uint8_t *data, size_t len)
 {
@@ -336,11 +251,14 @@ static void client_bytes(struct session *s, uint8_t *data, size_t len)
     case LIFE_OPEN:
     case LIFE_CLOSING:
         if (!s->life.close_received) {
-            frame_bytes(s, data, len);
+            struct pump_report report;
+            pump_client_bytes(&s->pump, data, len, s->life.phase != LIFE_OPEN, &report);
+            heed(s, &report);
         }
         break;
     case LIFE_TLS:
     case LIFE_DIAL:
+    case LIFE_HALF_CLOSED:
     case LIFE_REFUSE:
     case LIFE_LINGER:
     case LIFE_DEAD:
@@ -390,24 +308,30 @@ static void on_client_ready(struct conn *conn, unsigned ready)
     if ((ready & REACTOR_WRITE) && conn_queued(conn) > 0) {
         flush(conn);
     }
-    if ((ready & REACTOR_READ) && life_reads_client(&s->life)) {
+    resume(s);
+    if ((ready & REACTOR_READ) && life_reads_client(&s->life) && !pump_is_held(&s->pump)) {
         read_client(s);
     }
-    settle(s);
+    session_settle(s);
 }
 
 static void read_backend(struct session *s)
 {
     uint8_t *data = NULL;
     size_t len = 0;
-    bool is_open = s->life.phase == LIFE_OPEN;
-    size_t most = is_open ? pump_backend_room(&s->pump) : LINGER_DISCARD_BYTES;
+    bool is_forwarded = life_forwards_backend(&s->life);
+    size_t most = is_forwarded ? pump_backend_room(&s->pump) : LINGER_DISCARD_BYTES;
     enum conn_result result = conn_read(&s->pump.backend, most, &data, &len);
+    struct pump_report report = {.verdict = PUMP_MORE};
 
-    if (len > 0 && is_open) {
+    if (len > 0 && is_forwarded) {
         s->times.payload_ms = reactor_now_ms(s->context->reactor);
-        pump_backend_bytes(&s->pump, data, len);
+        pump_backend_bytes(&s->pump, data, len, &report);
     }
+    if (result == CONN_EOF && is_forwarded && report.verdict == PUMP_MORE) {
+        pump_backend_end(&s->pump, &report);
+    }
+    heed(s, &report);
     switch (result) {
     case CONN_OK:
     case CONN_AGAIN:
@@ -431,10 +355,11 @@ static void on_backend_ready(struct conn *conn, unsigned ready)
     if ((ready & REACTOR_WRITE) && conn_queued(conn) > 0) {
         flush(conn);
     }
+    resume(s);
     if ((ready & REACTOR_READ) && life_reads_backend(&s->life)) {
         read_backend(s);
     }
-    settle(s);
+    session_settle(s);
 }
 
 /* --- from outside -------------------------------------------------------------------------- */
@@ -445,6 +370,7 @@ static void on_retire(struct reactor_deferred *deferred)
     struct session_context *context = s->context;
     conn_close(&s->pump.client);
     conn_close(&s->pump.backend);
+    pump_done(&s->pump);
     mem_free(s->request);
     mem_free(s);
     context->session_count--;
@@ -469,25 +395,25 @@ bool session_start(struct session_context *context, const struct config_listen *
     s->times.phase_since_ms = now_ms;
     pump_init(&s->pump, context->reactor, on_client_ready, on_backend_ready);
     life_init(&s->life, tls != NULL);
-    reactor_timer_init(&s->timer, context->reactor, on_timer);
+    reactor_timer_init(&s->timer, context->reactor, session_on_timer);
     reactor_deferred_init(&s->retire, on_retire);
     list_init(&s->link);
     list_append(&context->sessions, &s->link);
     context->session_count++;
     conn_open(&s->pump.client, fd, tls);
-    settle(s);
+    session_settle(s);
     return true;
 }
 
 void session_end(struct session *s, enum life_ending ending)
 {
     session_step_end(s, ending, NULL);
-    settle(s);
+    session_settle(s);
 }
 
 void session_kill(struct session *s)
 {
     session_step_end(s, LIFE_SHUTDOWN, NULL);
     session_step_end(s, LIFE_INTERNAL, NULL); /* a second reason only cuts what is left */
-    settle(s);
+    session_settle(s);
 }

@@ -41,6 +41,8 @@ struct session_request {
     struct http_parser parser;
     struct upgrade_request upgrade;
     struct span subprotocol; /* chosen by the policy */
+    bool is_deflate;         /* compression was agreed on */
+    struct deflate_params deflate;
 };
 
 struct session {

@@ -16,12 +16,40 @@ static struct span first_offer(const struct session *s)
     return upgrade->offer_count > 0 ? upgrade->offers[0] : (struct span){NULL, 0};
 }
 
+/* What this session's messages go through: the route's settings and what was agreed on. */
+static void take_shape(struct session *s)
+{
+    const struct config_route *route = s->route;
+    struct span subprotocol = s->request->subprotocol;
+    /* A name decides only where the route speaks of it, not because a client offers it. */
+    bool is_named = route->policy.subprotocol_count > 0;
+    struct shape_rules rules = {
+        .is_echo = s->pump.is_echo,
+        .is_deflate = s->request->is_deflate,
+        .payload = is_named ? shape_payload_of(subprotocol, route->payload) : route->payload,
+        .framing = route->framing,
+        .max_frame_bytes = route->max_frame_bytes,
+        .deflate_settings = route->deflate,
+        .deflate_params = s->request->deflate,
+    };
+    rules.deflate_settings.max_message_bytes = route->max_message_bytes;
+    pump_shape(&s->pump, &rules);
+}
+
 void session_send_101(struct session *s)
 {
     char text[UPGRADE_101_MAX];
+    char extensions[DEFLATE_RESPONSE_MAX] = "";
     bool is_open = s->life.phase == LIFE_OPEN;
     struct span subprotocol = is_open ? s->request->subprotocol : first_offer(s);
-    size_t len = upgrade_write_101(text, s->request->upgrade.key, subprotocol);
+    if (is_open) {
+        take_shape(s);
+    }
+    if (is_open && s->request->is_deflate) {
+        deflate_response(&s->request->deflate, extensions);
+    }
+    size_t len =
+        upgrade_write_101(text, s->request->upgrade.key, subprotocol, span_from_str(extensions));
     assert(len > 0); /* offers and configured names are bounded when they are read */
     s->http_status = 101;
     pump_send_raw(&s->pump, text, len);
@@ -71,10 +99,17 @@ void session_send_http(struct session *s)
     pump_send_raw(&s->pump, out, len);
 }
 
+/* Endings whose detail helps whoever wrote the page. */
+static bool is_told_in_detail(enum life_ending ending)
+{
+    return ending == LIFE_PROTOCOL || ending == LIFE_BAD_TEXT || ending == LIFE_FRAMING ||
+           ending == LIFE_TOO_BIG || ending == LIFE_BACKEND_DATA;
+}
+
 void session_send_close(struct session *s)
 {
     const char *reason = life_ending_row(s->life.ending)->reason;
-    if (s->life.ending == LIFE_PROTOCOL && s->detail != NULL) {
+    if (s->detail != NULL && is_told_in_detail(s->life.ending)) {
         reason = s->detail;
     }
     s->is_close_lost = s->pump.client.is_broken;
@@ -103,7 +138,8 @@ static void take_route(struct session *s, size_t index)
     const struct config_route *route = &s->context->config->routes[index];
     bool is_echo = route->backends[0].kind == CONFIG_BACKEND_ECHO;
     s->route = route;
-    life_set_route(&s->life, !is_echo, route->is_http_refusal, route->backend_code);
+    life_set_route(&s->life, !is_echo, route->is_http_refusal, route->is_half_open,
+                   route->backend_code);
     pump_configure(&s->pump, route->buffer_high_bytes, route->buffer_low_bytes, route->accept,
                    route->max_message_bytes, is_echo);
 }
@@ -121,6 +157,38 @@ static bool admit(struct session *s)
     }
     s->is_admitted = true;
     return true;
+}
+
+/* Looks for permessage-deflate in what the client offers. False: that was no list of extensions. */
+static bool negotiate(struct session *s)
+{
+    struct session_request *request = s->request;
+    const struct http_parser *head = &request->parser;
+    const struct span name = SPAN_LIT("Sec-WebSocket-Extensions");
+
+    for (size_t i = http_find(head, name, 0); s->route->is_deflate && i < head->header_count;
+         i = http_find(head, name, i + 1)) {
+        struct deflate_params params;
+        switch (deflate_negotiate(&s->route->deflate, http_header_value(head, i), &params)) {
+        case DEFLATE_MALFORMED:
+            return false;
+        case DEFLATE_AGREED:
+            if (!request->is_deflate) {
+                request->is_deflate = true;
+                request->deflate = params;
+            }
+            break;
+        case DEFLATE_NONE:
+            break;
+        }
+    }
+    return true;
+}
+
+static void refuse_request(struct session *s, uint16_t status, const char *detail)
+{
+    s->http_status = status;
+    session_step_end(s, LIFE_BAD_REQUEST, detail);
 }
 
 static void judge(struct session *s)
@@ -145,18 +213,14 @@ static void judge(struct session *s)
         session_step_end(s, LIFE_SHUTDOWN, NULL);
     } else if (decision.verdict != POLICY_OK) {
         session_step_end(s, ending_of(decision.verdict), NULL);
+    } else if (!negotiate(s)) {
+        refuse_request(s, 400, "malformed Sec-WebSocket-Extensions");
     } else if (!admit(s)) {
         session_step_end(s, LIFE_FULL, NULL);
     } else {
         s->request->subprotocol = decision.subprotocol;
         session_step_type(s, LIFE_EV_REQUEST_OK);
     }
-}
-
-static void refuse_request(struct session *s, uint16_t status, const char *detail)
-{
-    s->http_status = status;
-    session_step_end(s, LIFE_BAD_REQUEST, detail);
 }
 
 static bool is_page_request(const struct session *s)
@@ -205,6 +269,7 @@ void session_request_bytes(struct session *s, const uint8_t *data, size_t len)
             return;
         }
         memset(&s->request->upgrade, 0, sizeof(s->request->upgrade));
+        s->request->is_deflate = false;
         http_parser_init(&s->request->parser);
     }
     switch (http_parse(&s->request->parser, data, len, &consumed)) {

@@ -49,7 +49,8 @@ static bool scratch_init(struct reactor_scratch *s)
     assert(REACTOR_HEADROOM <= page);
     s->map_bytes = page + round_up(REACTOR_WIRE_IN, page) + page +
                    round_up(page + REACTOR_PLAIN, page) + page + round_up(REACTOR_WIRE_OUT, page) +
-                   page + round_up(REACTOR_GATHER, page) + page;
+                   page + round_up(REACTOR_GATHER, page) + page + round_up(REACTOR_WORK, page) +
+                   page + round_up(REACTOR_RESULT, page) + page;
     void *map =
         mmap(NULL, s->map_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (map == MAP_FAILED) {
@@ -61,6 +62,8 @@ static bool scratch_init(struct reactor_scratch *s)
     uint8_t *headroom_page = carve(&next, page + REACTOR_PLAIN, page);
     s->wire_out = carve(&next, REACTOR_WIRE_OUT, page);
     s->gather = carve(&next, REACTOR_GATHER, page);
+    s->work = carve(&next, REACTOR_WORK, page);
+    s->result = carve(&next, REACTOR_RESULT, page);
     if (s->wire_in == NULL || headroom_page == NULL || s->wire_out == NULL || s->gather == NULL) {
         munmap(map, s->map_bytes);
         return false;

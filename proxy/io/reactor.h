@@ -23,6 +23,8 @@
 #define REACTOR_BACKEND_READ (64 * 1024) /* one recv from a backend, into plain scratch */
 #define REACTOR_WIRE_OUT (320 * 1024)    /* records made in one call */
 #define REACTOR_GATHER (192 * 1024)      /* pieces laid side by side before they are encrypted */
+#define REACTOR_WORK (64 * 1024)         /* messages that are inflated or decoded */
+#define REACTOR_RESULT (160 * 1024)      /* messages that were framed or deflated */
 
 /* Valid from one event to its end; whoever uses an area says so in its header. Each area is
  * page-aligned and ends at a page that cannot be touched. */
@@ -31,6 +33,8 @@ struct reactor_scratch {
     uint8_t *plain; /* REACTOR_HEADROOM bytes in front of it belong to it too */
     uint8_t *wire_out;
     uint8_t *gather;
+    uint8_t *work;   /* a step between plain and result */
+    uint8_t *result; /* what a session with a shape is about to send */
     void *map; /* the one mapping that holds them all */
     size_t map_bytes;
 };

@@ -199,12 +199,18 @@ def print_config_round_trip(t):
         tls="tls_min_version = 1.3",
         r="""backend = tcp://127.0.0.1:1, tcp://[::1]:2
              origins = https://a.example, https://*.b.example:8443, null, none
-             subprotocols = binary, base64
+             subprotocols = binary, irc
              allow = 127.0.0.0/8, ::1
              deny = 10.0.0.0/8
              on_refuse = http
              backend_code = 1014
-             accept = binary
+             accept = text
+             framing = line
+             line_end = crlf
+             compression = on
+             compression_window = 15
+             half_close = keep
+             max_frame_out = 16k
              max_message = 1m""", e="path = /e/*\nhost = *.a.test\nbackend = echo:")
     first = t.write("first.ini", text)
     code, printed, stderr = t.run_program("-c", first, "--print-config")
@@ -215,6 +221,8 @@ def print_config_round_trip(t):
     equal(again, printed, "the second print")
     for want in ("max_sessions = 77", "log_format = json", "idle_timeout = 90s", "on_refuse = http",
                  "tls_min_version = 1.3", "backend_code = 1014", "max_message = 1m", certificate,
+                 "framing = line", "line_end = crlf", "compression_window = 15", "half_close = keep",
+                 "max_frame_out = 16k", "; length_order: needs framing = length16 or length32",
                  "path = /e/*", "host = *.a.test", "ping_interval = 30s"):
         assert want in printed, "%r is not in what it printed:\n%s" % (want, printed)
     assert "PRIVATE" not in printed

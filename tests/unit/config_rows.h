@@ -29,6 +29,32 @@ struct config_bad_row {
 };
 
 static const struct config_bad_row config_bad_rows[] = {
+    // keys that need another
+    {"framing of echo", TEXT(ROUTE_WITH("framing = line\n")), 6,
+     "'framing' means nothing without a backend other than echo:"},
+    {"payload of echo", TEXT(ROUTE_WITH("payload = text\n")), 6, "'payload' means nothing"},
+    {"half_close of echo", TEXT(ROUTE_WITH("half_close = keep\n")), 6, "means nothing without"},
+    {"line_end of a stream", TEXT(WITH_BACKEND("unix:/s") "line_end = crlf\n"), 6,
+     "'line_end' means nothing without framing = line"},
+    {"line_multi of records", TEXT(WITH_BACKEND("unix:/s") "line_multi = yes\nframing=length16\n"),
+     6, "'line_multi' means nothing without framing = line"},
+    {"length_order of lines", TEXT(WITH_BACKEND("unix:/s") "framing = line\nlength_order = big\n"),
+     7, "'length_order' means nothing without framing = length16 or length32"},
+    {"framing_max of a stream", TEXT(WITH_BACKEND("unix:/s") "framing_max = 1k\n"), 6,
+     "without framing = line, length16 or length32"},
+    {"window of nothing", TEXT(ROUTE_WITH("compression_window = 15\n")), 6,
+     "'compression_window' means nothing without compression = on"},
+    {"ratio of nothing", TEXT(ROUTE_WITH("compression=off\ncompression_ratio = 9\n")), 7,
+     "'compression_ratio' means nothing without compression = on"},
+    {"window too small", TEXT(ROUTE_WITH("compression_window = 8\n")), 6, "9 to 15"},
+    {"frames too short", TEXT(ROUTE_WITH("max_frame_out = 127\n")), 6, "0 (no limit) or 128 to 1g"},
+    {"no such framing", TEXT(ROUTE_WITH("framing = netstring\n")), 6,
+     "one of stream, line, length16 or length32"},
+    {"base64 in lines", TEXT(WITH_BACKEND("unix:/s") "framing = line\nsubprotocols = base64\n"), 3,
+     "[route r] has the subprotocol base64, which needs framing = stream"},
+    {"base64 refused", TEXT(WITH_BACKEND("unix:/s") "accept = binary\nsubprotocols = a, base64\n"),
+     3, "base64, which is text, but accept = binary"},
+
     // the lines
     {"nul", TEXT(ROUTE_WITH("max_age = 1h\0 ; x\n")), 6, "NUL"},
     {"lone cr", TEXT(ROUTE_WITH("max_age = 1h\raccept = text\n")), 6, "carriage return"},
@@ -81,7 +107,7 @@ static const struct config_bad_row config_bad_rows[] = {
      "unknown key 'orgins'; did you mean 'origins'?"},
     {"swapped letters", TEXT(ROUTE_WITH("max_gae = 1h\n")), 6, "did you mean 'max_age'?"},
     {"upper key", TEXT(ROUTE_WITH("Accept = text\n")), 6, "did you mean 'accept'?"},
-    {"later key", TEXT(ROUTE_WITH("framing = line\n")), 6, "unknown key 'framing'"},
+    {"later key", TEXT(ROUTE_WITH("credentials = file\n")), 6, "unknown key 'credentials'"},
     {"key of server", TEXT(ROUTE_WITH("workers = 1\n")), 6, "does not belong here but in [server]"},
     {"key of listen", TEXT(ROUTE_WITH("address = 127.0.0.1:1\n")), 6, "in [listen NAME]"},
     {"key of route", TEXT(SERVER_WITH("origins = same\n")), 7, "in [route NAME] or [defaults]"},

@@ -204,6 +204,14 @@ static void test_defaults(void)
     CHECK_EQ_U64("code", route->backend_code, 1011);
     CHECK_EQ_INT("accept", route->accept, WS_ACCEPT_ANY);
     CHECK_EQ_U64("max_message", route->max_message_bytes, 0);
+    CHECK_EQ_U64("max_frame_out", route->max_frame_bytes, 0);
+    CHECK_EQ_INT("payload", route->payload, SHAPE_BINARY);
+    CHECK_EQ_INT("framing", route->framing.kind, FRAMING_STREAM);
+    CHECK_FALSE("compression", route->is_deflate);
+    CHECK_EQ_U64("window", route->deflate.window_bits, 12);
+    CHECK_TRUE("takeover", route->deflate.is_takeover);
+    CHECK_EQ_U64("ratio", route->deflate.max_ratio, 100);
+    CHECK_FALSE("half_close", route->is_half_open);
     CHECK_EQ_U64("high", route->buffer_high_bytes, 65536);
     CHECK_EQ_U64("low", route->buffer_low_bytes, 16384);
     CHECK_EQ_U64("tls", route->timeouts.tls_ms, 10000);
