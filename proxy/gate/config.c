@@ -32,7 +32,7 @@ void config_build_fallbacks(enum config_section_kind kind, void *base)
         const struct config_key *key = config_key_at(i);
         uint64_t number;
 
-        if (config_key_find(kind, span_from_str(key->name)) == key && config_key_is_number(key)) {
+        if (config_key_is_at_home(key, kind) && config_key_is_number(key)) {
             bool is_parsed = config_key_parse(key, span_from_str(key->fallback), &number);
 
             assert(is_parsed);

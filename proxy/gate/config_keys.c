@@ -184,7 +184,7 @@ size_t config_key_index(const struct config_key *key)
     return (size_t)(key - keys);
 }
 
-static bool is_at_home(const struct config_key *key, enum config_section_kind kind)
+bool config_key_is_at_home(const struct config_key *key, enum config_section_kind kind)
 {
     switch (kind) {
     case CONFIG_SERVER:
@@ -202,7 +202,8 @@ static bool is_at_home(const struct config_key *key, enum config_section_kind ki
 const struct config_key *config_key_find(enum config_section_kind kind, struct span name)
 {
     for (size_t i = 0; i < key_count; i++) {
-        if (is_at_home(&keys[i], kind) && span_is_equal(span_from_str(keys[i].name), name)) {
+        if (config_key_is_at_home(&keys[i], kind) &&
+            span_is_equal(span_from_str(keys[i].name), name)) {
             return &keys[i];
         }
     }
@@ -270,7 +271,7 @@ const struct config_key *config_key_nearest(enum config_section_kind kind, struc
         struct span known = span_from_str(keys[i].name);
         size_t distance;
 
-        if (!is_at_home(&keys[i], kind)) {
+        if (!config_key_is_at_home(&keys[i], kind)) {
             continue;
         }
         distance = config_word_distance(name, known);

@@ -57,6 +57,8 @@ const struct config_key *config_key_at(size_t index);
 /* The position of `key` in the table. */
 size_t config_key_index(const struct config_key *key);
 
+/* Sections of this kind have the key. */
+bool config_key_is_at_home(const struct config_key *key, enum config_section_kind kind);
 /* NULL when a section of this kind has no such key. */
 const struct config_key *config_key_find(enum config_section_kind kind, struct span name);
 /* The key's row wherever it belongs; NULL when no section has it. */
