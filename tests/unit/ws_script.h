@@ -10,7 +10,7 @@
  * so that a good frame is "81 85 m 'Hello' ;" and a bad one is as easy to write.
  *
  * A log says what came out, whatever the pieces were:
- *     T[Hello]    a text message; B[ is binary; without ] it did not end
+ *     T[Hello]    a text message; B[ is binary; ZT[ and ZB[ compressed; without ] it did not end
  *     ~           a frame without payload inside a message
  *     ping(x) pong(x) close(1000,bye) close()
  *     !frame@2    an error (frame, close, text, accept, big) reported with the second byte
@@ -149,6 +149,7 @@ static void ws_log_bytes(struct ws_log *log, const uint8_t *data, size_t len)
 static void ws_log_payload(struct ws_log *log, const struct ws_item *item)
 {
     if (item->is_message_start) {
+        ws_log_raw(log, item->is_compressed ? "Z" : "");
         ws_log_raw(log, item->opcode == WS_TEXT ? "T[" : "B[");
     }
     if (item->len == 0) {
