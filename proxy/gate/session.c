@@ -142,8 +142,8 @@ static void step(struct session *s, const struct life_event *event)
 
 /* --- after each event ---------------------------------------------------------------------- */
 
-/* A side that cannot be written. One that is still read tells by itself how its peer went, after the
- * bytes that came before: a Close, a FIN or a reset. */
+/* A side that cannot be written. One that is still read tells by itself how its peer went, after
+ * the bytes that came before: a Close, a FIN or a reset. */
 static bool is_lost(const struct conn *conn, enum life_side side, bool is_eof)
 {
     return conn->is_broken && (side == LIFE_SIDE_DRAINING || (side == LIFE_SIDE_UP && is_eof));
@@ -194,7 +194,7 @@ static void heed(struct session *s, const struct pump_report *report)
     }
 }
 
-/* Goes on with what is held of the client's bytes. After OPEN only a Close is looked for in them. */
+/* Goes on with what is held of the client's bytes. After OPEN only a Close is looked for. */
 static void resume(struct session *s)
 {
     struct pump_report report;

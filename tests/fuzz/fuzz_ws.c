@@ -2,10 +2,11 @@
 /* The frame decoder in three chunkings: whole, byte by byte, and in chunks that the input chooses.
  * All must give the same items, and the same as a reference that reads the whole stream at once.
  *
- * Input: 1 byte accept, limit and whether compression was agreed on, 1 byte for the chunk sizes, the stream.
+ * Input: 1 byte accept, limit and whether compression was agreed on, 1 byte for the chunk sizes,
+ * the stream.
  *
- * Items are noted as bytes: 's' (compressed: 'z') and opcode at a message's start, 'd' byte for each payload byte, 'e' at
- * its end, '0' for an empty frame, 'p' 'q' 'c' with length and payload for ping, pong and close,
+ * Items are noted as bytes: 's' (compressed: 'z') and opcode at a message's start, 'd' byte for each
+ * payload byte, 'e' at its end, '0' for an empty frame, 'p' 'q' 'c' with length and payload for ping, pong and close,
  * '!' error and the offset of the wrong byte. */
 #include <stdlib.h>
 #include <string.h>

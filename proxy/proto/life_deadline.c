@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "proto/life.h"
+
+static void nearer(struct life_deadline *nearest, enum life_deadline_kind kind,
+                   enum life_ending ending, uint64_t at_ms)
+{
+    if (nearest->kind == LIFE_DEADLINE_NONE || at_ms < nearest->at_ms) {
+        *nearest = (struct life_deadline){kind, ending, at_ms};
+    }
+}
+
+static void open_deadlines(struct life_deadline *nearest, const struct life_timeouts *timeouts,
+                           const struct life_times *times)
+{
+    if (timeouts->idle_ms != 0) {
+        nearer(nearest, LIFE_DEADLINE_END, LIFE_IDLE, times->payload_ms + timeouts->idle_ms);
+    }
+    if (timeouts->max_age_ms != 0) {
+        nearer(nearest, LIFE_DEADLINE_END, LIFE_MAX_AGE,
+               times->open_since_ms + timeouts->max_age_ms);
+    }
+    if (times->is_client_paused) {
+        return; /* a Pong would wait unread: the stuck queue's deadline runs instead */
+    }
+    if (times->ping_sent_ms != 0) {
+        nearer(nearest, LIFE_DEADLINE_END, LIFE_CLIENT_LOST,
+               times->ping_sent_ms + timeouts->pong_ms);
+    } else if (timeouts->ping_interval_ms != 0) {
+        nearer(nearest, LIFE_DEADLINE_PING, LIFE_NOT_ENDED,
+               times->client_heard_ms + timeouts->ping_interval_ms);
+    }
+}
+
+/* What the phase as such is allowed to take; the client's side of it. */
+static void phase_deadline(struct life_deadline *nearest, const struct life *life,
+                           const struct life_timeouts *timeouts, const struct life_times *times)
+{
+    uint64_t allowed_ms = 0;
+    switch (life->phase) {
+    case LIFE_TLS:
+        allowed_ms = timeouts->tls_ms;
+        break;
+    case LIFE_REQUEST:
+        allowed_ms = timeouts->request_ms;
+        break;
+    case LIFE_DIAL:
+        allowed_ms = timeouts->connect_ms;
+        break;
+    case LIFE_CLOSING:
+        /* Until our Close has left, the stuck queue's deadline is the one that counts. */
+        if (life->client != LIFE_SIDE_UP) {
+            return;
+        }
+        allowed_ms = timeouts->close_ms;
+        break;
+    case LIFE_HALF_CLOSED:
+    case LIFE_REFUSE:
+        allowed_ms = timeouts->close_ms;
+        break;
+    case LIFE_LINGER:
+        if (life->client != LIFE_SIDE_LINGERING) {
+            return;
+        }
+        allowed_ms = timeouts->linger_ms;
+        break;
+    case LIFE_OPEN:
+    case LIFE_DEAD:
+        return;
+    }
+    nearer(nearest, LIFE_DEADLINE_CLIENT, LIFE_NOT_ENDED, times->phase_since_ms + allowed_ms);
+}
+
+struct life_deadline life_deadline(const struct life *life, const struct life_timeouts *timeouts,
+                                   const struct life_times *times)
+{
+    struct life_deadline nearest = {LIFE_DEADLINE_NONE, LIFE_NOT_ENDED, 0};
+
+    if (life->phase == LIFE_DEAD) {
+        return nearest;
+    }
+    phase_deadline(&nearest, life, timeouts, times);
+    if (life->phase == LIFE_OPEN) {
+        open_deadlines(&nearest, timeouts, times);
+    }
+    if (times->client_stuck_ms != 0 && life->client != LIFE_SIDE_GONE) {
+        nearer(&nearest, LIFE_DEADLINE_END, LIFE_CLIENT_STALLED,
+               times->client_stuck_ms + timeouts->write_ms);
+    }
+    if (times->backend_stuck_ms != 0 && life->backend != LIFE_SIDE_GONE) {
+        nearer(&nearest, LIFE_DEADLINE_END, LIFE_BACKEND_STALLED,
+               times->backend_stuck_ms + timeouts->write_ms);
+    }
+    if (life->backend == LIFE_SIDE_LINGERING && life->phase != LIFE_HALF_CLOSED) {
+        nearer(&nearest, LIFE_DEADLINE_BACKEND, LIFE_NOT_ENDED,
+               times->backend_since_ms + timeouts->linger_ms);
+    }
+    return nearest;
+}
