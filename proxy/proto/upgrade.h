@@ -49,9 +49,10 @@ MUST_CHECK bool upgrade_host_parse(struct span text, struct span *out_name, uint
  * Sec-WebSocket-Version exactly once and 13 (426 when other); Sec-WebSocket-Key exactly once and
  * canonical base64 of 16 bytes; Origin at most once; Sec-WebSocket-Protocol a list of at most 16
  * distinct tokens over all lines; Sec-WebSocket-Extensions is not looked at (deflate_negotiate
- * does, where a route wants it). A path with an encoded slash or control byte, dot segment ("/../", "/./", also encoded), backslash (also encoded) or bad
- * %-encoding is refused (400), so that no two readings of a path exist. *out_detail is a constant
- * for the log; *out is untouched on failure. */
+ * does, where a route wants it). A path with an encoded slash or control byte, dot segment
+ * ("/../", "/./", also encoded), backslash (also encoded) or bad %-encoding is refused (400), so
+ * that no two readings of a path exist. *out_detail is a constant for the log; *out is untouched on
+ * failure. */
 MUST_CHECK enum upgrade_result upgrade_check(const struct http_parser *p,
                                              struct upgrade_request *out, const char **out_detail);
 
