@@ -189,8 +189,7 @@ static enum deflate_result inflate_step(struct deflate *d, struct span *source, 
     struct deflate_inflater *z = d->inflater;
     uint64_t max = d->settings.max_message_bytes;
     uint64_t left = max == 0 ? UINT64_MAX : max - z->out_bytes;
-    /* One byte more than is allowed shows that there is too much. */
-    unsigned int room = least(cap - *out_len, left == UINT64_MAX ? left : left + 1);
+    unsigned int room = least(cap - *out_len, UINT_MAX);
     unsigned int given = least(source->len, UINT_MAX);
 
     z->stream.next_in = (const uint8_t *)source->data;
