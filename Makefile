@@ -255,7 +255,7 @@ test-deps:  ## install the Debian packages that only the tests need
 # ---------------------------------------------------------------------------------- tests
 
 .PHONY: test gate check lint format format-check unit replay integration browser fuzz coverage
-.PHONY: docker-test
+.PHONY: docker-test differential
 test:  ## install what is missing, build, and run the whole gate
 	+$(Q)$(MAKE) --no-print-directory deps
 	+$(Q)$(MAKE) --no-print-directory test-deps
@@ -313,6 +313,18 @@ $(OUT)/tests/fuzz/%.o: tests/fuzz/%.c $(OUT)/flags $(WOLFSSL_STAMP)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(COMPILE) -MMD -MP -c -o $@ $<
 
+differential: $(OUT)/differential_decode  ## the same random streams to sluice, Node's ws and Python's wsproto
+	$(Q)$(SAN_ENV) $(RECORD) differential-$(VARIANT) $(PYTHON) tests/differential/run.py \
+	  --decoder $(OUT)/differential_decode
+
+$(OUT)/differential_decode: $(OUT)/tests/differential/decode.o $(ARCHIVE) $(OUT)/link-flags
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS_$(VARIANT)) $(CFLAGS) $(LINK_FLAGS) -o $@ $(filter %.o,$^) $(ARCHIVE) $(LIBS)
+
+$(OUT)/tests/differential/%.o: tests/differential/%.c $(OUT)/flags $(WOLFSSL_STAMP)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(COMPILE) -MMD -MP -c -o $@ $<
+
 integration: $(BIN)  ## the program on real sockets with real services
 	$(Q)$(SAN_ENV) $(RECORD) integration-$(VARIANT) $(PYTHON) tests/integration/run.py \
 	  --sluice $(BIN) $(if $(T),-k '$(T)')
@@ -353,4 +365,5 @@ help:  ## this list
 	@sed -n 's/^# \{0,1\}//; 4,10p' Makefile
 
 -include $(OBJECTS:.o=.d) $(OUT)/proxy/main.d $(UNIT_OBJECTS:.o=.d) \
-    $(patsubst %,$(OUT)/tests/fuzz/%.d,replay $(FUZZERS:%=fuzz_%))
+    $(patsubst %,$(OUT)/tests/fuzz/%.d,replay $(FUZZERS:%=fuzz_%)) \
+    $(OUT)/tests/differential/decode.d

@@ -49,8 +49,8 @@ enum deflate_offer {
     DEFLATE_MALFORMED /* not a list of extensions (RFC 6455 9.1): 400 */
 };
 
-/* Reads the value of one Sec-WebSocket-Extensions line, whole: a malformed end spoils it. Blanks may
- * stand between any two words. Empty elements count for nothing (RFC 7230 7), and a line of no
+/* Reads the value of one Sec-WebSocket-Extensions line, whole: a malformed end spoils it. Blanks
+ * may stand between any two words. Empty elements count for nothing (RFC 7230 7), and a line of no
  * others is DEFLATE_NONE, as the list may go on in another line. Names are case-sensitive, quoted
  * values mean what they do without quotes; other extensions' may hold anything. The first
  * acceptable offer counts (RFC 7692 5.1). An offer is declined for an unknown or repeated parameter

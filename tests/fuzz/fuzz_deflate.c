@@ -2,8 +2,8 @@
 /* permessage-deflate: offers, what a client may send, and our own both ways.
  *
  * Input: 1 byte what (its low two bits) and how, 1 byte windows, then
- *   0, 1   the value of a header: what is agreed on is answered so that it would be agreed on again
- *   2      messages: 1 byte length, 1 byte how (last piece, rest behind it, size of the output), the
+ *   0, 1   the value of a header: what is agreed on would be agreed on again
+ *   2      messages: 1 byte length, 1 byte how (last piece, rest behind it, size of the output), its
  *          piece. In pieces as in one: the same bytes up to the same end.
  *   3      data in such pieces, deflated and inflated again, by plain zlib too. */
 #include <stdlib.h>
@@ -98,7 +98,8 @@ static void fuzz_offer(uint8_t how, uint8_t windows, struct span value)
 
 /* --- inflate --------------------------------------------------------------------------------*/
 
-/* Output at the end of its memory, so that a byte too far is seen. Too big without room in `out`. */
+/* Output at the end of its memory, so that a byte too far is seen.
+ * Too big without room in `out`. */
 static enum deflate_result inflate_piece(struct deflate *d, const struct piece *piece,
                                          struct bytes *out)
 {

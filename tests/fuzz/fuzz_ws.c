@@ -5,9 +5,9 @@
  * Input: 1 byte accept, limit and whether compression was agreed on, 1 byte for the chunk sizes,
  * the stream.
  *
- * Items are noted as bytes: 's' (compressed: 'z') and opcode at a message's start, 'd' byte for each
- * payload byte, 'e' at its end, '0' for an empty frame, 'p' 'q' 'c' with length and payload for ping, pong and close,
- * '!' error and the offset of the wrong byte. */
+ * Items are noted as bytes: 's' (compressed: 'z') and opcode at a message's start, 'd' byte for
+ * each payload byte, 'e' at its end, '0' for an empty frame, 'p' 'q' 'c' with length and payload
+ * for ping, pong and close, '!' error and the offset of the wrong byte. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -182,7 +182,8 @@ static bool reference_header(struct reference *r, uint8_t *out_first, uint64_t *
     bool is_control = opcode >= 8;
     bool is_known = opcode <= 2 || (opcode >= 8 && opcode <= 10);
     bool may_compress = r->setting.is_deflate && (opcode == 1 || opcode == 2);
-    if ((h[0] & 0x70 && !(may_compress && (h[0] & 0x70) == 0x40)) || !is_known || (is_control && h[0] < 0x80) ||
+    bool is_reserved = (h[0] & (may_compress ? 0x30 : 0x70)) != 0;
+    if (is_reserved || !is_known || (is_control && h[0] < 0x80) ||
         (!is_control && (opcode == 0) != r->in_message)) {
         note_error(r->notes, WS_BAD_FRAME, r->at + 1);
         return false;
@@ -336,8 +337,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 2 || size - 2 > STREAM_MAX) {
         return 0;
     }
-    struct setting setting = {accepts[data[0] & 3], limits[data[0] >> 2 & 3],
-                              (data[0] & 16) != 0};
+    struct setting setting = {accepts[data[0] & 3], limits[data[0] >> 2 & 3], (data[0] & 16) != 0};
     const size_t chunkings[][2] = {
         {STREAM_MAX, STREAM_MAX}, {1, 1}, {1U + data[1] % 16U, 1U + data[1] / 2U}};
 

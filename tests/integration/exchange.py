@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tables of what a client sends and what exactly must come back.
 
-A row is (name, step...). A step that is bytes is sent as it is; Chops are sent one after the other; a
-function is given the client and returns such a step, or None; the other steps are awaited, in this order and with nothing in between. A row that does not end
-the session is followed by a Ping of its own, and nothing but its Pong may come then; its
-connection serves the next row. Failures name their rows.
+A row is (name, step...). A step that is bytes is sent as it is; Chops are sent one after the other;
+a function is given the client and returns such a step, or None; the other steps are awaited, in
+this order and with nothing in between. A row that does not end the session is followed by a Ping of
+its own, and nothing but its Pong may come then; its connection serves the next row. Failures name
+their rows.
 """
 
 import select
@@ -18,7 +19,8 @@ from wsclient import (BINARY, CLOSE, CONTINUATION, CUT, FIN, PING, PONG, TEXT, C
 # What a step may wait for.
 Message = namedtuple("Message", "opcode payload")
 Pong = namedtuple("Pong", "payload")
-Piece = namedtuple("Piece", "payload")  # these bytes of a message whose end has not come
+# These bytes of a message whose end has not come; an empty frame of it may come or not.
+Piece = namedtuple("Piece", "payload")
 Closed = namedtuple("Closed", "code is_echo")  # a Close, then FIN, without a byte from us
 Hold = namedtuple("Hold", "")  # the row's session is thrown away (something is left half-sent)
 
@@ -176,7 +178,7 @@ class Talk:
 
     def wait(self, step):
         if isinstance(step, Piece):
-            while self.size < len(step.payload) or self.opcode is None:
+            while self.size < len(step.payload):
                 got = self.next_frame()
                 assert got is None, "%s instead of %s" % (brief(got), brief(step))
             have = b"".join(self.parts)
@@ -188,10 +190,10 @@ class Talk:
             assert got == step, "%s instead of %s" % (brief(got), brief(step))
 
     def wait_close(self, step):
-        before = (self.opcode, self.size)
+        before = self.size
         got = self.next_event()
         assert getattr(got, "opcode", None) == CLOSE, "%s instead of %s" % (brief(got), step)
-        assert before == (self.opcode, self.size), "more of the message: %r" % self.parts
+        assert before == self.size, "more of the message: %r" % self.parts
         payload = got.payload
         if step.code is None:
             assert payload == b"", "Close %r instead of an empty one" % payload
