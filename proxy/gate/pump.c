@@ -177,7 +177,7 @@ void pump_client_bytes(struct pump *p, uint8_t *data, size_t len, bool is_discar
         len -= consumed;
         switch (item.type) {
         case WS_ITEM_PAYLOAD:
-            out->has_payload = true;
+            out->has_payload = out->has_payload || item.len > 0;
             if (!is_discarding) {
                 forward(p, &item, &up, &down);
             }

@@ -165,7 +165,10 @@ static void answer_ping(struct pass *pass, const struct ws_item *item)
 static void begin_piece(struct pass *pass, const struct ws_item *item)
 {
     struct pump_shaped *shaped = pass->shaped;
-    pass->report->has_payload = true;
+    /* An empty line or record is a message like any other; in a stream it is nothing. */
+    if (item->len > 0 || shaped->shape->rules.framing.kind != FRAMING_STREAM) {
+        pass->report->has_payload = true;
+    }
     /* The payload is the last part of what was decoded: what follows it is right behind. */
     pass->data -= item->len;
     pass->len += item->len;

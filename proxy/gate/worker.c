@@ -61,7 +61,8 @@ static void drain_some(struct worker *w)
     while (link != &w->context.sessions && ended < w->drain_per_tick) {
         struct session *s = container_of(link, struct session, link);
         link = link->next; /* ending may take it off the list */
-        if (s->life.ending == LIFE_NOT_ENDED) {
+        /* One that waits for its backend's last word has ended, but may take its time. */
+        if (s->life.ending == LIFE_NOT_ENDED || s->life.phase == LIFE_HALF_CLOSED) {
             session_end(s, LIFE_SHUTDOWN);
             ended++;
         }

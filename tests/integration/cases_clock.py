@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Somebody sets the clock: nothing ends early, nothing ends late, Pings go on.
+
+A library that is compiled here and preloaded (clock_shift.c) shifts the wall clock of the running
+program by days, ahead and back.
+"""
+
+import mmap
+import os
+import shutil
+import struct
+import subprocess
+import time
+from datetime import datetime, timedelta, timezone
+
+from harness import Settings, Skip, case, equal, scale
+from keepalive import check_duration, settings
+from sessions import WIRES, end_after_close
+from threads import in_thread, join
+from wsclient import CLOSE, FIN, PING, PONG, RESET, Ended
+
+DAYS = 10
+FIRST_S, SECOND_S = 0.6, 1.4  # when the clock jumps, counted from the sessions' beginning
+
+
+class Clock:
+    """The wall clock of programs started with `environment`."""
+
+    def __init__(self, t):
+        compiler = shutil.which("cc")
+        if not compiler:
+            raise Skip("needs cc")
+        source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clock_shift.c")
+        library, path = t.path("clock_shift.so"), t.write("shift", bytes(8))
+        subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, source], check=True)
+        with open(path, "r+b") as file:
+            self.map = mmap.mmap(file.fileno(), 8)
+        self.environment = dict(os.environ, LD_PRELOAD=library, CLOCK_SHIFT_FILE=path)
+        if Settings.is_asan:  # the sanitizer wants to be first, and need not be
+            options = os.environ.get("ASAN_OPTIONS", "")
+            self.environment["ASAN_OPTIONS"] = options + ":verify_asan_link_order=0"
+
+    def set(self, days):
+        struct.pack_into("q", self.map, 0, days * 86400)
+
+
+def new_session(p, listen, days):
+    """A connection made now is served, and its log line has the shifted time."""
+    c = p.client(listen).open("/echo")
+    c.text("now")
+    equal(c.recv_message()[1], b"now", "echo")
+    before = len(p.ends(route="echo"))
+    c.end_cleanly()
+    line = p.log.wait("session.end", before + 1, route="echo")[-1]
+    told = datetime.fromisoformat(line["ts"].replace("Z", "+00:00"))
+    off = told - (datetime.now(timezone.utc) + timedelta(days=days))
+    assert abs(off) < timedelta(minutes=5), "the log says %s" % line["ts"]
+    check_duration(line, 0, 0)
+
+
+class Watched(list):
+    """A session on a thread of its own: the times of its Pings, until a Close or its end."""
+
+    def __init__(self, p, backend, listen, route, does_pong=True):
+        super().__init__()
+        self.client = p.client(listen).open("/" + route)
+        self.peer = backend.accept()
+        self.client.binary(b"hello")
+        self.peer.expect(b"hello")
+        self.does_pong, self.how = does_pong, None
+        self.began = time.monotonic()
+        self.thread = in_thread(self.run)
+
+    def run(self):
+        try:
+            while True:
+                got = self.client.recv_frame()
+                if got.opcode == CLOSE:
+                    self.how = int.from_bytes(got.payload[:2], "big")
+                    return
+                equal(got.opcode, PING, "opcode")
+                self.append(time.monotonic() - self.began)
+                if self.does_pong:
+                    self.client.send(PONG, got.payload)
+        except Ended as end:
+            self.how = end.how
+
+
+def wait_for(began, seconds):
+    time.sleep(max(0, began + seconds - time.monotonic()))
+
+
+@case(rows=WIRES)
+def jumps(t, listen):
+    """Ten days ahead, then twenty back, while every deadline of an open session runs."""
+    clock, backend = Clock(t), t.backend()
+    url = "backend = %s\n" % backend.url
+    text = t.config(
+        echo="backend = echo:",
+        ping=url + settings(ping_interval="200ms", pong_timeout="5s"),
+        lost=url + settings(ping_interval="1s", pong_timeout="1s"),
+        idle=url + settings(idle_timeout="2s"),
+        age=url + settings(max_age="2s"))
+    p = t.start(text, env=clock.environment)
+    new_session(p, listen, 0)
+    pinged = Watched(p, backend, listen, "ping")
+    lost = Watched(p, backend, listen, "lost", does_pong=False)
+    idle = Watched(p, backend, listen, "idle")
+    age = Watched(p, backend, listen, "age")
+
+    wait_for(pinged.began, FIRST_S)
+    clock.set(DAYS)
+    new_session(p, listen, DAYS)
+    wait_for(pinged.began, SECOND_S)
+    clock.set(-DAYS)
+    new_session(p, listen, -DAYS)
+
+    for one, how, line in ((lost, RESET, ("client_lost", 2000, 3000)),
+                           (idle, 1001, ("idle", 2000, 2000)),
+                           (age, 1001, ("max_age", 2000, 2000))):
+        join(one.thread)
+        equal(one.how, how, "the end of a session of " + line[0])
+        if how == 1001:
+            end_after_close(one.client, 1001)
+            one.peer.expect_fin()
+            one.peer.close()
+        else:
+            one.peer.expect_reset()
+        check_duration(p.log.wait("session.end", ending=line[0])[0], *line[1:])
+    assert len(lost) == 1, "%d Pings without a Pong" % len(lost)
+
+    wait_for(pinged.began, 2.6)
+    assert pinged.thread.is_alive(), "it ended: %r" % pinged.how
+    for what, begin, end in (("before", 0, FIRST_S), ("after ten days ahead", FIRST_S, SECOND_S),
+                             ("after twenty days back", SECOND_S, 2.6)):
+        count = sum(begin <= at < end for at in pinged)
+        assert 1 <= count <= (end - begin) / 0.2 + 2, "%d Pings %s: %r" % (count, what, pinged)
+    pinged.client.close(1000)
+    pinged.peer.expect_fin()
+    pinged.peer.close()
+    join(pinged.thread)
+    equal(pinged.how, 1000, "code")
+    pinged.client.wire.finish()
+    check_duration(p.log.wait("session.end", route="ping")[0], 2600, 2600)
+
+
+@case(rows=WIRES)
+def jumps_while_peers_stall(t, listen):
+    """write_timeout, and close_timeout with the linger behind it."""
+    clock = Clock(t)
+    backend, deaf = t.backend(send_buffer=16384), t.backend()
+    p = t.start(t.config(
+        stall="write_timeout = 1s\nbackend = %s\n" % backend.url + settings(),
+        close="close_timeout = 400ms\nbackend = %s\n" % deaf.url + settings(idle_timeout="200ms")),
+        env=clock.environment)
+    closing = p.client(listen).open("/close")
+    closing_peer = deaf.accept()
+    stalled = p.client(listen, receive_buffer=8192).open("/stall")
+    peer = backend.accept()
+
+    def flood():
+        try:
+            while True:
+                peer.send(bytes(65536))
+        except ConnectionError:
+            pass
+
+    peer.sock.settimeout(30 * scale())
+    thread = in_thread(flood)
+    for days in (DAYS, -DAYS, 0, -DAYS, DAYS):
+        time.sleep(0.2)
+        clock.set(days)
+    closing.recv_close(1001)
+    closing.recv_end(FIN)
+    join(thread)
+    check_duration(p.log.wait("session.end", route="stall", ending="client_stalled")[0], 1000, 2000)
+    stalled.wire.close()
+    closing_peer.expect_fin()
+    closing_peer.close()
+    line = p.log.wait("session.end", route="close", ending="idle")[0]
+    check_duration(line, 2600, 2600)  # the linger is 2 s
