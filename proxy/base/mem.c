@@ -2,6 +2,7 @@
 #include "base/mem.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,11 @@ static void *count_new(void *block)
         live_blocks++;
     }
     return block;
+}
+
+void mem_trim(void)
+{
+    malloc_trim(0);
 }
 
 void *mem_alloc(size_t size)

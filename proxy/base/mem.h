@@ -23,6 +23,10 @@ void mem_free(void *ptr);
 /* NUL-terminated copy. */
 MUST_CHECK char *mem_copy_str(struct span s);
 
+/* Gives pages that hold nothing back to the system: free() alone keeps those between others. Walks
+ * everything that is free, so: seldom. */
+void mem_trim(void);
+
 /* Blocks that are allocated now; tests compare before and after. */
 size_t mem_live_blocks(void);
 

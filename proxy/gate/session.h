@@ -34,6 +34,7 @@ struct session_context {
     size_t session_count;
     bool is_draining;                                 /* new requests are refused with `shutdown` */
     void (*on_gone)(struct session_context *context); /* a session was freed */
+    void (*on_rest)(struct session_context *context); /* one gave memory back; may be NULL */
 };
 
 /* The request: kept until the 101 is written, or until the end when it was refused. */

@@ -99,6 +99,9 @@ void session_on_timer(struct reactor_timer *timer)
     s->timer_at_ms = 0;
     if (rest_at_ms != 0 && now_ms >= rest_at_ms) {
         pump_rest(&s->pump);
+        if (s->context->on_rest != NULL) {
+            s->context->on_rest(s->context);
+        }
     }
     if (deadline.kind != LIFE_DEADLINE_NONE && now_ms >= deadline.at_ms) {
         switch (deadline.kind) {

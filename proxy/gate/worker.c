@@ -11,6 +11,8 @@
 
 #define DRAIN_TICK_MS 50
 #define DRAIN_PER_TICK_MIN 100 /* so few are not spread at all */
+#define TRIM_DELAY_MS 1000     /* so much is given back together */
+#define TRIM_SESSIONS_MIN 64   /* fewer leave little behind */
 
 struct worker {
     struct session_context context;
@@ -22,7 +24,31 @@ struct worker {
     struct reactor_timer drain;
     uint64_t drain_end_ms; /* 0 = not draining */
     size_t drain_per_tick;
+    struct reactor_timer trim;
+    bool is_trim_due;
+    size_t peak_sessions; /* since the last trim */
 };
+
+static void on_trim(struct reactor_timer *timer)
+{
+    struct worker *w = container_of(timer, struct worker, trim);
+    w->is_trim_due = false;
+    w->peak_sessions = w->context.session_count;
+    mem_trim();
+}
+
+static void trim_soon(struct worker *w)
+{
+    if (!w->is_trim_due) {
+        w->is_trim_due = true;
+        reactor_timer_at(&w->trim, reactor_now_ms(w->context.reactor) + TRIM_DELAY_MS);
+    }
+}
+
+static void on_session_rest(struct session_context *context)
+{
+    trim_soon(container_of(context, struct worker, context));
+}
 
 static void stop_when_empty(struct worker *w)
 {
@@ -33,7 +59,16 @@ static void stop_when_empty(struct worker *w)
 
 static void on_session_gone(struct session_context *context)
 {
-    stop_when_empty(container_of(context, struct worker, context));
+    struct worker *w = container_of(context, struct worker, context);
+    size_t left = context->session_count;
+    /* After a burst there are holes everywhere between the sessions that are left. */
+    if (left + 1 > w->peak_sessions) {
+        w->peak_sessions = left + 1;
+    }
+    if (w->peak_sessions >= TRIM_SESSIONS_MIN && left < w->peak_sessions / 2) {
+        trim_soon(w);
+    }
+    stop_when_empty(w);
 }
 
 static void stop_listeners(struct worker *w)
@@ -150,6 +185,7 @@ static bool init(struct worker *w, const struct worker_start *start)
     w->context.scoreboard = start->scoreboard;
     w->context.slot = start->slot;
     w->context.on_gone = on_session_gone;
+    w->context.on_rest = on_session_rest;
     list_init(&w->context.sessions);
     w->context.reactor = reactor_new();
     if (w->context.reactor == NULL) {
@@ -162,6 +198,7 @@ static bool init(struct worker *w, const struct worker_start *start)
     reactor_signal_init(&w->on_term, w->context.reactor, SIGTERM, on_term);
     reactor_signal_init(&w->on_quit, w->context.reactor, SIGQUIT, on_quit);
     reactor_timer_init(&w->drain, w->context.reactor, on_drain_tick);
+    reactor_timer_init(&w->trim, w->context.reactor, on_trim);
     reactor_io_init(&w->master, w->context.reactor, start->master_fd, on_master_gone);
     reactor_io_want(&w->master, REACTOR_READ);
     return true;
@@ -185,6 +222,7 @@ int worker_run(const struct worker_start *start)
     reactor_run(w.context.reactor);
 
     reactor_io_want(&w.master, 0);
+    reactor_timer_stop(&w.trim);
     close(start->master_fd);
     for (size_t i = 0; i < start->config->listen_count; i++) {
         listener_done(&w.listeners[i]);

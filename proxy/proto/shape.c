@@ -94,8 +94,10 @@ void shape_put(struct shape_out *out, const void *data, size_t len)
 struct span shape_take(struct span *from, size_t len)
 {
     struct span front = {from->data, len < from->len ? len : from->len};
-    from->data += front.len;
-    from->len -= front.len;
+    if (front.len > 0) {
+        from->data += front.len;
+        from->len -= front.len;
+    }
     return front;
 }
 
@@ -141,12 +143,13 @@ static enum shape_result put_frame(struct shape *s, enum ws_opcode opcode, struc
 size_t shape_frame_max(const struct shape *s)
 {
     size_t most = SHAPE_WORK + SHAPE_HEADROOM;
-    if (s->rules.max_frame_bytes == 0 || s->rules.max_frame_bytes > most) {
+    uint64_t max = s->rules.max_frame_bytes;
+    if (max == 0) {
         return most;
     }
-    most = (size_t)s->rules.max_frame_bytes;
-    while (s->is_down_deflated && deflate_bound(most) > s->rules.max_frame_bytes) {
-        most -= 1 + (deflate_bound(most) - (size_t)s->rules.max_frame_bytes) / 2;
+    most = most < max ? most : (size_t)max;
+    while (s->is_down_deflated && deflate_bound(most) > max) {
+        most -= 1 + (deflate_bound(most) - (size_t)max) / 2;
     }
     return most;
 }
