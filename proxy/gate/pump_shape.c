@@ -80,8 +80,10 @@ static void pass_flush(struct pass *pass)
 
 static void pass_take(struct pass *pass, size_t len)
 {
-    pass->data += len;
-    pass->len -= len;
+    if (len > 0) { /* held bytes may be none, at NULL, while a piece still inflates */
+        pass->data += len;
+        pass->len -= len;
+    }
 }
 
 static void pass_fail(struct pass *pass, enum life_ending ending, const char *detail)

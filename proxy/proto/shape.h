@@ -27,7 +27,7 @@
 #include "proto/utf8.h"
 #include "proto/ws.h"
 
-/* What a page is sent. */
+/* What a page is sent. Base64 is for framing = stream only. */
 enum shape_payload { SHAPE_BINARY = 0, SHAPE_TEXT, SHAPE_BASE64 };
 
 /* Of a session: its route's settings and what the handshake agreed on. */

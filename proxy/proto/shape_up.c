@@ -7,7 +7,7 @@
 static enum shape_result echo(struct shape *s, const struct shape_piece *piece, struct span data,
                               bool is_end, struct shape_out *out)
 {
-    if (data.len == 0 && !is_end) {
+    if (data.len == 0 && !is_end && piece->is_compressed) {
         return SHAPE_OK;
     }
     return shape_put_piece(s, piece->opcode, data, is_end, piece->is_compressed, out);
