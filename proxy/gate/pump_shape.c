@@ -8,7 +8,7 @@
 #include "gate/pump_parts.h"
 
 /* One read: its own bytes, and a record that TLS had begun before. */
-#define HELD_MAX_BYTES ((size_t)64 * 1024)
+#define HELD_MAX_BYTES ((size_t)PUMP_READ_BYTES + TLS_PLAIN_EXTRA)
 
 struct pump_shaped {
     struct shape *shape;
@@ -257,6 +257,7 @@ void pump_shaped_bytes(struct pump *p, uint8_t *data, size_t len, bool is_discar
     if (out->verdict == PUMP_MORE && used < len &&
         buf_append(held, data + used, len - used) != BUF_OK) {
         p->no_memory = true;
+        p->shaped->has_piece = false; /* its bytes are gone */
     }
 }
 

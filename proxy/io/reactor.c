@@ -64,7 +64,8 @@ static bool scratch_init(struct reactor_scratch *s)
     s->gather = carve(&next, REACTOR_GATHER, page);
     s->work = carve(&next, REACTOR_WORK, page);
     s->result = carve(&next, REACTOR_RESULT, page);
-    if (s->wire_in == NULL || headroom_page == NULL || s->wire_out == NULL || s->gather == NULL) {
+    if (s->wire_in == NULL || headroom_page == NULL || s->wire_out == NULL || s->gather == NULL ||
+        s->work == NULL || s->result == NULL) {
         munmap(map, s->map_bytes);
         return false;
     }

@@ -121,7 +121,7 @@ static void test_piece_by_piece(void)
     kit_check_freed();
 }
 
-// Messages of nothing: one empty frame, however many pieces.
+// Messages of nothing: plain ones frame by frame, compressed ones one frame, however many pieces.
 static void test_empty_pieces(void)
 {
     for (unsigned int way = 0; way < 2; way++) {
@@ -138,7 +138,7 @@ static void test_empty_pieces(void)
         CHECK_EQ_U64(k.row, client_count(&k.client), 3);
         CHECK_EQ_U64(k.row, k.client.content.len, 0);
         for (size_t i = 0; i < client_count(&k.client); i++) {
-            CHECK_EQ_U64(k.row, client_message(&k.client, i)->frames, 1);
+            CHECK_EQ_U64(k.row, client_message(&k.client, i)->frames, way > 0 ? 1 : 4);
             CHECK_EQ_INT(k.row, client_message(&k.client, i)->is_deflated, way > 0);
         }
         kit_close(&k);

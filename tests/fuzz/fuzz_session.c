@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The core of the gateway (session, pump and all of proto/) driven by random events, over peers,
+ * a kernel and a clock that are memory.
+ *
+ * Input: 1 byte flags (FLAG_*), then events: 1 byte what (its low five bits modulo EVENT_COUNT;
+ * bit 7: the next event happens in the same turn; bit 6: in a turn the backend goes first), then
+ * what happen() reads for it, one byte where nothing else is said. "Content" is 1 byte n: below
+ * 0xf0 that many bytes of the input, else a size of the table in take_content() and 1 byte: below
+ * 0x80 what is repeated, else 0x7f more than how many bytes of the input are.
+ *
+ * Checked: what the client gets is what a strict client expects (session_wire.h); what arrives is
+ * what was said, and nothing is lost (session_model.h); no queue outgrows its ceiling, nothing
+ * spins, no deadline is missed, nobody is blamed wrongly; when nothing happens any more, deadlines
+ * alone end the session, with one line in the log, and all its memory has come back. */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "session_client.h"
+#include "session_loop.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define FLAG_TLS 1
+#define FLAG_PAGES 2
+#define FLAG_TIGHT 4 /* see place() */
+#define FLAG_FULL 8  /* another worker holds the last session */
+#define FLAG_DRAINING 16
+#define FLAG_HTTP 32      /* on_refuse = http, without a route too */
+#define FLAG_NO_MEMORY 64 /* memory that was taken away does not come back for the end */
+#define FLAG_SILENT 128   /* no TLS handshake; with FLAG_NO_MEMORY: none for the session */
+
+#define EVENTS_MAX 120
+
+enum event {
+    EVENT_HEAD = 0, /* 3 bytes: route, flaw and extensions, subprotocols and origin */
+    EVENT_FRAME,    /* 1 byte, the frame's first; content */
+    EVENT_DEFLATED, /* 1 byte how (HOW_*); content */
+    EVENT_CLIENT_RAW,
+    EVENT_CLIENT_END,
+    EVENT_BACKEND_BYTES,
+    EVENT_BACKEND_END,
+    EVENT_CLIENT_KERNEL, /* 1 byte: how much it takes, an index */
+    EVENT_BACKEND_KERNEL,
+    EVENT_SEND_REFUSED,
+    EVENT_DIALLED,
+    EVENT_TIME, /* 1 byte: an index */
+    EVENT_TIMER,
+    EVENT_END_SESSION,
+    EVENT_KILL,
+    EVENT_MEMORY,
+    EVENT_CHOP,
+    EVENT_ACKS,
+    EVENT_COUNT
+};
+
+static int log_pipe[2];
+
+/* --- events -----------------------------------------------------------------------------------*/
+
+static void end_client(uint8_t how)
+{
+    switch (how % 6) {
+    case 0:
+        world.client.is_in_fin = true;
+        break;
+    case 1:
+    case 2:
+        side_reset(&world.client, how % 6 == 1);
+        world.tls.held_bytes = how % 6 == 1 ? 0 : world.tls.held_bytes;
+        break;
+    default:
+        if (world.client.conn != NULL && world.client.conn->tls != NULL) {
+            world.tls.end = (enum tls_end)(how % 6 - 2);
+            world.is_forced = world.is_forced || world.tls.end == TLS_END_NO_MEMORY;
+        }
+        break;
+    }
+}
+
+static void end_backend(uint8_t how)
+{
+    struct side *side = &world.backend;
+    if (side->conn == NULL || side->is_in_fin || side->is_in_rst) {
+        return;
+    }
+    if (how % 3 == 0) {
+        side->is_in_fin = true;
+        model_backend_fin();
+    } else {
+        side_reset(side, how % 3 == 1);
+    }
+}
+
+/* The peer has closed, and the kernel knows that nobody reads any more. */
+static void refuse_sends(uint8_t how)
+{
+    if ((how & 1) == 0) {
+        world.client.is_in_fin = true;
+        world.client.is_send_refused = true;
+    } else if (world.backend.conn != NULL) {
+        end_backend(0);
+        world.backend.is_send_refused = true;
+    }
+}
+
+static void set_kernel(struct side *side, uint8_t how)
+{
+    static const size_t budgets[] = {0, ALL, 1, 2, 100, 1000, 4096, 10000, 16384, 65536};
+    side->budget_bytes = budgets[how % (sizeof(budgets) / sizeof(budgets[0]))];
+}
+
+static void set_acks(uint8_t how)
+{
+    struct side *side = how & 1 ? &world.backend : &world.client;
+    side->is_ack_frozen = (how & 2) != 0;
+    if (side->conn != NULL && side->acked_bytes < side->conn->sent_bytes) {
+        side->acked_bytes++;
+    }
+}
+
+static void set_memory(uint8_t how)
+{
+    mem_fail_after(how);
+    world.is_forced = world.is_forced || how != 0;
+}
+
+static void end_session(uint8_t how)
+{
+    struct session *s = world_session();
+    if (s != NULL) {
+        world.is_forced = true;
+        session_end(s, (enum life_ending)(1 + how % (LIFE_ENDING_COUNT - 1)));
+    }
+}
+
+static void push_backend(struct span data)
+{
+    if (world.backend.conn != NULL && side_has_room(&world.backend, data.len)) {
+        side_push(&world.backend, data.data, data.len);
+        model_backend(data);
+        spent_bytes += 3 * data.len; /* thousands of records are slow */
+    }
+}
+
+static void let_time_pass(uint8_t how)
+{
+    static const uint64_t steps_ms[] = {1, 50, 200, 1000, 2500, 5000, 10000, 15000, 30000, 100000};
+    pass_time(steps_ms[how % (sizeof(steps_ms) / sizeof(steps_ms[0]))]);
+}
+
+static void kill_session(void)
+{
+    if (world_session() != NULL) {
+        world.is_forced = true;
+        session_kill(world_session());
+    }
+}
+
+/* What one byte says all of. */
+static void happen_around(enum event event, uint8_t how)
+{
+    switch (event) {
+    case EVENT_CLIENT_END:
+        end_client(how);
+        break;
+    case EVENT_BACKEND_END:
+        end_backend(how);
+        break;
+    case EVENT_CLIENT_KERNEL:
+        set_kernel(&world.client, how);
+        break;
+    case EVENT_BACKEND_KERNEL:
+        set_kernel(&world.backend, how);
+        break;
+    case EVENT_SEND_REFUSED:
+        refuse_sends(how);
+        break;
+    case EVENT_DIALLED:
+        if (world.dial != NULL) {
+            dial_answer((enum dial_result)(how % (DIAL_NAME + 1)));
+        }
+        break;
+    case EVENT_TIME:
+        let_time_pass(how);
+        break;
+    case EVENT_END_SESSION:
+        end_session(how);
+        break;
+    case EVENT_MEMORY:
+        set_memory(how);
+        break;
+    case EVENT_CHOP:
+        (how & 1 ? &world.backend : &world.client)->chop_bytes = how < 2 ? ALL : how * 4U;
+        break;
+    case EVENT_ACKS:
+        set_acks(how);
+        break;
+    case EVENT_HEAD:
+    case EVENT_FRAME:
+    case EVENT_DEFLATED:
+    case EVENT_CLIENT_RAW:
+    case EVENT_BACKEND_BYTES:
+    case EVENT_TIMER:
+    case EVENT_KILL:
+    case EVENT_COUNT:
+        break;
+    }
+}
+
+static void happen(enum event event, struct reader *r)
+{
+    uint8_t byte;
+    switch (event) {
+    case EVENT_HEAD:
+        send_head(r);
+        break;
+    case EVENT_FRAME:
+        byte = take_byte(r);
+        send_frame(byte, take_content(r));
+        break;
+    case EVENT_DEFLATED:
+        byte = take_byte(r);
+        send_deflated(byte, take_content(r));
+        break;
+    case EVENT_CLIENT_RAW:
+        send_raw(take_content(r));
+        break;
+    case EVENT_BACKEND_BYTES:
+        push_backend(take_content(r));
+        break;
+    case EVENT_TIMER:
+        if (world.is_timer_armed && world.timer->at_ms > reactor.now_ms) {
+            pass_time(world.timer->at_ms - reactor.now_ms);
+        }
+        break;
+    case EVENT_KILL:
+        kill_session();
+        break;
+    case EVENT_CLIENT_END:
+    case EVENT_BACKEND_END:
+    case EVENT_CLIENT_KERNEL:
+    case EVENT_BACKEND_KERNEL:
+    case EVENT_SEND_REFUSED:
+    case EVENT_DIALLED:
+    case EVENT_TIME:
+    case EVENT_END_SESSION:
+    case EVENT_MEMORY:
+    case EVENT_CHOP:
+    case EVENT_ACKS:
+    case EVENT_COUNT:
+        happen_around(event, take_byte(r));
+        break;
+    }
+}
+
+/* --- beginning and end ------------------------------------------------------------------------*/
+
+static void on_gone(struct session_context *context)
+{
+    (void)context;
+    world.gone_count++;
+}
+
+static void prepare_once(void)
+{
+    static uint8_t fifos[2][FIFO_MAX];
+    static bool is_done;
+    if (!is_done) {
+        is_done = true;
+        routes_init();
+        fakes_init();
+        expect(pipe2(log_pipe, O_NONBLOCK | O_CLOEXEC) == 0, "a pipe");
+        log_init(log_pipe[1], LOG_INFO, LOG_KEY_VALUE);
+        world.context.scoreboard = scoreboard_new(2);
+        expect(world.context.scoreboard != NULL, "memory");
+        world.client.in = fifos[0];
+        world.backend.in = fifos[1];
+    }
+}
+
+static void prepare(uint8_t flags)
+{
+    prepare_once();
+    struct scoreboard *board = world.context.scoreboard;
+    uint8_t *client_fifo = world.client.in;
+    uint8_t *backend_fifo = world.backend.in;
+    world = (struct world){.is_plain_tight = (flags & FLAG_TIGHT) != 0};
+    world.context = (struct session_context){
+        .reactor = &reactor,
+        .config = &config,
+        .scoreboard = board,
+        .is_draining = (flags & FLAG_DRAINING) != 0,
+        .on_gone = on_gone,
+    };
+    list_init(&world.context.sessions);
+    list_init(&reactor.deferred);
+    reactor.now_ms = 1000;
+    side_init(&world.client, client_fifo);
+    side_init(&world.backend, backend_fifo);
+    config.is_http_refusal = (flags & FLAG_HTTP) != 0;
+    listens[0].is_tls = (flags & FLAG_TLS) != 0;
+    listens[0].has_pages = (flags & FLAG_PAGES) != 0;
+    board->slots[1].sessions_now = (flags & FLAG_FULL) != 0 ? 1 : 0;
+    spent_bytes = 0;
+    model_init();
+    wire_init();
+}
+
+static bool start(uint8_t flags)
+{
+    struct addr peer;
+    struct tls *tls = NULL;
+    expect(addr_parse(SPAN_LIT("192.0.2.1:1234"), &peer), "an address");
+    if ((flags & FLAG_TLS) != 0) {
+        tls = &world.tls;
+        *tls = (struct tls){.is_live = true, .handshake_left = HANDSHAKE_BYTES};
+    }
+    if ((flags & (FLAG_TLS | FLAG_SILENT)) == FLAG_TLS) {
+        side_push(&world.client, "handshake", HANDSHAKE_BYTES);
+    } else if ((flags & FLAG_TLS) != 0) {
+        model_spoil();
+    }
+    if ((flags & FLAG_NO_MEMORY) != 0 && (flags & FLAG_SILENT) != 0) {
+        mem_fail_after(1);
+        expect(!session_start(&world.context, &listens[0], CLIENT_FD, tls, &peer), "no session");
+        expect(!world.tls.is_live && world.client.was_opened, "what was handed over is gone");
+        mem_fail_after(0);
+        return false;
+    }
+    expect(session_start(&world.context, &listens[0], CLIENT_FD, tls, &peer), "memory");
+    return true;
+}
+
+/* Deadlines alone must end it; but where there are none, somebody else has to. */
+static void run_out(void)
+{
+    bool is_told = false;
+    for (int rings = 0; world_session() != NULL; rings++) {
+        struct session *s = world_session();
+        if (world.is_timer_armed && rings < 100) {
+            uint64_t at_ms = world.timer->at_ms;
+            reactor.now_ms = at_ms > reactor.now_ms ? at_ms : reactor.now_ms;
+            ring();
+            continue;
+        }
+        expect(!is_told && s->life.phase == LIFE_OPEN && s->route->timeouts.idle_ms == 0 &&
+                   conn_queued(&s->pump.client) == 0 && conn_queued(&s->pump.backend) == 0,
+               "only a session at rest may last");
+        is_told = true;
+        rings = 0;
+        world.is_forced = true;
+        session_end(s, LIFE_SHUTDOWN);
+        run_turns(false);
+    }
+    run_deferred();
+}
+
+/* Nobody is blamed for what he did not do, and an orderly end is passed on as one. */
+static void check_ending(const char *word)
+{
+    static const char *const faults[] = {"protocol", "bad_close", "opcode",
+                                         "bad_text", "framing",   "too_big"};
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+        expect(model.is_spoiled || strcmp(word, faults[i]) != 0, "the client did no wrong");
+    }
+    expect(model.route == NULL || model.is_down_over || strcmp(word, "backend_data") != 0,
+           "the backend did no wrong");
+    expect(strcmp(word, "internal") != 0, "no failure of our own");
+    const struct side *backend = &world.backend;
+    bool is_lost = !backend->was_opened || backend->is_in_rst || backend->is_send_refused ||
+                   model.is_down_over || model.is_spoiled || model.up.got < model.up.len;
+    expect(is_lost || strcmp(word, "client_close") != 0 || backend->has_fin, "a Close is a FIN");
+}
+
+/* One line, and it says which Close the client got. */
+static void check_log(void)
+{
+    char text[2 * LOG_LINE_MAX];
+    ssize_t len = read(log_pipe[0], text, sizeof(text) - 1);
+    expect(len > 0 && len <= LOG_LINE_MAX, "a line");
+    text[len] = '\0';
+    expect(strchr(text, '\n') == text + len - 1, "one line");
+    expect(strstr(text, " event=session.end ") != NULL && strstr(text, " ending=") != NULL,
+           "of its end");
+    expect(strstr(text, " ending=none ") == NULL, "that has a reason");
+    char word[32] = "";
+    expect(sscanf(strstr(text, " ending="), " ending=%31s", word) == 1, "a word");
+    if (!world.is_forced) {
+        check_ending(word);
+    }
+    const char *code = strstr(text, " code=");
+    expect(!wire.has_close || (code != NULL && strtoul(code + 6, NULL, 10) == wire.close_code),
+           "the code that was sent");
+}
+
+static void check_end(size_t blocks_before)
+{
+    const struct scoreboard *board = world.context.scoreboard;
+    expect(world.gone_count == 1 && world.context.session_count == 0, "it is gone");
+    expect(world.client.conn == NULL && world.backend.conn == NULL, "all is closed");
+    expect(world.dial == NULL && !world.tls.is_live && !world.is_timer_armed, "all has stopped");
+    expect(board->slots[0].sessions_now == 0, "it does not count any more");
+    expect(mem_live_blocks() == blocks_before, "its memory has come back");
+    check_log();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct reader r = {data, size};
+    uint8_t flags = take_byte(&r);
+    size_t blocks_before = mem_live_blocks();
+    prepare(flags);
+    if (!start(flags)) {
+        expect(mem_live_blocks() == blocks_before, "nothing is left");
+        return 0;
+    }
+    for (int i = 0; r.len > 0 && i < EVENTS_MAX; i++) {
+        uint8_t what = take_byte(&r);
+        happen((enum event)((what & 31) % EVENT_COUNT), &r);
+        if ((what & 0x80) == 0) {
+            run_turns((what & 0x40) != 0);
+            check_rest();
+        }
+    }
+    if ((flags & FLAG_NO_MEMORY) == 0) {
+        mem_fail_after(0);
+    }
+    run_turns(false);
+    check_rest();
+    run_out();
+    mem_fail_after(0);
+    check_end(blocks_before);
+    return 0;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* session_fakes.h: io/reactor, gate/dial and what the session asks of TLS and sockets, over the
+ * memory of session_world.h. They keep the contracts of the real ones' headers; being defined here,
+ * they are taken instead of those from the library. */
+#ifndef FUZZ_SESSION_FAKES_H
+#define FUZZ_SESSION_FAKES_H
+
+#include <sys/mman.h>
+
+#include "base/mem.h"
+#include "session_wire.h"
+
+#define GUARD 4096
+
+UNWATCHED_BEGIN
+
+/* --- the reactor ------------------------------------------------------------------------------*/
+
+/* A page that cannot be touched on either side. */
+static uint8_t *make_area(size_t len)
+{
+    uint8_t *map =
+        mmap(NULL, len + 2 * (size_t)GUARD, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    expect(map != MAP_FAILED && mprotect(map + GUARD, len, PROT_READ | PROT_WRITE) == 0, "memory");
+    return map + GUARD;
+}
+
+/* Once. */
+static void fakes_init(void)
+{
+    reactor.scratch = (struct reactor_scratch){
+        .wire_in = make_area(REACTOR_WIRE_IN),
+        .plain = make_area(GUARD + REACTOR_PLAIN) + GUARD,
+        .wire_out = make_area(REACTOR_WIRE_OUT),
+        .gather = make_area(REACTOR_GATHER),
+        .work = make_area(REACTOR_WORK),
+        .result = make_area(REACTOR_RESULT),
+    };
+}
+
+uint64_t reactor_now_ms(const struct reactor *r)
+{
+    return r->now_ms;
+}
+
+void reactor_timer_init(struct reactor_timer *t, struct reactor *r, reactor_timer_fn *callback)
+{
+    t->reactor = r;
+    t->callback = callback;
+    expect(world.timer == NULL, "one timer a session");
+    world.timer = t;
+}
+
+void reactor_timer_at(struct reactor_timer *t, uint64_t at_ms)
+{
+    expect(t == world.timer, "a timer that was made");
+    t->at_ms = at_ms > reactor.now_ms ? at_ms : reactor.now_ms;
+    world.is_timer_armed = true;
+}
+
+void reactor_timer_stop(struct reactor_timer *t)
+{
+    expect(t == world.timer, "a timer that was made");
+    world.is_timer_armed = false;
+}
+
+void reactor_deferred_init(struct reactor_deferred *d, reactor_deferred_fn *callback)
+{
+    list_init(&d->link);
+    d->callback = callback;
+}
+
+void reactor_defer(struct reactor *r, struct reactor_deferred *d)
+{
+    if (list_is_empty(&d->link)) {
+        list_append(&r->deferred, &d->link);
+    }
+}
+
+static void run_deferred(void)
+{
+    struct list *first;
+    while ((first = list_take_first(&reactor.deferred)) != NULL) {
+        struct reactor_deferred *d = container_of(first, struct reactor_deferred, link);
+        d->callback(d);
+    }
+}
+
+/* --- dialling ---------------------------------------------------------------------------------*/
+
+struct dial {
+    const struct config_route *route;
+    dial_fn *callback;
+    void *owner;
+};
+
+struct dial *dial_start(struct reactor *r, struct resolver *resolver,
+                        const struct config_route *route, dial_fn *callback, void *owner)
+{
+    (void)resolver;
+    expect(r == &reactor && !world.has_dialled, "one dial a session");
+    expect(!model.is_refused, "a refusal is not dialled");
+    struct dial *dial = mem_alloc(sizeof(*dial));
+    if (dial != NULL) {
+        *dial = (struct dial){route, callback, owner};
+        world.has_dialled = true;
+    }
+    world.dial = dial;
+    return dial;
+}
+
+const struct config_backend *dial_cancel(struct dial *dial)
+{
+    expect(dial != NULL && dial == world.dial, "a dial that is under way");
+    const struct config_backend *backend = &dial->route->backends[0];
+    world.dial = NULL;
+    mem_free(dial);
+    return backend;
+}
+
+static void dial_answer(enum dial_result result)
+{
+    struct dial dial = *world.dial;
+    mem_free(world.dial);
+    world.dial = NULL;
+    dial.callback(dial.owner, result, result == DIAL_OK ? BACKEND_FD : -1,
+                  &dial.route->backends[dial.route->backend_count - 1]);
+}
+
+/* --- TLS and sockets --------------------------------------------------------------------------*/
+
+bool tls_is_established(const struct tls *tls)
+{
+    return tls->handshake_left == 0;
+}
+
+const char *tls_version_name(const struct tls *tls)
+{
+    return tls_is_established(tls) ? "TLSv1.3" : "";
+}
+
+struct span tls_sni(const struct tls *tls)
+{
+    (void)tls;
+    return SPAN_LIT("example.com");
+}
+
+void tls_free(struct tls *tls)
+{
+    expect(tls == NULL || tls->is_live, "TLS is freed once");
+    if (tls != NULL) {
+        tls->is_live = false;
+    }
+}
+
+static struct side *side_of(int fd)
+{
+    return fd == CLIENT_FD ? &world.client : &world.backend;
+}
+
+void net_close(int fd)
+{
+    expect(fd == CLIENT_FD && !world.client.was_opened, "a descriptor that is open");
+    world.client.was_opened = true;
+}
+
+UNWATCHED_END
+
+#endif

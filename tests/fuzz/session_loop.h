@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* session_loop.h: the turns of the loop around the session that is fuzzed, and what must be so when
+ * it has come to rest. */
+#ifndef FUZZ_SESSION_LOOP_H
+#define FUZZ_SESSION_LOOP_H
+
+#include "session_conn.h"
+
+#define TURNS_MAX 3000
+#define IDLE_TURNS_MAX 8
+#define RINGS_MAX 8 /* without the clock moving */
+
+UNWATCHED_BEGIN
+
+static unsigned ready_of(const struct side *side)
+{
+    if (side->conn == NULL) {
+        return 0;
+    }
+    const struct tls *tls = side->conn->tls;
+    size_t waiting = side_waiting(side) - (tls != NULL ? tls->held_bytes : 0);
+    bool is_readable = waiting > 0 || side->is_in_fin || side->is_in_rst;
+    if (tls != NULL && tls->end != TLS_END_NONE && side->conn->tls_input == CONN_TLS_INPUT_OPEN) {
+        is_readable = true;
+    }
+    bool is_writable = side->budget_bytes > 0 || side->is_in_rst || side->is_send_refused;
+    return side->want & ((is_readable ? REACTOR_READ : 0U) | (is_writable ? REACTOR_WRITE : 0U));
+}
+
+static void poll_side(const struct side *side)
+{
+    unsigned ready = ready_of(side);
+    const struct session *s = world_session();
+    if (ready == 0) {
+        return;
+    }
+    uint64_t up_before_bytes = s != NULL ? s->pump.up_bytes : 0;
+    uint64_t passes = s != NULL && pump_is_held(&s->pump) ? 2 : 1;
+    side->conn->on_ready(side->conn, ready);
+    s = world_session();
+    /* A pass for what was held, one for what was read. */
+    expect(s == NULL ||
+               s->pump.up_bytes - up_before_bytes <= passes * (PUMP_SHARE_BYTES + REACTOR_WORK),
+           "others have their turn too");
+}
+
+/* Changes with whatever can change in a turn. */
+static uint64_t progress_stamp(void)
+{
+    const struct session *s = world_session();
+    if (s == NULL) {
+        return 0;
+    }
+    const struct pump *p = &s->pump;
+    return 1 + p->client.received_bytes + p->client.sent_bytes + p->backend.received_bytes +
+           p->backend.sent_bytes + p->up_bytes + p->down_bytes + world.client.in_at +
+           ((uint64_t)s->life.phase << 40) + ((uint64_t)s->life.client << 44) +
+           ((uint64_t)s->life.backend << 48) + ((uint64_t)s->life.client_eof << 52) +
+           ((uint64_t)s->life.backend_eof << 53);
+}
+
+static void run_turns(bool is_backend_first)
+{
+    int idle_turns = 0;
+    for (int turn = 0; ready_of(&world.client) != 0 || ready_of(&world.backend) != 0; turn++) {
+        uint64_t before = progress_stamp();
+        expect(turn < TURNS_MAX, "the loop comes to rest");
+        poll_side(is_backend_first ? &world.backend : &world.client);
+        poll_side(is_backend_first ? &world.client : &world.backend);
+        run_deferred();
+        idle_turns = progress_stamp() == before ? idle_turns + 1 : 0;
+        expect(idle_turns < IDLE_TURNS_MAX, "no turn for nothing");
+    }
+    run_deferred();
+}
+
+static void check_timer(const struct session *s)
+{
+    const struct life_timeouts *timeouts = s->route ? &s->route->timeouts : &config.defaults;
+    struct life_deadline deadline = life_deadline(&s->life, timeouts, &s->times);
+    expect(deadline.kind == LIFE_DEADLINE_NONE ||
+               (world.is_timer_armed &&
+                (world.timer->at_ms <= deadline.at_ms || world.timer->at_ms <= reactor.now_ms)),
+           "no deadline is missed");
+}
+
+/* When all is quiet in an open session, all that was said has arrived. */
+static void check_rest(void)
+{
+    const struct session *s = world_session();
+    if (s != NULL) {
+        check_timer(s);
+    }
+    if (s == NULL || s->life.phase != LIFE_OPEN || conn_queued(&s->pump.client) > 0 ||
+        conn_queued(&s->pump.backend) > 0) {
+        return;
+    }
+    bool is_blocked = world.client.budget_bytes == 0 || world.backend.budget_bytes == 0;
+    if (pump_is_held(&s->pump) && is_blocked) {
+        return; /* for the side to become writable */
+    }
+    expect(!pump_is_held(&s->pump), "nothing is held back for nothing");
+    expect(side_waiting(&world.client) == 0 || s->life.client_eof, "the client is read");
+    expect(side_waiting(&world.backend) == 0, "the backend is read");
+    if (model.route == NULL) {
+        return;
+    }
+    if (!model.is_spoiled) {
+        expect(model.up.got == model.up.len, "the backend got all");
+        expect(model.pongs.got == model.pongs.len, "every Ping was answered");
+    }
+    if (!model.is_down_over && !s->pump.client.is_broken) {
+        expect(model.down.got == model.down_whole, "the client got all");
+    }
+}
+
+static void ring(void)
+{
+    world.is_timer_armed = false;
+    world.timer->callback(world.timer);
+    run_turns(false);
+}
+
+static void pass_time(uint64_t ms)
+{
+    reactor.now_ms += ms;
+    run_turns(false);
+    for (int i = 0; world.is_timer_armed && world.timer->at_ms <= reactor.now_ms; i++) {
+        expect(i < RINGS_MAX, "a deadline that is over does not come again");
+        ring();
+    }
+}
+
+UNWATCHED_END
+
+#endif
