@@ -35,7 +35,7 @@ struct reactor_scratch {
     uint8_t *gather;
     uint8_t *work;   /* a step between plain and result */
     uint8_t *result; /* what a session with a shape is about to send */
-    void *map; /* the one mapping that holds them all */
+    void *map;       /* the one mapping that holds them all */
     size_t map_bytes;
 };
 

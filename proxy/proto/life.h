@@ -37,7 +37,7 @@ enum life_phase {
     LIFE_OPEN,
     LIFE_HALF_CLOSED, /* the client's Close has come; the backend may still speak */
     LIFE_CLOSING,     /* our Close is queued or sent; theirs may be out */
-    LIFE_REFUSE,  /* an HTTP answer is queued */
+    LIFE_REFUSE,      /* an HTTP answer is queued */
     LIFE_LINGER,
     LIFE_DEAD
 };

@@ -135,7 +135,8 @@ static enum shape_result put_frame(struct shape *s, enum ws_opcode opcode, struc
         return put_deflated(s, payload, is_end, (uint8_t)frame_opcode, out);
     }
     uint8_t header[WS_HEADER_MAX];
-    shape_put(out, header, ws_encode_header(header, frame_opcode, is_end, payload.len));
+    size_t header_len = ws_encode_header(header, frame_opcode, is_end, payload.len);
+    shape_put(out, header, header_len);
     shape_put(out, payload.data, payload.len);
     return SHAPE_OK;
 }

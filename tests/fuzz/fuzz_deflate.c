@@ -3,8 +3,8 @@
  *
  * Input: 1 byte what (its low two bits) and how, 1 byte windows, then
  *   0, 1   the value of a header: what is agreed on would be agreed on again
- *   2      messages: 1 byte length, 1 byte how (last piece, rest behind it, size of the output), its
- *          piece. In pieces as in one: the same bytes up to the same end.
+ *   2      messages: 1 byte length, 1 byte how (last piece, rest behind it, size of the output),
+ *          the piece. In pieces as in one: the same bytes up to the same end.
  *   3      data in such pieces, deflated and inflated again, by plain zlib too. */
 #include <stdlib.h>
 #include <string.h>

@@ -32,7 +32,8 @@ class Clock:
             raise Skip("needs cc")
         source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clock_shift.c")
         library, path = t.path("clock_shift.so"), t.write("shift", bytes(8))
-        subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, source], check=True)
+        flags = ["-D_GNU_SOURCE", "-shared", "-fPIC", "-O1"]
+        subprocess.run([compiler, *flags, "-o", library, source], check=True)
         with open(path, "r+b") as file:
             self.map = mmap.mmap(file.fileno(), 8)
         self.environment = dict(os.environ, LD_PRELOAD=library, CLOCK_SHIFT_FILE=path)

@@ -221,7 +221,8 @@ def print_config_round_trip(t):
     equal(again, printed, "the second print")
     for want in ("max_sessions = 77", "log_format = json", "idle_timeout = 90s", "on_refuse = http",
                  "tls_min_version = 1.3", "backend_code = 1014", "max_message = 1m", certificate,
-                 "framing = line", "line_end = crlf", "compression_window = 15", "half_close = keep",
+                 "framing = line", "line_end = crlf", "compression_window = 15",
+                 "half_close = keep",
                  "max_frame_out = 16k",
                  "; length_order: needs framing = length16 or length32",
                  "path = /e/*", "host = *.a.test", "ping_interval = 30s"):

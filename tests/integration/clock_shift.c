@@ -2,7 +2,6 @@
 /* Preloaded into the program by cases_clock.py: shifts its wall clock by the seconds that stand in
  * a file, a native 64-bit integer. The file is mapped, so whoever writes to it moves the clock of
  * every process at once. The monotonic clocks are left alone. */
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
