@@ -9,14 +9,21 @@ static bool is_echo(const struct config_route *route)
     return route->backend_count > 0 && route->backends[0].kind == CONFIG_BACKEND_ECHO;
 }
 
+static bool has_service(const struct config_route *route)
+{
+    return !is_echo(route);
+}
+
+/* [defaults] may give an echo: route a framing, which then means nothing. */
 static bool is_line(const struct config_route *route)
 {
-    return route->framing.kind == FRAMING_LINE;
+    return has_service(route) && route->framing.kind == FRAMING_LINE;
 }
 
 static bool is_length(const struct config_route *route)
 {
-    return route->framing.kind == FRAMING_LENGTH16 || route->framing.kind == FRAMING_LENGTH32;
+    return has_service(route) &&
+           (route->framing.kind == FRAMING_LENGTH16 || route->framing.kind == FRAMING_LENGTH32);
 }
 
 static bool is_framed(const struct config_route *route)
@@ -27,11 +34,6 @@ static bool is_framed(const struct config_route *route)
 static bool is_compressed(const struct config_route *route)
 {
     return route->is_deflate;
-}
-
-static bool has_service(const struct config_route *route)
-{
-    return !is_echo(route);
 }
 
 static const struct {

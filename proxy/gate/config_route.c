@@ -133,26 +133,27 @@ static void check_dependent_keys(struct config_build *build, const struct config
     }
 }
 
-/* The subprotocol base64 is text that carries a stream. */
-static void check_base64(struct config_build *build, const struct config_route *route)
+/* What a subprotocol is by its name has to fit the rest: base64 is text that carries a stream. */
+static void check_subprotocols(struct config_build *build, const struct config_route *route)
 {
     if (route->backend_count == 0 || route->backends[0].kind == CONFIG_BACKEND_ECHO) {
         return;
     }
     for (size_t i = 0; i < route->policy.subprotocol_count; i++) {
-        if (!span_is_equal(route->policy.subprotocols[i], SPAN_LIT("base64"))) {
-            continue;
+        struct span name = route->policy.subprotocols[i];
+
+        if (shape_payload_of(name, SHAPE_BINARY) != SHAPE_BINARY &&
+            route->accept == WS_ACCEPT_BINARY) {
+            config_report_add(build->report, route->line,
+                              "[route %.*s] has the subprotocol %.*s, which is text, but "
+                              "accept = binary",
+                              CONFIG_SHOW(route->policy.name), CONFIG_SHOW(name));
         }
-        if (route->framing.kind != FRAMING_STREAM) {
+        if (shape_payload_of(name, SHAPE_BINARY) == SHAPE_BASE64 &&
+            route->framing.kind != FRAMING_STREAM) {
             config_report_add(build->report, route->line,
                               "[route %.*s] has the subprotocol base64, which needs "
                               "framing = stream",
-                              CONFIG_SHOW(route->policy.name));
-        }
-        if (route->accept == WS_ACCEPT_BINARY) {
-            config_report_add(build->report, route->line,
-                              "[route %.*s] has the subprotocol base64, which is text, but "
-                              "accept = binary",
                               CONFIG_SHOW(route->policy.name));
         }
     }
@@ -228,7 +229,7 @@ static void build_route(struct config_build *build, const struct config_section 
     } else {
         build_backends(build, backend, route);
         check_dependent_keys(build, section, route);
-        check_base64(build, route);
+        check_subprotocols(build, route);
     }
 }
 

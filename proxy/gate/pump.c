@@ -7,9 +7,10 @@
 #include "gate/pump_parts.h"
 
 #define PIECES_MAX 256
-#define ARENA_BYTES 4096
+#define ARENA_BYTES ((size_t)REACTOR_RESULT / 2) /* each direction has its half */
+#define SMALL_BYTES 1024 /* copying so much is cheaper than one more piece of a sendmsg */
 
-/* The build fills automatic variables with zeroes; 8 KiB a batch would cost more than the frames.
+/* The build fills automatic variables with zeroes; 4 KiB a batch would cost more than the frames.
  * */
 #if defined(__has_attribute) && __has_attribute(uninitialized)
 #define NOT_FILLED __attribute__((uninitialized))
@@ -23,9 +24,9 @@ struct batch {
     struct conn *to;
     size_t count;
     size_t bytes;
+    uint8_t *arena; /* small pieces side by side; pongs, whose payload is the decoder's */
     size_t arena_used;
     struct iovec pieces[PIECES_MAX];
-    uint8_t arena[ARENA_BYTES]; /* pongs: their payload must outlive the decoder's next item */
 };
 
 void pump_init(struct pump *p, struct reactor *reactor, conn_ready_fn *on_client,
@@ -58,12 +59,13 @@ void pump_send_pieces(struct pump *p, struct conn *to, const struct iovec *piece
     /* A broken connection shows in to->is_broken. */
 }
 
-static void batch_init(struct batch *b, struct pump *p, struct conn *to)
+static void batch_init(struct batch *b, struct pump *p, struct conn *to, uint8_t *arena)
 {
     b->pump = p;
     b->to = to;
     b->count = 0;
     b->bytes = 0;
+    b->arena = arena;
     b->arena_used = 0;
 }
 
@@ -77,8 +79,31 @@ static void batch_flush(struct batch *b)
     b->arena_used = 0;
 }
 
+/* Room for so many bytes in the arena, as the next piece or as more of the last one. */
+static uint8_t *batch_reserve(struct batch *b, size_t len)
+{
+    if (b->count == PIECES_MAX || b->bytes + len > REACTOR_GATHER ||
+        b->arena_used + len > ARENA_BYTES) {
+        batch_flush(b);
+    }
+    uint8_t *place = b->arena + b->arena_used;
+    struct iovec *last = b->count > 0 ? &b->pieces[b->count - 1] : NULL;
+    if (last != NULL && (uint8_t *)last->iov_base + last->iov_len == place) {
+        last->iov_len += len;
+    } else {
+        b->pieces[b->count++] = (struct iovec){place, len};
+    }
+    b->arena_used += len;
+    b->bytes += len;
+    return place;
+}
+
 static void batch_add(struct batch *b, void *data, size_t len)
 {
+    if (len <= SMALL_BYTES) {
+        memcpy(batch_reserve(b, len), data, len);
+        return;
+    }
     if (b->count == PIECES_MAX || b->bytes + len > REACTOR_GATHER) {
         batch_flush(b);
     }
@@ -86,23 +111,16 @@ static void batch_add(struct batch *b, void *data, size_t len)
     b->bytes += len;
 }
 
-/* Copies a short frame (a control frame, or an empty one) into the arena. */
+/* A control frame, or an empty one. */
 static void batch_add_short(struct batch *b, enum ws_opcode opcode, bool is_fin,
                             struct span payload)
 {
-    size_t most = WS_HEADER_MAX + payload.len;
-    if (b->count == PIECES_MAX || b->bytes + most > REACTOR_GATHER ||
-        b->arena_used + most > ARENA_BYTES) {
-        batch_flush(b);
-    }
-    uint8_t *frame = b->arena + b->arena_used;
+    uint8_t frame[WS_HEADER_MAX + WS_CONTROL_MAX];
     size_t len = ws_encode_header(frame, opcode, is_fin, payload.len);
     if (payload.len > 0) {
         memcpy(frame + len, payload.data, payload.len);
-        len += payload.len;
     }
-    b->arena_used += len;
-    batch_add(b, frame, len);
+    batch_add(b, frame, len + payload.len);
 }
 
 /* Writes the header of our frame in front of its payload. There is room: a piece is preceded by
@@ -168,8 +186,9 @@ void pump_client_bytes(struct pump *p, uint8_t *data, size_t len, bool is_discar
         pump_shaped_bytes(p, data, len, is_discarding, out);
         return;
     }
-    batch_init(&up, p, &p->backend);
-    batch_init(&down, p, &p->client);
+    uint8_t *arena = p->client.reactor->scratch.result;
+    batch_init(&up, p, &p->backend, arena);
+    batch_init(&down, p, &p->client, arena + ARENA_BYTES);
     *out = (struct pump_report){.verdict = PUMP_MORE};
     do {
         ws_decode(&p->decoder, data, len, &consumed, &item);

@@ -137,6 +137,8 @@ static void step_piece(struct pass *pass)
     shaped->piece_bytes = piece->data.len;
     shaped->has_piece = result == SHAPE_MORE;
     pass->share_bytes += payload_bytes;
+    /* What one read held may take minutes to leave: that is not idle. */
+    pass->report->has_payload = pass->report->has_payload || payload_bytes > 0;
     pass->pump->up_bytes += payload_bytes;
     if (pass->pump->is_echo) {
         pass->pump->down_bytes += payload_bytes;

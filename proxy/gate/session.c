@@ -205,16 +205,23 @@ static void resume(struct session *s)
     }
 }
 
+/* After OPEN nothing is held: the client would not be read, and its Close not be seen. */
+static void discard_held(struct session *s)
+{
+    if (s->life.phase != LIFE_OPEN) {
+        resume(s);
+    }
+}
+
 void session_settle(struct session *s)
 {
     struct life_event event;
     uint64_t now_ms = reactor_now_ms(s->context->reactor);
 
-    if (s->life.phase != LIFE_OPEN) {
-        resume(s);
-    }
+    discard_held(s);
     while (pending_event(s, &event)) {
         step(s, &event);
+        discard_held(s);
     }
     if (s->life.phase == LIFE_DEAD) {
         return;

@@ -71,6 +71,7 @@ static bool bind_and_listen(int fd, const struct addr *a)
     if (a->u.sa.sa_family == AF_INET6 && !set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) {
         return false;
     }
+    tune_tcp(fd); /* what is accepted inherits it */
     return bind(fd, &a->u.sa, a->len) == 0 && listen(fd, LISTEN_BACKLOG) == 0;
 }
 
@@ -152,7 +153,6 @@ enum net_accept_result net_accept(int listen_fd, int *out_fd, struct addr *out_p
     if (fd == -1) {
         return accept_result(errno);
     }
-    tune_tcp(fd);
     addr_from_sockaddr((const struct sockaddr *)&peer, len, out_peer);
     *out_fd = fd;
     return NET_ACCEPT_OK;
@@ -194,21 +194,21 @@ static bool is_self_connected(int fd, const struct sockaddr_storage *peer, sockl
 
 enum net_result net_connect_result(int fd)
 {
+    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+    socklen_t peer_len = sizeof(peer);
+    if (getpeername(fd, (struct sockaddr *)&peer, &peer_len) == 0) {
+        return is_self_connected(fd, &peer, peer_len) ? NET_REFUSED : NET_OK;
+    }
+    if (errno != ENOTCONN) {
+        return NET_FAILED;
+    }
     int error = 0;
     socklen_t len = sizeof(error);
     if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0) {
         return NET_FAILED;
     }
-    if (error != 0) {
-        return connect_result(error);
-    }
     /* No error yet is not success: readiness may be spurious. */
-    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
-    len = sizeof(peer);
-    if (getpeername(fd, (struct sockaddr *)&peer, &len) != 0) {
-        return errno == ENOTCONN ? NET_AGAIN : NET_FAILED;
-    }
-    return is_self_connected(fd, &peer, len) ? NET_REFUSED : NET_OK;
+    return error == 0 ? NET_AGAIN : connect_result(error);
 }
 
 static enum net_result start_connect(int fd, const struct addr *a)

@@ -38,7 +38,8 @@ enum net_accept_result {
     NET_ACCEPT_NONE,      /* nothing waits, or it went away again */
     NET_ACCEPT_EXHAUSTED, /* no descriptors or memory: pause the listener */
 };
-/* TCP_NODELAY and keepalive (60 s, then 3 probes 10 s apart) are set on the new socket. */
+/* The new socket has TCP_NODELAY and keepalive (60 s, then 3 probes 10 s apart), which it inherits
+ * from one made by net_listen. */
 MUST_CHECK enum net_accept_result net_accept(int listen_fd, int *out_fd, struct addr *out_peer);
 
 /* Starts a connection; NET_OK (already there), NET_AGAIN (wait for writable, then ask

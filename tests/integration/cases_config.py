@@ -195,7 +195,8 @@ def print_config_round_trip(t):
     """What is printed parses to the same again."""
     certificate, _ = t.certificate()
     text = t.config(
-        server="max_sessions = 77\nlog_format = json", defaults="idle_timeout = 90s",
+        server="max_sessions = 77\nlog_format = json",
+        defaults="idle_timeout = 90s\nframing = line",
         tls="tls_min_version = 1.3",
         r="""backend = tcp://127.0.0.1:1, tcp://[::1]:2
              origins = https://a.example, https://*.b.example:8443, null, none

@@ -119,6 +119,48 @@ def inflating_waits_for_the_backend(t, listen, parts):
         assert int(line["queue_peak_backend_bytes"]) <= CEILING_BYTES, line
 
 
+@case(timeout=60, rows=WIRES)
+def what_is_held_is_not_idle(t, listen):
+    """One read inflates for longer than idle_timeout because the backend is slow."""
+    size = 8 * MIB
+    backend = t.backend(receive_buffer=65536)
+    p = t.gateway(r="backend = %s\nidle_timeout = 1s\n%s" % (backend.url, ON))
+    c = connect(p, listen)
+    peer = backend.accept()
+    c.send_raw(frame(BINARY, bomb(size), rsv=RSV1))
+    got, begin = 0, time.monotonic()
+    while got < size and (data := peer.recv_some()):
+        got += len(data)
+        # Never faster than the whole in three seconds.
+        time.sleep(max(0.0, begin + 3 * got / size - time.monotonic()))
+    equal(got, size, "bytes for the backend")
+    assert not p.ends(), p.ends()
+    c.wire.close()
+    peer.close()
+
+
+@case(timeout=60, rows=WIRES)
+def a_close_behind_what_is_held(t, listen):
+    """The session ends while bytes are held: the answer to our Close is still looked for."""
+    backend = t.backend()
+    p = t.gateway(r="backend = %s\nhalf_close = keep\nclose_timeout = 20s\n"
+                  "connect_timeout = 1m\n%s" % (backend.url, ON))
+    c = connect(p, listen)
+    peer = backend.accept()
+    peer.fin()
+    c.binary(b"x")
+    peer.expect(b"x")
+    peer.close()
+    c.send_raw(frame(BINARY, bomb(8 * MIB), rsv=RSV1))
+    c.recv_close(1011)
+    begin = time.monotonic()
+    c.close(1011)
+    c.recv_end(FIN)
+    assert time.monotonic() - begin < 5, "its Close was not read"
+    c.wire.close()
+    p.one_end("backend_reset", code=1011)
+
+
 @case(timeout=120, rows=WIRES)
 def inflating_does_not_starve_others(t, listen):
     """Two sessions inflate a lot; a third goes on."""

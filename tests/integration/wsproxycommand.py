@@ -64,8 +64,8 @@ class Relay:
     def take_frames(self):
         client = self.client
         try:
-            while True:
-                client.pending += self.wire.tls.read(1 << 18)
+            while data := self.wire.tls.read(1 << 18):  # nothing: close_notify
+                client.pending += data
         except OSError:  # it wants more
             pass
         while (got := next_frame(client.pending)) is not None:

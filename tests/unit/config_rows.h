@@ -52,6 +52,9 @@ static const struct config_bad_row config_bad_rows[] = {
      "one of stream, line, length16 or length32"},
     {"base64 in lines", TEXT(WITH_BACKEND("unix:/s") "framing = line\nsubprotocols = base64\n"), 3,
      "[route r] has the subprotocol base64, which needs framing = stream"},
+    {"text refused",
+     TEXT(WITH_BACKEND("unix:/s") "accept = binary\nsubprotocols = text.ircv3.net\n"), 3,
+     "[route r] has the subprotocol text.ircv3.net, which is text, but accept = binary"},
     {"base64 refused", TEXT(WITH_BACKEND("unix:/s") "accept = binary\nsubprotocols = a, base64\n"),
      3, "base64, which is text, but accept = binary"},
 
