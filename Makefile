@@ -241,7 +241,7 @@ BUILD_PACKAGES = gcc libc6-dev make libev-dev libinih-dev libc-ares-dev \
 TEST_PACKAGES = libcunit1-dev clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev cppcheck \
     shellcheck chromium chromium-driver redis-server openssh-server openssh-client openssl \
     python3 python3-websockets python3-wsproto iproute2 nftables procps ngircd unbound \
-    $(if $(shell command -v node),,nodejs) node-ws
+    valgrind libssl-dev $(if $(shell command -v node),,nodejs) node-ws
 
 deps:  ## install the Debian packages needed to build (nothing if all are there)
 	$(Q)proxy/packages.sh 'to build' $(B)/packages.log $(BUILD_PACKAGES)
@@ -355,6 +355,48 @@ coverage-run: $(UNIT_BIN) $(REPLAYS)
 	  $(RECORD) replay-coverage tests/fuzz/replay.sh $(OUT) $(FUZZ_NAMES) >>$(OUT)/tests.log || \
 	  { tail -n 30 $(OUT)/tests.log; exit 1; }
 	$(Q)tests/coverage.sh $(OUT) 90 $(SOURCES)
+
+# ---------------------------------------------------------------------------------- benchmark
+# What only the benchmark needs; the tools speak TLS with OpenSSL.
+BENCH_PACKAGES = libssl-dev openssl valgrind haproxy nginx libnginx-mod-stream lighttpd \
+    lighttpd-mod-openssl websockify
+
+.PHONY: bench-deps bench bench-check bench-count bench-tools
+bench-deps:  ## install the Debian packages that only the benchmark needs
+	$(Q)proxy/packages.sh 'to benchmark' $(B)/packages.log $(BENCH_PACKAGES)
+
+BENCH_TOOLS = $(B)/bench/load $(B)/bench/backend
+BENCH_RUN = $(PYTHON) tests/bench/run.py --sluice $(BIN) --tools $(B)/bench \
+    $(if $(filter 1,$(QUICK)),--quick --out $(B)/bench) $(if $(T),-k '$(T)')
+bench-tools: $(BENCH_TOOLS) $(B)/bench/count
+
+bench: $(BIN) $(BENCH_TOOLS)  ## beside HAProxy, nginx, lighttpd, websockify (QUICK=1: 2 min)
+	$(Q)$(BENCH_RUN)
+
+bench-check: $(BIN) $(BENCH_TOOLS) bench-count  ## the same, against tests/bench/budgets.json
+	$(Q)$(BENCH_RUN) --check
+
+bench-count: $(B)/bench/count  ## instructions of the hot paths, against their budgets (gate)
+	$(Q)$(RECORD) bench-count $(PYTHON) tests/bench/count.py --tools $(B)/bench --check \
+	  $(if $(T),-k '$(T)')
+
+BENCH_COMPILE = $(CC) -std=gnu11 $(WARN) -D_GNU_SOURCE $(CPPFLAGS) -O3 -g $(CFLAGS)
+$(B)/bench/load: $(wildcard tests/bench/load*.[ch] tests/bench/protocol.[ch])
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(BENCH_COMPILE) -o $@ $(filter %.c,$^) $(LDFLAGS) -lssl -lcrypto
+
+$(B)/bench/backend: $(wildcard tests/bench/backend.c tests/bench/protocol.[ch])
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(BENCH_COMPILE) -o $@ $(filter %.c,$^) $(LDFLAGS)
+
+# System calls are replaced, so that only our instructions are counted.
+COUNT_WRAP = -Wl,--wrap=net_recv,--wrap=net_send,--wrap=net_send_pieces
+$(B)/bench/count: $(wildcard tests/bench/count*.[ch]) $(ARCHIVE) $(OUT)/link-flags $(WOLFSSL_STAMP)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(COMPILE) $(LINK_FLAGS) $(COUNT_WRAP) -o $@ \
+	  $(filter tests/bench/%.c,$^) $(ARCHIVE) $(LIBS) -lssl -lcrypto
+
+# ---------------------------------------------------------------------------------- the rest
 
 docker-test:  ## build and run the container image, without an engine (root)
 	docker/test.sh

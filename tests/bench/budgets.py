@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""budgets.json: what is defended. Ratios and figures of a run, and counts of instructions."""
+import json
+from pathlib import Path
+
+import report
+
+FILE = Path(__file__).resolve().parent / "budgets.json"
+
+
+def read():
+    return json.loads(FILE.read_text(encoding="utf-8"))
+
+
+def name(ratio):
+    text = f"{ratio['work']} {ratio['figure']}"
+    if "than" in ratio:
+        text += f" ÷ {ratio['than']}"
+    if "than_work" in ratio:
+        text += f" ÷ {ratio['than_work']}"
+    return text
+
+
+def value(results, ratio):
+    """The figure that the budget is about, or None when it was not measured."""
+    if "than" in ratio or "than_work" in ratio:
+        return report.ratio(results, ratio["work"], ratio["figure"], ratio.get("than", "sluice"),
+                            ratio.get("than_work", ratio["work"]))
+    return report.median(report.values(results, ratio["work"], "sluice", ratio["figure"]))
+
+
+def of_work(work, figure):
+    return [ratio for ratio in read()["ratios"]
+            if ratio["work"] == work and ratio["figure"] == figure]
+
+
+def check_ratios(results):
+    """Prints each budget with its figure; 1 when one is broken or nothing could be compared."""
+    kept, broken, unknown = 0, 0, 0
+    print("\n| budget | figure | at most | |\n|---|---|---|---|")
+    for ratio in read()["ratios"]:
+        found = value(results, ratio)
+        if found is None:
+            unknown += 1
+            continue
+        is_kept = found <= ratio["at_most"]
+        kept += is_kept
+        broken += not is_kept
+        print(f"| {name(ratio)} | {found:.3f} | {ratio['at_most']} | "
+              f"{'kept' if is_kept else '**broken**'} |")
+    print(f"\n{kept} budgets kept, {broken} broken, {unknown} not measured")
+    return 1 if broken or not kept else 0

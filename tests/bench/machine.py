@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the kernel says: about this machine, and about processes and what they use."""
+import os
+import platform
+import resource
+import subprocess
+import time
+from pathlib import Path
+
+TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
+def cores():
+    """The proxy's core, the other one, and one for a second worker of the proxy's, if there is."""
+    usable = sorted(os.sched_getaffinity(0))
+    if len(usable) < 2:
+        raise SystemExit("bench: two cores are needed: one for the proxy, one for load and backend")
+    return usable[0], usable[1], usable[2] if len(usable) > 2 else usable[0]
+
+
+def raise_descriptors(wanted):
+    """Lets this process and its children open so many descriptors; returns how many they may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for limits in ((wanted, max(wanted, hard)), (min(wanted, hard), hard)):
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            return limits[0]
+        except (ValueError, OSError):
+            continue
+    return soft
+
+
+def read(path):
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def describe():
+    model = next((line.split(":", 1)[1].strip() for line in read("/proc/cpuinfo").splitlines()
+                  if line.startswith("model name")), platform.machine())
+    memory = next((int(line.split()[1]) for line in read("/proc/meminfo").splitlines()
+                   if line.startswith("MemTotal")), 0)
+    return {"processor": model, "cores": len(os.sched_getaffinity(0)),
+            "memory_mib": memory // 1024, "kernel": platform.release(),
+            "system": next((line.split("=", 1)[1].strip('"')
+                            for line in read("/etc/os-release").splitlines()
+                            if line.startswith("PRETTY_NAME=")), platform.system())}
+
+
+def commit(folder):
+    """The commit, with a + when the program's sources differ from it."""
+    def git(*words):
+        return subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True,
+                              check=False).stdout.strip()
+    name = git("rev-parse", "--short=10", "HEAD")
+    return (name + ("+" if git("status", "--porcelain", "--", "proxy", "Makefile") else "")
+            if name else "unknown")
+
+
+def _stat(pid):
+    """The fields of /proc/PID/stat from the state on, or None."""
+    text = read(f"/proc/{pid}/stat")
+    return text[text.rindex(")") + 2:].split() if ")" in text else None
+
+
+def tree(root):
+    """Process ids of `root` and of what it started: its descendants, and its whole session."""
+    parents, found = {}, set()
+    for entry in os.listdir("/proc"):
+        fields = _stat(entry) if entry.isdigit() else None
+        if fields:
+            parents[int(entry)] = int(fields[1])
+            if int(fields[3]) == root:
+                found.add(int(entry))
+    found |= {root} & set(parents)
+    grown = True
+    while grown:
+        more = {pid for pid, parent in parents.items() if parent in found} - found
+        grown = bool(more)
+        found |= more
+    return sorted(found)
+
+
+def cpu_ns(root):
+    """User and system time of a process tree, ended children included.
+
+    Living threads are read in nanoseconds; children that have been waited for only in ticks.
+    """
+    total = 0
+    for pid in tree(root):
+        try:
+            tasks = os.listdir(f"/proc/{pid}/task")
+        except OSError:
+            continue
+        for task in tasks:
+            text = read(f"/proc/{pid}/task/{task}/schedstat").split()
+            total += int(text[0]) if text else 0
+        fields = _stat(pid)
+        if fields:
+            total += (int(fields[13]) + int(fields[14])) * TICK_NS
+    return total
+
+
+def pss_kib(root):
+    """Memory of a process tree; pages that processes share count once."""
+    total = 0
+    for pid in tree(root):
+        for line in read(f"/proc/{pid}/smaps_rollup").splitlines():
+            if line.startswith("Pss:"):
+                total += int(line.split()[1])
+    return total
+
+
+def descriptors(root):
+    """Open descriptors of each process below `root`, without `root` itself."""
+    counts = {}
+    for pid in tree(root):
+        if pid != root:
+            try:
+                counts[pid] = len(os.listdir(f"/proc/{pid}/fd"))
+            except OSError:
+                continue
+    return counts
+
+
+def core_ticks(core):
+    """(busy, stolen, all) time of a core, in ticks."""
+    for line in read("/proc/stat").splitlines():
+        fields = line.split()
+        if fields and fields[0] == f"cpu{core}":
+            numbers = [int(text) for text in fields[1:9]]
+            idle = numbers[3] + numbers[4]
+            return sum(numbers[:7]) - idle, numbers[7], sum(numbers)
+    return 0, 0, 0
+
+
+def is_listening(port):
+    wanted = f"0100007F:{port:04X}"
+    for line in read("/proc/net/tcp").splitlines()[1:]:
+        fields = line.split()
+        if fields[1] == wanted and fields[3] == "0A":
+            return True
+    return False
+
+
+def wait_for(condition, seconds, pause=0.01):
+    """True as soon as the condition holds; False when it did not in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(pause)
+    return True

@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is measured: the works, and how one sample of each is taken.
+
+CPU is user and system time of all of the proxy's processes while the load runs; opening the
+connections and a warm-up come before, except where opening is the work.
+"""
+import time
+from dataclasses import dataclass, field
+
+import machine
+from loads import Backend, Load
+from servers import Failed
+
+EVERYBODY = ("sluice", "haproxy", "nginx", "lighttpd", "websockify")
+NOT_PYTHON = EVERYBODY[:4]
+OURS = ("sluice",)
+
+# figure -> (unit, digits)
+FIGURES = {"cpu_gb": ("CPU s/GB", 3), "cpu_us": ("CPU µs/message", 2), "p50": ("p50 µs", 0),
+           "p99": ("p99 µs", 0), "cpu_ms": ("CPU ms", 3), "kib": ("KiB/session", 2),
+           "uneven": ("busiest worker ÷ even share", 3)}
+
+
+@dataclass(frozen=True)
+class Work:
+    key: str
+    title: str
+    mode: str
+    figures: tuple
+    options: dict
+    is_tls: bool = True
+    servers: tuple = EVERYBODY
+    slow: float = 0.1  # websockify gets this part of the amount
+    quick: float = 0.0  # QUICK=1 gets this part of it; 0 = the work is left out
+    workers: int = 1
+    has_bulk: bool = False  # another session moves data at full speed meanwhile
+    sessions: int = 1
+
+    def runs_on(self, server, limit):
+        """Whether this server takes part; two descriptors a session are needed."""
+        return (server.name in self.servers and 2 * self.sessions + 200 <= limit and
+                (server.can_resume or "resume" not in self.options))
+
+    def is_due(self, server, is_quick, round_number):
+        """websockify is slow: in a quick run, once."""
+        return server.name != "websockify" or not is_quick or round_number == 1
+
+    def options_for(self, server_name, is_quick):
+        part = self.slow if server_name == "websockify" else 1
+        options = dict(self.options)
+        if self.mode == "idle":  # as many in a quick run: what comes once is shared by them all
+            options["connections"] = int(options["connections"] * part)
+        if is_quick:
+            part *= self.quick or 0.3  # asked for by name
+        for name in ("bytes", "messages"):
+            if name in options:
+                options[name] = max(int(options[name] * part), options.get("connections", 1), 10)
+        return options
+
+
+MB = 1_000_000
+KIB = 1024
+
+
+def _bulk(scheme):
+    """Rows in which only bytes count."""
+    is_tls = scheme == "wss"
+    amount = 500 * MB if is_tls else 800 * MB
+    common = {"is_tls": is_tls, "figures": ("cpu_gb",)}
+    echo = {"message": 16 * KIB, "in-flight": 512 * KIB, "warm": 8 * MB, "bytes": amount}
+    yield Work(f"{scheme}-echo-16k", f"{scheme} echo, 16 KiB messages, 512 KiB in flight", "echo",
+               options=echo, quick=0.3, **common)
+    yield Work(f"{scheme}-download-64k", f"{scheme} download, 64 KiB messages", "download",
+               options={"warm": 8 * MB, "bytes": 2 * amount}, quick=0.3 if is_tls else 0, **common)
+    for size in (64, 1) if is_tls else (64,):
+        yield Work(f"{scheme}-upload-{size}k", f"{scheme} upload, {size} KiB messages", "upload",
+                   options={"message": size * KIB, "warm": 8 * MB, "bytes": 2 * amount},
+                   quick=0.3 if is_tls and size == 64 else 0, slow=0.1 if size == 64 else 0.02,
+                   **common)
+    yield Work(f"{scheme}-echo-64", f"{scheme} echo of 64-byte messages, pipelined", "echo",
+               options={**echo, "message": 64, "warm": 2 * MB, "bytes": 200 * MB}, slow=0.01,
+               quick=0.3 if is_tls else 0, **common)
+
+
+def _trips():
+    """Round trips; the growth from 1 to 9,000 sessions is among them."""
+    # lighttpd stops accepting at nine tenths of its descriptors: 9,000 sessions need more than are
+    # allowed on many machines.
+    relays = ("sluice", "haproxy", "nginx")
+    for count, messages, quick in ((1, 30000, 0), (10, 50000, 0), (100, 60000, 0.5),
+                                   (1000, 60000, 0), (9000, 90000, 0)):
+        yield Work(f"wss-trip-{count}", f"wss round trip, 128 B on {count:,} connection"
+                   f"{'s' if count > 1 else ''}", "trip",
+                   ("cpu_us", "p50", "p99"),
+                   {"connections": count, "message": 128, "messages": messages},
+                   servers={1: EVERYBODY, 100: EVERYBODY, 9000: relays}.get(count, NOT_PYTHON),
+                   quick=quick, sessions=count)
+
+
+def _opens():
+    options = {"messages": 1500, "concurrency": 4}
+    yield Work("wss-open-full", "full TLS handshake + upgrade + backend connect + first byte",
+               "open", ("cpu_ms", "p50"), options, quick=0.3)
+    yield Work("wss-open-resumed", "the same with a resumed handshake", "open",
+               ("cpu_ms", "p50"), {**options, "resume": True})
+
+
+def _idle():
+    for scheme in ("wss", "ws"):
+        yield Work(f"{scheme}-idle", f"idle {scheme} session", "idle", ("kib",),
+                   {"connections": 2000}, is_tls=scheme == "wss", quick=1 if scheme == "wss" else 0,
+                   sessions=2000)
+
+
+def _beside():
+    """What sessions feel of each other."""
+    busy = {"connections": 100, "message": 128, "messages": 60000}
+    yield Work("wss-busy-alone", "100 busy wss sessions", "trip", ("p99", "cpu_us"), busy,
+               servers=OURS, sessions=100)
+    yield Work("wss-busy-idle", "the same beside 9,000 idle ones", "trip", ("p99", "cpu_us"),
+               {**busy, "idle": 9000}, servers=OURS, sessions=9100)
+    quiet = {"connections": 100, "message": 128, "messages": 8000, "think-us": 25000}
+    yield Work("wss-quiet-alone", "100 quiet wss sessions", "trip", ("p99", "p50"), quiet,
+               servers=NOT_PYTHON, sessions=100)
+    yield Work("wss-quiet-bulk", "the same beside one at full speed (16 KiB echo)", "trip",
+               ("p99", "p50"), quiet, servers=NOT_PYTHON, sessions=100, has_bulk=True)
+
+
+def _workers():
+    options = {"connections": 1000, "message": 16 * KIB, "in-flight": 16 * KIB, "warm": 32 * KIB,
+               "bytes": 500 * KIB}
+    for count in (1, 2):
+        yield Work(f"wss-workers-{count}", f"1,000 wss sessions, 16 KiB echo, {count} worker"
+                   f"{'s' if count > 1 else ''}", "echo",
+                   ("cpu_gb", "uneven") if count > 1 else ("cpu_gb",), options, servers=OURS,
+                   workers=count, sessions=1000)
+
+
+WORKS = (*_bulk("wss"), *_bulk("ws"), *_trips(), *_opens(), *_idle(), *_beside(), *_workers())
+
+
+@dataclass
+class Bench:
+    """Where things are, and where they run."""
+    load: str
+    backend: str
+    certificate: str
+    is_quick: bool
+    proxy_core: int
+    load_core: int
+    second_core: int
+    programs: dict = field(default_factory=dict)  # server name -> path
+
+
+def _evenness(server, before):
+    """How much more than its share of the sessions the busiest worker has; two descriptors each."""
+    now = machine.descriptors(server.process.pid)
+    counts = [now[pid] - before.get(pid, 0) for pid in now]
+    return max(counts) * len(counts) / sum(counts) if sum(counts) > 0 else 0
+
+
+def _figures(work, result, cpu_ns, kib, uneven):
+    per_message = cpu_ns / max(result["messages"], 1)
+    every = {"cpu_gb": cpu_ns / max(result["bytes"], 1), "cpu_us": per_message / 1e3,
+             "cpu_ms": per_message / 1e6, "p50": result["p50_us"], "p99": result["p99_us"],
+             "kib": kib, "uneven": uneven}
+    return {name: every[name] for name in work.figures}
+
+
+class Sample:
+    """One work on one server in new processes."""
+
+    def __init__(self, bench, work, kind):
+        self.bench = bench
+        self.work = work
+        self.kind = kind
+        self.running = []  # stopped in the reverse order
+
+    def take(self):
+        try:
+            return self._take()
+        finally:
+            while self.running:
+                self.running.pop().stop()
+
+    def _backend(self, is_background=False):
+        backend = Backend(self.bench.backend, self.bench.load_core, is_background)
+        self.running.append(backend)
+        return backend
+
+    def _load(self, server, mode, options, is_bulk=False):
+        load = Load(self.bench.load, self.bench.load_core, server, mode, options, is_bulk)
+        self.running.append(load)
+        load.ready()
+        return load
+
+    def _server(self, backends):
+        pin = {self.bench.proxy_core}
+        if self.work.workers > 1:
+            pin.add(self.bench.second_core)
+        server = self.kind(self.bench.programs[self.kind.name], self.bench.certificate,
+                           self.work.is_tls, [b.port for b in backends], self.work.workers)
+        self.running.append(server)
+        server.start(pin)
+        time.sleep(0.1)  # what it does after it has begun to listen is not the work
+        return server
+
+    def _take(self):
+        work = self.work
+        backends = [self._backend()]
+        if work.has_bulk:
+            backends.append(self._backend(is_background=True))
+        server = self._server(backends)
+        root = server.process.pid
+        kib_before = machine.pss_kib(root)
+        descriptors_before = machine.descriptors(root)
+        options = work.options_for(self.kind.name, self.bench.is_quick)
+        load = self._load(server, work.mode, options)
+        bulk = None
+        if work.has_bulk:
+            bulk = self._load(server, "echo", {"message": 16 * KIB, "warm": MB,
+                                               "bytes": 10 ** 15}, is_bulk=True)
+            bulk.go()
+        time.sleep(0.2 if work.mode == "idle" or bulk else 0.02)
+        kib = (machine.pss_kib(root) - kib_before) / options.get("connections", 1)
+        uneven = _evenness(server, descriptors_before)
+
+        cpu_before, ticks_before = machine.cpu_ns(root), machine.core_ticks(self.bench.proxy_core)
+        load.go()
+        result = load.result()
+        time.sleep(0.02)  # until the proxy has done what is left; waiting costs it nothing
+        cpu_ns = machine.cpu_ns(root) - cpu_before
+        ticks = machine.core_ticks(self.bench.proxy_core)
+        sample = {"figures": _figures(work, result, cpu_ns, kib, uneven),
+                  "cpu_s": cpu_ns / 1e9, "seconds": result["seconds"],
+                  "bytes": result["bytes"], "messages": result["messages"]}
+        sample.update(self._noise(ticks_before, ticks, cpu_ns))
+        if bulk:
+            bulk.end_input()
+            moved = bulk.result()
+            sample["bulk_mb_s"] = moved["bytes"] / moved["seconds"] / 1e6
+        self._check(sample)
+        return sample
+
+    @staticmethod
+    def _noise(before, after, cpu_ns):
+        """Parts of the proxy's core that others used, and that the host took away."""
+        busy, stolen, total = (b - a for a, b in zip(before, after))
+        if total <= 0:
+            return {"others": 0.0, "stolen": 0.0}
+        others = max(0.0, busy - cpu_ns / machine.TICK_NS)
+        return {"others": round(others / total, 3), "stolen": round(stolen / total, 3)}
+
+    def _check(self, sample):
+        """Content is checked by the load generator; this is about the clock."""
+        if self.work.mode != "idle" and sample["cpu_s"] <= 0:
+            raise Failed("no CPU time was seen; is this process tree the right one?")
+        if sample["cpu_s"] > 1.5 * (sample["seconds"] + 0.1) * self.work.workers:
+            raise Failed(f"{sample['cpu_s']:.2f} s of CPU in {sample['seconds']:.2f} s")
