@@ -120,7 +120,8 @@ static void batch_add_short(struct batch *b, enum ws_opcode opcode, bool is_fin,
     if (payload.len > 0) {
         memcpy(frame + len, payload.data, payload.len);
     }
-    batch_add(b, frame, len + payload.len);
+    len += payload.len;
+    memcpy(batch_reserve(b, len), frame, len);
 }
 
 /* Writes the header of our frame in front of its payload. There is room: a piece is preceded by
