@@ -80,7 +80,7 @@ static void batch_flush(struct batch *b)
 }
 
 /* Room for so many bytes in the arena, as the next piece or as more of the last one. */
-static uint8_t *batch_reserve(struct batch *b, size_t len)
+static inline uint8_t *batch_reserve(struct batch *b, size_t len)
 {
     if (b->count == PIECES_MAX || b->bytes + len > REACTOR_GATHER ||
         b->arena_used + len > ARENA_BYTES) {
