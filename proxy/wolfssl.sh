@@ -15,11 +15,13 @@ jobs=2
 # Alternative names are for certificates made in memory. NO_SESSION_CACHE is not among these: with
 # session tickets, this version does not link without its cache, which sluice switches off.
 # getrandom works where a worker can open no file any more. The middlebox form of TLS 1.3 is what
-# clients that ask for it must get (RFC 8446 D.4).
+# clients that ask for it must get (RFC 8446 D.4). NO_FORCE_ZERO: wolfssl_wipe.c does it instead.
 defines='-DWOLFSSL_ALT_NAMES -DWOLFSSL_GETRANDOM -DWOLFSSL_TLS13_MIDDLEBOX_COMPAT'
+defines="$defines -DWOLFSSL_NO_FORCE_ZERO"
 debian_releases='bookworm trixie forky sid stable oldstable testing unstable'
 
 self=$(cd "$(dirname "$0")" && pwd)/$(basename "$0")
+wipe=${self%/*}/wolfssl_wipe.c
 build=${1:-build}
 mkdir -p "$build"
 build=$(cd "$build" && pwd)
@@ -52,7 +54,7 @@ logged() {
 
 # What a finished build was made from; differs when it must be made again.
 fingerprint() {
-    { cat "$self" && "$compiler" -dumpfullversion -dumpmachine; } | sha256sum | cut -d ' ' -f 1
+    { cat "$self" "$wipe" && "$compiler" -dumpfullversion -dumpmachine; } | sha256sum | cut -d ' ' -f 1
 }
 
 debian_keyring() {
@@ -181,13 +183,18 @@ cpu_options() {
     esac
 }
 
+compiler_flags() {
+    printf '%s\n' '-O2 -g -fPIC -fstack-protector-strong -fstack-clash-protection' \
+        -fno-strict-aliasing
+    case $("$compiler" -dumpmachine) in
+    x86_64-*) printf '%s\n' -fcf-protection=full ;;
+    esac
+}
+
 # Lean on purpose: neither --enable-distro nor --enable-opensslextra, which cost 50 KB a session.
 configure_source() {
     step 'configuring'
-    flags='-O2 -g -fPIC -fstack-protector-strong -fstack-clash-protection -fno-strict-aliasing'
-    case $("$compiler" -dumpmachine) in
-    x86_64-*) flags="$flags -fcf-protection=full" ;;
-    esac
+    flags=$(compiler_flags | tr '\n' ' ')
     cd "$work/source"
     if [ ! -x ./configure ] || [ ! -f ./Makefile.in ]; then
         logged autoreconf 'autoreconf failed' autoreconf -fi
@@ -209,6 +216,10 @@ compile_source() {
         make -j "$jobs" CPPFLAGS="$defines -D_FORTIFY_SOURCE=2"
     rm -rf "$prefix/new"
     logged install 'make install failed' make install-data install-exec
+    # shellcheck disable=SC2046 # one word per flag
+    logged wipe 'wolfssl_wipe.c does not compile' \
+        "$compiler" $(compiler_flags) -D_FORTIFY_SOURCE=2 -c "$wipe" -o wipe.o
+    ar r "$prefix/new/lib/libwolfssl.a" wipe.o
 }
 
 is_defined() {
@@ -219,7 +230,8 @@ is_defined() {
 check_result() {
     wanted='WOLFSSL_TLS13 NO_OLD_TLS HAVE_SNI HAVE_ALPN HAVE_SESSION_TICKET SINGLE_THREADED
         WOLFSSL_ALT_NAMES WOLFSSL_HAVE_SP_ECC HAVE_CURVE25519 WOLFSSL_CERT_GEN
-        WOLFSSL_KEY_GEN WOLFSSL_GETRANDOM WOLFSSL_TLS13_MIDDLEBOX_COMPAT'
+        WOLFSSL_KEY_GEN WOLFSSL_GETRANDOM WOLFSSL_TLS13_MIDDLEBOX_COMPAT
+        WOLFSSL_NO_FORCE_ZERO'
     case $("$compiler" -dumpmachine) in
     x86_64-*) wanted="$wanted WOLFSSL_AESNI USE_INTEL_SPEEDUP" ;;
     aarch64-*) wanted="$wanted WOLFSSL_ARMASM" ;;

@@ -35,7 +35,7 @@ struct dial {
 
     struct attempt attempts[ATTEMPTS_MAX];
     struct reactor_timer timer;
-    bool is_result_due; /* reported by the timer, so that no callback comes from dial_start */
+    bool is_decided;
     enum dial_result result;
     int result_fd;
 };
@@ -80,14 +80,20 @@ static bool is_connecting(const struct dial *d)
     return false;
 }
 
-/* The result is told at the next turn of the loop. */
 static void conclude(struct dial *d, enum dial_result result, int fd)
 {
     stop(d);
-    d->is_result_due = true;
+    d->is_decided = true;
     d->result = result;
     d->result_fd = fd;
-    reactor_timer_at(&d->timer, reactor_now_ms(d->reactor));
+}
+
+/* Last in whatever the loop calls: the owner frees it. */
+static void tell(struct dial *d)
+{
+    if (d->is_decided) {
+        d->callback(d->owner);
+    }
 }
 
 static void arm(struct dial *d)
@@ -114,12 +120,13 @@ static void on_attempt_ready(struct reactor_io *io, unsigned ready)
         reactor_io_want(&a->io, 0);
         a->fd = -1;
         conclude(d, DIAL_OK, fd);
-        return;
+    } else {
+        d->was_refused = true;
+        close_attempt(a);
+        d->next_at_ms = reactor_now_ms(d->reactor); /* no head start for one that has failed */
+        go_on(d);
     }
-    d->was_refused = true;
-    close_attempt(a);
-    d->next_at_ms = reactor_now_ms(d->reactor); /* no head start for one that has failed */
-    go_on(d);
+    tell(d);
 }
 
 /* Starts connecting to the next address; false when none is left or no slot is free. */
@@ -168,7 +175,7 @@ static void go_on(struct dial *d)
 {
     uint64_t now_ms = reactor_now_ms(d->reactor);
 
-    while (!d->is_result_due && d->addr_next < d->addr_count && now_ms >= d->next_at_ms) {
+    while (!d->is_decided && d->addr_next < d->addr_count && now_ms >= d->next_at_ms) {
         if (!start_next_addr(d)) {
             break;
         }
@@ -176,7 +183,7 @@ static void go_on(struct dial *d)
             d->next_at_ms = now_ms + HEAD_START_MS;
         }
     }
-    if (d->is_result_due) {
+    if (d->is_decided) {
         return;
     }
     if (d->addr_next == d->addr_count || now_ms >= d->next_at_ms) {
@@ -198,6 +205,7 @@ static void on_resolved(void *owner, const struct addr *addrs, size_t count)
     }
     d->addr_count = count < RESOLVER_ADDRS_MAX ? count : RESOLVER_ADDRS_MAX;
     go_on(d);
+    tell(d);
 }
 
 static void start_backend(struct dial *d)
@@ -223,22 +231,13 @@ static void on_timer(struct reactor_timer *timer)
 {
     struct dial *d = container_of(timer, struct dial, timer);
 
-    if (d->is_result_due) {
-        dial_fn *callback = d->callback;
-        void *owner = d->owner;
-        enum dial_result result = d->result;
-        int fd = d->result_fd;
-        const struct config_backend *backend = current(d);
-        mem_free(d);
-        callback(owner, result, fd, backend);
-        return;
-    }
     if (reactor_now_ms(d->reactor) >= d->backend_at_ms) {
         d->was_slow = true;
         next_backend(d);
-        return;
+    } else {
+        go_on(d);
     }
-    go_on(d);
+    tell(d);
 }
 
 struct dial *dial_start(struct reactor *reactor, struct resolver *resolver,
@@ -262,6 +261,22 @@ struct dial *dial_start(struct reactor *reactor, struct resolver *resolver,
     reactor_timer_init(&d->timer, reactor, on_timer);
     start_backend(d);
     return d;
+}
+
+bool dial_is_decided(const struct dial *dial)
+{
+    return dial->is_decided;
+}
+
+enum dial_result dial_finish(struct dial *dial, int *out_fd,
+                             const struct config_backend **out_backend)
+{
+    assert(dial->is_decided);
+    enum dial_result result = dial->result;
+    *out_fd = dial->result_fd;
+    *out_backend = current(dial);
+    mem_free(dial);
+    return result;
 }
 
 const struct config_backend *dial_cancel(struct dial *dial)

@@ -4,10 +4,11 @@
  * For: resolving, trying each backend in the order written, and each of its addresses with a head
  * start of 250 ms (RFC 8305). A backend that does not answer is given up for the next one after its
  * share of the time left. Not for: the deadline over all, which is the session's (it cancels), and
- * not for echo: routes. Owned by the session until the callback has come or it was cancelled. */
+ * not for echo: routes. Owned by the session until it is finished or cancelled. */
 #ifndef GATE_DIAL_H
 #define GATE_DIAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,16 +25,20 @@ enum dial_result {
 };
 
 struct dial;
-/* Comes once, from the loop, never from inside dial_start; the dial is already freed. With DIAL_OK
- * the descriptor is the owner's. `backend` is the one that answered, or the last one tried. */
-typedef void dial_fn(void *owner, enum dial_result result, int fd,
-                     const struct config_backend *backend);
+/* It has been decided: dial_finish says how. Comes once, from the loop, and not at all when it was
+ * decided before dial_start returned, as it is with most backends on this machine. */
+typedef void dial_fn(void *owner);
 
 /* NULL: no memory. */
 MUST_CHECK struct dial *dial_start(struct reactor *reactor, struct resolver *resolver,
                                    const struct config_route *route, dial_fn *callback,
                                    void *owner);
-/* The callback will not come. Returns the backend that was being tried. */
+bool dial_is_decided(const struct dial *dial);
+/* Of one that is decided; frees it. *out_fd is a descriptor with DIAL_OK, -1 otherwise; *out_backend
+ * the one that answered, or the last one tried. */
+enum dial_result dial_finish(struct dial *dial, int *out_fd,
+                             const struct config_backend **out_backend);
+/* Frees it; the callback will not come. Returns the backend that was being tried. */
 const struct config_backend *dial_cancel(struct dial *dial);
 
 #endif

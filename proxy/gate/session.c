@@ -2,6 +2,7 @@
 #include "gate/session.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "gate/session_parts.h"
@@ -27,29 +28,33 @@ void session_step_end(struct session *s, enum life_ending ending, const char *de
 
 /* --- actions ------------------------------------------------------------------------------- */
 
-static void on_dialled(void *owner, enum dial_result result, int fd,
-                       const struct config_backend *backend)
+static void on_dial_decided(void *owner)
 {
-    struct session *s = owner;
-    s->dial = NULL;
+    session_settle(owner);
+}
+
+static struct life_event finish_dial(struct session *s)
+{
+    struct life_event event = {.type = LIFE_EV_END};
+    int fd = -1;
     s->connect_ms = reactor_now_ms(s->context->reactor) - s->times.phase_since_ms;
-    s->backend = backend;
-    switch (result) {
+    switch (dial_finish(s->dial, &fd, &s->backend)) {
     case DIAL_OK:
         conn_open(&s->pump.backend, fd, NULL);
-        session_step_type(s, LIFE_EV_BACKEND_UP);
+        event.type = LIFE_EV_BACKEND_UP;
         break;
     case DIAL_REFUSED:
-        session_step_end(s, LIFE_BACKEND_REFUSED, NULL);
+        event.ending = LIFE_BACKEND_REFUSED;
         break;
     case DIAL_TIMEOUT:
-        session_step_end(s, LIFE_BACKEND_TIMEOUT, NULL);
+        event.ending = LIFE_BACKEND_TIMEOUT;
         break;
     case DIAL_NAME:
-        session_step_end(s, LIFE_BACKEND_NAME, NULL);
+        event.ending = LIFE_BACKEND_NAME;
         break;
     }
-    session_settle(s);
+    s->dial = NULL;
+    return event;
 }
 
 static void do_dial(struct session *s)
@@ -59,7 +64,7 @@ static void do_dial(struct session *s)
         s->is_up_due = true;
         return;
     }
-    s->dial = dial_start(s->context->reactor, s->context->resolver, s->route, on_dialled, s);
+    s->dial = dial_start(s->context->reactor, s->context->resolver, s->route, on_dial_decided, s);
     s->pump.no_memory = s->pump.no_memory || s->dial == NULL;
 }
 
@@ -167,6 +172,8 @@ static bool pending_event(struct session *s, struct life_event *out)
     } else if (s->is_up_due) {
         s->is_up_due = false;
         out->type = LIFE_EV_BACKEND_UP;
+    } else if (s->dial != NULL && dial_is_decided(s->dial)) {
+        *out = finish_dial(s);
     } else if (life->client == LIFE_SIDE_DRAINING && conn_queued(&s->pump.client) == 0) {
         out->type = LIFE_EV_CLIENT_FLUSHED;
     } else if (life->backend == LIFE_SIDE_DRAINING && conn_queued(&s->pump.backend) == 0) {
@@ -227,6 +234,7 @@ void session_settle(struct session *s)
         return;
     }
     session_note_progress(s);
+    conn_push(&s->pump.client);
     pump_interest(&s->pump, &s->life);
 
     bool is_paused = pump_is_client_paused(&s->pump);
@@ -396,7 +404,7 @@ bool session_start(struct session_context *context, const struct config_listen *
     uint64_t now_ms = reactor_now_ms(context->reactor);
     s->context = context;
     s->listen = listen;
-    s->peer = *peer;
+    memcpy(&s->peer, &peer->u, sizeof(s->peer));
     s->id = context->next_id++;
     s->started_ms = now_ms;
     s->times.phase_since_ms = now_ms;
@@ -410,6 +418,11 @@ bool session_start(struct session_context *context, const struct config_listen *
     conn_open(&s->pump.client, fd, tls);
     session_settle(s);
     return true;
+}
+
+void session_peer(const struct session *s, struct addr *out)
+{
+    addr_from_sockaddr((const struct sockaddr *)&s->peer, sizeof(s->peer), out);
 }
 
 void session_end(struct session *s, enum life_ending ending)

@@ -10,6 +10,7 @@
 #ifndef GATE_SESSION_H
 #define GATE_SESSION_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -60,7 +61,7 @@ struct session {
     struct reactor_timer timer;
     uint64_t timer_at_ms; /* 0 = not armed */
     struct reactor_deferred retire;
-    struct addr peer;
+    struct sockaddr_in6 peer; /* or sockaddr_in: a struct addr has room for a Unix path too */
     uint64_t id;
     uint64_t started_ms;
     uint64_t connect_ms;        /* how long dialling took */
@@ -87,6 +88,9 @@ MUST_CHECK bool session_start(struct session_context *context, const struct conf
 void session_end(struct session *s, enum life_ending ending);
 /* Without any politeness: SIGQUIT, or the drain's time is over. */
 void session_kill(struct session *s);
+
+/* The client's address. */
+void session_peer(const struct session *s, struct addr *out);
 
 /* The one line at the end; session_log.c. */
 void session_log(const struct session *s);

@@ -25,6 +25,7 @@ void session_log(const struct session *s)
 {
     struct log_line line;
     char text[ADDR_TEXT_MAX];
+    struct addr peer;
 
     if (!log_is_on(LOG_INFO)) {
         return;
@@ -32,7 +33,8 @@ void session_log(const struct session *s)
     log_begin(&line, LOG_INFO, "session.end");
     snprintf(text, sizeof(text), "%zu-%llu", s->context->slot, (unsigned long long)s->id);
     log_str(&line, "id", text);
-    log_str(&line, "client", addr_print(&s->peer, text, sizeof(text)));
+    session_peer(s, &peer);
+    log_str(&line, "client", addr_print(&peer, text, sizeof(text)));
     log_text(&line, "listen", s->listen->name);
     if (s->route != NULL) {
         log_text(&line, "route", s->route->policy.name);

@@ -113,6 +113,7 @@ void session_send_close(struct session *s)
         reason = s->detail;
     }
     s->is_close_lost = s->pump.client.is_broken;
+    conn_hold(&s->pump.client); /* mostly a FIN follows in the same event */
     pump_send_close(&s->pump, s->life.close_code, span_from_str(reason));
 }
 
@@ -195,9 +196,11 @@ static void judge(struct session *s)
 {
     const struct session_context *context = s->context;
     const struct config *config = context->config;
+    struct addr peer;
+    session_peer(s, &peer);
     struct policy_request request = {
         .upgrade = &s->request->upgrade,
-        .source = &s->peer,
+        .source = &peer,
         .is_secure = s->listen->is_tls,
         .sni = s->pump.client.tls != NULL ? tls_sni(s->pump.client.tls) : (struct span){NULL, 0},
     };

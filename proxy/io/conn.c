@@ -116,10 +116,11 @@ static enum conn_result push(struct conn *c, const struct iovec *iov, size_t cou
         return CONN_OK;
     }
     if (c->out.len == 0) {
-        enum net_result result = net_send_pieces(c->fd, iov, count, &sent);
+        enum net_result result = net_send_pieces(c->fd, iov, count, c->is_held, &sent);
         if (!note_sent(c, result, sent)) {
             return CONN_RESET;
         }
+        c->is_push_due = c->is_held;
     }
     if (sent < total && queue_rest(c, iov, count, sent) != BUF_OK) {
         break_off(c);
@@ -186,11 +187,26 @@ enum conn_result conn_send(struct conn *c, const struct iovec *iov, size_t count
     return push_wire(c, &wire);
 }
 
+void conn_hold(struct conn *c)
+{
+    c->is_held = true;
+}
+
+void conn_push(struct conn *c)
+{
+    if (c->is_push_due && conn_is_open(c)) {
+        net_push(c->fd);
+    }
+    c->is_push_due = false;
+    c->is_held = false;
+}
+
 static void send_fin(struct conn *c)
 {
     if (c->is_finished && !c->is_fin_sent && !c->is_broken && c->out.len == 0) {
         net_finish(c->fd);
         c->is_fin_sent = true;
+        c->is_push_due = false;
     }
 }
 
@@ -243,10 +259,13 @@ static enum conn_result receive(struct conn *c, uint8_t *into, size_t size, size
 /* What TLS has to say by itself. A peer that cannot be reached is found by the next recv. */
 static enum conn_result answer(struct conn *c, const struct tls_wire *wire)
 {
-    if (c->is_finished || push_wire(c, wire) != CONN_NO_MEMORY) {
+    if (c->is_finished || wire->len == 0) {
         return CONN_OK;
     }
-    return CONN_NO_MEMORY;
+    if (tls_is_established(c->tls)) {
+        conn_hold(c); /* a request may have come with the last of the handshake */
+    }
+    return push_wire(c, wire) == CONN_NO_MEMORY ? CONN_NO_MEMORY : CONN_OK;
 }
 
 static enum conn_result feed(struct conn *c, size_t wire_len, size_t *out_len)
@@ -307,6 +326,7 @@ void conn_finish(struct conn *c)
     if (c->tls != NULL && c->tls_input != CONN_TLS_INPUT_FAILED) {
         struct tls_wire wire = empty_wire(c);
         tls_finish(c->tls, &wire);
+        conn_hold(c); /* the FIN takes it along */
         /* Without memory for it the connection is broken, which the next flush tells. */
         (void)!push_wire(c, &wire);
     }
@@ -339,6 +359,7 @@ void conn_abort(struct conn *c)
     if (!conn_is_open(c)) {
         return;
     }
+    conn_push(c);
     release(c);
     net_abort(c->fd);
     c->fd = -1;

@@ -216,8 +216,9 @@ static enum net_result start_connect(int fd, const struct addr *a)
     if (connect(fd, &a->u.sa, a->len) == 0) {
         return net_connect_result(fd);
     }
+    /* A peer on this machine has answered before connect() returns. */
     if (errno == EINPROGRESS || errno == EINTR) {
-        return NET_AGAIN;
+        return net_connect_result(fd);
     }
     return connect_result(errno);
 }
@@ -265,19 +266,10 @@ enum net_result net_recv(int fd, void *data, size_t size, size_t *out_len)
     return errno == EAGAIN ? NET_AGAIN : NET_RESET;
 }
 
-enum net_result net_send_pieces(int fd, const struct iovec *iov, size_t count, size_t *out_len)
+static enum net_result send_result(ssize_t sent, size_t *out_len)
 {
-    struct msghdr message = {
-        .msg_iov = (struct iovec *)(uintptr_t)iov, /* only read */
-        .msg_iovlen = count < IOV_MAX ? count : IOV_MAX,
-    };
-    ssize_t sent;
-    *out_len = 0;
-    do {
-        sent = sendmsg(fd, &message, MSG_NOSIGNAL);
-    } while (sent == -1 && errno == EINTR);
+    *out_len = sent > 0 ? (size_t)sent : 0;
     if (sent >= 0) {
-        *out_len = (size_t)sent;
         return NET_OK;
     }
     if (errno == EAGAIN) {
@@ -288,10 +280,42 @@ enum net_result net_send_pieces(int fd, const struct iovec *iov, size_t count, s
     return errno == EPIPE ? NET_EOF : NET_RESET;
 }
 
+static enum net_result send_block(int fd, const void *data, size_t len, int flags, size_t *out_len)
+{
+    ssize_t sent;
+    do {
+        sent = send(fd, data, len, flags);
+    } while (sent == -1 && errno == EINTR);
+    return send_result(sent, out_len);
+}
+
 enum net_result net_send(int fd, const void *data, size_t len, size_t *out_len)
 {
-    struct iovec piece = {.iov_base = (void *)(uintptr_t)data, .iov_len = len};
-    return net_send_pieces(fd, &piece, 1, out_len);
+    return send_block(fd, data, len, MSG_NOSIGNAL, out_len);
+}
+
+enum net_result net_send_pieces(int fd, const struct iovec *iov, size_t count, bool is_more,
+                                size_t *out_len)
+{
+    const int flags = MSG_NOSIGNAL | (is_more ? MSG_MORE : 0);
+    if (count == 1) { /* the commonest case, and the kernel has no description to copy */
+        return send_block(fd, iov->iov_base, iov->iov_len, flags, out_len);
+    }
+    struct msghdr message = {
+        .msg_iov = (struct iovec *)(uintptr_t)iov, /* only read */
+        .msg_iovlen = count < IOV_MAX ? count : IOV_MAX,
+    };
+    ssize_t sent;
+    do {
+        sent = sendmsg(fd, &message, flags);
+    } while (sent == -1 && errno == EINTR);
+    return send_result(sent, out_len);
+}
+
+void net_push(int fd)
+{
+    /* Setting it, even again, sends what MSG_MORE held back: tcp(7). */
+    (void)set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
 /* --- ends ---------------------------------------------------------------------------------- */

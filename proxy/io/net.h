@@ -56,8 +56,11 @@ MUST_CHECK enum net_result net_recv(int fd, void *data, size_t size, size_t *out
  * NET_EOF or NET_RESET. After NET_EOF what the peer sent before it closed can still be received.
  * Never raises SIGPIPE. */
 MUST_CHECK enum net_result net_send(int fd, const void *data, size_t len, size_t *out_len);
+/* With is_more (MSG_MORE, tcp(7)) the kernel may hold back what fills no segment until more is sent
+ * without it, net_push, net_finish or close; 200 ms at most. */
 MUST_CHECK enum net_result net_send_pieces(int fd, const struct iovec *iov, size_t count,
-                                           size_t *out_len);
+                                           bool is_more, size_t *out_len);
+void net_push(int fd);
 
 /* FIN: nothing more will be sent. */
 void net_finish(int fd);

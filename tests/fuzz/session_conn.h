@@ -135,6 +135,7 @@ enum conn_result conn_send(struct conn *c, const struct iovec *iov, size_t count
         break_off(c);
         return CONN_RESET;
     }
+    c->is_push_due = c->is_held;
     for (size_t i = 0; i < count; i++) {
         size_t taken = 0;
         if (c->out.len == 0 && !kernel_take(c, iov[i].iov_base, iov[i].iov_len, &taken)) {
@@ -159,6 +160,7 @@ static void send_fin(struct conn *c)
         return;
     }
     c->is_fin_sent = true;
+    c->is_push_due = false;
     side->has_fin = true;
     expect(s != NULL, "a FIN comes before the end");
     if (c->fd == CLIENT_FD) {
@@ -166,6 +168,17 @@ static void send_fin(struct conn *c)
     } else if (s->life.ending == LIFE_CLIENT_CLOSE && !model.is_spoiled && !world.is_forced) {
         expect(model.up.got == model.up.len, "all that the client said before the FIN");
     }
+}
+
+void conn_hold(struct conn *c)
+{
+    c->is_held = true;
+}
+
+void conn_push(struct conn *c)
+{
+    c->is_held = false;
+    c->is_push_due = false;
 }
 
 enum conn_result conn_flush(struct conn *c)

@@ -92,6 +92,8 @@ struct dial {
     const struct config_route *route;
     dial_fn *callback;
     void *owner;
+    bool is_decided;
+    enum dial_result result;
 };
 
 struct dial *dial_start(struct reactor *r, struct resolver *resolver,
@@ -102,11 +104,28 @@ struct dial *dial_start(struct reactor *r, struct resolver *resolver,
     expect(!model.is_refused, "a refusal is not dialled");
     struct dial *dial = mem_alloc(sizeof(*dial));
     if (dial != NULL) {
-        *dial = (struct dial){route, callback, owner};
+        *dial = (struct dial){route, callback, owner, world.is_dial_instant, world.dial_result};
         world.has_dialled = true;
     }
     world.dial = dial;
     return dial;
+}
+
+bool dial_is_decided(const struct dial *dial)
+{
+    return dial->is_decided;
+}
+
+enum dial_result dial_finish(struct dial *dial, int *out_fd,
+                             const struct config_backend **out_backend)
+{
+    expect(dial != NULL && dial == world.dial && dial->is_decided, "a dial that is decided");
+    enum dial_result result = dial->result;
+    *out_fd = result == DIAL_OK ? BACKEND_FD : -1;
+    *out_backend = &dial->route->backends[dial->route->backend_count - 1];
+    world.dial = NULL;
+    mem_free(dial);
+    return result;
 }
 
 const struct config_backend *dial_cancel(struct dial *dial)
@@ -118,13 +137,18 @@ const struct config_backend *dial_cancel(struct dial *dial)
     return backend;
 }
 
+/* Of the dial that is under way; or, before there is one, what it will say at once. */
 static void dial_answer(enum dial_result result)
 {
-    struct dial dial = *world.dial;
-    mem_free(world.dial);
-    world.dial = NULL;
-    dial.callback(dial.owner, result, result == DIAL_OK ? BACKEND_FD : -1,
-                  &dial.route->backends[dial.route->backend_count - 1]);
+    if (world.dial == NULL) {
+        world.is_dial_instant = true;
+        world.dial_result = result;
+        return;
+    }
+    world.dial->is_decided = true;
+    world.dial->result = result;
+    world.dial->callback(world.dial->owner);
+    expect(world.dial == NULL, "a result is taken");
 }
 
 /* --- TLS and sockets --------------------------------------------------------------------------*/

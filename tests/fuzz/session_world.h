@@ -69,6 +69,8 @@ struct world {
     bool is_plain_tight; /* conn_read's bytes end at the guard page */
     bool is_forced;      /* ended from outside, or memory was taken away: bytes may be missing */
     bool has_dialled;
+    bool is_dial_instant; /* decided before dial_start returns, with dial_result */
+    enum dial_result dial_result;
     bool is_headed;    /* a request head was sent */
     bool has_deflated; /* the client, in this session */
     bool is_down_owed; /* all that the backend said was read while it counted */

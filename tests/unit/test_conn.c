@@ -184,6 +184,35 @@ static void test_finish(void)
     pair_close(&p);
 }
 
+/* Whatever may follow takes along what is held; whoever goes away leaves nothing behind. */
+static void test_held(void)
+{
+    enum way { PUSH, SEND, FINISH, CLOSE, ABORT, WAYS };
+    static const char *const ways[WAYS] = {"push", "send", "finish", "close", "abort"};
+    for (int way = 0; way < WAYS; way++) {
+        struct pair p;
+        pair_open(&p, LIMIT, NULL);
+        conn_hold(&p.conn);
+        CHECK_EQ_INT(ways[way], pair_send(&p, "ab", 2), CONN_OK);
+        CHECK_EQ_INT(ways[way], recv(p.peer, heard, 10, 0), -1);
+        if (way == PUSH) {
+            conn_push(&p.conn);
+        } else if (way == SEND) {
+            p.conn.is_held = false;
+            CHECK_EQ_INT(ways[way], pair_send(&p, "cd", 2), CONN_OK);
+        } else if (way == FINISH) {
+            conn_finish(&p.conn);
+        } else if (way == CLOSE) {
+            conn_close(&p.conn);
+        } else {
+            conn_abort(&p.conn);
+        }
+        ssize_t len = pair_peer_read(&p, heard, 10);
+        CHECK_EQ_MEM(ways[way], heard, len < 0 ? 0 : (size_t)len, "abcd", way == SEND ? 4 : 2);
+        pair_close(&p);
+    }
+}
+
 static void test_finish_behind_the_queue(void)
 {
     struct pair p;
@@ -339,6 +368,7 @@ CU_TestInfo conn_tests[] = {
     {"a slow reader gets every byte", run_slow_reader},
     {"no room in the queue", run_queue_full},
     {"finish", test_finish},
+    {"held for what follows", test_held},
     {"finish waits for the queue", run_finish_behind_the_queue},
     {"abort is a reset", run_abort},
     {"how the peer went is told by reading", test_how_the_peer_went},

@@ -22,14 +22,10 @@ struct world {
     const struct config_backend *backend;
 };
 
-static void on_dialled(void *owner, enum dial_result result, int fd,
-                       const struct config_backend *backend)
+static void on_decided(void *owner)
 {
     struct world *w = owner;
     w->calls++;
-    w->result = result;
-    w->fd = fd;
-    w->backend = backend;
 }
 
 /* Listens on 127.0.0.`last` only; every other loopback address of that port refuses. */
@@ -93,16 +89,21 @@ static void add_literal(struct world *w, const char *host)
     }
 }
 
-static void dial(struct world *w)
+/* True when it was decided before dial_start returned. */
+static bool dial(struct world *w)
 {
-    struct dial *d = dial_start(w->reactor, w->resolver, &w->route, on_dialled, w);
+    struct dial *d = dial_start(w->reactor, w->resolver, &w->route, on_decided, w);
     if (d == NULL) {
         abort();
     }
+    bool is_instant = dial_is_decided(d);
     CHECK_EQ_INT("never from inside", w->calls, 0);
-    while (w->calls == 0) {
+    while (!dial_is_decided(d)) {
         reactor_turn(w->reactor, false);
     }
+    CHECK_EQ_INT("told", w->calls, is_instant ? 0 : 1);
+    w->result = dial_finish(d, &w->fd, &w->backend);
+    return is_instant;
 }
 
 struct row {
@@ -138,12 +139,42 @@ static void test_results(void)
         for (size_t k = 0; k < 2 && row->literals[k] != NULL; k++) {
             add_literal(&w, row->literals[k]);
         }
-        dial(&w);
+        (void)dial(&w);
         CHECK_EQ_INT(row->name, w.result, row->result);
         CHECK_EQ_INT(row->name, w.fd >= 0, row->result == DIAL_OK);
         CHECK_EQ_U64(row->name, (size_t)(w.backend - w.backends), row->backend);
         world_close(row->name, &w);
         CHECK_EQ_U64(row->name, mem_live_blocks(), blocks);
+    }
+}
+
+/* With an address of this machine there is nothing to wait for. */
+static void test_at_once(void)
+{
+    static const struct {
+        const char *name;
+        const char *literals[2];
+        enum dial_result result;
+        size_t backend;
+    } instant[] = {
+        {"one", {"127.0.0.1"}, DIAL_OK, 0},
+        {"refused", {"127.0.0.2"}, DIAL_REFUSED, 0},
+        {"refused, then one", {"127.0.0.2", "127.0.0.1"}, DIAL_OK, 1},
+    };
+    for (size_t i = 0; i < sizeof(instant) / sizeof(instant[0]); i++) {
+        struct zone zone = {0};
+        struct world w;
+        size_t blocks = mem_live_blocks();
+        world_open(&w, &zone, 1);
+        for (size_t k = 0; k < 2 && instant[i].literals[k] != NULL; k++) {
+            add_literal(&w, instant[i].literals[k]);
+        }
+        CHECK_TRUE(instant[i].name, dial(&w));
+        CHECK_EQ_INT(instant[i].name, w.result, instant[i].result);
+        CHECK_EQ_INT(instant[i].name, w.fd >= 0, instant[i].result == DIAL_OK);
+        CHECK_EQ_U64(instant[i].name, (size_t)(w.backend - w.backends), instant[i].backend);
+        world_close(instant[i].name, &w);
+        CHECK_EQ_U64(instant[i].name, mem_live_blocks(), blocks);
     }
 }
 
@@ -156,7 +187,7 @@ static void test_silent_name(void)
     w.route.timeouts.connect_ms = 1000;
     add_name(&w);
     add_literal(&w, "127.0.0.1");
-    dial(&w);
+    CHECK_TRUE("silent", !dial(&w));
     CHECK_EQ_INT("silent", w.result, DIAL_OK);
     CHECK_TRUE("silent", w.backend == &w.backends[1]);
     world_close("silent", &w);
@@ -164,7 +195,7 @@ static void test_silent_name(void)
     world_open(&w, &zone, 1);
     w.route.timeouts.connect_ms = 300;
     add_name(&w);
-    dial(&w);
+    (void)dial(&w);
     CHECK_EQ_INT("only silent", w.result, DIAL_TIMEOUT);
     world_close("only silent", &w);
 }
@@ -178,16 +209,14 @@ static void test_cancel(void)
         struct world w;
         world_open(&w, &zone, 3);
         add_name(&w);
-        struct dial *d = dial_start(w.reactor, w.resolver, &w.route, on_dialled, &w);
+        struct dial *d = dial_start(w.reactor, w.resolver, &w.route, on_decided, &w);
         if (d == NULL) {
             abort();
         }
         for (int i = 0; i < turns && w.calls == 0; i++) {
             reactor_turn(w.reactor, true);
         }
-        if (w.calls == 0) {
-            CHECK_TRUE("cancel", dial_cancel(d) == &w.backends[0]);
-        }
+        CHECK_TRUE("cancel", dial_cancel(d) == &w.backends[0]);
         world_close("cancel", &w);
         CHECK_EQ_U64("cancel", mem_live_blocks(), blocks);
     }
@@ -195,6 +224,7 @@ static void test_cancel(void)
 
 CU_TestInfo dial_tests[] = {
     {"addresses and backends in turn", test_results},
+    {"decided at once", test_at_once},
     {"a name that nobody answers for", test_silent_name},
     {"cancelled at any turn", test_cancel},
     CU_TEST_INFO_NULL,

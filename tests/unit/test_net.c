@@ -317,7 +317,7 @@ static void test_bytes(void)
     CHECK_EQ_U64("send", len, 3);
     struct iovec two[2] = {{.iov_base = (char[]){'d', 'e'}, .iov_len = 2},
                            {.iov_base = (char[]){'f'}, .iov_len = 1}};
-    CHECK_EQ_INT("pieces", net_send_pieces(p.near, two, 2, &len), NET_OK);
+    CHECK_EQ_INT("pieces", net_send_pieces(p.near, two, 2, false, &len), NET_OK);
     CHECK_EQ_U64("pieces", len, 3);
     size_t got = 0;
     while (got < 6) {
@@ -339,6 +339,37 @@ static void test_bytes(void)
     pair_close(&p);
 }
 
+/* What is held back comes with what follows: in one segment, so in one read. */
+static void test_held_back(void)
+{
+    static const struct {
+        const char *name;
+        const char *more; /* sent without is_more; NULL = net_push, "" = FIN */
+    } rows[] = {{"more", "cd"}, {"push", NULL}, {"FIN", ""}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct pair p;
+        char data[16];
+        size_t len = 0;
+        struct iovec piece = {.iov_base = (char[]){'a', 'b'}, .iov_len = 2};
+        if (!pair_open(&p, "127.0.0.1:0")) {
+            abort();
+        }
+        CHECK_EQ_INT(rows[i].name, net_send_pieces(p.near, &piece, 1, true, &len), NET_OK);
+        CHECK_EQ_INT("held back", net_recv(p.far, data, sizeof(data), &len), NET_AGAIN);
+        if (rows[i].more == NULL) {
+            net_push(p.near);
+        } else if (rows[i].more[0] == '\0') {
+            net_finish(p.near);
+        } else {
+            CHECK_EQ_INT(rows[i].name, net_send(p.near, rows[i].more, 2, &len), NET_OK);
+        }
+        wait_for(p.far, POLLIN);
+        CHECK_EQ_INT(rows[i].name, net_recv(p.far, data, sizeof(data), &len), NET_OK);
+        CHECK_EQ_MEM(rows[i].name, data, len, "abcd", i == 0 ? 4 : 2);
+        pair_close(&p);
+    }
+}
+
 static void test_many_pieces(void)
 {
     enum { PIECES = IOV_MAX + 10 };
@@ -352,7 +383,7 @@ static void test_many_pieces(void)
     if (!pair_open(&p, "127.0.0.1:0")) {
         abort();
     }
-    CHECK_EQ_INT("many", net_send_pieces(p.near, pieces, PIECES, &len), NET_OK);
+    CHECK_EQ_INT("many", net_send_pieces(p.near, pieces, PIECES, false, &len), NET_OK);
     CHECK_EQ_U64("what one call can take", len, IOV_MAX);
     pair_close(&p);
 }
@@ -434,6 +465,7 @@ CU_TestInfo net_tests[] = {
     {"connect: to itself", test_connect_to_itself},
     {"connect: Unix sockets", test_unix},
     {"bytes and FIN", test_bytes},
+    {"held back for more", test_held_back},
     {"more pieces than one call takes", test_many_pieces},
     {"a full socket, and a reset", test_full_socket},
     {"sending to a peer that is gone", test_peer_gone},
