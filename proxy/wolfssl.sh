@@ -54,7 +54,8 @@ logged() {
 
 # What a finished build was made from; differs when it must be made again.
 fingerprint() {
-    { cat "$self" "$wipe" && "$compiler" -dumpfullversion -dumpmachine; } | sha256sum | cut -d ' ' -f 1
+    { cat "$self" "$wipe" && "$compiler" -dumpfullversion -dumpmachine; } |
+        sha256sum | cut -d ' ' -f 1
 }
 
 debian_keyring() {

@@ -34,8 +34,8 @@ MUST_CHECK struct dial *dial_start(struct reactor *reactor, struct resolver *res
                                    const struct config_route *route, dial_fn *callback,
                                    void *owner);
 bool dial_is_decided(const struct dial *dial);
-/* Of one that is decided; frees it. *out_fd is a descriptor with DIAL_OK, -1 otherwise; *out_backend
- * the one that answered, or the last one tried. */
+/* Of one that is decided; frees it. *out_fd is a descriptor with DIAL_OK, -1 otherwise;
+ * *out_backend the one that answered, or the last one tried. */
 enum dial_result dial_finish(struct dial *dial, int *out_fd,
                              const struct config_backend **out_backend);
 /* Frees it; the callback will not come. Returns the backend that was being tried. */

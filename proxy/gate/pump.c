@@ -23,9 +23,13 @@ struct batch {
     struct pump *pump;
     struct conn *to;
     size_t count;
-    size_t bytes;
-    uint8_t *arena; /* small pieces side by side; pongs, whose payload is the decoder's */
-    size_t arena_used;
+    size_t bytes; /* of the pieces */
+    /* Small pieces lie side by side in the arena, and pongs, whose payload is the decoder's. Those
+     * that have come last, a run, are one piece to be: [run, place). Up to run_end it may grow. */
+    uint8_t *arena;
+    uint8_t *run;
+    uint8_t *place;
+    uint8_t *run_end;
     struct iovec pieces[PIECES_MAX];
 };
 
@@ -65,36 +69,50 @@ static void batch_init(struct batch *b, struct pump *p, struct conn *to, uint8_t
     b->to = to;
     b->count = 0;
     b->bytes = 0;
-    b->arena = arena;
-    b->arena_used = 0;
+    b->arena = b->run = b->place = b->run_end = arena;
+}
+
+static void batch_end_run(struct batch *b)
+{
+    size_t len = (size_t)(b->place - b->run);
+    if (len > 0) {
+        assert(b->count < PIECES_MAX);
+        b->pieces[b->count++] = (struct iovec){b->run, len};
+        b->bytes += len;
+    }
+    b->run = b->run_end = b->place;
 }
 
 static void batch_flush(struct batch *b)
 {
+    batch_end_run(b);
     if (b->count > 0) {
         pump_send_pieces(b->pump, b->to, b->pieces, b->count);
     }
-    b->count = 0;
-    b->bytes = 0;
-    b->arena_used = 0;
+    batch_init(b, b->pump, b->to, b->arena);
 }
 
-/* Room for so many bytes in the arena, as the next piece or as more of the last one. */
-static inline uint8_t *batch_reserve(struct batch *b, size_t len)
+/* A run that has room for so many bytes. */
+static void batch_start_run(struct batch *b, size_t len)
 {
+    batch_end_run(b);
     if (b->count == PIECES_MAX || b->bytes + len > REACTOR_GATHER ||
-        b->arena_used + len > ARENA_BYTES) {
+        (size_t)(b->place - b->arena) + len > ARENA_BYTES) {
         batch_flush(b);
     }
-    uint8_t *place = b->arena + b->arena_used;
-    struct iovec *last = b->count > 0 ? &b->pieces[b->count - 1] : NULL;
-    if (last != NULL && (uint8_t *)last->iov_base + last->iov_len == place) {
-        last->iov_len += len;
-    } else {
-        b->pieces[b->count++] = (struct iovec){place, len};
+    size_t arena_left = ARENA_BYTES - (size_t)(b->place - b->arena);
+    size_t bytes_left = REACTOR_GATHER - b->bytes;
+    b->run_end = b->place + (arena_left < bytes_left ? arena_left : bytes_left);
+    assert(len <= (size_t)(b->run_end - b->place));
+}
+
+static inline uint8_t *batch_reserve(struct batch *b, size_t len)
+{
+    if (len > (size_t)(b->run_end - b->place)) {
+        batch_start_run(b, len);
     }
-    b->arena_used += len;
-    b->bytes += len;
+    uint8_t *place = b->place;
+    b->place += len;
     return place;
 }
 
@@ -104,6 +122,7 @@ static void batch_add(struct batch *b, void *data, size_t len)
         memcpy(batch_reserve(b, len), data, len);
         return;
     }
+    batch_end_run(b);
     if (b->count == PIECES_MAX || b->bytes + len > REACTOR_GATHER) {
         batch_flush(b);
     }
@@ -111,17 +130,14 @@ static void batch_add(struct batch *b, void *data, size_t len)
     b->bytes += len;
 }
 
-/* A control frame, or an empty one. */
-static void batch_add_short(struct batch *b, enum ws_opcode opcode, bool is_fin,
-                            struct span payload)
+/* A control frame, or another short one. */
+static void batch_add_frame(struct batch *b, enum ws_opcode opcode, bool is_fin,
+                            const uint8_t *payload, size_t len)
 {
-    uint8_t frame[WS_HEADER_MAX + WS_CONTROL_MAX];
-    size_t len = ws_encode_header(frame, opcode, is_fin, payload.len);
-    if (payload.len > 0) {
-        memcpy(frame + len, payload.data, payload.len);
-    }
-    len += payload.len;
-    memcpy(batch_reserve(b, len), frame, len);
+    uint8_t *frame = batch_reserve(b, WS_HEADER_MAX + len);
+    size_t header_len = ws_encode_header(frame, opcode, is_fin, len);
+    memcpy(frame + header_len, payload, len);
+    b->place = frame + header_len + len;
 }
 
 /* Writes the header of our frame in front of its payload. There is room: a piece is preceded by
@@ -146,14 +162,14 @@ static void forward(struct pump *p, const struct ws_item *item, struct batch *up
         }
         return;
     }
-    size_t frame_len = 0;
     enum ws_opcode opcode = item->is_message_start ? item->opcode : WS_CONTINUATION;
-    if (item->len == 0) {
-        batch_add_short(down, opcode, item->is_message_end, (struct span){NULL, 0});
+    p->down_bytes += item->len;
+    if (item->len <= SMALL_BYTES) {
+        batch_add_frame(down, opcode, item->is_message_end, item->data, item->len);
         return;
     }
+    size_t frame_len = 0;
     uint8_t *frame = put_header(item->data, item->len, opcode, item->is_message_end, &frame_len);
-    p->down_bytes += item->len;
     batch_add(down, frame, frame_len);
 }
 
@@ -191,7 +207,7 @@ void pump_client_bytes(struct pump *p, uint8_t *data, size_t len, bool is_discar
     batch_init(&up, p, &p->backend, arena);
     batch_init(&down, p, &p->client, arena + ARENA_BYTES);
     *out = (struct pump_report){.verdict = PUMP_MORE};
-    do {
+    while (len > 0 && out->verdict == PUMP_MORE) {
         ws_decode(&p->decoder, data, len, &consumed, &item);
         data += consumed;
         len -= consumed;
@@ -204,8 +220,7 @@ void pump_client_bytes(struct pump *p, uint8_t *data, size_t len, bool is_discar
             break;
         case WS_ITEM_PING:
             if (!is_discarding) {
-                batch_add_short(&down, WS_PONG, true,
-                                (struct span){(const char *)item.data, item.len});
+                batch_add_frame(&down, WS_PONG, true, item.data, item.len);
             }
             break;
         case WS_ITEM_CLOSE:
@@ -221,7 +236,7 @@ void pump_client_bytes(struct pump *p, uint8_t *data, size_t len, bool is_discar
         case WS_ITEM_PONG:
             break;
         }
-    } while (item.type != WS_ITEM_NEED_MORE && out->verdict == PUMP_MORE);
+    }
     batch_flush(&up);
     batch_flush(&down);
 }

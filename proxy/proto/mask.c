@@ -17,23 +17,31 @@
 #define MASK_HAS_NEON 0
 #endif
 
-/* Below this a call through the pointer costs more than wide instructions gain. */
-#define MASK_SHORT 32
+/* Up to so many bytes a call through the pointer costs more than wider steps gain. */
+#define MASK_SHORT 128
 
-/* Eight bytes of the key as they lie in memory, from `phase` on. A rotation, not a copy loop: eight
- * narrow stores read back as one word would stall. All wider steps are multiples of four bytes, so
- * one word serves the whole call. */
+/* 16 bytes in one register with SSE2 or NEON, in words with neither: the compiler's choice. */
+typedef uint64_t mask_pair __attribute__((vector_size(16)));
+
+/* The key from `steps` bytes further on. A rotation, not a copy loop: eight narrow stores read back
+ * as one word would stall. */
+static inline uint64_t key_turn(uint64_t word, size_t steps)
+{
+    unsigned int shift = 8U * (unsigned int)steps & 63U;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return word >> shift | word << ((64U - shift) & 63U);
+#else
+    return word << shift | word >> ((64U - shift) & 63U);
+#endif
+}
+
+/* Eight bytes of the key as they lie in memory, from `phase` on. All wider steps are multiples of
+ * four bytes, so one word serves the whole call. */
 static inline uint64_t key_word(const uint8_t key[4], size_t phase)
 {
     uint32_t half;
     memcpy(&half, key, sizeof(half));
-    unsigned int shift = 8U * (unsigned int)(phase & 3);
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    half = (half >> shift) | (half << ((32U - shift) & 31U));
-#else
-    half = (half << shift) | (half >> ((32U - shift) & 31U));
-#endif
-    return (uint64_t)half << 32 | half;
+    return key_turn((uint64_t)half << 32 | half, phase);
 }
 
 static inline void xor_u64(uint8_t *data, uint64_t word)
@@ -44,17 +52,36 @@ static inline void xor_u64(uint8_t *data, uint64_t word)
     memcpy(data, &value, sizeof(value));
 }
 
-static inline void mask_words(uint8_t *data, size_t len, uint64_t word)
+/* Short payloads, and the rest of long ones. The last step ends where the data does and so overlaps
+ * the one before it: it is read before that is written. */
+static inline void mask_short(uint8_t *data, size_t len, uint64_t word)
 {
-    while (len >= 8) {
+    uint8_t *end = data + len;
+    uint64_t last_word = key_turn(word, len); /* 8 or 16 bytes before the end */
+    if (len >= 16) {
+        mask_pair last;
+        memcpy(&last, end - 16, sizeof(last));
+        for (; data < end - 16; data += 16) {
+            mask_pair value;
+            memcpy(&value, data, sizeof(value));
+            value ^= (mask_pair){word, word};
+            memcpy(data, &value, sizeof(value));
+        }
+        last ^= (mask_pair){last_word, last_word};
+        memcpy(end - 16, &last, sizeof(last));
+    } else if (len >= 8) {
+        uint64_t last;
+        memcpy(&last, end - 8, sizeof(last));
         xor_u64(data, word);
-        data += 8;
-        len -= 8;
-    }
-    uint8_t bytes[8];
-    memcpy(bytes, &word, sizeof(bytes));
-    for (size_t i = 0; i < len; i++) {
-        data[i] ^= bytes[i];
+        last ^= last_word;
+        memcpy(end - 8, &last, sizeof(last));
+    } else {
+        for (; data < end; data++) {
+            uint8_t first;
+            memcpy(&first, &word, sizeof(first));
+            *data ^= first;
+            word = key_turn(word, 1);
+        }
     }
 }
 
@@ -69,7 +96,7 @@ static void mask_apply_words(uint8_t *data, size_t len, const uint8_t key[4], si
         data += 32;
         len -= 32;
     }
-    mask_words(data, len, word);
+    mask_short(data, len, word);
 }
 
 #if MASK_HAS_X86
@@ -93,12 +120,7 @@ __attribute__((target("sse2"))) static void mask_apply_sse2(uint8_t *data, size_
         data += 64;
         len -= 64;
     }
-    while (len >= 16) {
-        xor_sse2(data, wide);
-        data += 16;
-        len -= 16;
-    }
-    mask_words(data, len, word);
+    mask_short(data, len, word);
 }
 
 __attribute__((target("avx2"))) static inline void xor_avx2(uint8_t *data, __m256i word)
@@ -125,7 +147,7 @@ __attribute__((target("avx2"))) static void mask_apply_avx2(uint8_t *data, size_
         data += 32;
         len -= 32;
     }
-    mask_words(data, len, word);
+    mask_short(data, len, word);
 }
 
 #endif
@@ -144,12 +166,7 @@ static void mask_apply_neon(uint8_t *data, size_t len, const uint8_t key[4], siz
         data += 64;
         len -= 64;
     }
-    while (len >= 16) {
-        vst1q_u8(data, veorq_u8(vld1q_u8(data), wide));
-        data += 16;
-        len -= 16;
-    }
-    mask_words(data, len, word);
+    mask_short(data, len, word);
 }
 
 #endif
@@ -208,8 +225,8 @@ static void mask_choose(uint8_t *data, size_t len, const uint8_t key[4], size_t 
 
 void mask_apply(uint8_t *data, size_t len, const uint8_t key[4], size_t phase)
 {
-    if (len < MASK_SHORT) {
-        mask_words(data, len, key_word(key, phase));
+    if (len <= MASK_SHORT) {
+        mask_short(data, len, key_word(key, phase));
         return;
     }
     mask_best(data, len, key, phase);

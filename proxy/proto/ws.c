@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "proto/ws.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "proto/mask.h"
@@ -345,8 +344,9 @@ void ws_decoder_init(struct ws_decoder *d, enum ws_accept accept, uint64_t max_m
     utf8_init(&d->utf8);
 }
 
-void ws_decode(struct ws_decoder *d, uint8_t *data, size_t len, size_t *out_consumed,
-               struct ws_item *out_item)
+/* The next item, whatever it is and however it was cut. */
+static void decode_any(struct ws_decoder *d, uint8_t *data, size_t len, size_t *out_consumed,
+                       struct ws_item *out_item)
 {
     size_t used = 0;
     *out_item = (struct ws_item){0};
@@ -368,57 +368,85 @@ void ws_decode(struct ws_decoder *d, uint8_t *data, size_t len, size_t *out_cons
     *out_consumed = used;
 }
 
-/* --- what we send ----------------------------------------------------------------------------*/
+/* --- whole messages --------------------------------------------------------------------------
+ *
+ * Most messages are one frame, and all of it was read at once. If such a one is right in every
+ * respect, a few branches are enough to see it. If not, nothing has changed, and decode_any finds
+ * out what is wrong and where. No state is kept of it: between two messages only the fields that
+ * is_between_messages looks at say anything. */
 
-size_t ws_header_len(uint64_t payload_len)
+static inline bool is_between_messages(const struct ws_decoder *d)
 {
-    if (payload_len < LENGTH_16) {
-        return 2;
-    }
-    return payload_len <= UINT16_MAX ? 4 : 10;
+    return d->error == WS_OK && d->header_have == 0 && !d->in_payload && !d->in_message;
 }
 
-size_t ws_encode_header(uint8_t out[WS_HEADER_MAX], enum ws_opcode opcode, bool is_fin,
-                        uint64_t payload_len)
+static inline bool is_whole_message(const struct ws_decoder *d, uint8_t first)
 {
-    assert(payload_len <= INT64_MAX);
-    size_t header_len = ws_header_len(payload_len);
-    out[0] = (uint8_t)((is_fin ? BIT_FIN : 0U) | (unsigned int)opcode);
-    if (header_len == 2) {
-        out[1] = (uint8_t)payload_len;
-        return header_len;
+    return (first == (BIT_FIN | WS_BINARY) && d->accept != WS_ACCEPT_TEXT) ||
+           (first == (BIT_FIN | WS_TEXT) && d->accept != WS_ACCEPT_BINARY);
+}
+
+/* The length of the header, 0 = this is not such a message. */
+static inline size_t message_find(const struct ws_decoder *d, const uint8_t *data, size_t len,
+                                  size_t *out_payload_len)
+{
+    if (len < 4 + KEY_LEN || !is_between_messages(d) || !is_whole_message(d, data[0])) {
+        return 0;
     }
-    out[1] = header_len == 4 ? LENGTH_16 : LENGTH_64;
-    for (size_t i = header_len; i > 2; i--) {
-        out[i - 1] = (uint8_t)(payload_len & 0xff);
-        payload_len >>= 8;
+    size_t header_len = 2 + KEY_LEN;
+    uint64_t length = data[1] ^ BIT_MASK; /* without its mask bit a frame seems too long */
+    if (length == LENGTH_16) {
+        header_len = 4 + KEY_LEN;
+        length = read_be(data + 2, 2);
+        if (length < LENGTH_16) {
+            return 0;
+        }
+    } else if (length > LENGTH_16) {
+        return 0;
     }
+    bool is_limited = d->max_message_bytes != 0;
+    if (length > len - header_len || (is_limited && length > d->max_message_bytes)) {
+        return 0;
+    }
+    *out_payload_len = (size_t)length;
     return header_len;
 }
 
-size_t ws_encode_close(uint8_t out[2 + WS_CONTROL_MAX], uint16_t code, struct span reason)
+/* The text of *out_item, still masked. Text that is wrong is masked again and judged as any. Not
+ * inlined, or every message would cost a frame on the stack. */
+__attribute__((noinline)) static void message_text(struct ws_decoder *d, uint8_t *data, size_t len,
+                                                   size_t *out_consumed, struct ws_item *out_item)
 {
-    if (code == 0) {
-        return ws_encode_header(out, WS_CLOSE, true, 0);
+    uint8_t *text = out_item->data;
+    size_t text_len = out_item->len;
+    mask_apply(text, text_len, text - KEY_LEN, 0);
+    if (!utf8_is_valid((struct span){(const char *)text, text_len})) {
+        mask_apply(text, text_len, text - KEY_LEN, 0);
+        decode_any(d, data, len, out_consumed, out_item);
     }
-    size_t len = reason.len;
-    if (len > WS_CLOSE_REASON_MAX) {
-        len = WS_CLOSE_REASON_MAX;
-        while (len > 0 && ((uint8_t)reason.data[len] & 0xc0) == 0x80) {
-            len--;
-        }
-    }
-    size_t at = ws_encode_header(out, WS_CLOSE, true, 2 + len);
-    out[at++] = (uint8_t)(code >> 8);
-    out[at++] = (uint8_t)(code & 0xff);
-    if (len > 0) {
-        memcpy(out + at, reason.data, len);
-    }
-    return at + len;
 }
 
-bool ws_close_code_is_valid(uint16_t code)
+void ws_decode(struct ws_decoder *d, uint8_t *data, size_t len, size_t *out_consumed,
+               struct ws_item *out_item)
 {
-    return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) ||
-           (code >= 3000 && code <= 4999);
+    size_t payload_len = 0;
+    size_t header_len = message_find(d, data, len, &payload_len);
+    if (header_len == 0) {
+        decode_any(d, data, len, out_consumed, out_item);
+        return;
+    }
+    uint8_t *payload = data + header_len;
+    bool is_text = (data[0] & BITS_OPCODE) == WS_TEXT;
+    *out_consumed = header_len + payload_len;
+    *out_item = (struct ws_item){.type = WS_ITEM_PAYLOAD,
+                                 .data = payload,
+                                 .len = payload_len,
+                                 .opcode = is_text ? WS_TEXT : WS_BINARY,
+                                 .is_message_start = true,
+                                 .is_message_end = true};
+    if (is_text) {
+        message_text(d, data, len, out_consumed, out_item);
+    } else {
+        mask_apply(payload, payload_len, payload - KEY_LEN, 0);
+    }
 }

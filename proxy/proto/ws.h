@@ -64,7 +64,7 @@ struct ws_decoder {
     uint8_t phase; /* position in the key, 0 to 3 */
     uint64_t payload_left;
 
-    /* the message being read, across fragments */
+    /* the message being read, across fragments; says nothing while not in_message */
     bool in_message;
     enum ws_opcode message_opcode; /* WS_TEXT or WS_BINARY */
     bool is_message_start;         /* no piece of this message was handed out yet */

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""budgets.json: what is defended. Ratios and figures of a run, and counts of instructions."""
+"""budgets.json: what is defended. Ratios and figures of a run, and counts of instructions.
+
+A ratio may have a `target` below its `at_most`: wished for, and not reached on the machine
+where it was written. The table of a run shows the target, --check defends at_most.
+"""
 import json
 from pathlib import Path
 

@@ -49,9 +49,10 @@ def _target(results, work, figure):
     for budget in budgets.of_work(work, figure):
         found = budgets.value(results, budget)
         than = budget.get("than", budget.get("than_work"))
-        text = f"≤ {budget['at_most']}" + (f" {than}" if than else "")
+        target = budget.get("target", budget["at_most"])
+        text = f"≤ {target}" + (f" {than}" if than else "")
         if found is not None:
-            text += ": ok" if found <= budget["at_most"] else f": **{found:.2f}**"
+            text += ": ok" if found <= target else f": **{found:.2f}**"
         parts.append(text)
     return ", ".join(parts)
 
@@ -76,6 +77,23 @@ def markdown(results):
             lines.append(f"| {work.title} | {FIGURES[figure][0]} | " + " | ".join(cells) +
                          f" | {_target(results, work.key, figure)} |")
     lines += ["", *_remarks(results), ""]
+    return "\n".join(lines)
+
+
+def short(results):
+    """The table of the project's README: medians of the works that say most."""
+    kinds = [kind for kind in ALL if kind.name in results["programs"]]
+    lines = ["| | " + " | ".join(kind.title for kind in kinds) + " |",
+             "|---|" + "---|" * len(kinds)]
+    for work in WORKS:
+        if work.is_in_short:
+            unit, digits = FIGURES[work.figures[0]]
+            cells = []
+            for kind in kinds:
+                middle = median(values(results, work.key, kind.name, work.figures[0]))
+                text = "–" if middle is None else f"{middle:,.{digits}f}"
+                cells.append(f"**{text}**" if kind.name == "sluice" else text)
+            lines.append(f"| {work.title}, {unit} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 

@@ -70,6 +70,7 @@ def parse_arguments():
     parser.add_argument("--out", default=str(HERE / "results"))
     parser.add_argument("--check", action="store_true", help="against budgets.json")
     parser.add_argument("--from", dest="source", help="a result instead of a run")
+    parser.add_argument("--short", action="store_true", help="with --from: the README's table")
     parser.add_argument("--list", action="store_true", help="the works")
     return parser.parse_args()
 
@@ -190,7 +191,7 @@ def main():
     signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
     if arguments.source:
         results = json.loads(Path(arguments.source).read_text(encoding="utf-8"))
-        print(report.markdown(results))
+        print(report.short(results) if arguments.short else report.markdown(results))
     else:
         results = run(arguments)
         write(results, arguments.out)
