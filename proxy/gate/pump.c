@@ -10,6 +10,11 @@
 #define ARENA_BYTES ((size_t)REACTOR_RESULT / 2) /* each direction has its half */
 #define SMALL_BYTES 1024 /* copying so much is cheaper than one more piece of a sendmsg */
 
+/* On loopback, whose segments are the largest; a record of 16 KiB costs at most 64 bytes more. */
+#define SEGMENT_BYTES 65483
+_Static_assert(PUMP_READ_BYTES + WS_HEADER_MAX + 4 * 64 <= SEGMENT_BYTES, "one segment");
+_Static_assert(PUMP_FIRST_READ_BYTES <= 2 * SEGMENT_BYTES, "two segments");
+
 /* The build fills automatic variables with zeroes; 4 KiB a batch would cost more than the frames.
  * */
 #if defined(__has_attribute) && __has_attribute(uninitialized)

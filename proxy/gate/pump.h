@@ -33,9 +33,13 @@
 #include "proto/ws.h"
 
 /* What one event may add to a queue that is below its mark: a read of at most PUMP_READ_BYTES, and
- * what framing and TLS put around it, a record that TLS had begun before included. */
-#define PUMP_READ_BYTES (64 * 1024)
-#define PUMP_FIRST_READ_BYTES (128 * 1024) /* from a client whose backend queue is empty */
+ * what framing and TLS put around it, a record that TLS had begun before included.
+ *
+ * A read and what is put around it fit into one segment of the largest kind the kernel builds (64
+ * KiB with its headers), the first read into two: a few bytes more would cost a segment for
+ * themselves, and wake the peer once more. */
+#define PUMP_READ_BYTES (63 * 1024)
+#define PUMP_FIRST_READ_BYTES (126 * 1024) /* from a client whose backend queue is empty */
 #define PUMP_OVERSHOOT_BYTES (160 * 1024)
 #define PUMP_DEFLATED_READ_BYTES (16 * 1024) /* from a client that may compress */
 #define PUMP_SHARE_BYTES (512 * 1024)        /* inflated in one event at most, or a little more */

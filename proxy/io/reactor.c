@@ -13,6 +13,8 @@
 #define SOONEST_S 1e-9
 #define LATE_MS 100 /* a turn that comes so late after a deadline: this process was held up */
 
+_Static_assert(REACTOR_PLAIN % 4096 == 2048, "plain does not begin near the border of a page");
+
 static uint64_t monotonic_ms(void)
 {
     struct timespec now;
@@ -46,11 +48,10 @@ static bool scratch_init(struct reactor_scratch *s)
 {
     long page_or_error = sysconf(_SC_PAGESIZE);
     size_t page = page_or_error > 0 ? (size_t)page_or_error : 4096;
-    assert(REACTOR_HEADROOM <= page);
-    s->map_bytes = page + round_up(REACTOR_WIRE_IN, page) + page +
-                   round_up(page + REACTOR_PLAIN, page) + page + round_up(REACTOR_WIRE_OUT, page) +
-                   page + round_up(REACTOR_GATHER, page) + page + round_up(REACTOR_WORK, page) +
-                   page + round_up(REACTOR_RESULT, page) + page;
+    size_t plain_size = round_up(REACTOR_HEADROOM + REACTOR_PLAIN, page);
+    s->map_bytes = page + round_up(REACTOR_WIRE_IN, page) + page + plain_size + page +
+                   round_up(REACTOR_WIRE_OUT, page) + page + round_up(REACTOR_GATHER, page) + page +
+                   round_up(REACTOR_WORK, page) + page + round_up(REACTOR_RESULT, page) + page;
     void *map =
         mmap(NULL, s->map_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (map == MAP_FAILED) {
@@ -59,17 +60,17 @@ static bool scratch_init(struct reactor_scratch *s)
     s->map = map;
     uint8_t *next = (uint8_t *)map + page;
     s->wire_in = carve(&next, REACTOR_WIRE_IN, page);
-    uint8_t *headroom_page = carve(&next, page + REACTOR_PLAIN, page);
+    uint8_t *plain_area = carve(&next, plain_size, page);
     s->wire_out = carve(&next, REACTOR_WIRE_OUT, page);
     s->gather = carve(&next, REACTOR_GATHER, page);
     s->work = carve(&next, REACTOR_WORK, page);
     s->result = carve(&next, REACTOR_RESULT, page);
-    if (s->wire_in == NULL || headroom_page == NULL || s->wire_out == NULL || s->gather == NULL ||
+    if (s->wire_in == NULL || plain_area == NULL || s->wire_out == NULL || s->gather == NULL ||
         s->work == NULL || s->result == NULL) {
         munmap(map, s->map_bytes);
         return false;
     }
-    s->plain = headroom_page + page;
+    s->plain = plain_area + plain_size - REACTOR_PLAIN;
     return true;
 }
 

@@ -17,7 +17,7 @@
 
 #define COUNT_WARM 4
 #define COUNT_STEPS 16
-#define COUNT_READ_BYTES (64 * 1024)
+#define COUNT_READ_BYTES (63 * 1024) /* as PUMP_READ_BYTES */
 
 __attribute__((format(printf, 1, 2), noreturn)) void count_die(const char *format, ...);
 

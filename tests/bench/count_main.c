@@ -156,14 +156,14 @@ static const struct count_case cases[] = {
     {"ws-up-64", "64-byte frame", prepare_up, step_up, FRAME_64},
     {"ws-up-16k", "16 KiB frame", prepare_up, step_up, FRAME_16K},
     {"ws-up-one-128", "read of one 128-byte frame", prepare_up, step_up, 128},
-    {"ws-down-64k", "read of 64 KiB", prepare_down, step_down, COUNT_READ_BYTES},
+    {"ws-down-63k", "read of 63 KiB", prepare_down, step_down, COUNT_READ_BYTES},
     {"ws-down-128", "read of 128 bytes", prepare_down, step_down, 128},
     {"echo-64", "64-byte frame", prepare_up, step_up, FRAME_64},
     {"echo-16k", "16 KiB frame", prepare_up, step_up, FRAME_16K},
     {"wss-up-64", "64-byte frame", prepare_up_tls, step_up, FRAME_64},
     {"wss-up-16k", "16 KiB frame", prepare_up_tls, step_up, FRAME_16K},
     {"wss-up-one-128", "read of one 128-byte frame", prepare_up_tls, step_up, 128},
-    {"wss-down-64k", "read of 64 KiB", prepare_down, step_down, COUNT_READ_BYTES},
+    {"wss-down-63k", "read of 63 KiB", prepare_down, step_down, COUNT_READ_BYTES},
     {"wss-down-128", "read of 128 bytes", prepare_down, step_down, 128},
 };
 
