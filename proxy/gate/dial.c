@@ -147,8 +147,9 @@ static bool start_next_addr(struct dial *d)
         a->fd = fd;
         reactor_io_init(&a->io, d->reactor, fd, on_attempt_ready);
         reactor_io_want(&a->io, REACTOR_WRITE);
+        d->next_at_ms = reactor_now_ms(d->reactor) + HEAD_START_MS;
     } else {
-        d->was_refused = true;
+        d->was_refused = true; /* and the next one may start at once */
     }
     return true;
 }
@@ -178,9 +179,6 @@ static void go_on(struct dial *d)
     while (!d->is_decided && d->addr_next < d->addr_count && now_ms >= d->next_at_ms) {
         if (!start_next_addr(d)) {
             break;
-        }
-        if (is_connecting(d)) {
-            d->next_at_ms = now_ms + HEAD_START_MS;
         }
     }
     if (d->is_decided) {

@@ -20,7 +20,7 @@
 enum dial_result {
     DIAL_OK = 0,
     DIAL_REFUSED, /* at least one address was tried; none took us */
-    DIAL_TIMEOUT, /* the last backend's share of the time ran out */
+    DIAL_TIMEOUT, /* a backend's share of the time ran out, and nobody took us */
     DIAL_NAME     /* no name had an address */
 };
 

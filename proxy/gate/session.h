@@ -5,8 +5,8 @@
  * for: accepting (listener), draining all (worker), where bytes go (pump). One allocation; freed at
  * the end of the loop turn in which its life is DEAD, and only there.
  *
- * Every event ends in session_settle(): follow-up events until nothing is pending, then the
- * deadlines, then the interest function. */
+ * Every event ends in session_settle(): follow-up events until nothing is pending, then what was
+ * held for them leaves, then the interest function, then the deadlines. */
 #ifndef GATE_SESSION_H
 #define GATE_SESSION_H
 

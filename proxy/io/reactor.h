@@ -36,7 +36,7 @@ struct reactor_scratch {
     uint8_t *wire_out;
     uint8_t *gather;
     uint8_t *work;   /* a step between plain and result */
-    uint8_t *result; /* what a session with a shape is about to send */
+    uint8_t *result; /* what is about to be sent, side by side */
     void *map;       /* the one mapping that holds them all */
     size_t map_bytes;
 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* mask.h: the XOR of RFC 6455 5.3.
  *
- * For: unmasking in place, with the widest instructions this processor has (AVX2, SSE2 or NEON,
- * chosen once at run time). Not for: finding frames. Any alignment; never touches a byte outside
- * [data, data+len). Pure but for the choice made at the first call. */
+ * For: unmasking in place, long payloads with the widest instructions of this processor (AVX2, SSE2
+ * or NEON, chosen once at run time). Not for: finding frames. Any alignment; never touches a byte
+ * outside [data, data+len). Pure but for the choice made at the first call with a long one. */
 #ifndef PROTO_MASK_H
 #define PROTO_MASK_H
 

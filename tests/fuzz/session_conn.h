@@ -242,6 +242,7 @@ static enum conn_result read_tls(struct conn *c, struct side *side, size_t most,
         tls->handshake_left -= done;
         side->in_at += done;
         part -= done;
+        c->is_held = c->is_push_due = tls->handshake_left == 0; /* a ticket */
     }
     size_t plain = tls->held_bytes + part;
     size_t begun = is_cut ? record_begun(side->in_at + plain) : 0;

@@ -16,13 +16,15 @@ UNWATCHED_BEGIN
 
 /* --- the reactor ------------------------------------------------------------------------------*/
 
-/* A page that cannot be touched on either side. */
+/* Ends at a page that cannot be touched; in front there is one too, and up to a page between. */
 static uint8_t *make_area(size_t len)
 {
+    size_t rounded = (len + GUARD - 1) / GUARD * GUARD;
     uint8_t *map =
-        mmap(NULL, len + 2 * (size_t)GUARD, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    expect(map != MAP_FAILED && mprotect(map + GUARD, len, PROT_READ | PROT_WRITE) == 0, "memory");
-    return map + GUARD;
+        mmap(NULL, rounded + 2 * (size_t)GUARD, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    expect(map != MAP_FAILED && mprotect(map + GUARD, rounded, PROT_READ | PROT_WRITE) == 0,
+           "memory");
+    return map + GUARD + (rounded - len);
 }
 
 /* Once. */
@@ -30,7 +32,7 @@ static void fakes_init(void)
 {
     reactor.scratch = (struct reactor_scratch){
         .wire_in = make_area(REACTOR_WIRE_IN),
-        .plain = make_area(GUARD + REACTOR_PLAIN) + GUARD,
+        .plain = make_area(REACTOR_HEADROOM + REACTOR_PLAIN) + REACTOR_HEADROOM,
         .wire_out = make_area(REACTOR_WIRE_OUT),
         .gather = make_area(REACTOR_GATHER),
         .work = make_area(REACTOR_WORK),
