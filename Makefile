@@ -23,12 +23,20 @@ PYTHON ?= /usr/bin/python3
 # Every module, in order: a module may include only modules above its own (`make lint`). A module
 # is NAME.h and NAME.c, and NAME_PART.c once it has outgrown one file.
 MODULES = \
-    base/list base/span base/mem base/buf base/addr base/log \
-    proto/utf8 proto/mask proto/ws proto/base64 proto/deflate proto/framing proto/shape \
-    proto/http proto/upgrade proto/policy proto/limit proto/life \
+    base/list base/span base/utf8 base/mem base/buf base/addr base/log \
+    proto/mask proto/ws proto/base64 proto/deflate proto/framing proto/shape \
+    proto/http proto/upgrade proto/policy proto/life \
     io/reactor io/net io/tls io/cert io/conn io/resolver \
-    gate/config gate/scoreboard gate/dial gate/pump gate/page gate/session gate/listener \
-    gate/admin gate/worker gate/master
+    conf/config \
+    gate/scoreboard gate/dial gate/pump gate/page gate/session gate/listener gate/worker \
+    gate/master
+
+# A name that no file has is a mistake, not an empty module.
+NO_MODULE := $(strip $(foreach module,$(MODULES),\
+    $(if $(wildcard proxy/$(module).h proxy/$(module).c),,$(module))))
+ifneq ($(NO_MODULE),)
+$(error MODULES names what is not in proxy/: $(NO_MODULE))
+endif
 
 # ---------------------------------------------------------------------------------- tools, flags
 

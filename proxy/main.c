@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "gate/config.h"
+#include "conf/config.h"
 #include "gate/master.h"
 #include "io/cert.h"
 #include "io/tls.h"

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "base/span.h"
-#include "gate/config.h"
+#include "conf/config.h"
 #include "io/reactor.h"
 #include "io/resolver.h"
 

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
-#include "gate/config.h"
+#include "conf/config.h"
 #include "gate/dial.h"
 #include "gate/pump.h"
 #include "gate/scoreboard.h"

@@ -21,10 +21,10 @@
 
 #include "base/buf.h"
 #include "base/span.h"
+#include "base/utf8.h"
 #include "proto/base64.h"
 #include "proto/deflate.h"
 #include "proto/framing.h"
-#include "proto/utf8.h"
 #include "proto/ws.h"
 
 /* What a page is sent. Base64 is for framing = stream only. */

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #include "base/span.h"
-#include "proto/utf8.h"
+#include "base/utf8.h"
 
 enum ws_opcode {
     WS_CONTINUATION = 0x0,

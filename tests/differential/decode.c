@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "proto/deflate.h"
-#include "proto/utf8.h"
 #include "proto/ws.h"
 
 #define INFLATED_BYTES ((size_t)4096) /* small, so that pieces are cut */

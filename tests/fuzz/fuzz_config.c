@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* config: any bytes are a snapshot or a list of errors in line order; a snapshot prints as a text
  * that is accepted and prints the same again. */
-#include "gate/config.h"
+#include "conf/config.h"
 
 #include <assert.h>
 #include <pwd.h>
@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "gate/config_scan.h"
-#include "proto/utf8.h"
+#include "base/utf8.h"
+#include "conf/config_scan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

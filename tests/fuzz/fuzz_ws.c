@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/utf8.h"
+#include "base/utf8.h"
 #include "proto/ws.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

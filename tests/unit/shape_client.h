@@ -11,7 +11,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "proto/utf8.h"
+#include "base/utf8.h"
 
 #define CLIENT_UNUSED __attribute__((unused))
 

@@ -6,8 +6,8 @@
 
 #include "base/mem.h"
 #include "check.h"
+#include "conf/config.h"
 #include "config_rows.h"
-#include "gate/config.h"
 #include "io/cert.h"
 #include "suites.h"
 

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "check.h"
-#include "gate/config.h"
-#include "gate/config_draft.h"
-#include "gate/config_keys.h"
-#include "gate/config_scan.h"
+#include "conf/config.h"
+#include "conf/config_draft.h"
+#include "conf/config_keys.h"
+#include "conf/config_scan.h"
 #include "io/cert.h"
 #include "suites.h"
 

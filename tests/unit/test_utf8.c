@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "proto/utf8.h"
+#include "base/utf8.h"
 
 #include "check.h"
 #include "suites.h"

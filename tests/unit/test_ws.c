@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "proto/ws.h"
 
+#include "base/utf8.h"
 #include "check.h"
-#include "proto/utf8.h"
 #include "suites.h"
 #include "ws_rows.h"
 #include "ws_script.h"

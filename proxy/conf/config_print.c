@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "gate/config.h"
-#include "gate/config_keys.h"
-#include "gate/config_meaning.h"
-#include "gate/config_scan.h"
+#include "conf/config.h"
+#include "conf/config_keys.h"
+#include "conf/config_meaning.h"
+#include "conf/config_scan.h"
 
 #define ITEM_TEXT 320
 #define WRAP_COLUMN 100

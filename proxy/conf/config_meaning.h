@@ -3,10 +3,10 @@
  *
  * For: telling a user that a key in a route has no effect there, and not printing it. Not for:
  * [defaults], whose keys are for the routes that they fit. Pure. */
-#ifndef GATE_CONFIG_MEANING_H
-#define GATE_CONFIG_MEANING_H
+#ifndef CONF_CONFIG_MEANING_H
+#define CONF_CONFIG_MEANING_H
 
-#include "gate/config.h"
+#include "conf/config.h"
 
 /* NULL, or what the route would need for this key to mean anything ("compression = on"). */
 const char *config_meaning_lack(const struct config_route *route, const char *key_name);

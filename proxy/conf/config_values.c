@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "gate/config_values.h"
+#include "conf/config_values.h"
 
 #include <string.h>
 

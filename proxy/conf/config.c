@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "gate/config.h"
+#include "conf/config.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "gate/config_build.h"
-#include "gate/config_draft.h"
-#include "gate/config_keys.h"
+#include "conf/config_build.h"
+#include "conf/config_draft.h"
+#include "conf/config_keys.h"
 
 #define LINGER_MS 2000
 #define WORKERS_MAX 256

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "gate/config_draft.h"
+#include "conf/config_draft.h"
 
 #define QUOTE_MAX 60
 #define BLOCK_BYTES 8192

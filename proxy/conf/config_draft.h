@@ -7,16 +7,16 @@
  *
  * Texts live in the arena given to config_draft_read and may go on into the snapshot; everything
  * else of a draft is freed by config_draft_done. */
-#ifndef GATE_CONFIG_DRAFT_H
-#define GATE_CONFIG_DRAFT_H
+#ifndef CONF_CONFIG_DRAFT_H
+#define CONF_CONFIG_DRAFT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/span.h"
-#include "gate/config.h"
-#include "gate/config_keys.h"
+#include "conf/config.h"
+#include "conf/config_keys.h"
 
 #define CONFIG_FILE_MAX ((size_t)1 << 20) /* bytes of any file that is read */
 #define CONFIG_SECTIONS_MAX 4096

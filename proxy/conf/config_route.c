@@ -3,11 +3,11 @@
 #include <assert.h>
 #include <string.h>
 
-#include "gate/config_build.h"
-#include "gate/config_draft.h"
-#include "gate/config_keys.h"
-#include "gate/config_meaning.h"
-#include "gate/config_values.h"
+#include "conf/config_build.h"
+#include "conf/config_draft.h"
+#include "conf/config_keys.h"
+#include "conf/config_meaning.h"
+#include "conf/config_values.h"
 #include "proto/policy.h"
 #include "proto/upgrade.h"
 

@@ -3,14 +3,14 @@
  *
  * Not for: anybody else. Every function adds what is wrong to the report and goes on, so that one
  * run names everything. Texts of the draft live in `texts` and go on into the snapshot. */
-#ifndef GATE_CONFIG_BUILD_H
-#define GATE_CONFIG_BUILD_H
+#ifndef CONF_CONFIG_BUILD_H
+#define CONF_CONFIG_BUILD_H
 
 #include <stddef.h>
 
 #include "base/span.h"
-#include "gate/config.h"
-#include "gate/config_draft.h"
+#include "conf/config.h"
+#include "conf/config_draft.h"
 
 struct config_build {
     struct config *config;

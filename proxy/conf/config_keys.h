@@ -4,8 +4,8 @@
  * For: parsing, printing and explaining a key's value; the nearest name to a misspelt one. Not for:
  * reading files, what keys mean together. Pure. Each row of the table in config_keys.c begins with
  * CONFIG_KEY("section", "name", so that a check can compare it with config/README.md. */
-#ifndef GATE_CONFIG_KEYS_H
-#define GATE_CONFIG_KEYS_H
+#ifndef CONF_CONFIG_KEYS_H
+#define CONF_CONFIG_KEYS_H
 
 #include <stdbool.h>
 #include <stddef.h>

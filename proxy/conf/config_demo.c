@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "gate/config_build.h"
-#include "gate/config_draft.h"
+#include "conf/config_build.h"
+#include "conf/config_draft.h"
 
 #define DEMO_TEXT_MAX 2048
 

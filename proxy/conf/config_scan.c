@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "gate/config_scan.h"
+#include "conf/config_scan.h"
 
 #include <string.h>
 
-#include "proto/utf8.h"
+#include "base/utf8.h"
 
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 

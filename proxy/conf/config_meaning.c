@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "gate/config_meaning.h"
+#include "conf/config_meaning.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "gate/config_draft.h"
+#include "conf/config_draft.h"
 
 #include <assert.h>
 #include <ini.h>
 #include <string.h>
 
-#include "gate/config_scan.h"
+#include "conf/config_scan.h"
 
 #define LIST_KEYS_HINT "a key that holds a list may be repeated"
 

@@ -4,8 +4,8 @@
  * For: telling, at the first impossible byte, that text is not UTF-8, wherever it was cut. Overlong
  * forms, surrogates and values above U+10FFFF are impossible. Not for: decoding code points. Pure.
  * */
-#ifndef PROTO_UTF8_H
-#define PROTO_UTF8_H
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>

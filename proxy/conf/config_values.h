@@ -4,13 +4,13 @@
  * For: values that only the configuration has. Not for: origins, networks and addresses (policy,
  * addr). Pure. Each returns false with *out_problem set to a constant that says what would be
  * right; *out is then of no use. Spans point into `text`. */
-#ifndef GATE_CONFIG_VALUES_H
-#define GATE_CONFIG_VALUES_H
+#ifndef CONF_CONFIG_VALUES_H
+#define CONF_CONFIG_VALUES_H
 
 #include <stdbool.h>
 
 #include "base/span.h"
-#include "gate/config.h"
+#include "conf/config.h"
 #include "proto/policy.h"
 
 /* "/vnc", "/app/<star>": sets path and is_prefix. */

@@ -13,8 +13,8 @@
  * One table (config_keys.c) describes every key: section, name, type, range, default, help. It
  * drives parsing, config_print and the check that config/README.md and config/sluice.ini name each
  * key. */
-#ifndef GATE_CONFIG_H
-#define GATE_CONFIG_H
+#ifndef CONF_CONFIG_H
+#define CONF_CONFIG_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "gate/config_keys.h"
+#include "conf/config_keys.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "gate/config.h"
+#include "conf/config.h"
 
 #define WORD_MAX 48
 

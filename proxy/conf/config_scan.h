@@ -4,8 +4,8 @@
  * For: the line rules: length, NUL and other control characters, lone CR, UTF-8, byte order mark,
  * indented lines, headers without a closing bracket, over-long names. Not for: which sections and
  * keys exist. Pure; spans point into the text. */
-#ifndef GATE_CONFIG_SCAN_H
-#define GATE_CONFIG_SCAN_H
+#ifndef CONF_CONFIG_SCAN_H
+#define CONF_CONFIG_SCAN_H
 
 #include <stdbool.h>
 #include <stddef.h>

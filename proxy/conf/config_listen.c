@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "gate/config_build.h"
-#include "gate/config_draft.h"
-#include "gate/config_keys.h"
+#include "conf/config_build.h"
+#include "conf/config_draft.h"
+#include "conf/config_keys.h"
 #include "io/tls.h"
 
 #define TLS_ERROR_MAX 128
