@@ -20,7 +20,7 @@ void session_step_type(struct session *s, enum life_event_type type)
 void session_step_end(struct session *s, enum life_ending ending, const char *detail)
 {
     struct life_event event = {.type = LIFE_EV_END, .ending = ending};
-    if (s->life.ending == LIFE_NOT_ENDED && detail != NULL) {
+    if (!life_has_ended(&s->life) && detail != NULL) {
         s->detail = detail;
     }
     step(s, &event);

@@ -99,19 +99,10 @@ void session_send_http(struct session *s)
     pump_send_raw(&s->pump, out, len);
 }
 
-/* Endings whose detail helps whoever wrote the page. */
-static bool is_told_in_detail(enum life_ending ending)
-{
-    return ending == LIFE_PROTOCOL || ending == LIFE_BAD_TEXT || ending == LIFE_FRAMING ||
-           ending == LIFE_TOO_BIG || ending == LIFE_BACKEND_DATA;
-}
-
 void session_send_close(struct session *s)
 {
-    const char *reason = life_ending_row(s->life.ending)->reason;
-    if (s->detail != NULL && is_told_in_detail(s->life.ending)) {
-        reason = s->detail;
-    }
+    const struct life_ending_row *row = life_ending_row(s->life.ending);
+    const char *reason = row->is_told_in_detail && s->detail != NULL ? s->detail : row->reason;
     s->is_close_lost = s->pump.client.is_broken;
     conn_hold(&s->pump.client); /* mostly a FIN follows in the same event */
     pump_send_close(&s->pump, s->life.close_code, span_from_str(reason));

@@ -75,16 +75,20 @@ static bool has_taken_more(const struct conn *c, uint64_t *acked_bytes, uint64_t
 /* A queue that does not move and a Pong that does not come may only mean a slow peer with megabytes
  * of ours still in the kernel, which takes nothing more until a third of them has gone. Then the
  * wait starts again. */
-static bool is_still_taking(struct session *s, enum life_ending ending)
+static bool is_still_taking(struct session *s, enum life_excuse excuse)
 {
-    if (ending == LIFE_CLIENT_LOST) {
+    switch (excuse) {
+    case LIFE_EXCUSE_NONE:
+        break;
+    case LIFE_EXCUSE_PONG:
         return has_taken_more(&s->pump.client, &s->ping_acked_bytes, &s->times.ping_sent_ms);
-    }
-    if (ending == LIFE_CLIENT_STALLED) {
+    case LIFE_EXCUSE_CLIENT:
         return has_taken_more(&s->pump.client, &s->client_acked_bytes, &s->times.client_stuck_ms);
+    case LIFE_EXCUSE_BACKEND:
+        return has_taken_more(&s->pump.backend, &s->backend_acked_bytes,
+                              &s->times.backend_stuck_ms);
     }
-    return ending == LIFE_BACKEND_STALLED &&
-           has_taken_more(&s->pump.backend, &s->backend_acked_bytes, &s->times.backend_stuck_ms);
+    return false;
 }
 
 void session_on_timer(struct reactor_timer *timer)
@@ -106,7 +110,7 @@ void session_on_timer(struct reactor_timer *timer)
     if (deadline.kind != LIFE_DEADLINE_NONE && now_ms >= deadline.at_ms) {
         switch (deadline.kind) {
         case LIFE_DEADLINE_END:
-            if (!is_still_taking(s, deadline.ending)) {
+            if (!is_still_taking(s, deadline.excuse)) {
                 session_step_end(s, deadline.ending, NULL);
             }
             break;

@@ -28,15 +28,9 @@ void life_set_route(struct life *life, bool has_backend, bool is_http_refusal, b
     life->backend_code = backend_code;
 }
 
-static bool is_backend_row(enum life_ending ending)
+bool life_has_ended(const struct life *life)
 {
-    return ending >= LIFE_BACKEND_REFUSED && ending <= LIFE_BACKEND_DATA;
-}
-
-/* After these the decoder's position in the stream is lost: the client's Close cannot be found. */
-static bool is_stream_lost(enum life_ending ending)
-{
-    return ending >= LIFE_PROTOCOL && ending <= LIFE_TOO_BIG;
+    return life->ending != LIFE_NOT_ENDED;
 }
 
 /* The client side has nothing left to send: FIN, then discard until its EOF. */
@@ -87,10 +81,9 @@ static unsigned send_http(struct life *life)
     return LIFE_DO_SEND_HTTP;
 }
 
-static uint16_t close_code_of(const struct life *life)
+static uint16_t close_code_of(const struct life *life, const struct life_ending_row *row)
 {
-    uint16_t code = life_ending_row(life->ending)->close_code;
-    return code == 1011 && is_backend_row(life->ending) ? life->backend_code : code;
+    return row->is_backend_row ? life->backend_code : row->close_code;
 }
 
 /* The client's half of an ending that came before the 101. */
@@ -110,7 +103,7 @@ static unsigned end_client_early(struct life *life, const struct life_ending_row
         return finish_client(life);
     }
     life->has_upgraded = true;
-    return LIFE_DO_SEND_101 | send_close(life, close_code_of(life));
+    return LIFE_DO_SEND_101 | send_close(life, close_code_of(life, row));
 }
 
 static unsigned end_client_open(struct life *life, const struct life_ending_row *row)
@@ -119,7 +112,7 @@ static unsigned end_client_open(struct life *life, const struct life_ending_row 
     case LIFE_CLIENT_ECHO:
         return send_close(life, life->received_code);
     case LIFE_CLIENT_SAY:
-        return send_close(life, close_code_of(life));
+        return send_close(life, close_code_of(life, row));
     case LIFE_CLIENT_RST:
         return drop_client(life, LIFE_DO_CLIENT_ABORT);
     case LIFE_CLIENT_HTTP: /* cannot come this late: nothing to say */
@@ -154,7 +147,7 @@ static unsigned end_first(struct life *life, enum life_ending ending)
 
     life->ending = ending;
     life->ended_in = life->phase;
-    if (is_stream_lost(ending)) {
+    if (row->is_stream_lost) {
         life->close_received = true;
     }
     actions |= was_open ? end_client_open(life, row) : end_client_early(life, row);
@@ -170,32 +163,28 @@ static unsigned answer_close(struct life *life)
 /* A second reason changes nothing but what can no longer be waited for. */
 static unsigned end_again(struct life *life, enum life_ending ending)
 {
-    switch (life_ending_row(ending)->client) {
-    case LIFE_CLIENT_RST:
-        return drop_client(life, LIFE_DO_CLIENT_ABORT);
-    case LIFE_CLIENT_SAY:
-    case LIFE_CLIENT_ECHO:
-    case LIFE_CLIENT_HTTP:
-    case LIFE_CLIENT_QUIET:
-        break;
-    }
-    if (ending == LIFE_BACKEND_STALLED || ending == LIFE_BACKEND_RESET ||
-        ending == LIFE_BACKEND_DATA) {
-        return answer_close(life) | drop_backend(life, LIFE_DO_BACKEND_ABORT);
-    }
-    if (ending == LIFE_INTERNAL) {
-        return drop_client(life, LIFE_DO_CLIENT_ABORT) | drop_backend(life, LIFE_DO_BACKEND_ABORT);
-    }
-    if (is_stream_lost(ending) && life->phase == LIFE_CLOSING) {
+    const struct life_ending_row *row = life_ending_row(ending);
+
+    if (row->is_stream_lost && life->phase == LIFE_CLOSING) {
         life->close_received = true;
         return life->client == LIFE_SIDE_UP ? finish_client(life) : 0;
+    }
+    switch (row->again) {
+    case LIFE_AGAIN_HURRY:
+        break;
+    case LIFE_AGAIN_CUT_CLIENT:
+        return drop_client(life, LIFE_DO_CLIENT_ABORT);
+    case LIFE_AGAIN_CUT_BACKEND:
+        return answer_close(life) | drop_backend(life, LIFE_DO_BACKEND_ABORT);
+    case LIFE_AGAIN_CUT_BOTH:
+        return drop_client(life, LIFE_DO_CLIENT_ABORT) | drop_backend(life, LIFE_DO_BACKEND_ABORT);
     }
     return answer_close(life);
 }
 
 static unsigned end(struct life *life, enum life_ending ending)
 {
-    return life->ending == LIFE_NOT_ENDED ? end_first(life, ending) : end_again(life, ending);
+    return life_has_ended(life) ? end_again(life, ending) : end_first(life, ending);
 }
 
 /* The client's Close while OPEN: becomes the backend's FIN, behind what is queued for it. */
@@ -227,7 +216,7 @@ static unsigned on_client_close(struct life *life, uint16_t code)
 static unsigned on_client_eof(struct life *life)
 {
     life->client_eof = true;
-    if (life->ending == LIFE_NOT_ENDED) {
+    if (!life_has_ended(life)) {
         return end(life, LIFE_CLIENT_EOF);
     }
     /* What is queued, and what the backend still says, is delivered: the peer may have closed only
@@ -242,7 +231,7 @@ static unsigned on_client_eof(struct life *life)
 
 static unsigned on_client_reset(struct life *life)
 {
-    if (life->ending == LIFE_NOT_ENDED) {
+    if (!life_has_ended(life)) {
         return end(life, LIFE_CLIENT_RESET);
     }
     return drop_client(life, LIFE_DO_CLIENT_CLOSE);
@@ -279,7 +268,7 @@ static unsigned on_backend_eof(struct life *life)
         return 0;
     }
     life->backend_eof = true;
-    if (life->ending == LIFE_NOT_ENDED) {
+    if (!life_has_ended(life)) {
         return life->is_half_open ? 0 : end(life, LIFE_BACKEND_CLOSE);
     }
     unsigned actions = answer_close(life);
@@ -294,7 +283,7 @@ static unsigned on_backend_reset(struct life *life)
     if (life->backend == LIFE_SIDE_GONE) {
         return 0;
     }
-    if (life->ending == LIFE_NOT_ENDED) {
+    if (!life_has_ended(life)) {
         return end(life, LIFE_BACKEND_RESET);
     }
     return answer_close(life) | drop_backend(life, LIFE_DO_BACKEND_CLOSE);

@@ -93,7 +93,7 @@ enum life_ending {
     LIFE_ENDING_COUNT
 };
 
-/* What the other side of an ending gets. */
+/* What each side gets from an ending. */
 enum life_backend_end {
     LIFE_BACKEND_NONE = 0, /* never dialled, or already gone */
     LIFE_BACKEND_FIN,      /* queued bytes, then FIN */
@@ -106,15 +106,26 @@ enum life_client_end {
     LIFE_CLIENT_QUIET,   /* nothing can be said: FIN, or the descriptor is closed */
     LIFE_CLIENT_RST
 };
+/* What an ending still does when it comes as a second reason. */
+enum life_again {
+    LIFE_AGAIN_HURRY = 0,   /* HALF_CLOSED waits no longer: our Close goes out */
+    LIFE_AGAIN_CUT_CLIENT,  /* the client cannot be talked to: RST */
+    LIFE_AGAIN_CUT_BACKEND, /* the backend gets an RST, and HALF_CLOSED waits no longer */
+    LIFE_AGAIN_CUT_BOTH
+};
 
-/* One row of the endings table. */
+/* One row of the endings table. Whatever follows from an ending is a column here. */
 struct life_ending_row {
-    const char *word;     /* log word and metric label */
-    uint16_t http_status; /* 0 = none */
-    uint16_t close_code;  /* 0 = none; 1011 of backend rows is replaced by `backend_code` */
+    const char *word;       /* log word and metric label */
+    const char *reason;     /* the Close reason a page can read; "" = none */
+    uint16_t http_status;   /* 0 = none */
+    uint16_t close_code;    /* 0 = none */
+    bool is_backend_row;    /* the route's `backend_code` replaces `close_code` */
+    bool is_stream_lost;    /* the decoder lost its position: the client's Close cannot be found */
+    bool is_told_in_detail; /* a detail, where there is one, replaces `reason` in the Close */
     enum life_client_end client;
     enum life_backend_end backend;
-    const char *reason; /* the Close reason a page can read; "" = none */
+    enum life_again again;
 };
 const struct life_ending_row *life_ending_row(enum life_ending ending);
 
@@ -192,6 +203,9 @@ void life_set_websocket(struct life *life);
 void life_set_route(struct life *life, bool has_backend, bool is_http_refusal, bool is_half_open,
                     uint16_t backend_code);
 
+/* A reason to end has come. */
+bool life_has_ended(const struct life *life);
+
 /* Returns the actions (enum life_action, or-ed). */
 MUST_CHECK unsigned life_step(struct life *life, const struct life_event *event);
 
@@ -238,9 +252,20 @@ enum life_deadline_kind {
     LIFE_DEADLINE_PING     /* send a Ping */
 };
 
+/* Progress that excuses a missed deadline: the peer has acknowledged more of our bytes. The caller
+ * looks for it and starts the wait again, because a peer with megabytes of ours still in the kernel
+ * may only be slow. */
+enum life_excuse {
+    LIFE_EXCUSE_NONE = 0,
+    LIFE_EXCUSE_PONG,   /* the client's acknowledgements since ping_sent_ms */
+    LIFE_EXCUSE_CLIENT, /* the client's since client_stuck_ms */
+    LIFE_EXCUSE_BACKEND /* the backend's since backend_stuck_ms */
+};
+
 struct life_deadline {
     enum life_deadline_kind kind;
     enum life_ending ending;
+    enum life_excuse excuse;
     uint64_t at_ms;
 };
 

@@ -1,33 +1,44 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "proto/life.h"
 
-static void nearer(struct life_deadline *nearest, enum life_deadline_kind kind,
-                   enum life_ending ending, uint64_t at_ms)
+static void nearer(struct life_deadline *nearest, struct life_deadline other)
 {
-    if (nearest->kind == LIFE_DEADLINE_NONE || at_ms < nearest->at_ms) {
-        *nearest = (struct life_deadline){kind, ending, at_ms};
+    if (nearest->kind == LIFE_DEADLINE_NONE || other.at_ms < nearest->at_ms) {
+        *nearest = other;
     }
+}
+
+static void nearer_event(struct life_deadline *nearest, enum life_deadline_kind kind,
+                         uint64_t at_ms)
+{
+    nearer(nearest, (struct life_deadline){.kind = kind, .at_ms = at_ms});
+}
+
+static void nearer_ending(struct life_deadline *nearest, enum life_ending ending,
+                          enum life_excuse excuse, uint64_t at_ms)
+{
+    nearer(nearest, (struct life_deadline){LIFE_DEADLINE_END, ending, excuse, at_ms});
 }
 
 static void open_deadlines(struct life_deadline *nearest, const struct life_timeouts *timeouts,
                            const struct life_times *times)
 {
     if (timeouts->idle_ms != 0) {
-        nearer(nearest, LIFE_DEADLINE_END, LIFE_IDLE, times->payload_ms + timeouts->idle_ms);
+        nearer_ending(nearest, LIFE_IDLE, LIFE_EXCUSE_NONE, times->payload_ms + timeouts->idle_ms);
     }
     if (timeouts->max_age_ms != 0) {
-        nearer(nearest, LIFE_DEADLINE_END, LIFE_MAX_AGE,
-               times->open_since_ms + timeouts->max_age_ms);
+        nearer_ending(nearest, LIFE_MAX_AGE, LIFE_EXCUSE_NONE,
+                      times->open_since_ms + timeouts->max_age_ms);
     }
     if (times->is_client_paused) {
         return; /* a Pong would wait unread: the stuck queue's deadline runs instead */
     }
     if (times->ping_sent_ms != 0) {
-        nearer(nearest, LIFE_DEADLINE_END, LIFE_CLIENT_LOST,
-               times->ping_sent_ms + timeouts->pong_ms);
+        nearer_ending(nearest, LIFE_CLIENT_LOST, LIFE_EXCUSE_PONG,
+                      times->ping_sent_ms + timeouts->pong_ms);
     } else if (timeouts->ping_interval_ms != 0) {
-        nearer(nearest, LIFE_DEADLINE_PING, LIFE_NOT_ENDED,
-               times->client_heard_ms + timeouts->ping_interval_ms);
+        nearer_event(nearest, LIFE_DEADLINE_PING,
+                     times->client_heard_ms + timeouts->ping_interval_ms);
     }
 }
 
@@ -67,13 +78,13 @@ static void phase_deadline(struct life_deadline *nearest, const struct life *lif
     case LIFE_DEAD:
         return;
     }
-    nearer(nearest, LIFE_DEADLINE_CLIENT, LIFE_NOT_ENDED, times->phase_since_ms + allowed_ms);
+    nearer_event(nearest, LIFE_DEADLINE_CLIENT, times->phase_since_ms + allowed_ms);
 }
 
 struct life_deadline life_deadline(const struct life *life, const struct life_timeouts *timeouts,
                                    const struct life_times *times)
 {
-    struct life_deadline nearest = {LIFE_DEADLINE_NONE, LIFE_NOT_ENDED, 0};
+    struct life_deadline nearest = {.kind = LIFE_DEADLINE_NONE};
 
     if (life->phase == LIFE_DEAD) {
         return nearest;
@@ -83,16 +94,16 @@ struct life_deadline life_deadline(const struct life *life, const struct life_ti
         open_deadlines(&nearest, timeouts, times);
     }
     if (times->client_stuck_ms != 0 && life->client != LIFE_SIDE_GONE) {
-        nearer(&nearest, LIFE_DEADLINE_END, LIFE_CLIENT_STALLED,
-               times->client_stuck_ms + timeouts->write_ms);
+        nearer_ending(&nearest, LIFE_CLIENT_STALLED, LIFE_EXCUSE_CLIENT,
+                      times->client_stuck_ms + timeouts->write_ms);
     }
     if (times->backend_stuck_ms != 0 && life->backend != LIFE_SIDE_GONE) {
-        nearer(&nearest, LIFE_DEADLINE_END, LIFE_BACKEND_STALLED,
-               times->backend_stuck_ms + timeouts->write_ms);
+        nearer_ending(&nearest, LIFE_BACKEND_STALLED, LIFE_EXCUSE_BACKEND,
+                      times->backend_stuck_ms + timeouts->write_ms);
     }
     if (life->backend == LIFE_SIDE_LINGERING && life->phase != LIFE_HALF_CLOSED) {
-        nearer(&nearest, LIFE_DEADLINE_BACKEND, LIFE_NOT_ENDED,
-               times->backend_since_ms + timeouts->linger_ms);
+        nearer_event(&nearest, LIFE_DEADLINE_BACKEND,
+                     times->backend_since_ms + timeouts->linger_ms);
     }
     return nearest;
 }

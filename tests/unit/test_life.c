@@ -260,6 +260,58 @@ static void test_open_endings(void)
     }
 }
 
+/* The endings that differ from the plain row in a column. */
+struct column_row {
+    enum life_ending ending;
+    enum life_again again;
+    bool is_backend_row;
+    bool is_stream_lost;
+    bool is_told_in_detail;
+};
+
+static const struct column_row column_rows[] = {
+    {LIFE_BACKEND_REFUSED, LIFE_AGAIN_HURRY, true, false, false},
+    {LIFE_BACKEND_TIMEOUT, LIFE_AGAIN_HURRY, true, false, false},
+    {LIFE_BACKEND_NAME, LIFE_AGAIN_HURRY, true, false, false},
+    {LIFE_BACKEND_TLS, LIFE_AGAIN_HURRY, true, false, false},
+    {LIFE_BACKEND_RESET, LIFE_AGAIN_CUT_BACKEND, true, false, false},
+    {LIFE_BACKEND_STALLED, LIFE_AGAIN_CUT_BACKEND, true, false, false},
+    {LIFE_BACKEND_DATA, LIFE_AGAIN_CUT_BACKEND, true, false, true},
+    {LIFE_CLIENT_RESET, LIFE_AGAIN_CUT_CLIENT, false, false, false},
+    {LIFE_CLIENT_LOST, LIFE_AGAIN_CUT_CLIENT, false, false, false},
+    {LIFE_CLIENT_STALLED, LIFE_AGAIN_CUT_CLIENT, false, false, false},
+    {LIFE_PROTOCOL, LIFE_AGAIN_HURRY, false, true, true},
+    {LIFE_BAD_CLOSE, LIFE_AGAIN_HURRY, false, true, false},
+    {LIFE_OPCODE, LIFE_AGAIN_HURRY, false, true, false},
+    {LIFE_BAD_TEXT, LIFE_AGAIN_HURRY, false, true, true},
+    {LIFE_FRAMING, LIFE_AGAIN_HURRY, false, true, true},
+    {LIFE_TOO_BIG, LIFE_AGAIN_HURRY, false, true, true},
+    {LIFE_INTERNAL, LIFE_AGAIN_CUT_BOTH, false, false, false},
+};
+
+static void test_columns(void)
+{
+    for (int ending = 0; ending < LIFE_ENDING_COUNT; ending++) {
+        const struct life_ending_row *row = life_ending_row((enum life_ending)ending);
+        struct column_row expected = {.ending = (enum life_ending)ending};
+        for (size_t i = 0; i < sizeof(column_rows) / sizeof(column_rows[0]); i++) {
+            if ((int)column_rows[i].ending == ending) {
+                expected = column_rows[i];
+            }
+        }
+        if (!CHECK_TRUE("a row for each ending", row->word != NULL && row->reason != NULL)) {
+            continue;
+        }
+        CHECK_EQ_INT(row->word, row->again, expected.again);
+        CHECK_EQ_INT(row->word, row->is_backend_row, expected.is_backend_row);
+        CHECK_EQ_INT(row->word, row->is_stream_lost, expected.is_stream_lost);
+        CHECK_EQ_INT(row->word, row->is_told_in_detail, expected.is_told_in_detail);
+        CHECK_EQ_INT(row->word, row->reason[0] != '\0', row->close_code != 0);
+        CHECK_EQ_INT(row->word, row->client == LIFE_CLIENT_SAY, row->close_code != 0);
+        CHECK_TRUE(row->word, !row->is_backend_row || row->close_code == 1011);
+    }
+}
+
 struct early_row {
     enum life_ending ending;
     uint16_t status;
@@ -415,19 +467,27 @@ static void test_deadlines(void)
     times.ping_sent_ms = 30300;
     d = life_deadline(&life, &timeouts, &times);
     CHECK_EQ_INT("pong", d.ending, LIFE_CLIENT_LOST);
+    CHECK_EQ_INT("pong", d.excuse, LIFE_EXCUSE_PONG);
     CHECK_EQ_U64("pong", d.at_ms, 39300);
     times.is_client_paused = true; /* its Pong could not be seen */
     d = life_deadline(&life, &timeouts, &times);
     CHECK_EQ_INT("paused", d.ending, LIFE_IDLE);
+    CHECK_EQ_INT("paused", d.excuse, LIFE_EXCUSE_NONE);
     times.backend_stuck_ms = 1000;
     d = life_deadline(&life, &timeouts, &times);
     CHECK_EQ_INT("stuck", d.ending, LIFE_BACKEND_STALLED);
+    CHECK_EQ_INT("stuck", d.excuse, LIFE_EXCUSE_BACKEND);
     CHECK_EQ_U64("stuck", d.at_ms, 32000);
+    times.client_stuck_ms = 900;
+    d = life_deadline(&life, &timeouts, &times);
+    CHECK_EQ_INT("stuck", d.ending, LIFE_CLIENT_STALLED);
+    CHECK_EQ_INT("stuck", d.excuse, LIFE_EXCUSE_CLIENT);
 }
 
 CU_TestInfo life_tests[] = {
     {"every state and every event", test_every_state_and_event},
     {"endings of an open session", test_open_endings},
+    {"columns of the table of endings", test_columns},
     {"endings before the 101", test_early_endings},
     {"close handshake both ways", test_close_handshake},
     {"half-close", test_half_close},
