@@ -97,8 +97,11 @@ static void act(struct session *s, unsigned actions)
     if (actions & LIFE_DO_SEND_HTTP) {
         session_send_http(s);
     }
-    if (actions & LIFE_DO_SEND_101) {
-        session_send_101(s);
+    if (actions & LIFE_DO_ACCEPT_101) {
+        session_accept(s);
+    }
+    if (actions & LIFE_DO_REFUSE_101) {
+        session_refuse(s);
     }
     if (actions & LIFE_DO_SEND_CLOSE) {
         session_send_close(s);
@@ -274,7 +277,7 @@ static void client_bytes(struct session *s, uint8_t *data, size_t len)
     case LIFE_TLS:
     case LIFE_DIAL:
     case LIFE_HALF_CLOSED:
-    case LIFE_REFUSE:
+    case LIFE_ANSWER:
     case LIFE_LINGER:
     case LIFE_DEAD:
         break; /* discarded */

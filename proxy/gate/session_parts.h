@@ -23,7 +23,8 @@ void session_on_timer(struct reactor_timer *timer);
 /* Bytes while the phase is REQUEST. */
 void session_request_bytes(struct session *s, const uint8_t *data, size_t len);
 
-void session_send_101(struct session *s);
+void session_accept(struct session *s); /* the 101 of a session */
+void session_refuse(struct session *s); /* the 101 that a Close follows */
 void session_send_http(struct session *s);
 void session_send_close(struct session *s);
 

@@ -36,27 +36,31 @@ static void take_shape(struct session *s)
     pump_shape(&s->pump, &rules);
 }
 
-void session_send_101(struct session *s)
+static void send_101(struct session *s, struct span subprotocol, const char *extensions)
 {
     char text[UPGRADE_101_MAX];
-    char extensions[DEFLATE_RESPONSE_MAX] = "";
-    bool is_open = s->life.phase == LIFE_OPEN;
-    struct span subprotocol = is_open ? s->request->subprotocol : first_offer(s);
-    if (is_open) {
-        take_shape(s);
-    }
-    if (is_open && s->request->is_deflate) {
-        deflate_response(&s->request->deflate, extensions);
-    }
     size_t len =
         upgrade_write_101(text, s->request->upgrade.key, subprotocol, span_from_str(extensions));
     assert(len > 0); /* offers and configured names are bounded when they are read */
     s->http_status = 101;
     pump_send_raw(&s->pump, text, len);
-    if (is_open) {
-        mem_free(s->request);
-        s->request = NULL;
+}
+
+void session_accept(struct session *s)
+{
+    char extensions[DEFLATE_RESPONSE_MAX] = "";
+    take_shape(s);
+    if (s->request->is_deflate) {
+        deflate_response(&s->request->deflate, extensions);
     }
+    send_101(s, s->request->subprotocol, extensions);
+    mem_free(s->request);
+    s->request = NULL;
+}
+
+void session_refuse(struct session *s)
+{
+    send_101(s, first_offer(s), "");
 }
 
 static struct span extra_headers(unsigned status)

@@ -76,7 +76,7 @@ static unsigned send_close(struct life *life, uint16_t code)
 
 static unsigned send_http(struct life *life)
 {
-    life->phase = LIFE_REFUSE;
+    life->phase = LIFE_ANSWER;
     life->client = LIFE_SIDE_DRAINING;
     return LIFE_DO_SEND_HTTP;
 }
@@ -103,7 +103,7 @@ static unsigned end_client_early(struct life *life, const struct life_ending_row
         return finish_client(life);
     }
     life->has_upgraded = true;
-    return LIFE_DO_SEND_101 | send_close(life, close_code_of(life, row));
+    return LIFE_DO_REFUSE_101 | send_close(life, close_code_of(life, row));
 }
 
 static unsigned end_client_open(struct life *life, const struct life_ending_row *row)
@@ -302,7 +302,7 @@ static unsigned on_deadline(struct life *life)
         return answer_close(life);
     case LIFE_CLOSING: /* their Close did not come */
         return life->client == LIFE_SIDE_UP ? finish_client(life) : 0;
-    case LIFE_REFUSE:
+    case LIFE_ANSWER:
     case LIFE_LINGER:
         return drop_client(life, LIFE_DO_CLIENT_CLOSE);
     case LIFE_OPEN:
@@ -321,7 +321,7 @@ static unsigned on_backend_up(struct life *life)
     life->phase = LIFE_OPEN;
     life->backend = life->has_backend ? LIFE_SIDE_UP : LIFE_SIDE_GONE;
     life->has_upgraded = true;
-    return LIFE_DO_SEND_101;
+    return LIFE_DO_ACCEPT_101;
 }
 
 static unsigned step(struct life *life, const struct life_event *event)
@@ -414,8 +414,8 @@ const char *life_phase_name(enum life_phase phase)
         return "half_closed";
     case LIFE_CLOSING:
         return "closing";
-    case LIFE_REFUSE:
-        return "refuse";
+    case LIFE_ANSWER:
+        return "answer";
     case LIFE_LINGER:
         return "linger";
     case LIFE_DEAD:

@@ -7,7 +7,7 @@
  *
  *   TLS -> REQUEST -> DIAL -> OPEN -> [HALF_CLOSED ->] CLOSING -> LINGER -> DEAD
  *             |         |                                           ^
- *             +---------+--> REFUSE (HTTP) -------------------------+
+ *             +---------+--> ANSWER (HTTP) -------------------------+
  *             +---------+--> CLOSING (101 and at once a Close)
  *
  * The two sides end apart from each other: a side that is DRAINING still has queued bytes to
@@ -37,7 +37,7 @@ enum life_phase {
     LIFE_OPEN,
     LIFE_HALF_CLOSED, /* the client's Close has come; the backend may still speak */
     LIFE_CLOSING,     /* our Close is queued or sent; theirs may be out */
-    LIFE_REFUSE,      /* an HTTP answer is queued */
+    LIFE_ANSWER,      /* an HTTP answer is queued: a refusal or a page */
     LIFE_LINGER,
     LIFE_DEAD
 };
@@ -156,16 +156,17 @@ struct life_event {
 enum life_action {
     LIFE_DO_DIAL = 1 << 0,
     LIFE_DO_CANCEL_DIAL = 1 << 1,
-    LIFE_DO_SEND_HTTP = 1 << 2,      /* status of the ending */
-    LIFE_DO_SEND_101 = 1 << 3,       /* with OPEN: the chosen subprotocol; else the first offer */
-    LIFE_DO_SEND_CLOSE = 1 << 4,     /* life.close_code, 0 = empty */
-    LIFE_DO_BACKEND_ABORT = 1 << 5,  /* RST and close */
-    LIFE_DO_BACKEND_FINISH = 1 << 6, /* shutdown(SHUT_WR): the queue is empty */
-    LIFE_DO_BACKEND_CLOSE = 1 << 7,  /* close the descriptor */
-    LIFE_DO_CLIENT_ABORT = 1 << 8,
-    LIFE_DO_CLIENT_FINISH = 1 << 9, /* close_notify, shutdown(SHUT_WR) */
-    LIFE_DO_CLIENT_CLOSE = 1 << 10,
-    LIFE_DO_RETIRE = 1 << 11 /* log the one line, free at the end of the turn */
+    LIFE_DO_SEND_HTTP = 1 << 2,      /* an HTTP answer, with the status of the ending */
+    LIFE_DO_ACCEPT_101 = 1 << 3,     /* the 101 of a session: the chosen subprotocol */
+    LIFE_DO_REFUSE_101 = 1 << 4,     /* the 101 of a refusal: the first offer; a Close follows */
+    LIFE_DO_SEND_CLOSE = 1 << 5,     /* life.close_code, 0 = empty */
+    LIFE_DO_BACKEND_ABORT = 1 << 6,  /* RST and close */
+    LIFE_DO_BACKEND_FINISH = 1 << 7, /* shutdown(SHUT_WR): the queue is empty */
+    LIFE_DO_BACKEND_CLOSE = 1 << 8,  /* close the descriptor */
+    LIFE_DO_CLIENT_ABORT = 1 << 9,
+    LIFE_DO_CLIENT_FINISH = 1 << 10, /* close_notify, shutdown(SHUT_WR) */
+    LIFE_DO_CLIENT_CLOSE = 1 << 11,
+    LIFE_DO_RETIRE = 1 << 12 /* log the one line, free at the end of the turn */
 };
 
 enum life_side {

@@ -65,7 +65,7 @@ static void phase_deadline(struct life_deadline *nearest, const struct life *lif
         allowed_ms = timeouts->close_ms;
         break;
     case LIFE_HALF_CLOSED:
-    case LIFE_REFUSE:
+    case LIFE_ANSWER:
         allowed_ms = timeouts->close_ms;
         break;
     case LIFE_LINGER:

@@ -30,8 +30,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         enum life_ending before = life.ending;
         unsigned actions = life_step(&life, &event);
         closes += (actions & LIFE_DO_SEND_CLOSE) != 0;
-        answers += (actions & (LIFE_DO_SEND_101 | LIFE_DO_SEND_HTTP)) != 0;
+        answers += (actions & LIFE_DO_ACCEPT_101) != 0;
+        answers += (actions & LIFE_DO_REFUSE_101) != 0;
+        answers += (actions & LIFE_DO_SEND_HTTP) != 0;
         assert(closes <= 1 && answers <= 1);
+        assert(!(actions & LIFE_DO_REFUSE_101) || (actions & LIFE_DO_SEND_CLOSE));
         assert(before == LIFE_NOT_ENDED || life.ending == before);
     }
     for (int i = 0; life.phase != LIFE_DEAD; i++) {

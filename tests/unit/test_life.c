@@ -81,8 +81,16 @@ static void check_step(const struct life *before, const struct life *after, unsi
         CHECK_TRUE(row, after->close_sent && after->has_upgraded);
         CHECK_TRUE(row, is_code_on_the_wire(after->close_code));
     }
-    if (actions & LIFE_DO_SEND_101) {
+    if (actions & (LIFE_DO_ACCEPT_101 | LIFE_DO_REFUSE_101)) {
         CHECK_FALSE(row, before->has_upgraded);
+        CHECK_TRUE(row, after->has_upgraded);
+    }
+    if (actions & LIFE_DO_ACCEPT_101) {
+        CHECK_FALSE(row, life_has_ended(after));
+        CHECK_EQ_U64(row, actions, LIFE_DO_ACCEPT_101);
+    }
+    if (actions & LIFE_DO_REFUSE_101) {
+        CHECK_TRUE(row, is_close);
     }
     if (actions & LIFE_DO_SEND_HTTP) {
         CHECK_FALSE(row, before->has_upgraded);
@@ -233,7 +241,7 @@ static struct life open_session_of(bool has_backend, bool is_half_open)
     life_set_websocket(&life);
     life_set_route(&life, has_backend, false, is_half_open, 1011);
     CHECK_EQ_U64("dial", life_step(&life, &ok), LIFE_DO_DIAL);
-    CHECK_EQ_U64("up", life_step(&life, &up), LIFE_DO_SEND_101);
+    CHECK_EQ_U64("up", life_step(&life, &up), LIFE_DO_ACCEPT_101);
     return life;
 }
 
@@ -353,7 +361,7 @@ static void test_early_endings(void)
             unsigned actions = life_step(&life, &event);
             bool wants_http = is_http == 1 || row->code == 0;
             CHECK_EQ_U64(word, actions,
-                         wants_http ? LIFE_DO_SEND_HTTP : LIFE_DO_SEND_101 | LIFE_DO_SEND_CLOSE);
+                         wants_http ? LIFE_DO_SEND_HTTP : LIFE_DO_REFUSE_101 | LIFE_DO_SEND_CLOSE);
             CHECK_EQ_U64(word, life.close_code, wants_http ? 0 : row->code);
             CHECK_EQ_U64(word, life_ending_row(row->ending)->http_status, row->status);
         }
