@@ -436,7 +436,6 @@ void session_end(struct session *s, enum life_ending ending)
 
 void session_kill(struct session *s)
 {
-    session_step_end(s, LIFE_SHUTDOWN, NULL);
-    session_step_end(s, LIFE_INTERNAL, NULL); /* a second reason only cuts what is left */
+    session_step_type(s, LIFE_EV_KILL);
     session_settle(s);
 }

@@ -160,6 +160,11 @@ static unsigned answer_close(struct life *life)
     return life->phase == LIFE_HALF_CLOSED ? send_close(life, life->received_code) : 0;
 }
 
+static unsigned cut_both(struct life *life)
+{
+    return drop_client(life, LIFE_DO_CLIENT_ABORT) | drop_backend(life, LIFE_DO_BACKEND_ABORT);
+}
+
 /* A second reason changes nothing but what can no longer be waited for. */
 static unsigned end_again(struct life *life, enum life_ending ending)
 {
@@ -177,7 +182,7 @@ static unsigned end_again(struct life *life, enum life_ending ending)
     case LIFE_AGAIN_CUT_BACKEND:
         return answer_close(life) | drop_backend(life, LIFE_DO_BACKEND_ABORT);
     case LIFE_AGAIN_CUT_BOTH:
-        return drop_client(life, LIFE_DO_CLIENT_ABORT) | drop_backend(life, LIFE_DO_BACKEND_ABORT);
+        return cut_both(life);
     }
     return answer_close(life);
 }
@@ -185,6 +190,13 @@ static unsigned end_again(struct life *life, enum life_ending ending)
 static unsigned end(struct life *life, enum life_ending ending)
 {
     return life_has_ended(life) ? end_again(life, ending) : end_first(life, ending);
+}
+
+/* What can be said at once is still said. */
+static unsigned on_kill(struct life *life)
+{
+    unsigned actions = end(life, LIFE_SHUTDOWN);
+    return actions | cut_both(life);
 }
 
 /* The client's Close while OPEN: becomes the backend's FIN, behind what is queued for it. */
@@ -342,6 +354,8 @@ static unsigned step(struct life *life, const struct life_event *event)
         return on_backend_up(life);
     case LIFE_EV_END:
         return end(life, event->ending);
+    case LIFE_EV_KILL:
+        return on_kill(life);
     case LIFE_EV_CLIENT_CLOSE:
         return on_client_close(life, event->code);
     case LIFE_EV_CLIENT_EOF:

@@ -134,6 +134,7 @@ enum life_event_type {
     LIFE_EV_REQUEST_OK,     /* routed; dial */
     LIFE_EV_BACKEND_UP,     /* connected (echo: at once) */
     LIFE_EV_END,            /* `ending` says why; also refusals and failed dials */
+    LIFE_EV_KILL,           /* `shutdown` that waits for nothing: the step leads to DEAD */
     LIFE_EV_CLIENT_CLOSE,   /* a valid Close; `code` 0 = empty */
     LIFE_EV_CLIENT_EOF,     /* FIN, with or without close_notify */
     LIFE_EV_CLIENT_RESET,   /* reset, or writing to it failed */

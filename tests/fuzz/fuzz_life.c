@@ -36,6 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         assert(closes <= 1 && answers <= 1);
         assert(!(actions & LIFE_DO_REFUSE_101) || (actions & LIFE_DO_SEND_CLOSE));
         assert(before == LIFE_NOT_ENDED || life.ending == before);
+        assert(event.type != LIFE_EV_KILL || life.phase == LIFE_DEAD);
     }
     for (int i = 0; life.phase != LIFE_DEAD; i++) {
         struct life_event kill = {.type = LIFE_EV_END, .ending = LIFE_INTERNAL};

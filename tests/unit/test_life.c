@@ -129,6 +129,7 @@ static void walk_events(struct walk *w, size_t at)
             }
             struct life after = w->states[at];
             unsigned actions = life_step(&after, &event);
+            CHECK_TRUE("a kill ends it", type != LIFE_EV_KILL || after.phase == LIFE_DEAD);
             check_step(&w->states[at], &after, actions);
             walk_add(w, &after);
         }
@@ -375,6 +376,7 @@ static const struct life_event backend_flushed = {.type = LIFE_EV_BACKEND_FLUSHE
 static const struct life_event backend_eof = {.type = LIFE_EV_BACKEND_EOF};
 static const struct life_event backend_reset = {.type = LIFE_EV_BACKEND_RESET};
 static const struct life_event deadline = {.type = LIFE_EV_DEADLINE};
+static const struct life_event kill_it = {.type = LIFE_EV_KILL};
 
 static void test_close_handshake(void)
 {
@@ -458,6 +460,29 @@ static void test_half_close_keep(void)
     CHECK_EQ_INT("backend_reset", life.ending, LIFE_BACKEND_RESET);
 }
 
+static void test_kill(void)
+{
+    struct life life;
+    life_init(&life, false);
+    CHECK_EQ_U64("no request yet", life_step(&life, &kill_it),
+                 LIFE_DO_SEND_HTTP | LIFE_DO_CLIENT_ABORT | LIFE_DO_RETIRE);
+    CHECK_EQ_INT("no request yet", life.ending, LIFE_SHUTDOWN);
+
+    life = open_session();
+    CHECK_EQ_U64("open", life_step(&life, &kill_it),
+                 LIFE_DO_SEND_CLOSE | LIFE_DO_BACKEND_ABORT | LIFE_DO_CLIENT_ABORT |
+                     LIFE_DO_RETIRE);
+    CHECK_EQ_INT("open", life.ending, LIFE_SHUTDOWN);
+    CHECK_EQ_U64("open", life.close_code, 1001);
+
+    life = half_closed_session();
+    CHECK_EQ_U64("half-closed", life_step(&life, &kill_it),
+                 LIFE_DO_SEND_CLOSE | LIFE_DO_BACKEND_ABORT | LIFE_DO_CLIENT_ABORT |
+                     LIFE_DO_RETIRE);
+    CHECK_EQ_U64("their code", life.close_code, 4000);
+    CHECK_EQ_INT("first reason", life.ending, LIFE_CLIENT_CLOSE);
+}
+
 static void test_deadlines(void)
 {
     struct life life;
@@ -500,6 +525,7 @@ CU_TestInfo life_tests[] = {
     {"close handshake both ways", test_close_handshake},
     {"half-close", test_half_close},
     {"half_close = keep", test_half_close_keep},
+    {"kill", test_kill},
     {"deadlines", test_deadlines},
     CU_TEST_INFO_NULL,
 };
