@@ -59,7 +59,7 @@ static struct life_event finish_dial(struct session *s)
 
 static void do_dial(struct session *s)
 {
-    if (!s->life.has_backend) {
+    if (!s->life.route.has_backend) {
         s->backend = &s->route->backends[0];
         s->is_up_due = true;
         return;

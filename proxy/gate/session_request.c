@@ -134,8 +134,13 @@ static void take_route(struct session *s, size_t index)
     const struct config_route *route = &s->context->config->routes[index];
     bool is_echo = route->backends[0].kind == CONFIG_BACKEND_ECHO;
     s->route = route;
-    life_set_route(&s->life, !is_echo, route->is_http_refusal, route->is_half_open,
-                   route->backend_code);
+    struct life_route rules = {
+        .has_backend = !is_echo,
+        .is_http_refusal = route->is_http_refusal,
+        .is_half_open = route->is_half_open,
+        .backend_code = route->backend_code,
+    };
+    life_set_route(&s->life, &rules);
     pump_configure(&s->pump, route->buffer_high_bytes, route->buffer_low_bytes, route->accept,
                    route->max_message_bytes, is_echo);
 }
@@ -203,9 +208,11 @@ static void judge(struct session *s)
         policy_decide(config->policies, config->route_count, &request);
 
     life_set_websocket(&s->life);
-    s->life.is_http_refusal = config->is_http_refusal; /* until a route says otherwise */
     if (decision.verdict != POLICY_NO_ROUTE) {
         take_route(s, decision.route);
+    } else {
+        struct life_route none = {.is_http_refusal = config->is_http_refusal, .backend_code = 1011};
+        life_set_route(&s->life, &none);
     }
     if (context->is_draining) {
         session_step_end(s, LIFE_SHUTDOWN, NULL);

@@ -10,7 +10,7 @@ void life_init(struct life *life, bool is_tls)
         .phase = is_tls ? LIFE_TLS : LIFE_REQUEST,
         .client = LIFE_SIDE_UP,
         .backend = LIFE_SIDE_GONE,
-        .backend_code = 1011,
+        .route.backend_code = 1011,
     };
 }
 
@@ -19,13 +19,9 @@ void life_set_websocket(struct life *life)
     life->is_websocket = true;
 }
 
-void life_set_route(struct life *life, bool has_backend, bool is_http_refusal, bool is_half_open,
-                    uint16_t backend_code)
+void life_set_route(struct life *life, const struct life_route *route)
 {
-    life->has_backend = has_backend;
-    life->is_http_refusal = is_http_refusal;
-    life->is_half_open = is_half_open;
-    life->backend_code = backend_code;
+    life->route = *route;
 }
 
 bool life_has_ended(const struct life *life)
@@ -83,13 +79,14 @@ static unsigned send_http(struct life *life)
 
 static uint16_t close_code_of(const struct life *life, const struct life_ending_row *row)
 {
-    return row->is_backend_row ? life->backend_code : row->close_code;
+    return row->is_backend_row ? life->route.backend_code : row->close_code;
 }
 
 /* The client's half of an ending that came before the 101. */
 static unsigned end_client_early(struct life *life, const struct life_ending_row *row)
 {
-    bool is_http = row->client == LIFE_CLIENT_HTTP || !life->is_websocket || life->is_http_refusal;
+    bool is_http =
+        row->client == LIFE_CLIENT_HTTP || !life->is_websocket || life->route.is_http_refusal;
     if (row->client == LIFE_CLIENT_RST) {
         return drop_client(life, LIFE_DO_CLIENT_ABORT);
     }
@@ -281,7 +278,7 @@ static unsigned on_backend_eof(struct life *life)
     }
     life->backend_eof = true;
     if (!life_has_ended(life)) {
-        return life->is_half_open ? 0 : end(life, LIFE_BACKEND_CLOSE);
+        return life->route.is_half_open ? 0 : end(life, LIFE_BACKEND_CLOSE);
     }
     unsigned actions = answer_close(life);
     if (life->backend == LIFE_SIDE_LINGERING) {
@@ -328,10 +325,10 @@ static unsigned on_backend_up(struct life *life)
 {
     if (life->phase != LIFE_DIAL) {
         /* Cancelled meanwhile: whatever was connected is not wanted any more. */
-        return life->has_backend ? LIFE_DO_BACKEND_CLOSE : 0;
+        return life->route.has_backend ? LIFE_DO_BACKEND_CLOSE : 0;
     }
     life->phase = LIFE_OPEN;
-    life->backend = life->has_backend ? LIFE_SIDE_UP : LIFE_SIDE_GONE;
+    life->backend = life->route.has_backend ? LIFE_SIDE_UP : LIFE_SIDE_GONE;
     life->has_upgraded = true;
     return LIFE_DO_ACCEPT_101;
 }

@@ -177,33 +177,38 @@ enum life_side {
     LIFE_SIDE_LINGERING
 };
 
+/* What a route decides about a life. */
+struct life_route {
+    bool has_backend;      /* false for echo: routes: no backend side at all */
+    bool is_http_refusal;  /* on_refuse = http */
+    bool is_half_open;     /* half_close = keep: a backend's FIN does not end the session */
+    uint16_t backend_code; /* 1011 or 1014 */
+};
+
 struct life {
     enum life_phase phase;
     enum life_ending ending;  /* the first reason */
     enum life_phase ended_in; /* phase in which it came */
     enum life_side client;
     enum life_side backend;
-    bool is_websocket;    /* a legal opening was read: a 101 and a Close can answer it */
-    bool has_backend;     /* false for echo: routes: no backend side at all */
-    bool is_http_refusal; /* on_refuse = http */
-    bool is_half_open;    /* half_close = keep: a backend's FIN does not end the session */
-    bool has_upgraded;    /* the 101 was sent */
+    struct life_route route;
+    bool is_websocket; /* a legal opening was read: a 101 and a Close can answer it */
+    bool has_upgraded; /* the 101 was sent: the client is spoken to in WebSocket, not in HTTP */
     bool close_sent;
     bool close_received; /* or nothing readable can come any more */
     bool client_eof;
     bool backend_eof;
     uint16_t close_code;    /* what we sent or will send; 0 = empty */
     uint16_t received_code; /* the client's; 0 = empty or none */
-    uint16_t backend_code;  /* 1011 or 1014 */
 };
 
 /* TLS listeners start in LIFE_TLS, plain ones in LIFE_REQUEST. */
 void life_init(struct life *life, bool is_tls);
 /* A legal opening was read; before LIFE_EV_REQUEST_OK or a refusal. */
 void life_set_websocket(struct life *life);
-/* The route is known: its settings, before LIFE_EV_REQUEST_OK or a refusal. */
-void life_set_route(struct life *life, bool has_backend, bool is_http_refusal, bool is_half_open,
-                    uint16_t backend_code);
+/* The route is known, before LIFE_EV_REQUEST_OK or a refusal. Where no route fits, the caller gives
+ * the server's `is_http_refusal`. */
+void life_set_route(struct life *life, const struct life_route *route);
 
 /* A reason to end has come. */
 bool life_has_ended(const struct life *life);

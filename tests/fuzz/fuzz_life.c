@@ -22,7 +22,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (data[0] & 2) {
         life_set_websocket(&life);
     }
-    life_set_route(&life, (data[0] & 4) != 0, (data[0] & 8) != 0, (data[0] & 16) != 0, 1011);
+    struct life_route route = {
+        .has_backend = (data[0] & 4) != 0,
+        .is_http_refusal = (data[0] & 8) != 0,
+        .is_half_open = (data[0] & 16) != 0,
+        .backend_code = 1011,
+    };
+    life_set_route(&life, &route);
     for (size_t i = 1; i + 1 < size; i += 2) {
         struct life_event event = {.type = (enum life_event_type)(data[i] % LIFE_EV_COUNT)};
         event.ending = (enum life_ending)(1 + data[i + 1] % (LIFE_ENDING_COUNT - 1));

@@ -29,10 +29,11 @@ struct key {
 static struct key key_of(const struct life *l)
 {
     struct key key = {{(uint8_t)l->phase, (uint8_t)l->ending, (uint8_t)l->ended_in,
-                       (uint8_t)l->client, (uint8_t)l->backend, l->is_websocket, l->has_backend,
-                       l->is_http_refusal, l->has_upgraded, l->close_sent, l->close_received,
-                       l->client_eof, l->backend_eof, l->backend_code == 1014,
-                       l->close_code == 1000, l->received_code == 1000, l->is_half_open}};
+                       (uint8_t)l->client, (uint8_t)l->backend, l->is_websocket,
+                       l->route.has_backend, l->route.is_http_refusal, l->has_upgraded,
+                       l->close_sent, l->close_received, l->client_eof, l->backend_eof,
+                       l->route.backend_code == 1014, l->close_code == 1000,
+                       l->received_code == 1000, l->route.is_half_open}};
     return key;
 }
 
@@ -176,8 +177,13 @@ static void add_starts(struct walk *w)
         if (bits & 2) {
             life_set_websocket(&life);
         }
-        life_set_route(&life, (bits & 4) != 0, (bits & 8) != 0, (bits & 32) != 0,
-                       (bits & 16) ? 1014 : 1011);
+        struct life_route route = {
+            .has_backend = (bits & 4) != 0,
+            .is_http_refusal = (bits & 8) != 0,
+            .is_half_open = (bits & 32) != 0,
+            .backend_code = (bits & 16) ? 1014 : 1011,
+        };
+        life_set_route(&life, &route);
         walk_add(w, &life);
     }
 }
@@ -236,11 +242,13 @@ static const struct open_row open_rows[] = {
 static struct life open_session_of(bool has_backend, bool is_half_open)
 {
     struct life life;
+    struct life_route route = {
+        .has_backend = has_backend, .is_half_open = is_half_open, .backend_code = 1011};
     struct life_event ok = {.type = LIFE_EV_REQUEST_OK};
     struct life_event up = {.type = LIFE_EV_BACKEND_UP};
     life_init(&life, false);
     life_set_websocket(&life);
-    life_set_route(&life, has_backend, false, is_half_open, 1011);
+    life_set_route(&life, &route);
     CHECK_EQ_U64("dial", life_step(&life, &ok), LIFE_DO_DIAL);
     CHECK_EQ_U64("up", life_step(&life, &up), LIFE_DO_ACCEPT_101);
     return life;
@@ -356,9 +364,11 @@ static void test_early_endings(void)
         struct life_event event = {.type = LIFE_EV_END, .ending = row->ending};
         for (int is_http = 0; is_http < 2; is_http++) {
             struct life life;
+            struct life_route route = {
+                .has_backend = true, .is_http_refusal = is_http == 1, .backend_code = 1014};
             life_init(&life, false);
             life_set_websocket(&life);
-            life_set_route(&life, true, is_http == 1, false, 1014);
+            life_set_route(&life, &route);
             unsigned actions = life_step(&life, &event);
             bool wants_http = is_http == 1 || row->code == 0;
             CHECK_EQ_U64(word, actions,
