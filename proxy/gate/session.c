@@ -275,6 +275,7 @@ static void client_bytes(struct session *s, uint8_t *data, size_t len)
         }
         break;
     case LIFE_TLS:
+    case LIFE_TOKEN: /* no route asks for it yet */
     case LIFE_DIAL:
     case LIFE_HALF_CLOSED:
     case LIFE_ANSWER:

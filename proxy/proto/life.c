@@ -82,8 +82,8 @@ static uint16_t close_code_of(const struct life *life, const struct life_ending_
     return row->is_backend_row ? life->route.backend_code : row->close_code;
 }
 
-/* The client's half of an ending that came before the 101. */
-static unsigned end_client_early(struct life *life, const struct life_ending_row *row)
+/* The client's half of an ending before the 101. */
+static unsigned end_client_in_http(struct life *life, const struct life_ending_row *row)
 {
     bool is_http =
         row->client == LIFE_CLIENT_HTTP || !life->is_websocket || life->route.is_http_refusal;
@@ -103,7 +103,8 @@ static unsigned end_client_early(struct life *life, const struct life_ending_row
     return LIFE_DO_REFUSE_101 | send_close(life, close_code_of(life, row));
 }
 
-static unsigned end_client_open(struct life *life, const struct life_ending_row *row)
+/* The same after it. */
+static unsigned end_client_in_websocket(struct life *life, const struct life_ending_row *row)
 {
     switch (row->client) {
     case LIFE_CLIENT_ECHO:
@@ -112,7 +113,7 @@ static unsigned end_client_open(struct life *life, const struct life_ending_row 
         return send_close(life, close_code_of(life, row));
     case LIFE_CLIENT_RST:
         return drop_client(life, LIFE_DO_CLIENT_ABORT);
-    case LIFE_CLIENT_HTTP: /* cannot come this late: nothing to say */
+    case LIFE_CLIENT_HTTP: /* too late for it, and a Close has no code for it */
     case LIFE_CLIENT_QUIET:
         break;
     }
@@ -139,7 +140,6 @@ static unsigned end_backend(struct life *life, const struct life_ending_row *row
 static unsigned end_first(struct life *life, enum life_ending ending)
 {
     const struct life_ending_row *row = life_ending_row(ending);
-    bool was_open = life->phase == LIFE_OPEN;
     unsigned actions = life->phase == LIFE_DIAL ? LIFE_DO_CANCEL_DIAL : 0;
 
     life->ending = ending;
@@ -147,7 +147,8 @@ static unsigned end_first(struct life *life, enum life_ending ending)
     if (row->is_stream_lost) {
         life->close_received = true;
     }
-    actions |= was_open ? end_client_open(life, row) : end_client_early(life, row);
+    actions |=
+        life->has_upgraded ? end_client_in_websocket(life, row) : end_client_in_http(life, row);
     return actions | end_backend(life, row);
 }
 
@@ -196,7 +197,7 @@ static unsigned on_kill(struct life *life)
     return actions | cut_both(life);
 }
 
-/* The client's Close while OPEN: becomes the backend's FIN, behind what is queued for it. */
+/* The client's Close becomes the backend's FIN, behind what is queued for it. */
 static unsigned half_close(struct life *life)
 {
     if (life->backend != LIFE_SIDE_UP || life->backend_eof) {
@@ -211,12 +212,12 @@ static unsigned half_close(struct life *life)
 
 static unsigned on_client_close(struct life *life, uint16_t code)
 {
-    if (life->close_received || life->client == LIFE_SIDE_GONE) {
+    if (!life->has_upgraded || life->close_received || life->client == LIFE_SIDE_GONE) {
         return 0;
     }
     life->close_received = true;
     life->received_code = code;
-    if (life->phase == LIFE_OPEN) {
+    if (!life_has_ended(life)) {
         return half_close(life);
     }
     return life->phase == LIFE_CLOSING && life->client == LIFE_SIDE_UP ? finish_client(life) : 0;
@@ -305,6 +306,8 @@ static unsigned on_deadline(struct life *life)
         return end(life, LIFE_TLS_FAILED);
     case LIFE_REQUEST:
         return end(life, LIFE_HEAD_TOO_SLOW);
+    case LIFE_TOKEN:
+        return end(life, LIFE_AUTH);
     case LIFE_DIAL:
         return end(life, LIFE_BACKEND_TIMEOUT);
     case LIFE_HALF_CLOSED: /* the backend has had its time */
@@ -321,16 +324,47 @@ static unsigned on_deadline(struct life *life)
     return 0;
 }
 
+/* The session's 101, unless it was sent before. */
+static unsigned accept_101(struct life *life)
+{
+    unsigned actions = life->has_upgraded ? 0 : LIFE_DO_ACCEPT_101;
+    life->has_upgraded = true;
+    return actions;
+}
+
+static unsigned dial(struct life *life)
+{
+    life->phase = LIFE_DIAL;
+    return LIFE_DO_DIAL;
+}
+
+static unsigned on_request_ok(struct life *life)
+{
+    if (life->phase != LIFE_REQUEST) {
+        return 0;
+    }
+    if (!life->route.is_token_first) {
+        return dial(life);
+    }
+    life->phase = LIFE_TOKEN;
+    return accept_101(life);
+}
+
+static unsigned on_token_ok(struct life *life)
+{
+    return life->phase == LIFE_TOKEN ? dial(life) : 0;
+}
+
 static unsigned on_backend_up(struct life *life)
 {
     if (life->phase != LIFE_DIAL) {
         /* Cancelled meanwhile: whatever was connected is not wanted any more. */
-        return life->route.has_backend ? LIFE_DO_BACKEND_CLOSE : 0;
+        bool is_unwanted = life->route.has_backend && life->backend == LIFE_SIDE_GONE;
+        return is_unwanted ? LIFE_DO_BACKEND_CLOSE : 0;
     }
     life->phase = LIFE_OPEN;
     life->backend = life->route.has_backend ? LIFE_SIDE_UP : LIFE_SIDE_GONE;
-    life->has_upgraded = true;
-    return LIFE_DO_ACCEPT_101;
+    return accept_101(life);
 }
 
 static unsigned step(struct life *life, const struct life_event *event)
@@ -342,11 +376,9 @@ static unsigned step(struct life *life, const struct life_event *event)
         }
         return 0;
     case LIFE_EV_REQUEST_OK:
-        if (life->phase != LIFE_REQUEST) {
-            return 0;
-        }
-        life->phase = LIFE_DIAL;
-        return LIFE_DO_DIAL;
+        return on_request_ok(life);
+    case LIFE_EV_TOKEN_OK:
+        return on_token_ok(life);
     case LIFE_EV_BACKEND_UP:
         return on_backend_up(life);
     case LIFE_EV_END:
@@ -417,6 +449,8 @@ const char *life_phase_name(enum life_phase phase)
         return "tls";
     case LIFE_REQUEST:
         return "request";
+    case LIFE_TOKEN:
+        return "token";
     case LIFE_DIAL:
         return "dial";
     case LIFE_OPEN:

@@ -3,12 +3,24 @@
  *
  * For: event in, next phase and a set of actions out; which deadline runs; the table of endings.
  * Not for: carrying anything out, sockets, clocks. Pure and total: every event is legal in every
- * phase, every path reaches DEAD, at most one Close is sent, the first reason wins.
+ * phase, every path reaches DEAD, at most one 101 or HTTP answer and one Close are sent, the first
+ * reason wins.
  *
- *   TLS -> REQUEST -> DIAL -> OPEN -> [HALF_CLOSED ->] CLOSING -> LINGER -> DEAD
- *             |         |                                           ^
- *             +---------+--> ANSWER (HTTP) -------------------------+
- *             +---------+--> CLOSING (101 and at once a Close)
+ *   TLS -> REQUEST -> [TOKEN ->] DIAL -> OPEN -> [HALF_CLOSED ->] CLOSING -> LINGER -> DEAD
+ *             |          |         |                                 ^         ^
+ *             +----------+---------+--> a Close, its 101 before it --+         |
+ *             +--------------------+--> ANSWER: an HTTP answer ----------------+
+ *
+ * The 101 is sent on the way into OPEN, so that `onopen` means that the service is there. On a
+ * route with `is_token_first` the client proves in its first message who it is: then the 101 is
+ * sent on the way into TOKEN, and OPEN begins without another one. What decides how the client is
+ * spoken to is therefore not the phase but `has_upgraded`. A refusal before the 101 is an HTTP
+ * answer, or the 101 and at once a Close; after the 101 it is a Close.
+ *
+ * In TOKEN the client is read. In DIAL it is not: what it sends waits in the kernel until OPEN.
+ * Bytes that came behind the token in the same read are the caller's to keep until OPEN; a Close
+ * among them is reported when OPEN has begun. A FIN or a reset that is seen in DIAL ends the
+ * session at once.
  *
  * The two sides end apart from each other: a side that is DRAINING still has queued bytes to
  * deliver, one that is LINGERING has sent its FIN and discards input until the peer's EOF, one that
@@ -33,6 +45,7 @@
 enum life_phase {
     LIFE_TLS = 0,
     LIFE_REQUEST,
+    LIFE_TOKEN, /* the 101 was sent; the client's first message must be a good token */
     LIFE_DIAL,
     LIFE_OPEN,
     LIFE_HALF_CLOSED, /* the client's Close has come; the backend may still speak */
@@ -131,7 +144,8 @@ const struct life_ending_row *life_ending_row(enum life_ending ending);
 
 enum life_event_type {
     LIFE_EV_TLS_DONE = 0,
-    LIFE_EV_REQUEST_OK,     /* routed; dial */
+    LIFE_EV_REQUEST_OK,     /* admitted, but for the token where the route wants one */
+    LIFE_EV_TOKEN_OK,       /* the first message was a good token; a bad one is LIFE_EV_END */
     LIFE_EV_BACKEND_UP,     /* connected (echo: at once) */
     LIFE_EV_END,            /* `ending` says why; also refusals and failed dials */
     LIFE_EV_KILL,           /* `shutdown` that waits for nothing: the step leads to DEAD */
@@ -158,7 +172,7 @@ enum life_action {
     LIFE_DO_DIAL = 1 << 0,
     LIFE_DO_CANCEL_DIAL = 1 << 1,
     LIFE_DO_SEND_HTTP = 1 << 2,      /* an HTTP answer, with the status of the ending */
-    LIFE_DO_ACCEPT_101 = 1 << 3,     /* the 101 of a session: the chosen subprotocol */
+    LIFE_DO_ACCEPT_101 = 1 << 3,     /* on the way into TOKEN or OPEN: the chosen subprotocol */
     LIFE_DO_REFUSE_101 = 1 << 4,     /* the 101 of a refusal: the first offer; a Close follows */
     LIFE_DO_SEND_CLOSE = 1 << 5,     /* life.close_code, 0 = empty */
     LIFE_DO_BACKEND_ABORT = 1 << 6,  /* RST and close */
@@ -180,8 +194,9 @@ enum life_side {
 /* What a route decides about a life. */
 struct life_route {
     bool has_backend;      /* false for echo: routes: no backend side at all */
-    bool is_http_refusal;  /* on_refuse = http */
+    bool is_http_refusal;  /* on_refuse = http; decides nothing after the 101 */
     bool is_half_open;     /* half_close = keep: a backend's FIN does not end the session */
+    bool is_token_first;   /* the 101 and TOKEN come before DIAL */
     uint16_t backend_code; /* 1011 or 1014 */
 };
 
@@ -228,6 +243,7 @@ bool life_forwards_backend(const struct life *life);
 struct life_timeouts {
     uint64_t tls_ms;
     uint64_t request_ms;
+    uint64_t token_ms;
     uint64_t connect_ms;
     uint64_t idle_ms;
     uint64_t ping_interval_ms;

@@ -54,6 +54,9 @@ static void phase_deadline(struct life_deadline *nearest, const struct life *lif
     case LIFE_REQUEST:
         allowed_ms = timeouts->request_ms;
         break;
+    case LIFE_TOKEN:
+        allowed_ms = timeouts->token_ms;
+        break;
     case LIFE_DIAL:
         allowed_ms = timeouts->connect_ms;
         break;

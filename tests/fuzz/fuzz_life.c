@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 // Random event sequences through the life cycle: at most one Close, one 101 or HTTP answer, the
-// first reason stays, and after the input deadlines alone lead to DEAD.
+// first reason stays, and after the input flushed queues and deadlines alone lead to DEAD.
 #include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "proto/life.h"
+
+/* What comes by itself when nothing else does. */
+static const struct life_event last_events[] = {
+    {.type = LIFE_EV_END, .ending = LIFE_IDLE}, {.type = LIFE_EV_CLIENT_FLUSHED},
+    {.type = LIFE_EV_BACKEND_FLUSHED},          {.type = LIFE_EV_DEADLINE},
+    {.type = LIFE_EV_BACKEND_DEADLINE},
+};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -26,6 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .has_backend = (data[0] & 4) != 0,
         .is_http_refusal = (data[0] & 8) != 0,
         .is_half_open = (data[0] & 16) != 0,
+        .is_token_first = (data[0] & 32) != 0,
         .backend_code = 1011,
     };
     life_set_route(&life, &route);
@@ -45,13 +53,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         assert(event.type != LIFE_EV_KILL || life.phase == LIFE_DEAD);
     }
     for (int i = 0; life.phase != LIFE_DEAD; i++) {
-        struct life_event kill = {.type = LIFE_EV_END, .ending = LIFE_INTERNAL};
-        struct life_event flushed = {.type = LIFE_EV_CLIENT_FLUSHED};
-        struct life_event deadline = {.type = LIFE_EV_DEADLINE};
-        unsigned actions = life_step(&life, &kill);
-        actions |= life_step(&life, &flushed);
-        actions |= life_step(&life, &deadline);
-        (void)actions;
+        for (size_t at = 0; at < sizeof(last_events) / sizeof(last_events[0]); at++) {
+            unsigned actions = life_step(&life, &last_events[at]);
+            (void)actions;
+        }
         assert(i < 10);
     }
     return 0;

@@ -1,209 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// The life cycle is small enough to be walked whole: every state that any sequence of events can
-// reach, and every event in each of them.
-#include <stdlib.h>
-
-#include "check.h"
-#include "proto/life.h"
-
-#define STATES_MAX 200000
-
-static const struct life_timeouts timeouts = {
-    .tls_ms = 10000,
-    .request_ms = 11000,
-    .connect_ms = 5000,
-    .idle_ms = 600000,
-    .ping_interval_ms = 30000,
-    .pong_ms = 9000,
-    .write_ms = 31000,
-    .close_ms = 5500,
-    .linger_ms = 2000,
-    .max_age_ms = 3600000,
-};
-
-/* One byte for each field that decides: struct padding must not tell two equal states apart. */
-struct key {
-    uint8_t bytes[17];
-};
-
-static struct key key_of(const struct life *l)
-{
-    struct key key = {{(uint8_t)l->phase, (uint8_t)l->ending, (uint8_t)l->ended_in,
-                       (uint8_t)l->client, (uint8_t)l->backend, l->is_websocket,
-                       l->route.has_backend, l->route.is_http_refusal, l->has_upgraded,
-                       l->close_sent, l->close_received, l->client_eof, l->backend_eof,
-                       l->route.backend_code == 1014, l->close_code == 1000,
-                       l->received_code == 1000, l->route.is_half_open}};
-    return key;
-}
-
-struct walk {
-    struct life *states;
-    size_t count;
-    uint32_t *table;
-    size_t table_size;
-};
-
-static bool walk_add(struct walk *w, const struct life *l)
-{
-    struct key key = key_of(l);
-    size_t at = 5381;
-    for (size_t i = 0; i < sizeof(key.bytes); i++) {
-        at = at * 33 + key.bytes[i];
-    }
-    for (at %= w->table_size; w->table[at] != 0; at = (at + 1) % w->table_size) {
-        struct key other = key_of(&w->states[w->table[at] - 1]);
-        if (memcmp(&other, &key, sizeof(key)) == 0) {
-            return false;
-        }
-    }
-    if (w->count == STATES_MAX) {
-        return false;
-    }
-    w->states[w->count++] = *l;
-    w->table[at] = (uint32_t)w->count;
-    return true;
-}
-
-static bool is_code_on_the_wire(uint16_t code)
-{
-    return code == 0 || code == 1000 || code == 1001 || code == 1002 || code == 1003 ||
-           (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
-}
-
-/* What must hold for any step; returns the number of Closes sent by it. */
-static void check_step(const struct life *before, const struct life *after, unsigned actions)
-{
-    const char *row = life_ending_row(after->ending)->word;
-    bool is_close = (actions & LIFE_DO_SEND_CLOSE) != 0;
-
-    if (is_close) {
-        CHECK_FALSE(row, before->close_sent);
-        CHECK_TRUE(row, after->close_sent && after->has_upgraded);
-        CHECK_TRUE(row, is_code_on_the_wire(after->close_code));
-    }
-    if (actions & (LIFE_DO_ACCEPT_101 | LIFE_DO_REFUSE_101)) {
-        CHECK_FALSE(row, before->has_upgraded);
-        CHECK_TRUE(row, after->has_upgraded);
-    }
-    if (actions & LIFE_DO_ACCEPT_101) {
-        CHECK_FALSE(row, life_has_ended(after));
-        CHECK_EQ_U64(row, actions, LIFE_DO_ACCEPT_101);
-    }
-    if (actions & LIFE_DO_REFUSE_101) {
-        CHECK_TRUE(row, is_close);
-    }
-    if (actions & LIFE_DO_SEND_HTTP) {
-        CHECK_FALSE(row, before->has_upgraded);
-        CHECK_TRUE(row, life_ending_row(after->ending)->http_status != 0);
-    }
-    if (before->ending != LIFE_NOT_ENDED) {
-        CHECK_EQ_INT(row, after->ending, before->ending); /* the first reason wins */
-    }
-    if (before->phase == LIFE_DEAD) {
-        CHECK_EQ_U64(row, actions, 0);
-    }
-    CHECK_EQ_INT(row, (actions & LIFE_DO_RETIRE) != 0,
-                 after->phase == LIFE_DEAD && before->phase != LIFE_DEAD);
-    if (after->phase == LIFE_DEAD) {
-        CHECK_TRUE(row, after->ending != LIFE_NOT_ENDED);
-        CHECK_FALSE(row, life_reads_client(after) || life_reads_backend(after));
-    }
-    if (after->phase < LIFE_OPEN) {
-        CHECK_EQ_INT(row, after->backend, LIFE_SIDE_GONE);
-    }
-}
-
-static void walk_events(struct walk *w, size_t at)
-{
-    const uint16_t codes[] = {0, 1000, 3000};
-    for (int type = 0; type < LIFE_EV_COUNT; type++) {
-        int variants = type == LIFE_EV_END            ? LIFE_ENDING_COUNT
-                       : type == LIFE_EV_CLIENT_CLOSE ? 3
-                                                      : 1;
-        for (int v = 0; v < variants; v++) {
-            struct life_event event = {.type = (enum life_event_type)type};
-            event.ending = type == LIFE_EV_END ? (enum life_ending)v : LIFE_NOT_ENDED;
-            event.code = type == LIFE_EV_CLIENT_CLOSE ? codes[v] : 0;
-            if (type == LIFE_EV_END && v == LIFE_NOT_ENDED) {
-                continue;
-            }
-            struct life after = w->states[at];
-            unsigned actions = life_step(&after, &event);
-            CHECK_TRUE("a kill ends it", type != LIFE_EV_KILL || after.phase == LIFE_DEAD);
-            check_step(&w->states[at], &after, actions);
-            walk_add(w, &after);
-        }
-    }
-}
-
-/* Nothing but deadlines and flushed queues ever happens again: DEAD must come, and soon. */
-static void check_path_to_death(const struct life *from)
-{
-    struct life life = *from;
-    struct life_times times = {.phase_since_ms = 1,
-                               .open_since_ms = 1,
-                               .backend_since_ms = 1,
-                               .payload_ms = 1,
-                               .client_heard_ms = 1,
-                               .ping_sent_ms = 1};
-    int steps = 0;
-    for (; life.phase != LIFE_DEAD && steps < 20; steps++) {
-        struct life_event event = {.type = LIFE_EV_DEADLINE};
-        bool is_stuck = (life.client == LIFE_SIDE_DRAINING && life.phase == LIFE_CLOSING) ||
-                        life.backend == LIFE_SIDE_DRAINING;
-        times.client_stuck_ms = is_stuck ? 1 : 0;
-        times.backend_stuck_ms = life.backend == LIFE_SIDE_DRAINING ? 1 : 0;
-        struct life_deadline deadline = life_deadline(&life, &timeouts, &times);
-        if (!CHECK_TRUE(life_phase_name(life.phase), deadline.kind != LIFE_DEADLINE_NONE)) {
-            return;
-        }
-        if (deadline.kind == LIFE_DEADLINE_END) {
-            event = (struct life_event){.type = LIFE_EV_END, .ending = deadline.ending};
-        } else if (deadline.kind == LIFE_DEADLINE_BACKEND) {
-            event.type = LIFE_EV_BACKEND_DEADLINE;
-        }
-        unsigned actions = life_step(&life, &event);
-        (void)actions;
-    }
-    CHECK_EQ_INT(life_ending_row(from->ending)->word, life.phase, LIFE_DEAD);
-}
-
-static void add_starts(struct walk *w)
-{
-    for (int bits = 0; bits < 64; bits++) {
-        struct life life;
-        life_init(&life, (bits & 1) != 0);
-        if (bits & 2) {
-            life_set_websocket(&life);
-        }
-        struct life_route route = {
-            .has_backend = (bits & 4) != 0,
-            .is_http_refusal = (bits & 8) != 0,
-            .is_half_open = (bits & 32) != 0,
-            .backend_code = (bits & 16) ? 1014 : 1011,
-        };
-        life_set_route(&life, &route);
-        walk_add(w, &life);
-    }
-}
-
-static void test_every_state_and_event(void)
-{
-    struct walk w = {.table_size = STATES_MAX * 2 + 1};
-    w.states = malloc(STATES_MAX * sizeof(*w.states));
-    w.table = calloc(w.table_size, sizeof(*w.table));
-    if (CHECK_TRUE("walk", w.states != NULL && w.table != NULL)) {
-        add_starts(&w);
-        for (size_t i = 0; i < w.count; i++) {
-            walk_events(&w, i);
-            check_path_to_death(&w.states[i]);
-        }
-        CHECK_TRUE("walk", w.count > 500 && w.count < STATES_MAX);
-    }
-    free(w.states);
-    free(w.table);
-}
+// The table of endings, and the ways through the life of a session one by one.
+#include "life_kit.h"
 
 /* The table of endings as the documents give it, for a session that is open. */
 struct open_row {
@@ -237,27 +34,6 @@ static const struct open_row open_rows[] = {
     {LIFE_DRAIN, 1012, false, 'f'},
     {LIFE_INTERNAL, 1011, false, 'r'},
 };
-
-/* half_close = keep or close; with a backend or echo. */
-static struct life open_session_of(bool has_backend, bool is_half_open)
-{
-    struct life life;
-    struct life_route route = {
-        .has_backend = has_backend, .is_half_open = is_half_open, .backend_code = 1011};
-    struct life_event ok = {.type = LIFE_EV_REQUEST_OK};
-    struct life_event up = {.type = LIFE_EV_BACKEND_UP};
-    life_init(&life, false);
-    life_set_websocket(&life);
-    life_set_route(&life, &route);
-    CHECK_EQ_U64("dial", life_step(&life, &ok), LIFE_DO_DIAL);
-    CHECK_EQ_U64("up", life_step(&life, &up), LIFE_DO_ACCEPT_101);
-    return life;
-}
-
-static struct life open_session(void)
-{
-    return open_session_of(true, false);
-}
 
 static void test_open_endings(void)
 {
@@ -363,12 +139,9 @@ static void test_early_endings(void)
         const char *word = life_ending_row(row->ending)->word;
         struct life_event event = {.type = LIFE_EV_END, .ending = row->ending};
         for (int is_http = 0; is_http < 2; is_http++) {
-            struct life life;
             struct life_route route = {
                 .has_backend = true, .is_http_refusal = is_http == 1, .backend_code = 1014};
-            life_init(&life, false);
-            life_set_websocket(&life);
-            life_set_route(&life, &route);
+            struct life life = requested_life(&route);
             unsigned actions = life_step(&life, &event);
             bool wants_http = is_http == 1 || row->code == 0;
             CHECK_EQ_U64(word, actions,
@@ -378,15 +151,6 @@ static void test_early_endings(void)
         }
     }
 }
-
-static const struct life_event client_close = {.type = LIFE_EV_CLIENT_CLOSE, .code = 4000};
-static const struct life_event client_flushed = {.type = LIFE_EV_CLIENT_FLUSHED};
-static const struct life_event client_eof = {.type = LIFE_EV_CLIENT_EOF};
-static const struct life_event backend_flushed = {.type = LIFE_EV_BACKEND_FLUSHED};
-static const struct life_event backend_eof = {.type = LIFE_EV_BACKEND_EOF};
-static const struct life_event backend_reset = {.type = LIFE_EV_BACKEND_RESET};
-static const struct life_event deadline = {.type = LIFE_EV_DEADLINE};
-static const struct life_event kill_it = {.type = LIFE_EV_KILL};
 
 static void test_close_handshake(void)
 {
@@ -498,37 +262,36 @@ static void test_deadlines(void)
     struct life life;
     struct life_times times = {.phase_since_ms = 100};
     life_init(&life, true);
-    CHECK_EQ_U64("tls", life_deadline(&life, &timeouts, &times).at_ms, 10100);
+    CHECK_EQ_U64("tls", life_deadline(&life, &life_kit_timeouts, &times).at_ms, 10100);
     life_init(&life, false);
-    CHECK_EQ_U64("request", life_deadline(&life, &timeouts, &times).at_ms, 11100);
+    CHECK_EQ_U64("request", life_deadline(&life, &life_kit_timeouts, &times).at_ms, 11100);
 
     life = open_session();
     times = (struct life_times){.open_since_ms = 100, .payload_ms = 200, .client_heard_ms = 300};
-    struct life_deadline d = life_deadline(&life, &timeouts, &times);
+    struct life_deadline d = life_deadline(&life, &life_kit_timeouts, &times);
     CHECK_EQ_INT("ping", d.kind, LIFE_DEADLINE_PING);
     CHECK_EQ_U64("ping", d.at_ms, 30300);
     times.ping_sent_ms = 30300;
-    d = life_deadline(&life, &timeouts, &times);
+    d = life_deadline(&life, &life_kit_timeouts, &times);
     CHECK_EQ_INT("pong", d.ending, LIFE_CLIENT_LOST);
     CHECK_EQ_INT("pong", d.excuse, LIFE_EXCUSE_PONG);
     CHECK_EQ_U64("pong", d.at_ms, 39300);
     times.is_client_paused = true; /* its Pong could not be seen */
-    d = life_deadline(&life, &timeouts, &times);
+    d = life_deadline(&life, &life_kit_timeouts, &times);
     CHECK_EQ_INT("paused", d.ending, LIFE_IDLE);
     CHECK_EQ_INT("paused", d.excuse, LIFE_EXCUSE_NONE);
     times.backend_stuck_ms = 1000;
-    d = life_deadline(&life, &timeouts, &times);
+    d = life_deadline(&life, &life_kit_timeouts, &times);
     CHECK_EQ_INT("stuck", d.ending, LIFE_BACKEND_STALLED);
     CHECK_EQ_INT("stuck", d.excuse, LIFE_EXCUSE_BACKEND);
     CHECK_EQ_U64("stuck", d.at_ms, 32000);
     times.client_stuck_ms = 900;
-    d = life_deadline(&life, &timeouts, &times);
+    d = life_deadline(&life, &life_kit_timeouts, &times);
     CHECK_EQ_INT("stuck", d.ending, LIFE_CLIENT_STALLED);
     CHECK_EQ_INT("stuck", d.excuse, LIFE_EXCUSE_CLIENT);
 }
 
 CU_TestInfo life_tests[] = {
-    {"every state and every event", test_every_state_and_event},
     {"endings of an open session", test_open_endings},
     {"columns of the table of endings", test_columns},
     {"endings before the 101", test_early_endings},
