@@ -187,6 +187,7 @@ static unsigned end_again(struct life *life, enum life_ending ending)
 
 static unsigned end(struct life *life, enum life_ending ending)
 {
+    assert(ending != LIFE_NOT_ENDED);
     return life_has_ended(life) ? end_again(life, ending) : end_first(life, ending);
 }
 
@@ -440,31 +441,4 @@ bool life_reads_backend(const struct life *life)
 bool life_forwards_backend(const struct life *life)
 {
     return life->phase == LIFE_OPEN || life->phase == LIFE_HALF_CLOSED;
-}
-
-const char *life_phase_name(enum life_phase phase)
-{
-    switch (phase) {
-    case LIFE_TLS:
-        return "tls";
-    case LIFE_REQUEST:
-        return "request";
-    case LIFE_TOKEN:
-        return "token";
-    case LIFE_DIAL:
-        return "dial";
-    case LIFE_OPEN:
-        return "open";
-    case LIFE_HALF_CLOSED:
-        return "half_closed";
-    case LIFE_CLOSING:
-        return "closing";
-    case LIFE_ANSWER:
-        return "answer";
-    case LIFE_LINGER:
-        return "linger";
-    case LIFE_DEAD:
-        return "dead";
-    }
-    return "unknown";
 }

@@ -13,14 +13,14 @@
  *
  * The 101 is sent on the way into OPEN, so that `onopen` means that the service is there. On a
  * route with `is_token_first` the client proves in its first message who it is: then the 101 is
- * sent on the way into TOKEN, and OPEN begins without another one. What decides how the client is
- * spoken to is therefore not the phase but `has_upgraded`. A refusal before the 101 is an HTTP
- * answer, or the 101 and at once a Close; after the 101 it is a Close.
+ * sent on the way into TOKEN, and OPEN begins without another one. So `has_upgraded`, not the
+ * phase, decides whether we speak WebSocket or HTTP to the client. A refusal before the 101 is an
+ * HTTP answer, or the 101 and at once a Close; after the 101 it is a Close.
  *
- * In TOKEN the client is read. In DIAL it is not: what it sends waits in the kernel until OPEN.
- * Bytes that came behind the token in the same read are the caller's to keep until OPEN; a Close
- * among them is reported when OPEN has begun. A FIN or a reset that is seen in DIAL ends the
- * session at once.
+ * The caller reads the client in TOKEN, but not in DIAL: there what the client sends waits in the
+ * kernel. The caller keeps bytes that came behind the token in the same read, and decodes them when
+ * OPEN begins; then it reports a Close among them. A FIN or a reset that the caller sees in DIAL
+ * ends the session at once.
  *
  * The two sides end apart from each other: a side that is DRAINING still has queued bytes to
  * deliver, one that is LINGERING has sent its FIN and discards input until the peer's EOF, one that
@@ -113,10 +113,10 @@ enum life_backend_end {
     LIFE_BACKEND_RST
 };
 enum life_client_end {
-    LIFE_CLIENT_SAY = 0, /* before 101: HTTP or the 101 with a Close; after it: Close */
-    LIFE_CLIENT_ECHO,    /* answer the client's Close with the same code */
+    LIFE_CLIENT_SAY = 0, /* before the 101: HTTP, or the 101 with a Close; after it: a Close */
+    LIFE_CLIENT_ECHO,    /* our Close has the code of the client's */
     LIFE_CLIENT_HTTP,    /* always HTTP: there was no legal opening to answer */
-    LIFE_CLIENT_QUIET,   /* nothing can be said: FIN, or the descriptor is closed */
+    LIFE_CLIENT_QUIET,   /* only a FIN: the client hears nothing, or cannot be told */
     LIFE_CLIENT_RST
 };
 /* What an ending still does when it comes as a second reason. */
@@ -147,7 +147,7 @@ enum life_event_type {
     LIFE_EV_REQUEST_OK,     /* admitted, but for the token where the route wants one */
     LIFE_EV_TOKEN_OK,       /* the first message was a good token; a bad one is LIFE_EV_END */
     LIFE_EV_BACKEND_UP,     /* connected (echo: at once) */
-    LIFE_EV_END,            /* `ending` says why; also refusals and failed dials */
+    LIFE_EV_END,            /* `ending` (not LIFE_NOT_ENDED) is why: also refusals, failed dials */
     LIFE_EV_KILL,           /* `shutdown` that waits for nothing: the step leads to DEAD */
     LIFE_EV_CLIENT_CLOSE,   /* a valid Close; `code` 0 = empty */
     LIFE_EV_CLIENT_EOF,     /* FIN, with or without close_notify */
@@ -167,7 +167,7 @@ struct life_event {
     uint16_t code;           /* LIFE_EV_CLIENT_CLOSE */
 };
 
-/* Carried out in this order. */
+/* The caller carries the actions out in this order. */
 enum life_action {
     LIFE_DO_DIAL = 1 << 0,
     LIFE_DO_CANCEL_DIAL = 1 << 1,
@@ -208,7 +208,7 @@ struct life {
     enum life_side backend;
     struct life_route route;
     bool is_websocket; /* a legal opening was read: a 101 and a Close can answer it */
-    bool has_upgraded; /* the 101 was sent: the client is spoken to in WebSocket, not in HTTP */
+    bool has_upgraded; /* the 101 was sent: we speak WebSocket to the client, not HTTP */
     bool close_sent;
     bool close_received; /* or nothing readable can come any more */
     bool client_eof;
@@ -225,7 +225,7 @@ void life_set_websocket(struct life *life);
  * the server's `is_http_refusal`. */
 void life_set_route(struct life *life, const struct life_route *route);
 
-/* A reason to end has come. */
+/* A reason to end has come, which does not change any more. */
 bool life_has_ended(const struct life *life);
 
 /* Returns the actions (enum life_action, or-ed). */
@@ -238,8 +238,7 @@ bool life_reads_backend(const struct life *life);
 /* What the backend says goes to the client. */
 bool life_forwards_backend(const struct life *life);
 
-/* Timeouts of a session, all in milliseconds; 0 = off where that makes sense (idle, ping, max_age).
- * */
+/* Timeouts of a session. 0 turns idle_ms, ping_interval_ms and max_age_ms off. */
 struct life_timeouts {
     uint64_t tls_ms;
     uint64_t request_ms;
@@ -296,6 +295,15 @@ struct life_deadline {
 struct life_deadline life_deadline(const struct life *life, const struct life_timeouts *timeouts,
                                    const struct life_times *times);
 
+/* Log words; life_names.c. A value that the enum does not have is "unknown". */
 const char *life_phase_name(enum life_phase phase);
+const char *life_side_name(enum life_side side);
+const char *life_event_name(enum life_event_type type);
+const char *life_action_name(enum life_action action);
+
+/* All of a step's actions in the order in which they are carried out, with a comma between two; ""
+ * for none. Returns `out`. */
+#define LIFE_ACTION_NAMES_MAX 160
+const char *life_action_names(unsigned actions, char out[LIFE_ACTION_NAMES_MAX]);
 
 #endif

@@ -291,6 +291,60 @@ static void test_deadlines(void)
     CHECK_EQ_INT("stuck", d.excuse, LIFE_EXCUSE_CLIENT);
 }
 
+/* Every value has a word, and no two of an enum share one. */
+static void check_words_of(const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        CHECK_TRUE(words[i], words[i][0] != '\0' && strcmp(words[i], "unknown") != 0);
+        for (size_t j = 0; j < i; j++) {
+            CHECK_TRUE(words[i], strcmp(words[i], words[j]) != 0);
+        }
+    }
+}
+
+static void test_names(void)
+{
+    const char *words[LIFE_ENDING_COUNT];
+    char text[LIFE_ACTION_NAMES_MAX];
+    size_t count = 0;
+
+    for (int phase = 0; phase <= LIFE_DEAD; phase++) {
+        words[phase] = life_phase_name((enum life_phase)phase);
+    }
+    check_words_of(words, LIFE_DEAD + 1);
+    for (int side = 0; side <= LIFE_SIDE_LINGERING; side++) {
+        words[side] = life_side_name((enum life_side)side);
+    }
+    check_words_of(words, LIFE_SIDE_LINGERING + 1);
+    for (int type = 0; type < LIFE_EV_COUNT; type++) {
+        words[type] = life_event_name((enum life_event_type)type);
+    }
+    check_words_of(words, LIFE_EV_COUNT);
+    for (int ending = 0; ending < LIFE_ENDING_COUNT; ending++) {
+        words[ending] = life_ending_row((enum life_ending)ending)->word;
+    }
+    check_words_of(words, LIFE_ENDING_COUNT);
+    for (unsigned action = 1; action <= LIFE_DO_RETIRE; action <<= 1) {
+        words[count++] = life_action_name((enum life_action)action);
+    }
+    check_words_of(words, count);
+
+    CHECK_EQ_STR("a phase", life_phase_name(LIFE_HALF_CLOSED), "half_closed");
+    CHECK_EQ_STR("a page or a refusal", life_phase_name(LIFE_ANSWER), "answer");
+    CHECK_EQ_STR("no phase", life_phase_name((enum life_phase)99), "unknown");
+    CHECK_EQ_STR("no side", life_side_name((enum life_side)99), "unknown");
+    CHECK_EQ_STR("no event", life_event_name(LIFE_EV_COUNT), "unknown");
+    CHECK_EQ_STR("no action", life_action_name((enum life_action)3), "unknown");
+    CHECK_EQ_STR("no action", life_action_names(0, text), "");
+    CHECK_EQ_STR("one action", life_action_names(LIFE_DO_RETIRE, text), "retire");
+    CHECK_EQ_STR("in order",
+                 life_action_names(LIFE_DO_RETIRE | LIFE_DO_SEND_CLOSE | LIFE_DO_CANCEL_DIAL, text),
+                 "cancel_dial,send_close,retire");
+    CHECK_EQ_STR("all of them", life_action_names(2 * LIFE_DO_RETIRE - 1, text),
+                 "dial,cancel_dial,send_http,accept_101,refuse_101,send_close,backend_abort,"
+                 "backend_finish,backend_close,client_abort,client_finish,client_close,retire");
+}
+
 CU_TestInfo life_tests[] = {
     {"endings of an open session", test_open_endings},
     {"columns of the table of endings", test_columns},
@@ -300,5 +354,6 @@ CU_TestInfo life_tests[] = {
     {"half_close = keep", test_half_close_keep},
     {"kill", test_kill},
     {"deadlines", test_deadlines},
+    {"names", test_names},
     CU_TEST_INFO_NULL,
 };
