@@ -42,7 +42,7 @@ static void build_subprotocols(struct config_build *build, const struct config_v
         return;
     }
     for (const struct config_item *item = value->items; item != NULL; item = item->next) {
-        if (span_is_token(item->text) && item->text.len <= UPGRADE_OFFER_LEN_MAX) {
+        if (span_is_token(item->text) && item->text.len <= REQUEST_OFFER_LEN_MAX) {
             policy->subprotocols[policy->subprotocol_count++] = item->text;
         } else {
             config_report_add(build->report, item->line,

@@ -52,9 +52,11 @@ struct pump {
     struct ws_decoder decoder;
     struct pump_shaped *shaped; /* NULL unless the session has a shape */
     bool is_echo;
-    bool is_client_full;  /* client.out reached high and is not yet down to low */
-    bool is_backend_full; /* the same for backend.out */
-    bool no_memory;       /* a queue could not grow: end the session */
+    bool is_client_full;     /* client.out reached high and is not yet down to low */
+    bool is_backend_full;    /* the same for backend.out */
+    bool no_memory;          /* a queue could not grow: end the session */
+    bool is_client_turn_due; /* the client is owed more than its queue holds: the session wants to
+                                know when it can be written */
     size_t high_bytes;
     size_t low_bytes;
     uint64_t up_bytes;   /* payload from the client */

@@ -32,3 +32,19 @@ uint64_t scoreboard_sessions(const struct scoreboard *board)
     }
     return sum;
 }
+
+bool scoreboard_take_seat(struct scoreboard *board, size_t slot, uint64_t max_sessions)
+{
+    _Atomic uint64_t *mine = &board->slots[slot].sessions_now;
+    scoreboard_add(mine, 1);
+    if (scoreboard_sessions(board) > max_sessions) {
+        scoreboard_sub(mine, 1);
+        return false;
+    }
+    return true;
+}
+
+uint64_t scoreboard_next_id(struct scoreboard *board, size_t slot)
+{
+    return atomic_fetch_add_explicit(&board->slots[slot].ids_total, 1, memory_order_relaxed);
+}

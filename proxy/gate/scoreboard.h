@@ -19,6 +19,7 @@
 
 struct scoreboard_slot {
     _Atomic uint64_t sessions_now; /* admitted: past the policy and not yet ended */
+    _Atomic uint64_t ids_total;    /* names of sessions given out; a new worker goes on */
     _Atomic uint64_t connections_total;
     _Atomic uint64_t up_bytes_total;   /* payload, client to backend */
     _Atomic uint64_t down_bytes_total; /* payload, backend to client */
@@ -35,6 +36,14 @@ MUST_CHECK struct scoreboard *scoreboard_new(size_t slot_count);
 void scoreboard_clear_slot(struct scoreboard *board, size_t slot);
 /* Sum of sessions_now over all slots. */
 uint64_t scoreboard_sessions(const struct scoreboard *board);
+
+/* Takes a seat for one session, or returns false when `max_sessions` sit already. The seat is counted
+ * first and looked at afterwards: two workers that take seats at the same moment may both be turned
+ * away from the last one, but never go over. */
+MUST_CHECK bool scoreboard_take_seat(struct scoreboard *board, size_t slot, uint64_t max_sessions);
+
+/* A number that this slot has not given out before, whichever worker sits in it. */
+uint64_t scoreboard_next_id(struct scoreboard *board, size_t slot);
 
 static inline void scoreboard_add(_Atomic uint64_t *counter, uint64_t n)
 {

@@ -1,154 +1,78 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "gate/session.h"
 
-#include <assert.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "gate/session_parts.h"
 
-#define LINGER_DISCARD_BYTES (64 * 1024) /* one read of a side that is only drained */
+#define DISCARD_BYTES (64 * 1024) /* one read of a side whose bytes go nowhere */
 
-static void step(struct session *s, const struct life_event *event);
+/* --- events -------------------------------------------------------------------------------- */
 
-void session_step_type(struct session *s, enum life_event_type type)
+static void on_open(struct session *s, uint64_t now_ms)
 {
-    struct life_event event = {.type = type};
-    step(s, &event);
+    s->open_since_ms = now_ms;
+    s->payload_ms = now_ms;
+    s->heard_ms = now_ms;
+    session_log_open(s);
 }
 
-void session_step_end(struct session *s, enum life_ending ending, const char *detail)
+/* The only place where the life goes on. */
+static void step(struct session *s, const struct session_event *event)
 {
-    struct life_event event = {.type = LIFE_EV_END, .ending = ending};
-    if (!life_has_ended(&s->life) && detail != NULL) {
-        s->detail = detail;
-    }
-    step(s, &event);
-}
-
-/* --- actions ------------------------------------------------------------------------------- */
-
-static void on_dial_decided(void *owner)
-{
-    session_settle(owner);
-}
-
-static struct life_event finish_dial(struct session *s)
-{
-    struct life_event event = {.type = LIFE_EV_END};
-    int fd = -1;
-    s->connect_ms = reactor_now_ms(s->context->reactor) - s->times.phase_since_ms;
-    switch (dial_finish(s->dial, &fd, &s->backend)) {
-    case DIAL_OK:
-        conn_open(&s->pump.backend, fd, NULL);
-        event.type = LIFE_EV_BACKEND_UP;
-        break;
-    case DIAL_REFUSED:
-        event.ending = LIFE_BACKEND_REFUSED;
-        break;
-    case DIAL_TIMEOUT:
-        event.ending = LIFE_BACKEND_TIMEOUT;
-        break;
-    case DIAL_NAME:
-        event.ending = LIFE_BACKEND_NAME;
-        break;
-    }
-    s->dial = NULL;
-    return event;
-}
-
-static void do_dial(struct session *s)
-{
-    if (!s->life.route.has_backend) {
-        s->backend = &s->route->backends[0];
-        s->is_up_due = true;
-        return;
-    }
-    s->dial = dial_start(s->context->reactor, s->context->resolver, s->route, on_dial_decided, s);
-    s->pump.no_memory = s->pump.no_memory || s->dial == NULL;
-}
-
-static void do_retire(struct session *s)
-{
-    assert(s->dial == NULL);
-    if (s->is_admitted) {
-        scoreboard_sub(&s->context->scoreboard->slots[s->context->slot].sessions_now, 1);
-        s->is_admitted = false;
-    }
-    session_log(s);
-    struct scoreboard_slot *slot = &s->context->scoreboard->slots[s->context->slot];
-    scoreboard_add(&slot->endings_total[s->life.ending], 1);
-    scoreboard_add(&slot->up_bytes_total, s->pump.up_bytes);
-    scoreboard_add(&slot->down_bytes_total, s->pump.down_bytes);
-    reactor_timer_stop(&s->timer);
-    list_unlink(&s->link);
-    reactor_defer(s->context->reactor, &s->retire);
-}
-
-static void act(struct session *s, unsigned actions)
-{
-    if (actions & LIFE_DO_DIAL) {
-        do_dial(s);
-    }
-    if ((actions & LIFE_DO_CANCEL_DIAL) && s->dial != NULL) {
-        s->backend = dial_cancel(s->dial);
-        s->dial = NULL;
-    }
-    if (actions & LIFE_DO_SEND_HTTP) {
-        session_send_http(s);
-    }
-    if (actions & LIFE_DO_ACCEPT_101) {
-        session_accept(s);
-    }
-    if (actions & LIFE_DO_REFUSE_101) {
-        session_refuse(s);
-    }
-    if (actions & LIFE_DO_SEND_CLOSE) {
-        session_send_close(s);
-    }
-    if (actions & LIFE_DO_BACKEND_ABORT) {
-        conn_abort(&s->pump.backend);
-    }
-    if (actions & LIFE_DO_BACKEND_FINISH) {
-        conn_finish(&s->pump.backend);
-        s->times.backend_since_ms = reactor_now_ms(s->context->reactor);
-    }
-    if (actions & LIFE_DO_BACKEND_CLOSE) {
-        conn_close(&s->pump.backend);
-    }
-    if (actions & LIFE_DO_CLIENT_ABORT) {
-        conn_abort(&s->pump.client);
-    }
-    if (actions & LIFE_DO_CLIENT_FINISH) {
-        conn_finish(&s->pump.client);
-    }
-    if (actions & LIFE_DO_CLIENT_CLOSE) {
-        conn_close(&s->pump.client);
-    }
-    if (actions & LIFE_DO_RETIRE) {
-        do_retire(s);
-    }
-}
-
-static void step(struct session *s, const struct life_event *event)
-{
-    enum life_phase phase = s->life.phase;
-    enum life_side client = s->life.client;
-    unsigned actions = life_step(&s->life, event);
+    struct life before = s->life;
     uint64_t now_ms = reactor_now_ms(s->context->reactor);
 
-    if (s->life.phase != phase || s->life.client != client) {
-        s->times.phase_since_ms = now_ms;
+    if (!life_has_ended(&before) && event->detail != NULL) {
+        s->detail = event->detail;
     }
-    if (s->life.phase == LIFE_OPEN && phase != LIFE_OPEN) {
-        s->times.open_since_ms = now_ms;
-        s->times.payload_ms = now_ms;
-        s->times.client_heard_ms = now_ms;
+    unsigned actions = life_step(&s->life, &event->life);
+    if (s->life.phase != before.phase || s->life.client != before.client) {
+        s->phase_since_ms = now_ms;
     }
-    act(s, actions);
+    if (log_is_on(LOG_DEBUG)) {
+        session_log_step(s, &before, &event->life, actions);
+    }
+    if (s->life.phase == LIFE_OPEN && before.phase != LIFE_OPEN) {
+        on_open(s, now_ms);
+    }
+    session_act(s, actions);
 }
 
-/* --- after each event ---------------------------------------------------------------------- */
+static void step_type(struct session *s, enum life_event_type type)
+{
+    const struct session_event event = {.life = {.type = type}};
+    step(s, &event);
+}
+
+static void step_end(struct session *s, enum life_ending ending, const char *detail)
+{
+    const struct session_event event = {{.type = LIFE_EV_END, .ending = ending}, detail};
+    step(s, &event);
+}
+
+static enum life_ending finish_dial(struct session *s)
+{
+    int fd = -1;
+    enum dial_result result = dial_finish(s->dial, &fd, &s->backend);
+
+    s->dial = NULL;
+    s->connect_ms = reactor_now_ms(s->context->reactor) - s->phase_since_ms;
+    switch (result) {
+    case DIAL_OK:
+        conn_open(&s->pump.backend, fd, NULL);
+        break;
+    case DIAL_REFUSED:
+        return LIFE_BACKEND_REFUSED;
+    case DIAL_TIMEOUT:
+        return LIFE_BACKEND_TIMEOUT;
+    case DIAL_NAME:
+        return LIFE_BACKEND_NAME;
+    }
+    return LIFE_NOT_ENDED;
+}
 
 /* A side that cannot be written. One that is still read tells by itself how its peer went, after
  * the bytes that came before: a Close, a FIN or a reset. */
@@ -157,49 +81,63 @@ static bool is_lost(const struct conn *conn, enum life_side side, bool is_eof)
     return conn->is_broken && (side == LIFE_SIDE_DRAINING || (side == LIFE_SIDE_UP && is_eof));
 }
 
+static bool is_flushed(const struct session *s, const struct conn *conn, enum life_side side)
+{
+    bool is_owed_more = conn == &s->pump.client && s->pump.is_client_turn_due;
+    return side == LIFE_SIDE_DRAINING && conn_queued(conn) == 0 && !is_owed_more;
+}
+
 /* What follows from the state by itself. Each of these changes the state, so this ends. */
-static bool pending_event(struct session *s, struct life_event *out)
+static bool take_pending(struct session *s, struct session_event *out)
 {
     const struct life *life = &s->life;
-    *out = (struct life_event){.type = LIFE_EV_COUNT};
+    struct life_event *event = &out->life;
+
+    *out = (struct session_event){.life = {.type = LIFE_EV_COUNT}};
     if (life->phase == LIFE_DEAD) {
         return false;
     }
     if (s->pump.no_memory && !s->is_no_memory_told) {
         s->is_no_memory_told = true;
-        *out = (struct life_event){.type = LIFE_EV_END, .ending = LIFE_INTERNAL};
+        *out = (struct session_event){{.type = LIFE_EV_END, .ending = LIFE_INTERNAL}, "no memory"};
     } else if (is_lost(&s->pump.client, life->client, life->client_eof)) {
-        out->type = LIFE_EV_CLIENT_RESET;
+        event->type = LIFE_EV_CLIENT_RESET;
     } else if (is_lost(&s->pump.backend, life->backend, life->backend_eof)) {
-        out->type = LIFE_EV_BACKEND_RESET;
+        event->type = LIFE_EV_BACKEND_RESET;
+    } else if (s->is_eof_due && !pump_is_held(&s->pump)) {
+        s->is_eof_due = false;
+        event->type = LIFE_EV_CLIENT_EOF;
     } else if (s->is_up_due) {
         s->is_up_due = false;
-        out->type = LIFE_EV_BACKEND_UP;
+        event->type = LIFE_EV_BACKEND_UP;
     } else if (s->dial != NULL && dial_is_decided(s->dial)) {
-        *out = finish_dial(s);
-    } else if (life->client == LIFE_SIDE_DRAINING && conn_queued(&s->pump.client) == 0) {
-        out->type = LIFE_EV_CLIENT_FLUSHED;
-    } else if (life->backend == LIFE_SIDE_DRAINING && conn_queued(&s->pump.backend) == 0) {
-        out->type = LIFE_EV_BACKEND_FLUSHED;
+        event->ending = finish_dial(s);
+        event->type = event->ending == LIFE_NOT_ENDED ? LIFE_EV_BACKEND_UP : LIFE_EV_END;
+    } else if (is_flushed(s, &s->pump.client, life->client)) {
+        event->type = LIFE_EV_CLIENT_FLUSHED;
+    } else if (is_flushed(s, &s->pump.backend, life->backend)) {
+        event->type = LIFE_EV_BACKEND_FLUSHED;
     }
-    return out->type != LIFE_EV_COUNT;
+    return event->type != LIFE_EV_COUNT;
 }
 
+/* What bytes that the pump took amounted to. */
 static void heed(struct session *s, const struct pump_report *report)
 {
     if (report->has_payload) {
-        s->times.payload_ms = reactor_now_ms(s->context->reactor);
+        s->payload_ms = reactor_now_ms(s->context->reactor);
     }
     switch (report->verdict) {
     case PUMP_MORE:
         break;
     case PUMP_CLOSE: {
-        struct life_event event = {.type = LIFE_EV_CLIENT_CLOSE, .code = report->code};
+        const struct session_event event = {
+            .life = {.type = LIFE_EV_CLIENT_CLOSE, .code = report->code}};
         step(s, &event);
         break;
     }
     case PUMP_BAD:
-        session_step_end(s, report->ending, report->detail);
+        step_end(s, report->ending, report->detail);
         break;
     }
 }
@@ -223,49 +161,62 @@ static void discard_held(struct session *s)
     }
 }
 
-void session_settle(struct session *s)
+static void note_pause(struct session *s)
 {
-    struct life_event event;
+    bool is_paused = pump_is_client_paused(&s->pump);
+    if (s->is_client_paused && !is_paused) {
+        /* A Pong may have waited unread all the while: the wait for it starts again. */
+        s->heard_ms = reactor_now_ms(s->context->reactor);
+        s->pong_watch.since_ms = s->pong_watch.since_ms != 0 ? s->heard_ms : 0;
+    }
+    s->is_client_paused = is_paused;
+}
+
+/* Called last in every event. */
+static void settle(struct session *s)
+{
+    struct session_event event;
     uint64_t now_ms = reactor_now_ms(s->context->reactor);
 
     discard_held(s);
-    while (pending_event(s, &event)) {
+    while (take_pending(s, &event)) {
         step(s, &event);
         discard_held(s);
     }
     if (s->life.phase == LIFE_DEAD) {
         return;
     }
-    session_note_progress(s);
+    watch_queue(&s->client_watch, &s->pump.client, now_ms);
+    watch_queue(&s->backend_watch, &s->pump.backend, now_ms);
     conn_push(&s->pump.client);
     pump_interest(&s->pump, &s->life);
-
-    bool is_paused = pump_is_client_paused(&s->pump);
-    if (s->times.is_client_paused && !is_paused) {
-        /* A Pong may have waited unread all the while: the wait for it starts again. */
-        s->times.client_heard_ms = now_ms;
-        s->times.ping_sent_ms = s->times.ping_sent_ms != 0 ? now_ms : 0;
-    }
-    s->times.is_client_paused = is_paused;
+    note_pause(s);
     session_set_timer(s);
+}
+
+void session_on_dial(void *owner)
+{
+    settle(owner);
 }
 
 /* --- readiness ----------------------------------------------------------------------------- */
 
 static void client_bytes(struct session *s, uint8_t *data, size_t len)
 {
-    s->times.client_heard_ms = reactor_now_ms(s->context->reactor);
-    s->times.ping_sent_ms = 0;
+    s->heard_ms = reactor_now_ms(s->context->reactor);
+    s->pong_watch.since_ms = 0;
     if (s->life.phase == LIFE_TLS && tls_is_established(s->pump.client.tls)) {
         s->tls_version = tls_version_name(s->pump.client.tls);
-        session_step_type(s, LIFE_EV_TLS_DONE);
+        step_type(s, LIFE_EV_TLS_DONE);
     }
     switch (s->life.phase) {
-    case LIFE_REQUEST:
-        if (len > 0) {
-            session_request_bytes(s, data, len);
+    case LIFE_REQUEST: {
+        struct session_event event;
+        if (len > 0 && session_take_head(s, data, len, &event)) {
+            step(s, &event);
         }
         break;
+    }
     case LIFE_OPEN:
     case LIFE_CLOSING:
         if (!s->life.close_received) {
@@ -289,7 +240,7 @@ static void read_client(struct session *s)
 {
     uint8_t *data = NULL;
     size_t len = 0;
-    size_t most = s->life.phase == LIFE_OPEN ? pump_client_room(&s->pump) : LINGER_DISCARD_BYTES;
+    size_t most = s->life.phase == LIFE_OPEN ? pump_client_room(&s->pump) : DISCARD_BYTES;
     enum conn_result result = conn_read(&s->pump.client, most, &data, &len);
 
     if (len > 0 || result == CONN_OK) {
@@ -300,17 +251,18 @@ static void read_client(struct session *s)
     case CONN_AGAIN:
         break;
     case CONN_EOF:
-        session_step_type(s, LIFE_EV_CLIENT_EOF);
+        /* Behind every byte that came before it. */
+        s->is_eof_due = true;
         break;
     case CONN_RESET:
-        session_step_type(s, LIFE_EV_CLIENT_RESET);
+        step_type(s, LIFE_EV_CLIENT_RESET);
         break;
     case CONN_TLS_FAILED:
-        session_step_end(s, s->life.phase == LIFE_TLS ? LIFE_TLS_FAILED : LIFE_CLIENT_RESET,
-                         "bad TLS record or handshake");
+        step_end(s, s->life.phase == LIFE_TLS ? LIFE_TLS_FAILED : LIFE_CLIENT_RESET,
+                 "bad TLS record or handshake");
         break;
     case CONN_NO_MEMORY:
-        session_step_end(s, LIFE_INTERNAL, "no memory");
+        step_end(s, LIFE_INTERNAL, "no memory");
         break;
     }
 }
@@ -321,17 +273,26 @@ static void flush(struct conn *conn)
     (void)result; /* a broken connection shows in is_broken, what is left in the queue */
 }
 
+/* The next parts of a body. The time for an answer counts for each part anew. */
+static void continue_answer(struct session *s)
+{
+    if (s->pump.is_client_turn_due && answer_more(&s->pump, &s->request->body)) {
+        s->phase_since_ms = reactor_now_ms(s->context->reactor);
+    }
+}
+
 static void on_client_ready(struct conn *conn, unsigned ready)
 {
     struct session *s = container_of(conn, struct session, pump.client);
     if ((ready & REACTOR_WRITE) && conn_queued(conn) > 0) {
         flush(conn);
     }
+    continue_answer(s);
     resume(s);
     if ((ready & REACTOR_READ) && life_reads_client(&s->life) && !pump_is_held(&s->pump)) {
         read_client(s);
     }
-    session_settle(s);
+    settle(s);
 }
 
 static void read_backend(struct session *s)
@@ -339,12 +300,12 @@ static void read_backend(struct session *s)
     uint8_t *data = NULL;
     size_t len = 0;
     bool is_forwarded = life_forwards_backend(&s->life);
-    size_t most = is_forwarded ? pump_backend_room(&s->pump) : LINGER_DISCARD_BYTES;
+    size_t most = is_forwarded ? pump_backend_room(&s->pump) : DISCARD_BYTES;
     enum conn_result result = conn_read(&s->pump.backend, most, &data, &len);
     struct pump_report report = {.verdict = PUMP_MORE};
 
     if (len > 0 && is_forwarded) {
-        s->times.payload_ms = reactor_now_ms(s->context->reactor);
+        s->payload_ms = reactor_now_ms(s->context->reactor);
         pump_backend_bytes(&s->pump, data, len, &report);
     }
     if (result == CONN_EOF && is_forwarded && report.verdict == PUMP_MORE) {
@@ -356,14 +317,14 @@ static void read_backend(struct session *s)
     case CONN_AGAIN:
         break;
     case CONN_EOF:
-        session_step_type(s, LIFE_EV_BACKEND_EOF);
+        step_type(s, LIFE_EV_BACKEND_EOF);
         break;
     case CONN_RESET:
     case CONN_TLS_FAILED:
-        session_step_type(s, LIFE_EV_BACKEND_RESET);
+        step_type(s, LIFE_EV_BACKEND_RESET);
         break;
     case CONN_NO_MEMORY:
-        session_step_end(s, LIFE_INTERNAL, "no memory");
+        step_end(s, LIFE_INTERNAL, "no memory");
         break;
     }
 }
@@ -378,7 +339,17 @@ static void on_backend_ready(struct conn *conn, unsigned ready)
     if ((ready & REACTOR_READ) && life_reads_backend(&s->life)) {
         read_backend(s);
     }
-    session_settle(s);
+    settle(s);
+}
+
+static void on_timer(struct reactor_timer *timer)
+{
+    struct session *s = container_of(timer, struct session, timer);
+    struct session_event event;
+    if (session_take_deadline(s, &event)) {
+        step(s, &event);
+    }
+    settle(s);
 }
 
 /* --- from outside -------------------------------------------------------------------------- */
@@ -409,34 +380,44 @@ bool session_start(struct session_context *context, const struct config_listen *
     s->context = context;
     s->listen = listen;
     memcpy(&s->peer, &peer->u, sizeof(s->peer));
-    s->id = context->next_id++;
+    s->id = scoreboard_next_id(context->scoreboard, context->slot);
     s->started_ms = now_ms;
-    s->times.phase_since_ms = now_ms;
+    s->phase_since_ms = now_ms;
     pump_init(&s->pump, context->reactor, on_client_ready, on_backend_ready);
     life_init(&s->life, tls != NULL);
-    reactor_timer_init(&s->timer, context->reactor, session_on_timer);
+    reactor_timer_init(&s->timer, context->reactor, on_timer);
     reactor_deferred_init(&s->retire, on_retire);
     list_init(&s->link);
     list_append(&context->sessions, &s->link);
     context->session_count++;
     conn_open(&s->pump.client, fd, tls);
-    session_settle(s);
+    settle(s);
     return true;
 }
 
-void session_peer(const struct session *s, struct addr *out)
+size_t session_end_some(struct session_context *context, enum life_ending ending, size_t most)
 {
-    addr_from_sockaddr((const struct sockaddr *)&s->peer, sizeof(s->peer), out);
+    size_t ended = 0;
+    struct list *link = context->sessions.next;
+
+    while (link != &context->sessions && ended < most) {
+        struct session *s = container_of(link, struct session, link);
+        link = link->next; /* ending may take it off the list */
+        /* One that waits for its backend's last word has ended, but may take its time. */
+        if (!life_has_ended(&s->life) || s->life.phase == LIFE_HALF_CLOSED) {
+            step_end(s, ending, NULL);
+            settle(s);
+            ended++;
+        }
+    }
+    return ended;
 }
 
-void session_end(struct session *s, enum life_ending ending)
+void session_kill_all(struct session_context *context)
 {
-    session_step_end(s, ending, NULL);
-    session_settle(s);
-}
-
-void session_kill(struct session *s)
-{
-    session_step_type(s, LIFE_EV_KILL);
-    session_settle(s);
+    while (!list_is_empty(&context->sessions)) {
+        struct session *s = container_of(context->sessions.next, struct session, link);
+        step_type(s, LIFE_EV_KILL);
+        settle(s);
+    }
 }

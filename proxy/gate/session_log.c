@@ -1,8 +1,85 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the log says of a session: at `info` one line at its end, at `debug` one when it opens and
+ * one for each step of its life. */
 #include <stdio.h>
 
 #include "base/log.h"
-#include "gate/session.h"
+#include "gate/session_parts.h"
+
+/* "0-17": the worker's slot and a number that the slot gives out once. */
+static void log_id(struct log_line *line, const struct session *s)
+{
+    char text[48];
+    snprintf(text, sizeof(text), "%zu-%llu", s->context->slot, (unsigned long long)s->id);
+    log_str(line, "id", text);
+}
+
+static void log_parties(struct log_line *line, const struct session *s)
+{
+    char text[ADDR_TEXT_MAX];
+    struct addr peer;
+    addr_from_sockaddr((const struct sockaddr *)&s->peer, sizeof(s->peer), &peer);
+    log_str(line, "client", addr_print(&peer, text, sizeof(text)));
+    log_text(line, "listen", s->listen->name);
+    if (s->route != NULL) {
+        log_text(line, "route", s->route->policy.name);
+    }
+    if (s->backend != NULL) {
+        log_text(line, "backend", s->backend->text);
+    }
+}
+
+void session_log_open(const struct session *s)
+{
+    struct log_line line;
+    if (!log_is_on(LOG_DEBUG)) {
+        return;
+    }
+    log_begin(&line, LOG_DEBUG, "session.open");
+    log_id(&line, s);
+    log_parties(&line, s);
+    log_u64(&line, "connect_ms", s->connect_ms);
+    if (s->tls_version != NULL) {
+        log_str(&line, "tls", s->tls_version);
+    }
+    log_end(&line);
+}
+
+/* "request", or "request>dial" where the event changed it. */
+static void log_change(struct log_line *line, const char *key, const char *before,
+                       const char *after)
+{
+    char text[64];
+    if (before == after) {
+        log_str(line, key, after);
+        return;
+    }
+    snprintf(text, sizeof(text), "%s>%s", before, after);
+    log_str(line, key, text);
+}
+
+void session_log_step(const struct session *s, const struct life *before,
+                      const struct life_event *event, unsigned actions)
+{
+    const struct life *life = &s->life;
+    char text[LIFE_ACTION_NAMES_MAX];
+    struct log_line line;
+
+    log_begin(&line, LOG_DEBUG, "session.step");
+    log_id(&line, s);
+    log_str(&line, "on", life_event_name(event->type));
+    if (event->type == LIFE_EV_END) {
+        log_str(&line, "ending", life_ending_row(event->ending)->word);
+    }
+    log_change(&line, "phase", life_phase_name(before->phase), life_phase_name(life->phase));
+    log_change(&line, "client_side", life_side_name(before->client), life_side_name(life->client));
+    log_change(&line, "backend_side", life_side_name(before->backend),
+               life_side_name(life->backend));
+    if (actions != 0) {
+        log_str(&line, "actions", life_action_names(actions, text));
+    }
+    log_end(&line);
+}
 
 /* What was asked for is told only when it was refused: an admitted session has its route. */
 static void log_request(struct log_line *line, const struct session *s)
@@ -10,38 +87,27 @@ static void log_request(struct log_line *line, const struct session *s)
     if (s->request == NULL || !s->life.is_websocket) {
         return;
     }
-    const struct upgrade_request *upgrade = &s->request->upgrade;
-    log_text(line, "path", upgrade->path);
-    log_text(line, "host", upgrade->host);
-    if (upgrade->has_origin) {
-        log_text(line, "origin", upgrade->origin);
+    const struct request *asked = &s->request->asked;
+    log_text(line, "path", asked->path);
+    log_text(line, "host", asked->authority);
+    if (asked->has_origin) {
+        log_text(line, "origin", asked->origin);
     }
-    if (upgrade->offer_count > 0) {
-        log_text(line, "subprotocol", upgrade->offers[0]);
+    if (asked->offer_count > 0) {
+        log_text(line, "subprotocol", asked->offers[0]);
     }
 }
 
-void session_log(const struct session *s)
+void session_log_end(const struct session *s)
 {
     struct log_line line;
-    char text[ADDR_TEXT_MAX];
-    struct addr peer;
 
     if (!log_is_on(LOG_INFO)) {
         return;
     }
     log_begin(&line, LOG_INFO, "session.end");
-    snprintf(text, sizeof(text), "%zu-%llu", s->context->slot, (unsigned long long)s->id);
-    log_str(&line, "id", text);
-    session_peer(s, &peer);
-    log_str(&line, "client", addr_print(&peer, text, sizeof(text)));
-    log_text(&line, "listen", s->listen->name);
-    if (s->route != NULL) {
-        log_text(&line, "route", s->route->policy.name);
-    }
-    if (s->backend != NULL) {
-        log_text(&line, "backend", s->backend->text);
-    }
+    log_id(&line, s);
+    log_parties(&line, s);
     log_str(&line, "ending", life_ending_row(s->life.ending)->word);
     if (s->life.close_sent && !s->is_close_lost) {
         log_u64(&line, "code", s->life.close_code);
@@ -53,7 +119,7 @@ void session_log(const struct session *s)
     log_u64(&line, "up_bytes", s->pump.up_bytes);
     log_u64(&line, "down_bytes", s->pump.down_bytes);
     log_u64(&line, "duration_ms", reactor_now_ms(s->context->reactor) - s->started_ms);
-    if (s->times.open_since_ms != 0) {
+    if (s->open_since_ms != 0) {
         log_u64(&line, "connect_ms", s->connect_ms);
     }
     log_u64(&line, "queue_peak_client_bytes", s->pump.client.out.peak);

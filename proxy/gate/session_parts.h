@@ -1,31 +1,103 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* session_parts.h: what session.c, session_request.c and session_timer.c share; for nobody else. */
+/* session_parts.h: what the session's own sources share; for nobody else.
+ *
+ * Every event ends in session_settle(): follow-up events until nothing is pending, then corked
+ * bytes leave, then the interest function, then the deadlines. Only session.c steps the life; the
+ * other parts return the event that they found. */
 #ifndef GATE_SESSION_PARTS_H
 #define GATE_SESSION_PARTS_H
 
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "gate/admission.h"
+#include "gate/answer.h"
+#include "gate/dial.h"
+#include "gate/pump.h"
 #include "gate/session.h"
+#include "gate/watch.h"
+#include "proto/http.h"
 
-/* Feed the life and carry out what it says. `detail` is a constant or NULL; the first one stays. */
-void session_step_type(struct session *s, enum life_event_type type);
-void session_step_end(struct session *s, enum life_ending ending, const char *detail);
+/* The request: kept until the 101 that accepts it was written; a refused one until the end. */
+struct session_request {
+    struct http_parser head;
+    struct request asked;       /* once the head is a legal request */
+    struct span key;            /* of a WebSocket opening */
+    struct admission admission; /* once it was asked for */
+    struct page page;           /* LIFE_PAGE: what is served */
+    struct answer_body body;    /* of the page */
+};
 
-/* Called last in every event: follow-up events, deadlines, interest. */
-void session_settle(struct session *s);
+struct session {
+    struct list link;
+    struct session_context *context;
+    const struct config_listen *listen;
+    const struct config_route *route;     /* NULL until known */
+    const struct config_backend *backend; /* connected, or tried last; NULL before */
+    struct session_request *request;      /* NULL before its first byte and when no longer needed */
+    struct dial *dial;                    /* NULL unless dialling */
+    struct pump pump;
+    struct life life;
+    struct watch client_watch;  /* bytes that the client does not take */
+    struct watch backend_watch; /* bytes that the backend does not take */
+    struct watch pong_watch;    /* a Ping that the client has not answered */
+    struct reactor_timer timer;
+    uint64_t timer_at_ms; /* 0 = not armed */
+    struct reactor_deferred retire;
+    struct sockaddr_in6 peer; /* or sockaddr_in: a struct addr has room for a Unix path too */
+    uint64_t id;
 
-/* session_timer.c */
-void session_note_progress(struct session *s);
-void session_set_timer(struct session *s);
-void session_on_timer(struct reactor_timer *timer);
+    /* The reactor's time, in milliseconds; 0 = not yet. */
+    uint64_t started_ms;
+    uint64_t phase_since_ms;
+    uint64_t open_since_ms;
+    uint64_t fin_since_ms; /* the backend got its FIN */
+    uint64_t payload_ms;   /* the last payload byte either way */
+    uint64_t heard_ms;     /* the last byte of any kind from the client */
+    uint64_t connect_ms;   /* how long dialling took */
 
-/* Bytes while the phase is REQUEST. */
-void session_request_bytes(struct session *s, const uint8_t *data, size_t len);
+    const char *detail;      /* constant; for the log and the Close reason */
+    const char *tls_version; /* constant; NULL on a plain listener or before the handshake */
+    uint16_t http_status;    /* what was answered; 0 = nothing */
+    bool is_close_lost;      /* nothing could be written to the client when a Close was due */
+    bool has_seat;           /* the scoreboard counts it */
+    bool is_up_due;          /* echo: "connected" is to be reported */
+    bool is_no_memory_told;
+    bool is_client_paused; /* queues are full: the client is not read, nor its Pong seen */
+    bool is_eof_due;       /* the client's end came, but bytes of it are still held */
+};
 
-void session_accept(struct session *s); /* the 101 of a session */
-void session_refuse(struct session *s); /* the 101 that a Close follows */
+struct session_event {
+    struct life_event life;
+    const char *detail; /* constant or NULL; the first one of a session stays */
+};
+
+/* session.c: the dial is decided. */
+void session_on_dial(void *owner);
+
+/* session_act.c: enum life_action, or-ed. */
+void session_act(struct session *s, unsigned actions);
+
+/* session_request.c: bytes while the phase is REQUEST. False: the head goes on. */
+bool session_take_head(struct session *s, const uint8_t *data, size_t len,
+                       struct session_event *out);
+/* What the life asks to be said to the client. */
+void session_send_accept(struct session *s);
+void session_send_refusal(struct session *s);
 void session_send_http(struct session *s);
 void session_send_close(struct session *s);
+
+/* session_timer.c */
+struct life_deadline session_deadline(const struct session *s);
+void session_set_timer(struct session *s);
+/* The timer rang. False: nothing is due. */
+bool session_take_deadline(struct session *s, struct session_event *out);
+
+/* session_log.c */
+void session_log_open(const struct session *s);
+void session_log_step(const struct session *s, const struct life *before,
+                      const struct life_event *event, unsigned actions);
+void session_log_end(const struct session *s);
 
 #endif

@@ -1,293 +1,194 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The opening handshake of a session: from the first byte of the head to a route, a refusal or a
- * page, and everything that is said to the client in return. */
-#include <assert.h>
-#include <stdio.h>
+/* The opening handshake of a session: from the first byte of the head to an event of the life, and
+ * what the session then says to the client. */
 #include <string.h>
 
 #include "base/mem.h"
-#include "gate/page.h"
-#include "gate/session.h"
 #include "gate/session_parts.h"
+#include "proto/upgrade.h"
 
-static struct span first_offer(const struct session *s)
-{
-    const struct upgrade_request *upgrade = &s->request->upgrade;
-    return upgrade->offer_count > 0 ? upgrade->offers[0] : (struct span){NULL, 0};
-}
+/* --- saying -------------------------------------------------------------------------------- */
 
-/* What this session's messages go through: the route's settings and what was agreed on. */
-static void take_shape(struct session *s)
+void session_send_accept(struct session *s)
 {
-    const struct config_route *route = s->route;
-    struct span subprotocol = s->request->subprotocol;
-    /* A name decides only where the route speaks of it, not because a client offers it. */
-    bool is_named = route->policy.subprotocol_count > 0;
-    struct shape_rules rules = {
-        .is_echo = s->pump.is_echo,
-        .is_deflate = s->request->is_deflate,
-        .payload = is_named ? shape_payload_of(subprotocol, route->payload) : route->payload,
-        .framing = route->framing,
-        .max_frame_bytes = route->max_frame_bytes,
-        .deflate_settings = route->deflate,
-        .deflate_params = s->request->deflate,
-    };
-    rules.deflate_settings.max_message_bytes = route->max_message_bytes;
-    pump_shape(&s->pump, &rules);
-}
+    const struct session_request *request = s->request;
+    const struct shape_rules *shape = &request->admission.shape;
 
-static void send_101(struct session *s, struct span subprotocol, const char *extensions)
-{
-    char text[UPGRADE_101_MAX];
-    size_t len =
-        upgrade_write_101(text, s->request->upgrade.key, subprotocol, span_from_str(extensions));
-    assert(len > 0); /* offers and configured names are bounded when they are read */
+    pump_shape(&s->pump, shape);
+    answer_101(&s->pump, request->key, request->admission.subprotocol,
+               shape->is_deflate ? &shape->deflate_params : NULL);
     s->http_status = 101;
-    pump_send_raw(&s->pump, text, len);
-}
-
-void session_accept(struct session *s)
-{
-    char extensions[DEFLATE_RESPONSE_MAX] = "";
-    take_shape(s);
-    if (s->request->is_deflate) {
-        deflate_response(&s->request->deflate, extensions);
-    }
-    send_101(s, s->request->subprotocol, extensions);
     mem_free(s->request);
     s->request = NULL;
 }
 
-void session_refuse(struct session *s)
+void session_send_refusal(struct session *s)
 {
-    send_101(s, first_offer(s), "");
-}
-
-static struct span extra_headers(unsigned status)
-{
-    switch (status) {
-    case 200:
-        return SPAN_LIT("Content-Security-Policy: default-src 'none'; script-src 'unsafe-inline'; "
-                        "style-src 'unsafe-inline'; img-src data:; connect-src 'self' ws: wss:; "
-                        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n");
-    case 405:
-        return SPAN_LIT("Allow: GET\r\n");
-    case 426:
-        return SPAN_LIT("Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
-    case 429:
-    case 503:
-        return SPAN_LIT("Retry-After: 5\r\n");
-    default:
-        return (struct span){NULL, 0};
-    }
+    /* Without a subprotocol that it offered Chromium fails the handshake, and the page never sees
+     * the Close. */
+    answer_101(&s->pump, s->request->key, request_first_offer(&s->request->asked), NULL);
+    s->http_status = 101;
 }
 
 void session_send_http(struct session *s)
 {
-    char text[128];
-    char *out = (char *)s->context->reactor->scratch.plain;
-    struct span type = SPAN_LIT("text/plain; charset=utf-8");
-    struct span body;
+    struct session_request *request = s->request;
     unsigned status =
         s->http_status != 0 ? s->http_status : life_ending_row(s->life.ending)->http_status;
 
     s->http_status = (uint16_t)status;
-    if (status == 200) {
-        type = SPAN_LIT("text/html; charset=utf-8");
-        body = (struct span){(const char *)demo_page, demo_page_len};
-    } else {
-        snprintf(text, sizeof(text), "%u %s\n", status, http_status_text(status));
-        body = span_from_str(text);
+    if (request == NULL || request->page.body.data == NULL) {
+        answer_status(&s->pump, status);
+        return;
     }
-    size_t len = http_write_response(out, REACTOR_PLAIN, status, type, extra_headers(status), body);
-    pump_send_raw(&s->pump, out, len);
+    const struct answer_http http = {
+        .status = status,
+        .content_type = request->page.content_type,
+        .headers = request->page.headers,
+    };
+    request->body = answer_body_whole(request->page.body);
+    answer_http(&s->pump, &http, &request->body);
 }
 
 void session_send_close(struct session *s)
 {
     const struct life_ending_row *row = life_ending_row(s->life.ending);
-    const char *reason = row->is_told_in_detail && s->detail != NULL ? s->detail : row->reason;
+    const char *reason = s->detail != NULL && row->is_told_in_detail ? s->detail : row->reason;
+
     s->is_close_lost = s->pump.client.is_broken;
-    conn_hold(&s->pump.client); /* mostly a FIN follows in the same event */
-    pump_send_close(&s->pump, s->life.close_code, span_from_str(reason));
+    answer_close(&s->pump, s->life.close_code, span_from_str(reason));
 }
 
-static enum life_ending ending_of(enum policy_verdict verdict)
+/* --- the head ------------------------------------------------------------------------------ */
+
+static struct session_event end(enum life_ending ending, const char *detail)
 {
-    switch (verdict) {
-    case POLICY_NO_ROUTE:
-        return LIFE_NO_ROUTE;
-    case POLICY_SOURCE:
-        return LIFE_SOURCE;
-    case POLICY_ORIGIN:
-        return LIFE_ORIGIN;
-    case POLICY_SUBPROTOCOL:
-        return LIFE_SUBPROTOCOL;
-    case POLICY_OK:
-        break;
-    }
-    return LIFE_NOT_ENDED;
+    return (struct session_event){{.type = LIFE_EV_END, .ending = ending}, detail};
 }
 
-static void take_route(struct session *s, size_t index)
+static struct session_event end_bad(struct session *s, uint16_t status, const char *detail)
 {
-    const struct config_route *route = &s->context->config->routes[index];
+    s->http_status = status;
+    return end(LIFE_BAD_REQUEST, detail);
+}
+
+static void take_route(struct session *s, const struct config_route *route)
+{
     bool is_echo = route->backends[0].kind == CONFIG_BACKEND_ECHO;
-    s->route = route;
-    struct life_route rules = {
+    const struct life_route rules = {
         .has_backend = !is_echo,
         .is_http_refusal = route->is_http_refusal,
         .is_half_open = route->is_half_open,
         .backend_code = route->backend_code,
     };
+
+    s->route = route;
     life_set_route(&s->life, &rules);
     pump_configure(&s->pump, route->buffer_high_bytes, route->buffer_low_bytes, route->accept,
                    route->max_message_bytes, is_echo);
 }
 
-/* Counted first and looked at afterwards: two workers that admit at the same moment may both turn
- * away the last one, but never go over. */
-static bool admit(struct session *s)
+static void take_no_route(struct session *s)
 {
-    struct scoreboard *board = s->context->scoreboard;
-    _Atomic uint64_t *mine = &board->slots[s->context->slot].sessions_now;
-    scoreboard_add(mine, 1);
-    if (scoreboard_sessions(board) > s->context->config->max_sessions) {
-        scoreboard_sub(mine, 1);
-        return false;
-    }
-    s->is_admitted = true;
-    return true;
+    const struct life_route rules = {.is_http_refusal = s->context->config->is_http_refusal};
+    life_set_route(&s->life, &rules);
 }
 
-/* Looks for permessage-deflate in what the client offers. False: that was no list of extensions. */
-static bool negotiate(struct session *s)
+/* A legal opening handshake. */
+static struct session_event judge(struct session *s)
 {
-    struct session_request *request = s->request;
-    const struct http_parser *head = &request->parser;
-    const struct span name = SPAN_LIT("Sec-WebSocket-Extensions");
-
-    for (size_t i = http_find(head, name, 0); s->route->is_deflate && i < head->header_count;
-         i = http_find(head, name, i + 1)) {
-        struct deflate_params params;
-        switch (deflate_negotiate(&s->route->deflate, http_header_value(head, i), &params)) {
-        case DEFLATE_MALFORMED:
-            return false;
-        case DEFLATE_AGREED:
-            if (!request->is_deflate) {
-                request->is_deflate = true;
-                request->deflate = params;
-            }
-            break;
-        case DEFLATE_NONE:
-            break;
-        }
-    }
-    return true;
-}
-
-static void refuse_request(struct session *s, uint16_t status, const char *detail)
-{
-    s->http_status = status;
-    session_step_end(s, LIFE_BAD_REQUEST, detail);
-}
-
-static void judge(struct session *s)
-{
-    const struct session_context *context = s->context;
-    const struct config *config = context->config;
-    struct addr peer;
-    session_peer(s, &peer);
-    struct policy_request request = {
-        .upgrade = &s->request->upgrade,
-        .source = &peer,
+    struct session_context *context = s->context;
+    struct admission *admission = &s->request->admission;
+    struct addr source;
+    addr_from_sockaddr((const struct sockaddr *)&s->peer, sizeof(s->peer), &source);
+    const struct admission_question question = {
+        .config = context->config,
+        .request = &s->request->asked,
+        .source = &source,
         .is_secure = s->listen->is_tls,
         .sni = s->pump.client.tls != NULL ? tls_sni(s->pump.client.tls) : (struct span){NULL, 0},
+        .is_draining = context->is_draining,
     };
-    struct policy_decision decision =
-        policy_decide(config->policies, config->route_count, &request);
 
+    admission_decide(&question, admission);
     life_set_websocket(&s->life);
-    if (decision.verdict != POLICY_NO_ROUTE) {
-        take_route(s, decision.route);
+    if (admission->route != NULL) {
+        take_route(s, admission->route);
     } else {
-        struct life_route none = {.is_http_refusal = config->is_http_refusal, .backend_code = 1011};
-        life_set_route(&s->life, &none);
+        take_no_route(s);
     }
-    if (context->is_draining) {
-        session_step_end(s, LIFE_SHUTDOWN, NULL);
-    } else if (decision.verdict != POLICY_OK) {
-        session_step_end(s, ending_of(decision.verdict), NULL);
-    } else if (!negotiate(s)) {
-        refuse_request(s, 400, "malformed Sec-WebSocket-Extensions");
-    } else if (!admit(s)) {
-        session_step_end(s, LIFE_FULL, NULL);
-    } else {
-        s->request->subprotocol = decision.subprotocol;
-        session_step_type(s, LIFE_EV_REQUEST_OK);
+    if (admission->refusal != LIFE_NOT_ENDED) {
+        return end(admission->refusal, admission->detail);
     }
+    s->has_seat =
+        scoreboard_take_seat(context->scoreboard, context->slot, context->config->max_sessions);
+    if (!s->has_seat) {
+        return end(LIFE_FULL, NULL);
+    }
+    return (struct session_event){{.type = LIFE_EV_REQUEST_OK}, NULL};
 }
 
 static bool is_page_request(const struct session *s)
 {
-    const struct http_parser *head = &s->request->parser;
-    return s->listen->has_pages && span_is_equal(http_method(head), SPAN_LIT("GET")) &&
-           upgrade_is_plain_get(head, SPAN_LIT("/"));
+    struct session_request *request = s->request;
+    return s->listen->has_pages && s->context->find_page != NULL &&
+           upgrade_check_page(&request->head, &request->asked) &&
+           span_is_equal(request->asked.method, SPAN_LIT("GET")) &&
+           s->context->find_page(request->asked.path, &request->page);
 }
 
-static void on_head_complete(struct session *s, size_t bytes_behind)
+static struct session_event on_head_complete(struct session *s, size_t bytes_behind)
 {
+    struct session_request *request = s->request;
     const char *detail = NULL;
+
     if (is_page_request(s)) {
-        session_step_end(s, LIFE_PAGE, NULL);
-        return;
+        return end(LIFE_PAGE, NULL);
     }
-    switch (upgrade_check(&s->request->parser, &s->request->upgrade, &detail)) {
+    switch (upgrade_check(&request->head, &request->asked, &request->key, &detail)) {
     case UPGRADE_BAD:
-        refuse_request(s, 400, detail);
-        return;
+        return end_bad(s, 400, detail);
     case UPGRADE_BAD_METHOD:
-        refuse_request(s, 405, detail);
-        return;
+        return end_bad(s, 405, detail);
     case UPGRADE_REQUIRED:
-        refuse_request(s, 426, detail);
-        return;
+        return end_bad(s, 426, detail);
     case UPGRADE_OK:
         break;
     }
     if (bytes_behind > 0) {
         /* RFC 6455 4.1: a client waits for the answer. Bytes behind the head are how a request is
          * smuggled past whatever stands in front. */
-        refuse_request(s, 400, "bytes behind the request head");
-        return;
+        return end_bad(s, 400, "bytes behind the request head");
     }
-    judge(s);
+    return judge(s);
 }
 
-void session_request_bytes(struct session *s, const uint8_t *data, size_t len)
+bool session_take_head(struct session *s, const uint8_t *data, size_t len,
+                       struct session_event *out)
 {
     size_t consumed = 0;
     if (s->request == NULL) {
         s->request = mem_alloc(sizeof(*s->request));
         if (s->request == NULL) {
-            session_step_end(s, LIFE_INTERNAL, "no memory");
-            return;
+            *out = end(LIFE_INTERNAL, "no memory");
+            return true;
         }
-        memset(&s->request->upgrade, 0, sizeof(s->request->upgrade));
-        s->request->is_deflate = false;
-        http_parser_init(&s->request->parser);
+        http_parser_init(&s->request->head);
+        s->request->page.body.data = NULL;
+        s->request->body = (struct answer_body){.produce = NULL};
     }
-    switch (http_parse(&s->request->parser, data, len, &consumed)) {
+    switch (http_parse(&s->request->head, data, len, &consumed)) {
     case HTTP_NEED_MORE:
-        break;
+        return false;
     case HTTP_DONE:
-        on_head_complete(s, len - consumed);
-        break;
+        *out = on_head_complete(s, len - consumed);
+        return true;
     case HTTP_BAD:
-        refuse_request(s, 400, s->request->parser.detail);
-        break;
+        *out = end_bad(s, 400, s->request->head.detail);
+        return true;
     case HTTP_TOO_BIG:
-        session_step_end(s, LIFE_HEAD_TOO_BIG, s->request->parser.detail);
-        break;
+        *out = end(LIFE_HEAD_TOO_BIG, s->request->head.detail);
+        return true;
     }
+    return false;
 }

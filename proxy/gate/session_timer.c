@@ -1,51 +1,41 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The one timer of a session: queues that do not move, Pongs that do not come, and every other
- * deadline of its life. */
-#include "gate/session.h"
+/* The one timer of a session: every deadline of its life, and memory that is given back when
+ * nothing has used it for a while. */
 #include "gate/session_parts.h"
 
-/* A queue that does not move is stuck since it last did. */
-static void note_progress(const struct conn *c, uint64_t *sent_bytes, uint64_t *acked_bytes,
-                          uint64_t *stuck_ms, uint64_t now_ms)
+struct life_deadline session_deadline(const struct session *s)
 {
-    if (conn_queued(c) == 0) {
-        *stuck_ms = 0;
-    } else if (*stuck_ms == 0) {
-        *stuck_ms = now_ms;
-        *acked_bytes = conn_acked_bytes(c);
-    } else if (c->sent_bytes != *sent_bytes) {
-        *stuck_ms = now_ms; /* the old figure will do: the kernel is asked as seldom as can be */
-    }
-    *sent_bytes = c->sent_bytes;
+    const struct life_timeouts *timeouts =
+        s->route != NULL ? &s->route->timeouts : &s->context->config->defaults;
+    const struct life_times times = {
+        .phase_since_ms = s->phase_since_ms,
+        .open_since_ms = s->open_since_ms,
+        .backend_since_ms = s->fin_since_ms,
+        .payload_ms = s->payload_ms,
+        .client_heard_ms = s->heard_ms,
+        .ping_sent_ms = s->pong_watch.since_ms,
+        .client_stuck_ms = s->client_watch.since_ms,
+        .backend_stuck_ms = s->backend_watch.since_ms,
+        .is_client_paused = s->is_client_paused,
+    };
+    return life_deadline(&s->life, timeouts, &times);
 }
 
-void session_note_progress(struct session *s)
+/* When memory that nothing uses is given back; 0 = there is none. */
+static uint64_t park_at_ms(const struct session *s)
 {
-    uint64_t now_ms = reactor_now_ms(s->context->reactor);
-    note_progress(&s->pump.client, &s->client_sent_bytes, &s->client_acked_bytes,
-                  &s->times.client_stuck_ms, now_ms);
-    note_progress(&s->pump.backend, &s->backend_sent_bytes, &s->backend_acked_bytes,
-                  &s->times.backend_stuck_ms, now_ms);
-}
-
-static uint64_t rest_at_ms_of(const struct session *s)
-{
-    return s->route == NULL
-               ? 0
-               : pump_rest_at_ms(&s->pump, s->times.payload_ms, s->route->deflate_idle_ms);
+    return s->route == NULL ? 0
+                            : pump_rest_at_ms(&s->pump, s->payload_ms, s->route->deflate_idle_ms);
 }
 
 void session_set_timer(struct session *s)
 {
-    const struct life_timeouts *timeouts =
-        s->route != NULL ? &s->route->timeouts : &s->context->config->defaults;
-    struct life_deadline deadline = life_deadline(&s->life, timeouts, &s->times);
-
+    struct life_deadline deadline = session_deadline(s);
     uint64_t at_ms = deadline.kind != LIFE_DEADLINE_NONE ? deadline.at_ms : 0;
-    uint64_t rest_at_ms = rest_at_ms_of(s);
+    uint64_t memory_at_ms = park_at_ms(s);
 
-    if (rest_at_ms != 0 && (at_ms == 0 || rest_at_ms < at_ms)) {
-        at_ms = rest_at_ms;
+    if (memory_at_ms != 0 && (at_ms == 0 || memory_at_ms < at_ms)) {
+        at_ms = memory_at_ms;
     }
     /* A later deadline is noticed when the earlier one rings: moving the timer for every byte would
      * cost more. */
@@ -55,78 +45,56 @@ void session_set_timer(struct session *s)
     }
 }
 
-static void begin_pong_wait(struct session *s)
-{
-    s->times.ping_sent_ms = reactor_now_ms(s->context->reactor);
-    s->ping_acked_bytes = conn_acked_bytes(&s->pump.client);
-}
-
-static bool has_taken_more(const struct conn *c, uint64_t *acked_bytes, uint64_t *since_ms)
-{
-    uint64_t now_acked_bytes = conn_acked_bytes(c);
-    if (c->is_broken || now_acked_bytes == *acked_bytes) {
-        return false;
-    }
-    *acked_bytes = now_acked_bytes;
-    *since_ms = reactor_now_ms(c->reactor);
-    return true;
-}
-
-/* A queue that does not move and a Pong that does not come may only mean a slow peer with megabytes
- * of ours still in the kernel, which takes nothing more until a third of them has gone. Then the
- * wait starts again. */
+/* The peer of a wait that is over may only be slow. */
 static bool is_still_taking(struct session *s, enum life_excuse excuse)
 {
+    uint64_t now_ms = reactor_now_ms(s->context->reactor);
     switch (excuse) {
+    case LIFE_EXCUSE_PONG:
+        return watch_renew(&s->pong_watch, &s->pump.client, now_ms);
+    case LIFE_EXCUSE_CLIENT:
+        return watch_renew(&s->client_watch, &s->pump.client, now_ms);
+    case LIFE_EXCUSE_BACKEND:
+        return watch_renew(&s->backend_watch, &s->pump.backend, now_ms);
     case LIFE_EXCUSE_NONE:
         break;
-    case LIFE_EXCUSE_PONG:
-        return has_taken_more(&s->pump.client, &s->ping_acked_bytes, &s->times.ping_sent_ms);
-    case LIFE_EXCUSE_CLIENT:
-        return has_taken_more(&s->pump.client, &s->client_acked_bytes, &s->times.client_stuck_ms);
-    case LIFE_EXCUSE_BACKEND:
-        return has_taken_more(&s->pump.backend, &s->backend_acked_bytes,
-                              &s->times.backend_stuck_ms);
     }
     return false;
 }
 
-void session_on_timer(struct reactor_timer *timer)
+bool session_take_deadline(struct session *s, struct session_event *out)
 {
-    struct session *s = container_of(timer, struct session, timer);
-    const struct life_timeouts *timeouts =
-        s->route != NULL ? &s->route->timeouts : &s->context->config->defaults;
-    struct life_deadline deadline = life_deadline(&s->life, timeouts, &s->times);
+    struct life_deadline deadline = session_deadline(s);
     uint64_t now_ms = reactor_now_ms(s->context->reactor);
-    uint64_t rest_at_ms = rest_at_ms_of(s);
+    uint64_t memory_at_ms = park_at_ms(s);
 
     s->timer_at_ms = 0;
-    if (rest_at_ms != 0 && now_ms >= rest_at_ms) {
+    if (memory_at_ms != 0 && now_ms >= memory_at_ms) {
         pump_rest(&s->pump);
-        if (s->context->on_rest != NULL) {
-            s->context->on_rest(s->context);
+        if (s->context->on_park != NULL) {
+            s->context->on_park(s->context);
         }
     }
-    if (deadline.kind != LIFE_DEADLINE_NONE && now_ms >= deadline.at_ms) {
-        switch (deadline.kind) {
-        case LIFE_DEADLINE_END:
-            if (!is_still_taking(s, deadline.excuse)) {
-                session_step_end(s, deadline.ending, NULL);
-            }
-            break;
-        case LIFE_DEADLINE_CLIENT:
-            session_step_type(s, LIFE_EV_DEADLINE);
-            break;
-        case LIFE_DEADLINE_BACKEND:
-            session_step_type(s, LIFE_EV_BACKEND_DEADLINE);
-            break;
-        case LIFE_DEADLINE_PING:
-            pump_send_ping(&s->pump);
-            begin_pong_wait(s);
-            break;
-        case LIFE_DEADLINE_NONE:
-            break;
-        }
+    if (deadline.kind == LIFE_DEADLINE_NONE || now_ms < deadline.at_ms) {
+        return false;
     }
-    session_settle(s);
+    *out = (struct session_event){.detail = NULL};
+    switch (deadline.kind) {
+    case LIFE_DEADLINE_END:
+        out->life = (struct life_event){.type = LIFE_EV_END, .ending = deadline.ending};
+        return !is_still_taking(s, deadline.excuse);
+    case LIFE_DEADLINE_CLIENT:
+        out->life.type = LIFE_EV_DEADLINE;
+        return true;
+    case LIFE_DEADLINE_BACKEND:
+        out->life.type = LIFE_EV_BACKEND_DEADLINE;
+        return true;
+    case LIFE_DEADLINE_PING:
+        pump_send_ping(&s->pump);
+        watch_begin(&s->pong_watch, &s->pump.client, now_ms);
+        return false;
+    case LIFE_DEADLINE_NONE:
+        break;
+    }
+    return false;
 }

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "gate/listener.h"
+#include "gate/page.h"
 #include "gate/session.h"
 
 #define DRAIN_TICK_MS 50
@@ -45,7 +46,7 @@ static void trim_soon(struct worker *w)
     }
 }
 
-static void on_session_rest(struct session_context *context)
+static void on_session_park(struct session_context *context)
 {
     trim_soon(container_of(context, struct worker, context));
 }
@@ -82,26 +83,8 @@ static void kill_all(struct worker *w)
 {
     w->context.is_draining = true;
     stop_listeners(w); /* a session accepted from here on would not be killed */
-    while (!list_is_empty(&w->context.sessions)) {
-        session_kill(container_of(w->context.sessions.next, struct session, link));
-    }
+    session_kill_all(&w->context);
     stop_when_empty(w);
-}
-
-/* Ends the next few sessions that have not ended yet. */
-static void drain_some(struct worker *w)
-{
-    size_t ended = 0;
-    struct list *link = w->context.sessions.next;
-    while (link != &w->context.sessions && ended < w->drain_per_tick) {
-        struct session *s = container_of(link, struct session, link);
-        link = link->next; /* ending may take it off the list */
-        /* One that waits for its backend's last word has ended, but may take its time. */
-        if (s->life.ending == LIFE_NOT_ENDED || s->life.phase == LIFE_HALF_CLOSED) {
-            session_end(s, LIFE_SHUTDOWN);
-            ended++;
-        }
-    }
 }
 
 static void on_drain_tick(struct reactor_timer *timer)
@@ -112,7 +95,7 @@ static void on_drain_tick(struct reactor_timer *timer)
         kill_all(w);
         return;
     }
-    drain_some(w);
+    (void)session_end_some(&w->context, LIFE_SHUTDOWN, w->drain_per_tick);
     reactor_timer_at(&w->drain, now_ms + DRAIN_TICK_MS);
 }
 
@@ -184,8 +167,9 @@ static bool init(struct worker *w, const struct worker_start *start)
     w->context.config = start->config;
     w->context.scoreboard = start->scoreboard;
     w->context.slot = start->slot;
+    w->context.find_page = page_find;
     w->context.on_gone = on_session_gone;
-    w->context.on_rest = on_session_rest;
+    w->context.on_park = on_session_park;
     list_init(&w->context.sessions);
     w->context.reactor = reactor_new();
     if (w->context.reactor == NULL) {

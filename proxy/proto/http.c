@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "proto/http.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -356,32 +357,30 @@ size_t http_find(const struct http_parser *p, struct span name, size_t from)
     return p->header_count;
 }
 
-size_t http_write_response(char *out, size_t size, unsigned status, struct span content_type,
-                           struct span extra, struct span body)
+size_t http_write_head(char *out, size_t size, unsigned status, struct span content_type,
+                       uint64_t body_bytes, struct span extra)
 {
+    char length[48] = "";
     int n;
 
-    if (content_type.len >= size || extra.len >= size || body.len >= size) {
+    if (content_type.len >= size || extra.len >= size) {
         return 0;
+    }
+    if (body_bytes != HTTP_LENGTH_UNKNOWN) {
+        snprintf(length, sizeof(length), "Content-Length: %" PRIu64 "\r\n", body_bytes);
     }
     n = snprintf(out, size,
                  "HTTP/1.1 %u %s\r\n"
                  "Content-Type: %.*s\r\n"
-                 "Content-Length: %zu\r\n"
+                 "%s"
                  "Connection: close\r\n"
                  "Cache-Control: no-store\r\n"
                  "X-Content-Type-Options: nosniff\r\n"
                  "%.*s\r\n",
                  status, http_status_text(status), (int)content_type.len,
-                 content_type.len > 0 ? content_type.data : "", body.len, (int)extra.len,
+                 content_type.len > 0 ? content_type.data : "", length, (int)extra.len,
                  extra.len > 0 ? extra.data : "");
-    if (n < 0 || (size_t)n >= size || body.len > size - (size_t)n) {
-        return 0;
-    }
-    if (body.len > 0) {
-        memcpy(out + n, body.data, body.len);
-    }
-    return (size_t)n + body.len;
+    return n < 0 || (size_t)n >= size ? 0 : (size_t)n;
 }
 
 const char *http_status_text(unsigned status)

@@ -67,11 +67,14 @@ struct span http_header_value(const struct http_parser *p, size_t i);
 /* The first header of that name (any case) from index `from` on; its index, or header_count. */
 size_t http_find(const struct http_parser *p, struct span name, size_t from);
 
-/* Writes a whole response (head and body) into out: Content-Type as given, Content-Length,
- * Connection: close, Cache-Control: no-store, X-Content-Type-Options: nosniff, and `extra` (whole
- * header lines each ending in CRLF, or empty). Returns its length, or 0 when it does not fit. */
-size_t http_write_response(char *out, size_t size, unsigned status, struct span content_type,
-                           struct span extra, struct span body);
+#define HTTP_LENGTH_UNKNOWN UINT64_MAX
+
+/* Writes the head of a response into out: Content-Type as given, Content-Length (none for
+ * HTTP_LENGTH_UNKNOWN: the body then ends with the connection, RFC 9112 6.3), Connection: close,
+ * Cache-Control: no-store, X-Content-Type-Options: nosniff, and `extra` (whole header lines, each
+ * ending in CRLF, or empty). Returns its length, or 0 when it does not fit. */
+size_t http_write_head(char *out, size_t size, unsigned status, struct span content_type,
+                       uint64_t body_bytes, struct span extra);
 /* "Bad Request" ...; "Unknown" for what we never send. */
 const char *http_status_text(unsigned status);
 

@@ -219,7 +219,7 @@ static bool is_one_label_more(struct span host, struct span suffix)
 
 static bool is_same_origin(const struct policy_origin *sent, const struct policy_request *request)
 {
-    const struct upgrade_request *upgrade = request->upgrade;
+    const struct request *upgrade = request->upgrade;
     uint16_t port = upgrade->host_port;
 
     if (request->is_secure && !span_is_equal(sent->scheme, SPAN_LIT("https"))) {
@@ -252,7 +252,7 @@ static bool named_origin_matches(const struct policy_origin *entry,
 
 bool policy_origin_matches(const struct policy_origin *entry, const struct policy_request *request)
 {
-    const struct upgrade_request *upgrade = request->upgrade;
+    const struct request *upgrade = request->upgrade;
 
     switch (entry->kind) {
     case POLICY_ORIGIN_EXACT:
@@ -284,8 +284,7 @@ static bool host_matches(struct span pattern, struct span name)
            span_is_equal_nocase(skip(name, name.len - pattern.len), pattern);
 }
 
-static enum route_fit route_fit(const struct policy_route *route,
-                                const struct upgrade_request *upgrade)
+static enum route_fit route_fit(const struct policy_route *route, const struct request *upgrade)
 {
     bool has_host = route->host.len > 0;
 
@@ -366,7 +365,7 @@ static bool is_origin_allowed(const struct policy_route *route,
     return false;
 }
 
-static bool is_offered(const struct upgrade_request *upgrade, struct span subprotocol)
+static bool is_offered(const struct request *upgrade, struct span subprotocol)
 {
     for (size_t i = 0; i < upgrade->offer_count; i++) {
         if (span_is_equal(upgrade->offers[i], subprotocol)) {
@@ -376,8 +375,8 @@ static bool is_offered(const struct upgrade_request *upgrade, struct span subpro
     return false;
 }
 
-static bool subprotocol_choose(const struct policy_route *route,
-                               const struct upgrade_request *upgrade, struct span *out)
+static bool subprotocol_choose(const struct policy_route *route, const struct request *upgrade,
+                               struct span *out)
 {
     if (route->subprotocol_count == 0) {
         *out = upgrade->offer_count > 0 ? upgrade->offers[0] : (struct span){NULL, 0};

@@ -55,7 +55,7 @@ struct policy_route {
 };
 
 struct policy_request {
-    const struct upgrade_request *upgrade;
+    const struct request *upgrade;
     const struct addr *source;
     bool is_secure;  /* came over TLS */
     struct span sni; /* empty = none sent */

@@ -18,7 +18,13 @@
 #define HOST_LABEL_MAX_LEN 63
 #define PORT_DIGITS_MAX 5
 
-typedef enum upgrade_result (*check_fn)(const struct http_parser *p, struct upgrade_request *out,
+/* What the checks find out. */
+struct opening {
+    struct request request;
+    struct span key;
+};
+
+typedef enum upgrade_result (*check_fn)(const struct http_parser *p, struct opening *out,
                                         const char **detail);
 
 static enum upgrade_result refuse(enum upgrade_result result, const char **detail, const char *why)
@@ -150,15 +156,16 @@ bool upgrade_host_parse(struct span text, struct span *out_name, uint16_t *out_p
     return true;
 }
 
-static enum upgrade_result check_host(const struct http_parser *p, struct upgrade_request *out,
+static enum upgrade_result check_host(const struct http_parser *p, struct opening *out,
                                       const char **detail)
 {
-    size_t count = count_headers(p, SPAN_LIT("Host"), &out->host);
+    size_t count = count_headers(p, SPAN_LIT("Host"), &out->request.authority);
 
     if (count != 1) {
         return refuse(UPGRADE_BAD, detail, count == 0 ? "no Host" : "more than one Host");
     }
-    if (!upgrade_host_parse(out->host, &out->host_name, &out->host_port)) {
+    if (!upgrade_host_parse(out->request.authority, &out->request.host_name,
+                            &out->request.host_port)) {
         return refuse(UPGRADE_BAD, detail, "malformed Host");
     }
     return UPGRADE_OK;
@@ -166,17 +173,17 @@ static enum upgrade_result check_host(const struct http_parser *p, struct upgrad
 
 /* ---- the other parts, in the order in which they are checked ---- */
 
-static enum upgrade_result check_method(const struct http_parser *p, struct upgrade_request *out,
+static enum upgrade_result check_method(const struct http_parser *p, struct opening *out,
                                         const char **detail)
 {
-    (void)out;
-    if (!span_is_equal(http_method(p), SPAN_LIT("GET"))) {
+    out->request.method = http_method(p);
+    if (!span_is_equal(out->request.method, SPAN_LIT("GET"))) {
         return refuse(UPGRADE_BAD_METHOD, detail, "method not GET");
     }
     return UPGRADE_OK;
 }
 
-static enum upgrade_result check_no_body(const struct http_parser *p, struct upgrade_request *out,
+static enum upgrade_result check_no_body(const struct http_parser *p, struct opening *out,
                                          const char **detail)
 {
     (void)out;
@@ -192,8 +199,8 @@ static enum upgrade_result check_no_body(const struct http_parser *p, struct upg
     return UPGRADE_OK;
 }
 
-static enum upgrade_result check_http_version(const struct http_parser *p,
-                                              struct upgrade_request *out, const char **detail)
+static enum upgrade_result check_http_version(const struct http_parser *p, struct opening *out,
+                                              const char **detail)
 {
     (void)out;
     if (p->version_minor != 1) {
@@ -202,7 +209,7 @@ static enum upgrade_result check_http_version(const struct http_parser *p,
     return UPGRADE_OK;
 }
 
-static enum upgrade_result check_upgrade(const struct http_parser *p, struct upgrade_request *out,
+static enum upgrade_result check_upgrade(const struct http_parser *p, struct opening *out,
                                          const char **detail)
 {
     (void)out;
@@ -215,7 +222,7 @@ static enum upgrade_result check_upgrade(const struct http_parser *p, struct upg
     return UPGRADE_OK;
 }
 
-static enum upgrade_result check_version(const struct http_parser *p, struct upgrade_request *out,
+static enum upgrade_result check_version(const struct http_parser *p, struct opening *out,
                                          const char **detail)
 {
     struct span value;
@@ -253,7 +260,7 @@ static bool is_key(struct span key)
            key.data[letters + 1] == '=';
 }
 
-static enum upgrade_result check_key(const struct http_parser *p, struct upgrade_request *out,
+static enum upgrade_result check_key(const struct http_parser *p, struct opening *out,
                                      const char **detail)
 {
     size_t count = count_headers(p, SPAN_LIT("Sec-WebSocket-Key"), &out->key);
@@ -268,25 +275,24 @@ static enum upgrade_result check_key(const struct http_parser *p, struct upgrade
     return UPGRADE_OK;
 }
 
-static enum upgrade_result check_origin(const struct http_parser *p, struct upgrade_request *out,
+static enum upgrade_result check_origin(const struct http_parser *p, struct opening *out,
                                         const char **detail)
 {
-    size_t count = count_headers(p, SPAN_LIT("Origin"), &out->origin);
+    size_t count = count_headers(p, SPAN_LIT("Origin"), &out->request.origin);
 
     if (count > 1) {
         return refuse(UPGRADE_BAD, detail, "more than one Origin");
     }
-    out->has_origin = count == 1;
+    out->request.has_origin = count == 1;
     return UPGRADE_OK;
 }
 
-static enum upgrade_result add_offer(struct upgrade_request *out, struct span offer,
-                                     const char **detail)
+static enum upgrade_result add_offer(struct request *out, struct span offer, const char **detail)
 {
     if (!span_is_token(offer)) {
         return refuse(UPGRADE_BAD, detail, "malformed Sec-WebSocket-Protocol");
     }
-    if (offer.len > UPGRADE_OFFER_LEN_MAX) {
+    if (offer.len > REQUEST_OFFER_LEN_MAX) {
         return refuse(UPGRADE_BAD, detail, "subprotocol too long");
     }
     for (size_t i = 0; i < out->offer_count; i++) {
@@ -294,14 +300,14 @@ static enum upgrade_result add_offer(struct upgrade_request *out, struct span of
             return refuse(UPGRADE_BAD, detail, "subprotocol offered twice");
         }
     }
-    if (out->offer_count == UPGRADE_OFFERS_MAX) {
+    if (out->offer_count == REQUEST_OFFERS_MAX) {
         return refuse(UPGRADE_BAD, detail, "too many subprotocols");
     }
     out->offers[out->offer_count++] = offer;
     return UPGRADE_OK;
 }
 
-static enum upgrade_result check_offers(const struct http_parser *p, struct upgrade_request *out,
+static enum upgrade_result check_offers(const struct http_parser *p, struct opening *out,
                                         const char **detail)
 {
     const struct span name = SPAN_LIT("Sec-WebSocket-Protocol");
@@ -314,7 +320,7 @@ static enum upgrade_result check_offers(const struct http_parser *p, struct upgr
             return refuse(UPGRADE_BAD, detail, "malformed Sec-WebSocket-Protocol");
         }
         while (span_next(&rest, ',', &item)) {
-            enum upgrade_result result = add_offer(out, item, detail);
+            enum upgrade_result result = add_offer(&out->request, item, detail);
 
             if (result != UPGRADE_OK) {
                 return result;
@@ -395,53 +401,78 @@ static const char *path_fault(struct span path)
     return is_all_dots && (dots == 1 || dots == 2) ? "dot segment in the path" : NULL;
 }
 
-static struct span target_path(const struct http_parser *p)
+static void split_target(const struct http_parser *p, struct request *out)
 {
     struct span target = http_target(p);
+    size_t path_len = span_find(target, '?');
 
-    return (struct span){target.data, span_find(target, '?')};
+    out->path = (struct span){target.data, path_len};
+    out->query = path_len < target.len
+                     ? (struct span){target.data + path_len + 1, target.len - path_len - 1}
+                     : (struct span){NULL, 0};
 }
 
-static enum upgrade_result check_path(const struct http_parser *p, struct upgrade_request *out,
+static enum upgrade_result check_path(const struct http_parser *p, struct opening *out,
                                       const char **detail)
 {
     const char *fault;
 
-    out->path = target_path(p);
-    fault = path_fault(out->path);
+    split_target(p, &out->request);
+    fault = path_fault(out->request.path);
     return fault == NULL ? UPGRADE_OK : refuse(UPGRADE_BAD, detail, fault);
 }
 
-enum upgrade_result upgrade_check(const struct http_parser *p, struct upgrade_request *out,
-                                  const char **out_detail)
+/* How a request reads the headers of an HTTP/1.1 head. */
+static bool next_header(const void *head, struct span name, size_t *at, struct span *out_value)
+{
+    const struct http_parser *p = head;
+    size_t found = http_find(p, name, *at);
+
+    if (found == p->header_count) {
+        return false;
+    }
+    *out_value = http_header_value(p, found);
+    *at = found + 1;
+    return true;
+}
+
+enum upgrade_result upgrade_check(const struct http_parser *p, struct request *out,
+                                  struct span *out_key, const char **out_detail)
 {
     static const check_fn checks[] = {
         check_method,  check_host, check_no_body, check_http_version, check_upgrade,
         check_version, check_key,  check_origin,  check_offers,       check_path,
     };
-    struct upgrade_request request = {0};
+    struct opening opening = {.request = {.head = p, .next_header = next_header}};
 
     *out_detail = "";
     for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
-        enum upgrade_result result = checks[i](p, &request, out_detail);
+        enum upgrade_result result = checks[i](p, &opening, out_detail);
 
         if (result != UPGRADE_OK) {
             return result;
         }
     }
-    *out = request;
+    *out = opening.request;
+    *out_key = opening.key;
     return UPGRADE_OK;
 }
 
-bool upgrade_is_plain_get(const struct http_parser *p, struct span path)
+bool upgrade_check_page(const struct http_parser *p, struct request *out)
 {
-    struct upgrade_request request = {0};
+    struct opening opening = {.request = {.head = p, .next_header = next_header}};
     const char *detail;
 
-    return (span_is_equal(http_method(p), SPAN_LIT("GET")) ||
-            span_is_equal(http_method(p), SPAN_LIT("HEAD"))) &&
-           check_host(p, &request, &detail) == UPGRADE_OK &&
-           check_no_body(p, &request, &detail) == UPGRADE_OK && span_is_equal(target_path(p), path);
+    opening.request.method = http_method(p);
+    if ((!span_is_equal(opening.request.method, SPAN_LIT("GET")) &&
+         !span_is_equal(opening.request.method, SPAN_LIT("HEAD"))) ||
+        check_host(p, &opening, &detail) != UPGRADE_OK ||
+        check_no_body(p, &opening, &detail) != UPGRADE_OK) {
+        return false;
+    }
+    split_target(p, &opening.request);
+    *out = opening.request;
+    return true;
 }
 
 void upgrade_accept_key(struct span key, char out[29])
@@ -482,7 +513,7 @@ size_t upgrade_write_101(char out[UPGRADE_101_MAX], struct span key, struct span
     char accept[ACCEPT_LEN + 1];
     size_t at;
 
-    if (subprotocol.len > UPGRADE_OFFER_LEN_MAX || extensions.len > UPGRADE_OFFER_LEN_MAX) {
+    if (subprotocol.len > REQUEST_OFFER_LEN_MAX || extensions.len > REQUEST_OFFER_LEN_MAX) {
         return 0;
     }
     upgrade_accept_key(key, accept);

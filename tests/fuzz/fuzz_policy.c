@@ -119,7 +119,7 @@ static bool is_same(const struct policy_request *request)
 static bool should_match(const struct policy_origin *entry, const struct policy_request *request)
 {
     static struct line line;
-    const struct upgrade_request *upgrade = request->upgrade;
+    const struct request *upgrade = request->upgrade;
     struct span label = {NULL, 0};
 
     switch (entry->kind) {
@@ -182,7 +182,7 @@ static void expect_decision(struct policy_origin *entry, const struct policy_req
         {.path = {"/app", 4}, .host = {"a.b", 3}, .origins = entry, .origin_count = 1},
     };
     struct policy_decision got = policy_decide(routes, 4, request);
-    const struct upgrade_request *upgrade = request->upgrade;
+    const struct request *upgrade = request->upgrade;
     const struct policy_route *route;
 
     if (got.verdict == POLICY_NO_ROUTE) {
@@ -212,7 +212,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct span rest = {(const char *)data, size};
     struct span entry_text = take_line(&rest);
-    struct upgrade_request upgrade = {.origin = take_line(&rest), .host = take_line(&rest)};
+    struct request upgrade = {.origin = take_line(&rest), .authority = take_line(&rest)};
     struct addr source = {.len = 0};
     struct policy_request request = {.upgrade = &upgrade, .source = &source};
     struct policy_origin entry;
@@ -227,11 +227,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     expect_canonical(&entry);
-    if (!upgrade_host_parse(upgrade.host, &upgrade.host_name, &upgrade.host_port)) {
+    if (!upgrade_host_parse(upgrade.authority, &upgrade.host_name, &upgrade.host_port)) {
         return 0;
     }
     expect(policy_origin_matches(&entry, &request) == should_match(&entry, &request));
-    while (upgrade.offer_count < UPGRADE_OFFERS_MAX &&
+    while (upgrade.offer_count < REQUEST_OFFERS_MAX &&
            span_next(&offers, ',', &upgrade.offers[upgrade.offer_count])) {
         upgrade.offer_count++;
     }

@@ -126,11 +126,9 @@ static void set_memory(uint8_t how)
 
 static void end_session(uint8_t how)
 {
-    struct session *s = world_session();
-    if (s != NULL) {
-        world.is_forced = true;
-        session_end(s, (enum life_ending)(1 + how % (LIFE_ENDING_COUNT - 1)));
-    }
+    enum life_ending ending = (enum life_ending)(1 + how % (LIFE_ENDING_COUNT - 1));
+    world.is_forced = world.is_forced || world_session() != NULL;
+    (void)session_end_some(&world.context, ending, 1);
 }
 
 static void push_backend(struct span data)
@@ -152,7 +150,7 @@ static void kill_session(void)
 {
     if (world_session() != NULL) {
         world.is_forced = true;
-        session_kill(world_session());
+        session_kill_all(&world.context);
     }
 }
 
@@ -288,6 +286,7 @@ static void prepare(uint8_t flags)
         .config = &config,
         .scoreboard = board,
         .is_draining = (flags & FLAG_DRAINING) != 0,
+        .find_page = page_find,
         .on_gone = on_gone,
     };
     list_init(&world.context.sessions);
@@ -347,7 +346,7 @@ static void run_out(void)
         is_told = true;
         rings = 0;
         world.is_forced = true;
-        session_end(s, LIFE_SHUTDOWN);
+        (void)session_end_some(&world.context, LIFE_SHUTDOWN, 1);
         run_turns(false);
     }
     run_deferred();

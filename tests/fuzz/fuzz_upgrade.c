@@ -140,28 +140,28 @@ static void expect_one_reading(struct span path)
     expect(slashes == decoded_slashes);
 }
 
-static void expect_offers(const struct upgrade_request *request)
+static void expect_offers(const struct request *request)
 {
-    expect(request->offer_count <= UPGRADE_OFFERS_MAX);
+    expect(request->offer_count <= REQUEST_OFFERS_MAX);
     expect((request->offer_count > 0) == (count_headers(SPAN_LIT("Sec-WebSocket-Protocol")) > 0));
     for (size_t i = 0; i < request->offer_count; i++) {
         expect(span_is_token(request->offers[i]));
-        expect(request->offers[i].len <= UPGRADE_OFFER_LEN_MAX);
+        expect(request->offers[i].len <= REQUEST_OFFER_LEN_MAX);
         for (size_t j = 0; j < i; j++) {
             expect(!span_is_equal(request->offers[i], request->offers[j]));
         }
     }
 }
 
-static void expect_101(const struct upgrade_request *request, struct span subprotocol)
+static void expect_101(struct span key, struct span subprotocol)
 {
     char out[UPGRADE_101_MAX + 1];
     char want[29];
     char got[29];
-    size_t len = upgrade_write_101(out, request->key, subprotocol, (struct span){NULL, 0});
+    size_t len = upgrade_write_101(out, key, subprotocol, (struct span){NULL, 0});
 
-    accept_key(request->key, want);
-    upgrade_accept_key(request->key, got);
+    accept_key(key, want);
+    upgrade_accept_key(key, got);
     expect(strcmp(want, got) == 0);
     expect(len > 0 && len <= UPGRADE_101_MAX);
     out[len] = '\0';
@@ -170,7 +170,7 @@ static void expect_101(const struct upgrade_request *request, struct span subpro
     expect((strstr(out, "\r\nSec-WebSocket-Protocol: ") != NULL) == (subprotocol.len > 0));
 }
 
-static void expect_legal(const struct upgrade_request *request)
+static void expect_legal(const struct request *request, struct span key)
 {
     struct span target = http_target(&parser);
 
@@ -183,21 +183,26 @@ static void expect_legal(const struct upgrade_request *request)
     expect(count_headers(SPAN_LIT("transfer-encoding")) == 0);
     expect(count_headers(SPAN_LIT("expect")) == 0);
     expect(count_headers(SPAN_LIT("origin")) == (request->has_origin ? 1 : 0));
-    expect(request->key.len == KEY_LEN && request->key.data[KEY_LEN - 1] == '=');
+    expect(key.len == KEY_LEN && key.data[KEY_LEN - 1] == '=');
     expect(span_starts_with(target, request->path));
     expect(request->path.len == target.len || target.data[request->path.len] == '?');
+    expect(request->path.len + request->query.len + 1 >= target.len);
+    expect(span_ends_with(target, request->query));
     expect_one_reading(request->path);
     expect_offers(request);
-    expect_101(request, (struct span){NULL, 0});
+    expect_101(key, (struct span){NULL, 0});
     for (size_t i = 0; i < request->offer_count; i++) {
-        expect_101(request, request->offers[i]);
+        expect_101(key, request->offers[i]);
     }
-    expect(upgrade_is_plain_get(&parser, request->path));
+    struct request page;
+    expect(upgrade_check_page(&parser, &page) && span_is_equal(page.path, request->path));
+    expect(span_is_equal(page.query, request->query));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct upgrade_request request;
+    struct request request;
+    struct span key;
     const char *detail = NULL;
     enum upgrade_result result;
     size_t consumed = 0;
@@ -206,12 +211,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (http_parse(&parser, data, size, &consumed) != HTTP_DONE) {
         return 0;
     }
-    result = upgrade_check(&parser, &request, &detail);
+    result = upgrade_check(&parser, &request, &key, &detail);
     expect(detail != NULL && (detail[0] == '\0') == (result == UPGRADE_OK));
     expect((result == UPGRADE_BAD_METHOD) == !span_is_equal(http_method(&parser), SPAN_LIT("GET")));
     if (result == UPGRADE_OK) {
-        expect_legal(&request);
+        expect_legal(&request, key);
     }
-    (void)upgrade_is_plain_get(&parser, SPAN_LIT("/"));
+    (void)!upgrade_check_page(&parser, &request);
     return 0;
 }

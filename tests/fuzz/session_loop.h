@@ -76,8 +76,7 @@ static void run_turns(bool is_backend_first)
 
 static void check_timer(const struct session *s)
 {
-    const struct life_timeouts *timeouts = s->route ? &s->route->timeouts : &config.defaults;
-    struct life_deadline deadline = life_deadline(&s->life, timeouts, &s->times);
+    struct life_deadline deadline = session_deadline(s);
     expect(deadline.kind == LIFE_DEADLINE_NONE ||
                (world.is_timer_armed &&
                 (world.timer->at_ms <= deadline.at_ms || world.timer->at_ms <= reactor.now_ms)),

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gate/session.h"
+#include "gate/session_parts.h"
 
 /* What only checks is not watched by the fuzzer: it would cost a third of the time. */
 #ifdef __clang__

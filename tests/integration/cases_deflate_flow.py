@@ -7,6 +7,7 @@ import asyncio
 import functools
 import hashlib
 import os
+import ssl
 import subprocess
 import time
 import zlib
@@ -19,7 +20,7 @@ from exchange import Talk, binary, pieces_of
 from harness import Settings, case, equal, wait_until
 from sessions import WIRES
 from threads import hash_bytes, in_thread, join
-from wsclient import BINARY, FIN, PING, PONG, TEXT, frame
+from wsclient import BINARY, CLOSE, FIN, PING, PONG, TEXT, close_payload, frame
 
 ON = "compression = on\n"
 MIB = 1 << 20
@@ -39,6 +40,43 @@ def bomb(size):
 
 def connect(p, listen, path="/r", **options):
     return DeflateClient(p.wire(listen, **options)).open(path)
+
+
+def send_in_one_flight(c, data):
+    """Bytes and the orderly end of the stream, which the gateway's kernel has all at once."""
+    if c.wire.tls:
+        c.wire.tls.write(data)
+        try:
+            c.wire.tls.unwrap()
+        except (ssl.SSLWantReadError, ssl.SSLError):
+            pass
+        c.wire.flush()
+    else:
+        c.wire.sock.sendall(data)
+    c.wire.half_close()
+
+
+@case(rows=WIRES)
+def everything_in_one_flight(t, listen):
+    """A message that inflates far, a Close and the end of the stream, all at once: the backend gets
+    every byte and then the FIN, also a backend that is slow to read."""
+    backend = t.backend()
+    p = t.gateway(r=ON + "backend = " + backend.url,
+                  line=ON + "framing = line\nframing_max = 16m\nbackend = " + backend.url)
+    for path, letters, end in (("/r", 8 * MIB, b""), ("/line", 897 * 1024, b"\n")):
+        for pause in (0, 0.5):
+            c = connect(p, listen, path)
+            message = b"a" * letters
+            peer = backend.accept()
+            send_in_one_flight(c, frame(BINARY, c.squeeze(message), rsv=RSV1) +
+                               frame(CLOSE, close_payload(1000)))
+            time.sleep(pause)
+            peer.expect_fin(message + end)
+            peer.close()
+            c.wire.close()
+    wait_until(lambda: len(p.log.find("session.end")) == 4, "four lines")
+    for line in p.log.find("session.end"):
+        equal(line["ending"], "client_close", "ending")
 
 
 @case(rows=WIRES)

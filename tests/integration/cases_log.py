@@ -54,6 +54,55 @@ def fields_of_a_session(t, kind):
 
 
 @case()
+def a_session_can_be_watched(t):
+    """At debug: one line when a session opens and one for each step of its life, in order."""
+    backend = t.backend()
+    p = t.gateway(server="log_level = debug", r="backend = " + backend.url)
+    c = p.client("plain").open("/r")
+    peer = backend.accept()
+    c.close(1000)
+    peer.expect_fin()
+    peer.close()
+    c.recv_close(1000, has_reason=False)
+    c.recv_end(FIN)
+    c.wire.finish()
+    line = p.one_end("client_close")
+    steps = p.log.find("session.step", id=line["id"])
+    equal([(step["on"], step["phase"], step["client_side"], step["backend_side"],
+            step.get("actions")) for step in steps][:5], [
+        ("request_ok", "request>dial", "up", "gone", "dial"),
+        ("backend_up", "dial>open", "up", "gone>up", "accept_101"),
+        ("client_close", "open>half_closed", "up", "up>draining", None),
+        ("backend_flushed", "half_closed", "up", "draining>lingering", "backend_finish"),
+        ("backend_eof", "half_closed>closing", "up>draining", "lingering>gone",
+         "send_close,backend_close"),
+    ], "steps")
+    equal(steps[-1]["phase"].endswith(">dead"), True, "the last step")
+    opened = p.log.find("session.open", id=line["id"])
+    equal([(o["client"], o["listen"], o["route"], o["backend"]) for o in opened],
+          [(c.wire.local, "plain", "r", backend.url)], "session.open")
+    c = p.client("plain").open("/nowhere")
+    c.recv_close(1008)
+    c.recv_end(FIN)
+    c.wire.close()
+    p.log.wait("session.end", 2)
+    steps = p.log.find("session.step", id="0-1")
+    equal((steps[0]["on"], steps[0]["ending"], steps[0]["phase"], steps[0]["actions"]),
+          ("end", "no_route", "request>closing", "refuse_101,send_close"), "a refusal")
+    equal(p.log.find("session.open", id="0-1"), [], "it never opened")
+
+
+@case()
+def an_info_log_has_no_steps(t):
+    p = t.gateway(r=ECHO)
+    c = p.client("plain").open("/r")
+    c.end_cleanly()
+    c.wire.close()
+    p.one_end("client_close")
+    equal(p.log.find("session.step") + p.log.find("session.open"), [], "debug lines")
+
+
+@case()
 def fields_without_a_value_are_left_out(t):
     p = t.gateway(r=ECHO)
     c = p.client("plain")

@@ -114,6 +114,8 @@ def worker_killed(t):
     workers = p.workers()
     assert other in workers and victim not in workers and len(workers) == 2, workers
     clients_by_worker(p, 1)
+    ids = [line["id"] for line in p.ends()]
+    assert len(ids) > 50 and len(set(ids)) == len(ids), "an id came twice"
 
 
 @case(timeout=90)

@@ -35,11 +35,11 @@ static bool matches(const char *row, const char *entry_text, const char *host, c
                     bool is_secure)
 {
     struct policy_origin entry;
-    struct upgrade_request upgrade = {
-        .host = span_of(host), .has_origin = origin != NULL, .origin = span_of(origin)};
+    struct request upgrade = {
+        .authority = span_of(host), .has_origin = origin != NULL, .origin = span_of(origin)};
     struct policy_request request = {.upgrade = &upgrade, .is_secure = is_secure};
 
-    CHECK_TRUE(row, upgrade_host_parse(upgrade.host, &upgrade.host_name, &upgrade.host_port));
+    CHECK_TRUE(row, upgrade_host_parse(upgrade.authority, &upgrade.host_name, &upgrade.host_port));
     return CHECK_TRUE(row, policy_origin_parse(span_of(entry_text), &entry)) &&
            policy_origin_matches(&entry, &request);
 }
@@ -71,7 +71,7 @@ static void test_same(void)
 // An origin with NUL in it is not the one that ends there.
 static void test_origin_with_nul(void)
 {
-    struct upgrade_request upgrade = {.has_origin = true, .origin = SPAN_LIT("https://a.b\0.c")};
+    struct request upgrade = {.has_origin = true, .origin = SPAN_LIT("https://a.b\0.c")};
     struct policy_request request = {.upgrade = &upgrade};
     struct policy_origin entry;
 
@@ -159,8 +159,8 @@ static void test_route_choice(void)
     struct addr source = {.len = 0};
 
     for (size_t i = 0; i < COUNT(route_rows); i++) {
-        struct upgrade_request upgrade = {.path = span_of(route_rows[i].path),
-                                          .host_name = span_of(route_rows[i].host)};
+        struct request upgrade = {.path = span_of(route_rows[i].path),
+                                  .host_name = span_of(route_rows[i].host)};
         struct policy_request request = {.upgrade = &upgrade,
                                          .source = &source,
                                          .is_secure = route_rows[i].sni[0] != '\0',
@@ -182,7 +182,7 @@ static void test_route_choice(void)
 static void test_no_route(void)
 {
     struct addr source = {.len = 0};
-    struct upgrade_request upgrade = {.path = SPAN_LIT("/ap"), .host_name = SPAN_LIT("z")};
+    struct request upgrade = {.path = SPAN_LIT("/ap"), .host_name = SPAN_LIT("z")};
     struct policy_request request = {.upgrade = &upgrade, .source = &source};
 
     CHECK_EQ_INT("no routes", policy_decide(NULL, 0, &request).verdict, POLICY_NO_ROUTE);
@@ -196,7 +196,7 @@ static void test_no_route(void)
 static void test_route_order(void)
 {
     struct addr source = {.len = 0};
-    struct upgrade_request upgrade = {.path = SPAN_LIT("/app"), .host_name = SPAN_LIT("a.example")};
+    struct request upgrade = {.path = SPAN_LIT("/app"), .host_name = SPAN_LIT("a.example")};
     struct policy_request request = {.upgrade = &upgrade, .source = &source};
     struct policy_route reversed[COUNT(routes)];
 
@@ -264,7 +264,7 @@ static void test_sources(void)
         struct addr_cidr allow[LIST_MAX];
         struct addr_cidr deny[LIST_MAX];
         struct policy_route route = ROUTE("/", true, "");
-        struct upgrade_request upgrade = {.path = SPAN_LIT("/"), .host_name = SPAN_LIT("z")};
+        struct request upgrade = {.path = SPAN_LIT("/"), .host_name = SPAN_LIT("z")};
         struct addr source;
         struct policy_request request = {.upgrade = &upgrade, .source = &source};
         char name[96];
@@ -314,7 +314,7 @@ static void test_subprotocols(void)
     for (size_t i = 0; i < COUNT(subprotocol_rows); i++) {
         struct span configured[LIST_MAX];
         struct policy_route route = ROUTE("/", true, "");
-        struct upgrade_request upgrade = {.path = SPAN_LIT("/"), .host_name = SPAN_LIT("z")};
+        struct request upgrade = {.path = SPAN_LIT("/"), .host_name = SPAN_LIT("z")};
         struct addr source = {.len = 0};
         struct policy_request request = {.upgrade = &upgrade, .source = &source};
         const char *want = subprotocol_rows[i].want;
@@ -345,10 +345,10 @@ static void test_first_refusal(void)
                                  .subprotocol_count = 1,
                                  .deny = &deny,
                                  .deny_count = 1};
-    struct upgrade_request upgrade = {.path = SPAN_LIT("/"),
-                                      .host_name = SPAN_LIT("z"),
-                                      .has_origin = true,
-                                      .origin = SPAN_LIT("https://c")};
+    struct request upgrade = {.path = SPAN_LIT("/"),
+                              .host_name = SPAN_LIT("z"),
+                              .has_origin = true,
+                              .origin = SPAN_LIT("https://c")};
     struct addr source;
     struct policy_request request = {.upgrade = &upgrade, .source = &source};
 

@@ -11,29 +11,36 @@
 
 static struct http_fed fed;
 
-static enum upgrade_result judge(const struct upgrade_row *row, size_t cut,
-                                 struct upgrade_request *out, const char **detail)
+static enum upgrade_result judge(const struct upgrade_row *row, size_t cut, struct request *out,
+                                 struct span *key, const char **detail)
 {
     http_feed(&fed, row->text, row->len, cut);
     CHECK_EQ_INT(row->name, fed.result, HTTP_DONE);
-    return upgrade_check(&fed.parser, out, detail);
+    return upgrade_check(&fed.parser, out, key, detail);
+}
+
+static void check_span(const char *row, struct span got, const char *want)
+{
+    CHECK_EQ_MEM(row, got.data, got.len, want, strlen(want));
 }
 
 static void test_refused(void)
 {
     for (size_t i = 0; i < COUNT(upgrade_bad_rows); i++) {
         const struct upgrade_row *row = &upgrade_bad_rows[i];
-        struct upgrade_request request;
-        struct upgrade_request untouched;
+        struct request request;
+        struct request untouched;
+        struct span key = SPAN_LIT("untouched");
         const char *detail = NULL;
 
         memset(&request, 0x5a, sizeof(request));
         memset(&untouched, 0x5a, sizeof(untouched));
-        CHECK_EQ_INT(row->name, judge(row, BYTE_BY_BYTE, &request, &detail), row->want);
+        CHECK_EQ_INT(row->name, judge(row, BYTE_BY_BYTE, &request, &key, &detail), row->want);
         CHECK_EQ_STR(row->name, detail, row->detail);
         CHECK_EQ_MEM(row->name, &request, sizeof(request), &untouched, sizeof(untouched));
+        check_span(row->name, key, "untouched");
         for (size_t cut = 0; cut < row->len; cut++) {
-            enum upgrade_result got = judge(row, cut, &request, &detail);
+            enum upgrade_result got = judge(row, cut, &request, &key, &detail);
 
             if (got != row->want || strcmp(detail, row->detail) != 0) {
                 CHECK_TRUE(row->name, false);
@@ -43,12 +50,7 @@ static void test_refused(void)
     }
 }
 
-static void check_span(const char *row, struct span got, const char *want)
-{
-    CHECK_EQ_MEM(row, got.data, got.len, want, strlen(want));
-}
-
-static void check_request(const struct handshake_row *row, const struct upgrade_request *request)
+static void check_request(const struct handshake_row *row, const struct request *request)
 {
     struct span offers = span_from_str(row->offers);
     struct span offer;
@@ -57,7 +59,7 @@ static void check_request(const struct handshake_row *row, const struct upgrade_
     check_span(row->name, request->host_name, row->host_name);
     CHECK_EQ_U64(row->name, request->host_port, row->host_port);
     check_span(row->name, request->path, row->path);
-    check_span(row->name, request->key, "dGhlIHNhbXBsZSBub25jZQ==");
+    check_span(row->name, request->method, "GET");
     CHECK_EQ_INT(row->name, request->has_origin, row->origin != NULL);
     if (row->origin != NULL) {
         check_span(row->name, request->origin, row->origin);
@@ -75,17 +77,21 @@ static void test_accepted(void)
 {
     for (size_t i = 0; i < COUNT(handshake_rows); i++) {
         const struct handshake_row *row = &handshake_rows[i];
-        struct upgrade_request request;
+        struct request request;
+        struct span key = {NULL, 0};
         const char *detail = NULL;
 
         http_feed(&fed, row->text, row->len, BYTE_BY_BYTE);
-        if (CHECK_EQ_INT(row->name, upgrade_check(&fed.parser, &request, &detail), UPGRADE_OK)) {
+        if (CHECK_EQ_INT(row->name, upgrade_check(&fed.parser, &request, &key, &detail),
+                         UPGRADE_OK)) {
             check_request(row, &request);
+            check_span(row->name, key, "dGhlIHNhbXBsZSBub25jZQ==");
         }
         CHECK_EQ_STR(row->name, detail, "");
         for (size_t cut = 0; cut < row->len; cut++) {
             http_feed(&fed, row->text, row->len, cut);
-            CHECK_TRUE(row->name, upgrade_check(&fed.parser, &request, &detail) == UPGRADE_OK);
+            CHECK_TRUE(row->name,
+                       upgrade_check(&fed.parser, &request, &key, &detail) == UPGRADE_OK);
         }
     }
 }
@@ -100,7 +106,8 @@ static void test_each_header_counts(void)
     char head[512];
 
     for (size_t i = 0; i < 2 * COUNT(lines); i++) {
-        struct upgrade_request request;
+        struct request request;
+        struct span key = {NULL, 0};
         const char *detail = NULL;
         size_t odd = i % COUNT(lines);
         bool is_twice = i >= COUNT(lines);
@@ -114,7 +121,7 @@ static void test_each_header_counts(void)
         len += snprintf(head + len, sizeof(head) - (size_t)len, "\r\n");
         http_feed(&fed, head, (size_t)len, 0);
         CHECK_EQ_INT(lines[odd], fed.result, HTTP_DONE);
-        CHECK_EQ_INT(lines[odd], upgrade_check(&fed.parser, &request, &detail) == UPGRADE_OK,
+        CHECK_EQ_INT(lines[odd], upgrade_check(&fed.parser, &request, &key, &detail) == UPGRADE_OK,
                      is_twice && may_be_twice[odd]);
     }
 }
@@ -131,7 +138,8 @@ static void test_key_letters(void)
         char saved = key[at];
 
         for (unsigned c = 0x21; c < 256; c++) {
-            struct upgrade_request request;
+            struct request request;
+            struct span taken = {NULL, 0};
             const char *detail = NULL;
             bool is_letter = c < 0x7f && (isalnum((int)c) || c == '+' || c == '/');
             bool want = at < 21 ? is_letter : at == 21 ? strchr("AQgw", (int)c) != NULL : c == '=';
@@ -141,7 +149,8 @@ static void test_key_letters(void)
             }
             key[at] = (char)c;
             http_feed(&fed, head, (size_t)len, 0);
-            CHECK_EQ_INT(head, upgrade_check(&fed.parser, &request, &detail) == UPGRADE_OK, want);
+            CHECK_EQ_INT(head, upgrade_check(&fed.parser, &request, &taken, &detail) == UPGRADE_OK,
+                         want);
         }
         key[at] = saved;
     }
@@ -214,9 +223,36 @@ static void test_plain_get(void)
     for (size_t i = 0; i < COUNT(rows); i++) {
         http_feed(&fed, rows[i].text, rows[i].len, 0);
         CHECK_EQ_INT(rows[i].name, fed.result, HTTP_DONE);
-        CHECK_EQ_INT(rows[i].name, upgrade_is_plain_get(&fed.parser, SPAN_LIT("/page")),
-                     rows[i].want);
+        struct request page;
+        bool is_page =
+            upgrade_check_page(&fed.parser, &page) && span_is_equal(page.path, SPAN_LIT("/page"));
+        CHECK_EQ_INT(rows[i].name, is_page, rows[i].want);
     }
+}
+
+static void test_what_was_asked(void)
+{
+    static const char head[] = "GET /a/b?c=%2F&d=?e HTTP/1.1\r\nHost: h.example:81\r\n" MINIMAL
+                               "Cookie: one\r\nX: y\r\ncookie: two\r\n\r\n";
+    struct request request;
+    struct span key;
+    struct span value = {NULL, 0};
+    const char *detail = NULL;
+    size_t at = 0;
+
+    http_feed(&fed, head, sizeof(head) - 1, BYTE_BY_BYTE);
+    CHECK_EQ_INT("legal", upgrade_check(&fed.parser, &request, &key, &detail), UPGRADE_OK);
+    check_span("authority", request.authority, "h.example:81");
+    check_span("path", request.path, "/a/b");
+    check_span("query", request.query, "c=%2F&d=?e");
+    check_span("no offer", request_first_offer(&request), "");
+    CHECK_TRUE("first", request_next_header(&request, SPAN_LIT("Cookie"), &at, &value));
+    check_span("first", value, "one");
+    CHECK_TRUE("second", request_next_header(&request, SPAN_LIT("Cookie"), &at, &value));
+    check_span("second", value, "two");
+    CHECK_FALSE("no third", request_next_header(&request, SPAN_LIT("Cookie"), &at, &value));
+    at = 0;
+    CHECK_FALSE("none", request_next_header(&request, SPAN_LIT("Cookies"), &at, &value));
 }
 
 static void test_accept_key(void)
@@ -257,8 +293,8 @@ static void test_101(void)
     CHECK_EQ_MEM("no subprotocol", out, len, plain, sizeof(plain) - 1);
     len = upgrade_write_101(out, key, SPAN_LIT("binary"), none);
     CHECK_EQ_MEM("a subprotocol", out, len, chosen, sizeof(chosen) - 1);
-    len = upgrade_write_101(out, key, (struct span){longest, UPGRADE_OFFER_LEN_MAX}, none);
-    CHECK_EQ_U64("the longest", len, sizeof(chosen) - 1 - 6 + UPGRADE_OFFER_LEN_MAX);
+    len = upgrade_write_101(out, key, (struct span){longest, REQUEST_OFFER_LEN_MAX}, none);
+    CHECK_EQ_U64("the longest", len, sizeof(chosen) - 1 - 6 + REQUEST_OFFER_LEN_MAX);
     CHECK_EQ_U64("too long", upgrade_write_101(out, key, SPAN_LIT(longest), none), 0);
     CHECK_EQ_U64("too long", upgrade_write_101(out, key, none, SPAN_LIT(longest)), 0);
     len = upgrade_write_101(out, key, SPAN_LIT("binary"), SPAN_LIT("permessage-deflate"));
@@ -272,6 +308,7 @@ CU_TestInfo upgrade_tests[] = {
     {"every letter of the key", test_key_letters},
     {"hosts and ports", test_host_parse},
     {"plain requests", test_plain_get},
+    {"what was asked for", test_what_was_asked},
     {"the accept key", test_accept_key},
     {"the 101", test_101},
     CU_TEST_INFO_NULL,

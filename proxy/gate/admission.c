@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "gate/admission.h"
+
+#include "proto/policy.h"
+
+static void refuse(struct admission *out, enum life_ending refusal, const char *detail)
+{
+    out->refusal = refusal;
+    out->detail = detail;
+}
+
+static enum life_ending ending_of(enum policy_verdict verdict)
+{
+    switch (verdict) {
+    case POLICY_NO_ROUTE:
+        return LIFE_NO_ROUTE;
+    case POLICY_SOURCE:
+        return LIFE_SOURCE;
+    case POLICY_ORIGIN:
+        return LIFE_ORIGIN;
+    case POLICY_SUBPROTOCOL:
+        return LIFE_SUBPROTOCOL;
+    case POLICY_OK:
+        break;
+    }
+    return LIFE_NOT_ENDED;
+}
+
+/* The client's offers of permessage-deflate, over all lines; the first good one counts. False: one
+ * of the lines is no list of extensions. */
+static bool negotiate_deflate(const struct request *request, const struct config_route *route,
+                              struct shape_rules *out)
+{
+    struct span value;
+    size_t at = 0;
+
+    if (!route->is_deflate) {
+        return true;
+    }
+    while (request_next_header(request, SPAN_LIT("Sec-WebSocket-Extensions"), &at, &value)) {
+        struct deflate_params params;
+        switch (deflate_negotiate(&route->deflate, value, &params)) {
+        case DEFLATE_MALFORMED:
+            return false;
+        case DEFLATE_AGREED:
+            if (!out->is_deflate) {
+                out->is_deflate = true;
+                out->deflate_params = params;
+            }
+            break;
+        case DEFLATE_NONE:
+            break;
+        }
+    }
+    return true;
+}
+
+/* What the route itself asks for. */
+static struct shape_rules shape_of(const struct config_route *route, struct span subprotocol)
+{
+    /* A subprotocol's name decides only where the route speaks of it, not because a client offers
+     * it. */
+    bool is_named = route->policy.subprotocol_count > 0;
+    struct shape_rules shape = {
+        .is_echo = route->backends[0].kind == CONFIG_BACKEND_ECHO,
+        .payload = is_named ? shape_payload_of(subprotocol, route->payload) : route->payload,
+        .framing = route->framing,
+        .max_frame_bytes = route->max_frame_bytes,
+        .deflate_settings = route->deflate,
+    };
+    shape.deflate_settings.max_message_bytes = route->max_message_bytes;
+    return shape;
+}
+
+void admission_decide(const struct admission_question *question, struct admission *out)
+{
+    const struct config *config = question->config;
+    struct policy_request asked = {
+        .upgrade = question->request,
+        .source = question->source,
+        .is_secure = question->is_secure,
+        .sni = question->sni,
+    };
+    struct policy_decision decision = policy_decide(config->policies, config->route_count, &asked);
+
+    *out = (struct admission){.refusal = LIFE_NOT_ENDED};
+    if (decision.verdict != POLICY_NO_ROUTE) {
+        out->route = &config->routes[decision.route];
+    }
+    if (question->is_draining) {
+        refuse(out, LIFE_SHUTDOWN, NULL);
+        return;
+    }
+    if (decision.verdict != POLICY_OK) {
+        refuse(out, ending_of(decision.verdict), NULL);
+        return;
+    }
+    out->subprotocol = decision.subprotocol;
+    out->shape = shape_of(out->route, decision.subprotocol);
+    if (!negotiate_deflate(question->request, out->route, &out->shape)) {
+        refuse(out, LIFE_BAD_REQUEST, "malformed Sec-WebSocket-Extensions");
+    }
+}

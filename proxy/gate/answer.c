@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "gate/answer.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/http.h"
+#include "proto/upgrade.h"
+
+#define HEAD_MAX 2048
+#define PARTS_PER_EVENT (PUMP_SHARE_BYTES / ANSWER_PART_BYTES) /* then other sessions have a turn */
+
+void answer_101(struct pump *p, struct span key, struct span subprotocol,
+                const struct deflate_params *deflate)
+{
+    char text[UPGRADE_101_MAX];
+    char extensions[DEFLATE_RESPONSE_MAX] = "";
+
+    if (deflate != NULL) {
+        deflate_response(deflate, extensions);
+    }
+    size_t len = upgrade_write_101(text, key, subprotocol, span_from_str(extensions));
+    assert(len > 0); /* whoever reads offers and configured names bounds them */
+    pump_send_raw(p, text, len);
+}
+
+void answer_close(struct pump *p, uint16_t code, struct span reason)
+{
+    conn_hold(&p->client);
+    pump_send_close(p, code, reason);
+}
+
+/* What RFC 9110 demands beside a status (15.5.6, 15.5.22), and what a client that was turned away
+ * for now should know. */
+static struct span fields_of(unsigned status)
+{
+    switch (status) {
+    case 405:
+        return SPAN_LIT("Allow: GET\r\n");
+    case 426:
+        return SPAN_LIT("Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
+    case 429:
+    case 503:
+        return SPAN_LIT("Retry-After: 5\r\n");
+    default:
+        return (struct span){NULL, 0};
+    }
+}
+
+static size_t produce_whole(struct answer_body *body, uint8_t *out, size_t size)
+{
+    uint64_t left_bytes = body->len_bytes - body->at_bytes;
+    size_t len = left_bytes < size ? (size_t)left_bytes : size;
+    memcpy(out, (const uint8_t *)body->source + body->at_bytes, len);
+    return len;
+}
+
+struct answer_body answer_body_whole(struct span whole)
+{
+    return (struct answer_body){
+        .produce = produce_whole, .source = whole.data, .len_bytes = whole.len};
+}
+
+bool answer_is_done(const struct answer_body *body)
+{
+    return body->at_bytes == body->len_bytes;
+}
+
+bool answer_more(struct pump *p, struct answer_body *body)
+{
+    uint8_t *part = p->client.reactor->scratch.result;
+    uint64_t before_bytes = body->at_bytes;
+
+    for (size_t i = 0; i < PARTS_PER_EVENT && !answer_is_done(body) && !p->client.is_broken &&
+                       conn_queued(&p->client) < p->high_bytes;
+         i++) {
+        size_t len = body->produce(body, part, ANSWER_PART_BYTES);
+        assert(len <= ANSWER_PART_BYTES);
+        if (len == 0) {
+            assert(body->len_bytes == ANSWER_LEN_UNKNOWN);
+            body->len_bytes = body->at_bytes;
+            break;
+        }
+        body->at_bytes += len;
+        pump_send_raw(p, part, len);
+    }
+    p->is_client_turn_due = !answer_is_done(body) && !p->client.is_broken;
+    return body->at_bytes > before_bytes;
+}
+
+void answer_http(struct pump *p, const struct answer_http *http, struct answer_body *body)
+{
+    char extra[HEAD_MAX / 2];
+    char head[HEAD_MAX];
+    struct span fields = fields_of(http->status);
+    uint64_t len_bytes =
+        body->len_bytes == ANSWER_LEN_UNKNOWN ? HTTP_LENGTH_UNKNOWN : body->len_bytes;
+
+    int extra_len = snprintf(extra, sizeof(extra), "%.*s%.*s", (int)fields.len,
+                             fields.len > 0 ? fields.data : "", (int)http->headers.len,
+                             http->headers.len > 0 ? http->headers.data : "");
+    assert(extra_len >= 0 && (size_t)extra_len < sizeof(extra));
+    size_t head_len = http_write_head(head, sizeof(head), http->status, http->content_type,
+                                      len_bytes, (struct span){extra, (size_t)extra_len});
+    assert(head_len > 0);  /* the headers of pages are constants of ours */
+    conn_hold(&p->client); /* head and body travel together */
+    pump_send_raw(p, head, head_len);
+    (void)answer_more(p, body);
+}
+
+void answer_status(struct pump *p, unsigned status)
+{
+    char text[128];
+    snprintf(text, sizeof(text), "%u %s\n", status, http_status_text(status));
+    struct answer_body body = answer_body_whole(span_from_str(text));
+    const struct answer_http http = {
+        .status = status,
+        .content_type = SPAN_LIT("text/plain; charset=utf-8"),
+    };
+    answer_http(p, &http, &body);
+    assert(answer_is_done(&body) || p->client.is_broken);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Carrying out what the life of a session says. No action steps the life: what an action finds out
+ * shows in the session's state, and session.c makes events of it. */
+#include <assert.h>
+
+#include "gate/session_parts.h"
+
+static void do_dial(struct session *s)
+{
+    if (!s->life.route.has_backend) {
+        s->backend = &s->route->backends[0];
+        s->is_up_due = true;
+        return;
+    }
+    s->dial = dial_start(s->context->reactor, s->context->resolver, s->route, session_on_dial, s);
+    s->pump.no_memory = s->pump.no_memory || s->dial == NULL;
+}
+
+static void do_cancel_dial(struct session *s)
+{
+    if (s->dial != NULL) {
+        s->backend = dial_cancel(s->dial);
+        s->dial = NULL;
+    }
+}
+
+static void do_finish_backend(struct session *s)
+{
+    conn_finish(&s->pump.backend);
+    s->fin_since_ms = reactor_now_ms(s->context->reactor);
+}
+
+static void do_retire(struct session *s)
+{
+    struct scoreboard_slot *slot = &s->context->scoreboard->slots[s->context->slot];
+
+    assert(s->dial == NULL);
+    if (s->has_seat) {
+        scoreboard_sub(&slot->sessions_now, 1);
+        s->has_seat = false;
+    }
+    session_log_end(s);
+    scoreboard_add(&slot->endings_total[s->life.ending], 1);
+    scoreboard_add(&slot->up_bytes_total, s->pump.up_bytes);
+    scoreboard_add(&slot->down_bytes_total, s->pump.down_bytes);
+    reactor_timer_stop(&s->timer);
+    list_unlink(&s->link);
+    reactor_defer(s->context->reactor, &s->retire);
+}
+
+static void do_abort_backend(struct session *s)
+{
+    conn_abort(&s->pump.backend);
+}
+
+static void do_close_backend(struct session *s)
+{
+    conn_close(&s->pump.backend);
+}
+
+static void do_abort_client(struct session *s)
+{
+    conn_abort(&s->pump.client);
+}
+
+static void do_finish_client(struct session *s)
+{
+    conn_finish(&s->pump.client);
+}
+
+static void do_close_client(struct session *s)
+{
+    conn_close(&s->pump.client);
+}
+
+/* In the order in which the life wants its actions to be carried out. */
+void session_act(struct session *s, unsigned actions)
+{
+    static const struct {
+        enum life_action action;
+        void (*carry_out)(struct session *s);
+    } table[] = {
+        {LIFE_DO_DIAL, do_dial},
+        {LIFE_DO_CANCEL_DIAL, do_cancel_dial},
+        {LIFE_DO_SEND_HTTP, session_send_http},
+        {LIFE_DO_ACCEPT_101, session_send_accept},
+        {LIFE_DO_REFUSE_101, session_send_refusal},
+        {LIFE_DO_SEND_CLOSE, session_send_close},
+        {LIFE_DO_BACKEND_ABORT, do_abort_backend},
+        {LIFE_DO_BACKEND_FINISH, do_finish_backend},
+        {LIFE_DO_BACKEND_CLOSE, do_close_backend},
+        {LIFE_DO_CLIENT_ABORT, do_abort_client},
+        {LIFE_DO_CLIENT_FINISH, do_finish_client},
+        {LIFE_DO_CLIENT_CLOSE, do_close_client},
+        {LIFE_DO_RETIRE, do_retire},
+    };
+
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        if (actions & table[i].action) {
+            table[i].carry_out(s);
+        }
+    }
+}

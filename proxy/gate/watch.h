@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* watch.h: is a peer that seems stuck still taking what it is sent?
+ *
+ * For: one wait for one peer: since when nothing has moved, and whether the wait must start again
+ * because the peer has taken more meanwhile. A slow peer is not a stuck one: the kernel may hold
+ * megabytes for it and take nothing more until a third has gone. Not for: how long the wait may
+ * last (life), what follows from its end. All times are the reactor's, in milliseconds. */
+#ifndef GATE_WATCH_H
+#define GATE_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "io/conn.h"
+
+struct watch {
+    uint64_t since_ms;    /* when the wait began; 0 = nobody waits */
+    uint64_t sent_bytes;  /* wire bytes that the kernel had taken, when last seen */
+    uint64_t acked_bytes; /* wire bytes that had reached the peer's kernel when the wait began */
+};
+
+/* A wait for an answer of the peer begins. */
+void watch_begin(struct watch *w, const struct conn *c, uint64_t now_ms);
+/* After each event: waits while bytes are queued for the peer and the kernel takes none of them. */
+void watch_queue(struct watch *w, const struct conn *c, uint64_t now_ms);
+/* The time is over: true when the peer has taken more since the wait began, which then begins
+ * again. Costs a system call. */
+bool watch_renew(struct watch *w, const struct conn *c, uint64_t now_ms);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "gate/admission.h"
+
+#include "check.h"
+#include "handshakes.h"
+#include "proto/upgrade.h"
+#include "suites.h"
+
+static const char ini[] =
+    "[server]\nworkers = 1\n[listen a]\naddress = 127.0.0.1:0\n"
+    "[route plain]\npath = /plain\norigins = *\nbackend = tcp://127.0.0.1:1\n"
+    "[route named]\npath = /named\norigins = https://good.example\n"
+    "subprotocols = binary, text.ircv3.net\nbackend = echo:\non_refuse = http\n"
+    "[route small]\npath = /small\norigins = *\nbackend = tcp://127.0.0.1:1\n"
+    "compression = on\nmax_message = 1k\nmax_frame_out = 4k\npayload = text\ndeny = 192.0.2.0/24\n";
+
+struct row {
+    const char *name;
+    const char *path;
+    const char *lines; // of the head
+    const char *source;
+    bool is_draining;
+    enum life_ending refusal;
+    const char *route;       // NULL: none
+    const char *subprotocol; // of an admitted request
+    enum shape_payload payload;
+    bool is_deflate;
+};
+
+#define GOOD "Origin: https://good.example\r\n"
+#define DEFLATE "Sec-WebSocket-Extensions: permessage-deflate\r\n"
+#define OFFER(list) "Sec-WebSocket-Protocol: " list "\r\n"
+
+static const struct row rows[] = {
+    {"no route", "/none", "", "127.0.0.1", false, LIFE_NO_ROUTE, NULL, "", SHAPE_BINARY, false},
+    {"admitted", "/plain", "", "127.0.0.1", false, LIFE_NOT_ENDED, "plain", "", SHAPE_BINARY,
+     false},
+    {"the first offer", "/plain", OFFER("x, y"), "127.0.0.1", false, LIFE_NOT_ENDED, "plain", "x",
+     SHAPE_BINARY, false},
+    {"an offer's name says nothing here", "/plain", OFFER("base64"), "127.0.0.1", false,
+     LIFE_NOT_ENDED, "plain", "base64", SHAPE_BINARY, false},
+    {"compression is off here", "/plain", DEFLATE, "127.0.0.1", false, LIFE_NOT_ENDED, "plain", "",
+     SHAPE_BINARY, false},
+    {"extensions are not read here", "/plain", "Sec-WebSocket-Extensions: ;\r\n", "127.0.0.1",
+     false, LIFE_NOT_ENDED, "plain", "", SHAPE_BINARY, false},
+    {"draining comes first", "/plain", "", "127.0.0.1", true, LIFE_SHUTDOWN, "plain", "",
+     SHAPE_BINARY, false},
+    {"draining, no route", "/none", "", "127.0.0.1", true, LIFE_SHUTDOWN, NULL, "", SHAPE_BINARY,
+     false},
+    {"the server's order", "/named", GOOD OFFER("text.ircv3.net, binary"), "127.0.0.1", false,
+     LIFE_NOT_ENDED, "named", "binary", SHAPE_BINARY, false},
+    {"the name decides", "/named", GOOD OFFER("text.ircv3.net"), "127.0.0.1", false, LIFE_NOT_ENDED,
+     "named", "text.ircv3.net", SHAPE_TEXT, false},
+    {"subprotocol", "/named", GOOD OFFER("x"), "127.0.0.1", false, LIFE_SUBPROTOCOL, "named", "",
+     SHAPE_BINARY, false},
+    {"origin", "/named", "Origin: https://bad.example\r\n" OFFER("binary"), "127.0.0.1", false,
+     LIFE_ORIGIN, "named", "", SHAPE_BINARY, false},
+    {"source", "/small", "", "192.0.2.9", false, LIFE_SOURCE, "small", "", SHAPE_BINARY, false},
+    {"the route's payload", "/small", "", "192.0.3.9", false, LIFE_NOT_ENDED, "small", "",
+     SHAPE_TEXT, false},
+    {"compression", "/small", DEFLATE, "127.0.0.1", false, LIFE_NOT_ENDED, "small", "", SHAPE_TEXT,
+     true},
+    {"compression in the second line", "/small", "Sec-WebSocket-Extensions: x\r\n" DEFLATE,
+     "127.0.0.1", false, LIFE_NOT_ENDED, "small", "", SHAPE_TEXT, true},
+    {"no list of extensions", "/small", DEFLATE "Sec-WebSocket-Extensions: ;\r\n", "127.0.0.1",
+     false, LIFE_BAD_REQUEST, "small", "", SHAPE_BINARY, false},
+};
+
+static void check_row(const struct config *config, const struct row *row)
+{
+    static struct http_fed fed;
+    char head[1024];
+    struct request request;
+    struct span key;
+    struct addr source;
+    struct admission got;
+    const char *detail;
+    char address[64];
+
+    int len =
+        snprintf(head, sizeof(head), "GET %s HTTP/1.1\r\nHost: gate.example\r\n" MINIMAL "%s\r\n",
+                 row->path, row->lines);
+    http_feed(&fed, head, (size_t)len, 0);
+    CHECK_EQ_INT(row->name, upgrade_check(&fed.parser, &request, &key, &detail), UPGRADE_OK);
+    snprintf(address, sizeof(address), "%s:1", row->source);
+    CHECK_TRUE(row->name, addr_parse(span_from_str(address), &source));
+    const struct admission_question question = {
+        .config = config, .request = &request, .source = &source, .is_draining = row->is_draining};
+    memset(&got, 0x5a, sizeof(got));
+    admission_decide(&question, &got);
+    CHECK_EQ_INT(row->name, got.refusal, row->refusal);
+    if (CHECK_EQ_INT(row->name, got.route == NULL, row->route == NULL) && got.route != NULL) {
+        CHECK_TRUE(row->name, span_is_equal(got.route->policy.name, span_from_str(row->route)));
+    }
+    if (row->refusal != LIFE_NOT_ENDED) {
+        return;
+    }
+    CHECK_EQ_MEM(row->name, got.subprotocol.data, got.subprotocol.len, row->subprotocol,
+                 strlen(row->subprotocol));
+    CHECK_EQ_INT(row->name, got.shape.payload, row->payload);
+    CHECK_EQ_INT(row->name, got.shape.is_deflate, row->is_deflate);
+    CHECK_EQ_U64(row->name, got.shape.max_frame_bytes, got.route->max_frame_bytes);
+    CHECK_EQ_U64(row->name, got.shape.deflate_settings.max_message_bytes,
+                 got.route->max_message_bytes);
+    CHECK_EQ_INT(row->name, got.shape.is_echo, got.route->backends[0].kind == CONFIG_BACKEND_ECHO);
+}
+
+static void test_decide(void)
+{
+    struct config_errors errors;
+    struct config *config = config_parse("test", SPAN_LIT(ini), &errors);
+
+    if (!CHECK_TRUE("configuration", config != NULL)) {
+        config_errors_print("test", &errors, stderr);
+        config_errors_free(&errors);
+        return;
+    }
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        check_row(config, &rows[i]);
+    }
+    config_free(config);
+}
+
+CU_TestInfo admission_tests[] = {
+    {"who gets which session", test_decide},
+    CU_TEST_INFO_NULL,
+};

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "gate/watch.h"
+
+#include "check.h"
+#include "conn_pair.h"
+#include "suites.h"
+
+#define BIG ((size_t)8 * 1024 * 1024)
+
+static uint8_t *bytes_to_send(void)
+{
+    static uint8_t bytes[64 * 1024];
+    return bytes;
+}
+
+// Sends until bytes are queued.
+static void fill(struct pair *p)
+{
+    while (conn_queued(&p->conn) == 0) {
+        if (pair_send(p, bytes_to_send(), 64 * 1024) != CONN_OK) {
+            abort();
+        }
+    }
+}
+
+static void test_queue(void)
+{
+    struct watch w = {0, 0, 0};
+    struct pair p;
+
+    pair_open(&p, BIG, NULL);
+    watch_queue(&w, &p.conn, 10);
+    CHECK_EQ_U64("nothing waits", w.since_ms, 0);
+    fill(&p);
+    watch_queue(&w, &p.conn, 20);
+    CHECK_EQ_U64("the wait begins", w.since_ms, 20);
+    watch_queue(&w, &p.conn, 30);
+    CHECK_EQ_U64("nothing has moved", w.since_ms, 20);
+    p.conn.sent_bytes++;
+    watch_queue(&w, &p.conn, 40);
+    CHECK_EQ_U64("the kernel took something", w.since_ms, 40);
+    watch_queue(&w, &p.conn, 50);
+    CHECK_EQ_U64("and then nothing", w.since_ms, 40);
+    buf_clear(&p.conn.out);
+    watch_queue(&w, &p.conn, 60);
+    CHECK_EQ_U64("the queue is empty", w.since_ms, 0);
+    pair_close(&p);
+}
+
+static void test_renew(void)
+{
+    struct watch w = {0, 0, 0};
+    struct pair p;
+    static uint8_t data[256 * 1024];
+
+    pair_open(&p, BIG, NULL);
+    fill(&p);
+    watch_begin(&w, &p.conn, 20);
+    /* The peer's kernel takes what fits without the peer: let that settle first. */
+    while (watch_renew(&w, &p.conn, 21)) {
+        usleep(50000);
+    }
+    uint64_t since_ms = w.since_ms;
+    CHECK_FALSE("stuck", watch_renew(&w, &p.conn, 30));
+    CHECK_EQ_U64("the wait goes on", w.since_ms, since_ms);
+    uint64_t acked_bytes = w.acked_bytes;
+    CHECK_TRUE("the peer reads", pair_peer_read(&p, data, sizeof(data)) > 0);
+    bool is_renewed = false;
+    for (int i = 0; i < 200 && !is_renewed; i++) {
+        (void)pair_peer_read(&p, data, sizeof(data));
+        is_renewed = watch_renew(&w, &p.conn, 40);
+    }
+    CHECK_TRUE("slow, not stuck", is_renewed);
+    CHECK_EQ_U64("the wait begins again", w.since_ms, 40);
+    CHECK_TRUE("with a new figure", w.acked_bytes > acked_bytes);
+    p.conn.is_broken = true;
+    w.acked_bytes = 0;
+    CHECK_FALSE("a broken connection has no excuse", watch_renew(&w, &p.conn, 50));
+    pair_close(&p);
+}
+
+CU_TestInfo watch_tests[] = {
+    {"a queue that does not move", test_queue},
+    {"a slow peer is not a stuck one", test_renew},
+    CU_TEST_INFO_NULL,
+};
