@@ -40,7 +40,7 @@ static struct life_event finish_dial(struct session *s)
     s->connect_ms = reactor_now_ms(s->context->reactor) - s->times.phase_since_ms;
     switch (dial_finish(s->dial, &fd, &s->backend)) {
     case DIAL_OK:
-        conn_open(&s->pump.backend, fd, NULL);
+        conn_open(&s->pump.backend, s->context->reactor, fd, NULL);
         event.type = LIFE_EV_BACKEND_UP;
         break;
     case DIAL_REFUSED:
@@ -408,14 +408,14 @@ bool session_start(struct session_context *context, const struct config_listen *
     s->id = context->next_id++;
     s->started_ms = now_ms;
     s->times.phase_since_ms = now_ms;
-    pump_init(&s->pump, context->reactor, on_client_ready, on_backend_ready);
+    pump_init(&s->pump, context->scratch, on_client_ready, on_backend_ready);
     life_init(&s->life, tls != NULL);
     reactor_timer_init(&s->timer, context->reactor, session_on_timer);
     reactor_deferred_init(&s->retire, on_retire);
     list_init(&s->link);
     list_append(&context->sessions, &s->link);
     context->session_count++;
-    conn_open(&s->pump.client, fd, tls);
+    conn_open(&s->pump.client, context->reactor, fd, tls);
     session_settle(s);
     return true;
 }

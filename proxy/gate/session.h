@@ -26,6 +26,7 @@
 /* What all sessions of a worker share; owned by the worker. */
 struct session_context {
     struct reactor *reactor;
+    const struct scratch *scratch;
     struct resolver *resolver;
     const struct config *config;
     struct scoreboard *scoreboard;

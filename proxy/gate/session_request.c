@@ -81,7 +81,7 @@ static struct span extra_headers(unsigned status)
 void session_send_http(struct session *s)
 {
     char text[128];
-    char *out = (char *)s->context->reactor->scratch.plain;
+    char *out = (char *)s->context->scratch->plain;
     struct span type = SPAN_LIT("text/plain; charset=utf-8");
     struct span body;
     unsigned status =
@@ -95,7 +95,7 @@ void session_send_http(struct session *s)
         snprintf(text, sizeof(text), "%u %s\n", status, http_status_text(status));
         body = span_from_str(text);
     }
-    size_t len = http_write_response(out, REACTOR_PLAIN, status, type, extra_headers(status), body);
+    size_t len = http_write_response(out, SCRATCH_PLAIN, status, type, extra_headers(status), body);
     pump_send_raw(&s->pump, out, len);
 }
 

@@ -61,14 +61,15 @@ static void begin_pong_wait(struct session *s)
     s->ping_acked_bytes = conn_acked_bytes(&s->pump.client);
 }
 
-static bool has_taken_more(const struct conn *c, uint64_t *acked_bytes, uint64_t *since_ms)
+static bool has_taken_more(const struct conn *c, uint64_t *acked_bytes, uint64_t *since_ms,
+                           uint64_t now_ms)
 {
     uint64_t now_acked_bytes = conn_acked_bytes(c);
     if (c->is_broken || now_acked_bytes == *acked_bytes) {
         return false;
     }
     *acked_bytes = now_acked_bytes;
-    *since_ms = reactor_now_ms(c->reactor);
+    *since_ms = now_ms;
     return true;
 }
 
@@ -77,14 +78,18 @@ static bool has_taken_more(const struct conn *c, uint64_t *acked_bytes, uint64_t
  * wait starts again. */
 static bool is_still_taking(struct session *s, enum life_ending ending)
 {
+    uint64_t now_ms = reactor_now_ms(s->context->reactor);
     if (ending == LIFE_CLIENT_LOST) {
-        return has_taken_more(&s->pump.client, &s->ping_acked_bytes, &s->times.ping_sent_ms);
+        return has_taken_more(&s->pump.client, &s->ping_acked_bytes, &s->times.ping_sent_ms,
+                              now_ms);
     }
     if (ending == LIFE_CLIENT_STALLED) {
-        return has_taken_more(&s->pump.client, &s->client_acked_bytes, &s->times.client_stuck_ms);
+        return has_taken_more(&s->pump.client, &s->client_acked_bytes, &s->times.client_stuck_ms,
+                              now_ms);
     }
     return ending == LIFE_BACKEND_STALLED &&
-           has_taken_more(&s->pump.backend, &s->backend_acked_bytes, &s->times.backend_stuck_ms);
+           has_taken_more(&s->pump.backend, &s->backend_acked_bytes, &s->times.backend_stuck_ms,
+                          now_ms);
 }
 
 void session_on_timer(struct reactor_timer *timer)
@@ -98,7 +103,7 @@ void session_on_timer(struct reactor_timer *timer)
 
     s->timer_at_ms = 0;
     if (rest_at_ms != 0 && now_ms >= rest_at_ms) {
-        pump_rest(&s->pump);
+        pump_rest(&s->pump, now_ms);
         if (s->context->on_rest != NULL) {
             s->context->on_rest(s->context);
         }

@@ -16,6 +16,7 @@
 
 struct worker {
     struct session_context context;
+    struct scratch scratch;
     const struct worker_start *start;
     struct listener *listeners;
     struct reactor_signal on_term;
@@ -186,9 +187,10 @@ static bool init(struct worker *w, const struct worker_start *start)
     w->context.slot = start->slot;
     w->context.on_gone = on_session_gone;
     w->context.on_rest = on_session_rest;
+    w->context.scratch = &w->scratch;
     list_init(&w->context.sessions);
     w->context.reactor = reactor_new();
-    if (w->context.reactor == NULL) {
+    if (w->context.reactor == NULL || !scratch_init(&w->scratch)) {
         return false;
     }
     w->context.resolver = resolver_new(w->context.reactor);
@@ -230,5 +232,6 @@ int worker_run(const struct worker_start *start)
     mem_free(w.listeners);
     resolver_free(w.context.resolver);
     reactor_free(w.context.reactor);
+    scratch_done(&w.scratch);
     return 0;
 }

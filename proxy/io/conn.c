@@ -7,9 +7,9 @@
 #define TLS_RECORD_BYTES (16 * 1024)
 #define TLS_RECORD_COST 64 /* as tls_seal's header says */
 
-_Static_assert(REACTOR_PLAIN >= REACTOR_WIRE_IN + TLS_PLAIN_EXTRA, "room for tls_feed");
-_Static_assert(REACTOR_WIRE_OUT >=
-                   REACTOR_GATHER + (REACTOR_GATHER / TLS_RECORD_BYTES + 2) * TLS_RECORD_COST,
+_Static_assert(SCRATCH_PLAIN >= SCRATCH_WIRE_IN + TLS_PLAIN_EXTRA, "room for tls_feed");
+_Static_assert(SCRATCH_WIRE_OUT >=
+                   SCRATCH_GATHER + (SCRATCH_GATHER / TLS_RECORD_BYTES + 2) * TLS_RECORD_COST,
                "room for tls_seal");
 
 static void on_io(struct reactor_io *io, unsigned ready)
@@ -18,18 +18,19 @@ static void on_io(struct reactor_io *io, unsigned ready)
     c->on_ready(c, ready);
 }
 
-void conn_init(struct conn *c, struct reactor *r, size_t out_limit_bytes, conn_ready_fn *on_ready)
+void conn_init(struct conn *c, const struct scratch *scratch, size_t out_limit_bytes,
+               conn_ready_fn *on_ready)
 {
-    *c = (struct conn){.fd = -1, .reactor = r, .on_ready = on_ready};
+    *c = (struct conn){.fd = -1, .scratch = scratch, .on_ready = on_ready};
     buf_init(&c->out, out_limit_bytes);
 }
 
-void conn_open(struct conn *c, int fd, struct tls *tls)
+void conn_open(struct conn *c, struct reactor *r, int fd, struct tls *tls)
 {
     assert(c->fd == -1 && fd >= 0);
     c->fd = fd;
     c->tls = tls;
-    reactor_io_init(&c->io, c->reactor, fd, on_io);
+    reactor_io_init(&c->io, r, fd, on_io);
 }
 
 bool conn_is_open(const struct conn *c)
@@ -131,7 +132,7 @@ static enum conn_result push(struct conn *c, const struct iovec *iov, size_t cou
 
 static struct tls_wire empty_wire(const struct conn *c)
 {
-    return (struct tls_wire){.data = c->reactor->scratch.wire_out, .size = REACTOR_WIRE_OUT};
+    return (struct tls_wire){.data = c->scratch->wire_out, .size = SCRATCH_WIRE_OUT};
 }
 
 static enum conn_result push_wire(struct conn *c, const struct tls_wire *wire)
@@ -155,14 +156,14 @@ static const uint8_t *gather(const struct conn *c, const struct iovec *iov, size
     if (count == 1) {
         return iov[0].iov_base;
     }
-    uint8_t *end = c->reactor->scratch.gather;
+    uint8_t *end = c->scratch->gather;
     for (size_t i = 0; i < count; i++) {
         if (iov[i].iov_len > 0) {
             memcpy(end, iov[i].iov_base, iov[i].iov_len);
             end += iov[i].iov_len;
         }
     }
-    return c->reactor->scratch.gather;
+    return c->scratch->gather;
 }
 
 enum conn_result conn_send(struct conn *c, const struct iovec *iov, size_t count)
@@ -177,7 +178,7 @@ enum conn_result conn_send(struct conn *c, const struct iovec *iov, size_t count
     if (c->tls == NULL) {
         return push(c, iov, count, total);
     }
-    assert(total <= REACTOR_GATHER);
+    assert(total <= SCRATCH_GATHER);
     struct tls_wire wire = empty_wire(c);
     if (c->tls_input == CONN_TLS_INPUT_FAILED ||
         tls_seal(c->tls, gather(c, iov, count), total, &wire) != TLS_OK) {
@@ -270,11 +271,11 @@ static enum conn_result answer(struct conn *c, const struct tls_wire *wire)
 
 static enum conn_result feed(struct conn *c, size_t wire_len, size_t *out_len)
 {
-    const struct reactor_scratch *scratch = &c->reactor->scratch;
+    const struct scratch *scratch = c->scratch;
     struct tls_wire wire = empty_wire(c);
     size_t plain_len = 0;
     enum tls_result result = tls_feed(c->tls, scratch->wire_in, wire_len, scratch->plain,
-                                      REACTOR_PLAIN, &plain_len, &wire);
+                                      SCRATCH_PLAIN, &plain_len, &wire);
     enum conn_result answered = answer(c, &wire);
     switch (result) {
     case TLS_OK:
@@ -294,8 +295,8 @@ static enum conn_result feed(struct conn *c, size_t wire_len, size_t *out_len)
 static enum conn_result read_tls(struct conn *c, size_t max_bytes, size_t *out_len)
 {
     size_t wire_len = 0;
-    size_t size = max_bytes < REACTOR_WIRE_IN ? max_bytes : REACTOR_WIRE_IN;
-    enum conn_result result = receive(c, c->reactor->scratch.wire_in, size, &wire_len);
+    size_t size = max_bytes < SCRATCH_WIRE_IN ? max_bytes : SCRATCH_WIRE_IN;
+    enum conn_result result = receive(c, c->scratch->wire_in, size, &wire_len);
     if (result != CONN_OK || c->tls_input != CONN_TLS_INPUT_OPEN) {
         return result;
     }
@@ -304,7 +305,7 @@ static enum conn_result read_tls(struct conn *c, size_t max_bytes, size_t *out_l
 
 enum conn_result conn_read(struct conn *c, size_t max_bytes, uint8_t **out_data, size_t *out_len)
 {
-    *out_data = c->reactor->scratch.plain;
+    *out_data = c->scratch->plain;
     *out_len = 0;
     if (!conn_is_open(c) || max_bytes == 0) {
         return CONN_AGAIN;
@@ -312,7 +313,7 @@ enum conn_result conn_read(struct conn *c, size_t max_bytes, uint8_t **out_data,
     if (c->tls != NULL) {
         return read_tls(c, max_bytes, out_len);
     }
-    size_t size = max_bytes < REACTOR_PLAIN ? max_bytes : REACTOR_PLAIN;
+    size_t size = max_bytes < SCRATCH_PLAIN ? max_bytes : SCRATCH_PLAIN;
     return receive(c, *out_data, size, out_len);
 }
 

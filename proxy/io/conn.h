@@ -6,7 +6,7 @@
  * politely by itself. Embedded in a session; owns its descriptor, its TLS session and its queue.
  *
  * Scratch: conn_read uses plain, and with TLS wire_in and wire_out too; conn_send uses gather and
- * wire_out. What conn_read hands out is valid until the next conn_read on this reactor. */
+ * wire_out. What conn_read hands out is valid until the next conn_read over the same scratch. */
 #ifndef IO_CONN_H
 #define IO_CONN_H
 
@@ -18,6 +18,7 @@
 #include "base/buf.h"
 #include "io/net.h"
 #include "io/reactor.h"
+#include "io/scratch.h"
 #include "io/tls.h"
 
 struct conn;
@@ -34,7 +35,7 @@ enum conn_tls_input {
 struct conn {
     int fd; /* -1 = none */
     struct reactor_io io;
-    struct reactor *reactor;
+    const struct scratch *scratch;
     struct tls *tls; /* NULL = plain; owned */
     struct buf out;
     conn_ready_fn *on_ready;
@@ -50,9 +51,10 @@ struct conn {
 };
 
 /* Without a descriptor: fd -1, all calls harmless. out_limit_bytes is the queue's ceiling. */
-void conn_init(struct conn *c, struct reactor *r, size_t out_limit_bytes, conn_ready_fn *on_ready);
+void conn_init(struct conn *c, const struct scratch *scratch, size_t out_limit_bytes,
+               conn_ready_fn *on_ready);
 /* Takes over the descriptor, and the TLS session (or NULL). */
-void conn_open(struct conn *c, int fd, struct tls *tls);
+void conn_open(struct conn *c, struct reactor *r, int fd, struct tls *tls);
 bool conn_is_open(const struct conn *c);
 
 enum conn_result {
@@ -65,8 +67,8 @@ enum conn_result {
 };
 
 /* ONE recv. CONN_OK: *out has 0 or more plain bytes (0 while a handshake or a record is
- * incomplete), writable, with REACTOR_HEADROOM bytes in front that the caller may overwrite.
- * max_bytes (> 0) caps the recv, at most REACTOR_PLAIN or, with TLS, REACTOR_WIRE_IN. After
+ * incomplete), writable, with SCRATCH_HEADROOM bytes in front that the caller may overwrite.
+ * max_bytes (> 0) caps the recv, at most SCRATCH_PLAIN or, with TLS, SCRATCH_WIRE_IN. After
  * close_notify or CONN_TLS_FAILED further calls throw away what comes (CONN_OK, no bytes) until FIN
  * (CONN_EOF): for lingering. */
 MUST_CHECK enum conn_result conn_read(struct conn *c, size_t max_bytes, uint8_t **out_data,
@@ -74,7 +76,7 @@ MUST_CHECK enum conn_result conn_read(struct conn *c, size_t max_bytes, uint8_t 
 
 /* Sends all the pieces: at once what the kernel takes (when nothing waits before them), the rest is
  * queued. Encrypts on a TLS connection. Only CONN_OK, CONN_RESET (broken; thrown away) and
- * CONN_NO_MEMORY (broken too: nothing may follow a gap). At most REACTOR_GATHER bytes in one call.
+ * CONN_NO_MEMORY (broken too: nothing may follow a gap). At most SCRATCH_GATHER bytes in one call.
  * CONN_RESET does not tell how the peer went: conn_read hands out the bytes it sent before and then
  * CONN_EOF (it had closed) or CONN_RESET. After conn_finish: thrown away, CONN_OK. */
 MUST_CHECK enum conn_result conn_send(struct conn *c, const struct iovec *iov, size_t count);

@@ -3,17 +3,13 @@
 
 #include <assert.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 
 /* Less than a turn takes, so that the loop does not sleep; zero would switch the timer off. */
 #define SOONEST_S 1e-9
 #define LATE_MS 100 /* a turn that comes so late after a deadline: this process was held up */
-
-_Static_assert(REACTOR_PLAIN % 4096 == 2048, "plain does not begin near the border of a page");
 
 static uint64_t monotonic_ms(void)
 {
@@ -23,55 +19,6 @@ static uint64_t monotonic_ms(void)
     }
     uint64_t ms = (uint64_t)now.tv_sec * 1000U + (uint64_t)now.tv_nsec / 1000000U;
     return ms == 0 ? 1 : ms;
-}
-
-/* --- scratch ------------------------------------------------------------------------------- */
-
-static size_t round_up(size_t size, size_t page)
-{
-    return (size + page - 1) / page * page;
-}
-
-/* Opens the next area of the map and leaves a closed page behind it. */
-static uint8_t *carve(uint8_t **next, size_t size, size_t page)
-{
-    uint8_t *area = *next;
-    size_t rounded = round_up(size, page);
-    if (mprotect(area, rounded, PROT_READ | PROT_WRITE) != 0) {
-        return NULL;
-    }
-    *next += rounded + page;
-    return area;
-}
-
-static bool scratch_init(struct reactor_scratch *s)
-{
-    long page_or_error = sysconf(_SC_PAGESIZE);
-    size_t page = page_or_error > 0 ? (size_t)page_or_error : 4096;
-    size_t plain_size = round_up(REACTOR_HEADROOM + REACTOR_PLAIN, page);
-    s->map_bytes = page + round_up(REACTOR_WIRE_IN, page) + page + plain_size + page +
-                   round_up(REACTOR_WIRE_OUT, page) + page + round_up(REACTOR_GATHER, page) + page +
-                   round_up(REACTOR_WORK, page) + page + round_up(REACTOR_RESULT, page) + page;
-    void *map =
-        mmap(NULL, s->map_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (map == MAP_FAILED) {
-        return false;
-    }
-    s->map = map;
-    uint8_t *next = (uint8_t *)map + page;
-    s->wire_in = carve(&next, REACTOR_WIRE_IN, page);
-    uint8_t *plain_area = carve(&next, plain_size, page);
-    s->wire_out = carve(&next, REACTOR_WIRE_OUT, page);
-    s->gather = carve(&next, REACTOR_GATHER, page);
-    s->work = carve(&next, REACTOR_WORK, page);
-    s->result = carve(&next, REACTOR_RESULT, page);
-    if (s->wire_in == NULL || plain_area == NULL || s->wire_out == NULL || s->gather == NULL ||
-        s->work == NULL || s->result == NULL) {
-        munmap(map, s->map_bytes);
-        return false;
-    }
-    s->plain = plain_area + plain_size - REACTOR_PLAIN;
-    return true;
 }
 
 /* --- the loop ------------------------------------------------------------------------------ */
@@ -108,13 +55,8 @@ struct reactor *reactor_new(void)
     if (r == NULL) {
         return NULL;
     }
-    if (!scratch_init(&r->scratch)) {
-        mem_free(r);
-        return NULL;
-    }
     r->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
     if (r->loop == NULL) {
-        munmap(r->scratch.map, r->scratch.map_bytes);
         mem_free(r);
         return NULL;
     }
@@ -140,7 +82,6 @@ void reactor_free(struct reactor *r)
     ev_check_stop(r->loop, &r->start_of_turn);
     ev_prepare_stop(r->loop, &r->end_of_turn);
     ev_loop_destroy(r->loop);
-    munmap(r->scratch.map, r->scratch.map_bytes);
     mem_free(r);
 }
 

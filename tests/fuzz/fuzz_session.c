@@ -285,6 +285,7 @@ static void prepare(uint8_t flags)
     world = (struct world){.is_plain_tight = (flags & FLAG_TIGHT) != 0};
     world.context = (struct session_context){
         .reactor = &reactor,
+        .scratch = &scratch,
         .config = &config,
         .scoreboard = board,
         .is_draining = (flags & FLAG_DRAINING) != 0,

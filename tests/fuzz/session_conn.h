@@ -26,14 +26,16 @@
 
 UNWATCHED_BEGIN
 
-void conn_init(struct conn *c, struct reactor *r, size_t out_limit_bytes, conn_ready_fn *on_ready)
+void conn_init(struct conn *c, const struct scratch *areas, size_t out_limit_bytes,
+               conn_ready_fn *on_ready)
 {
-    *c = (struct conn){.fd = -1, .reactor = r, .on_ready = on_ready};
+    *c = (struct conn){.fd = -1, .scratch = areas, .on_ready = on_ready};
     buf_init(&c->out, out_limit_bytes);
 }
 
-void conn_open(struct conn *c, int fd, struct tls *tls)
+void conn_open(struct conn *c, struct reactor *r, int fd, struct tls *tls)
 {
+    (void)r;
     struct side *side = side_of(fd);
     expect(c->fd == -1 && !side->was_opened, "a descriptor is opened once");
     c->fd = fd;
@@ -127,7 +129,7 @@ enum conn_result conn_send(struct conn *c, const struct iovec *iov, size_t count
     for (size_t i = 0; i < count; i++) {
         total += iov[i].iov_len;
     }
-    expect(total <= REACTOR_GATHER, "conn_send's limit");
+    expect(total <= SCRATCH_GATHER, "conn_send's limit");
     if (c->is_finished || total == 0) {
         return CONN_OK;
     }
@@ -276,14 +278,14 @@ static enum conn_result read_tls(struct conn *c, struct side *side, size_t most,
 static uint8_t *place(const uint8_t *from, size_t len)
 {
     static uint8_t *zone;
-    uint8_t *data = reactor.scratch.plain;
+    uint8_t *data = scratch.plain;
     if (zone != NULL) {
         ASAN_UNPOISON_MEMORY_REGION(zone, RED_ZONE);
         zone = NULL;
     }
-    if (world.is_plain_tight && len < REACTOR_PLAIN / 2) {
-        data += REACTOR_PLAIN - len;
-        zone = data - REACTOR_HEADROOM - RED_ZONE;
+    if (world.is_plain_tight && len < SCRATCH_PLAIN / 2) {
+        data += SCRATCH_PLAIN - len;
+        zone = data - SCRATCH_HEADROOM - RED_ZONE;
         ASAN_POISON_MEMORY_REGION(zone, RED_ZONE);
     }
     memcpy(data, from, len);
@@ -299,7 +301,7 @@ static void note_backend_eof(void)
 enum conn_result conn_read(struct conn *c, size_t max_bytes, uint8_t **out_data, size_t *out_len)
 {
     enum conn_result result = CONN_OK;
-    *out_data = reactor.scratch.plain;
+    *out_data = scratch.plain;
     *out_len = 0;
     expect(max_bytes > 0, "something is asked for");
     if (!conn_is_open(c)) {
@@ -307,7 +309,7 @@ enum conn_result conn_read(struct conn *c, size_t max_bytes, uint8_t **out_data,
     }
     struct side *side = side_of(c->fd);
     expect((side->want & REACTOR_READ) != 0, "only what is wanted is read");
-    size_t most = c->tls != NULL ? REACTOR_WIRE_IN : REACTOR_PLAIN;
+    size_t most = c->tls != NULL ? SCRATCH_WIRE_IN : SCRATCH_PLAIN;
     most = max_bytes < most ? max_bytes : most;
     /* Longer pieces of much, so that the turns can be counted. */
     size_t chop = side_waiting(side) / 100;

@@ -30,13 +30,13 @@ static uint8_t *make_area(size_t len)
 /* Once. */
 static void fakes_init(void)
 {
-    reactor.scratch = (struct reactor_scratch){
-        .wire_in = make_area(REACTOR_WIRE_IN),
-        .plain = make_area(REACTOR_HEADROOM + REACTOR_PLAIN) + REACTOR_HEADROOM,
-        .wire_out = make_area(REACTOR_WIRE_OUT),
-        .gather = make_area(REACTOR_GATHER),
-        .work = make_area(REACTOR_WORK),
-        .result = make_area(REACTOR_RESULT),
+    scratch = (struct scratch){
+        .wire_in = make_area(SCRATCH_WIRE_IN),
+        .plain = make_area(SCRATCH_HEADROOM + SCRATCH_PLAIN) + SCRATCH_HEADROOM,
+        .wire_out = make_area(SCRATCH_WIRE_OUT),
+        .gather = make_area(SCRATCH_GATHER),
+        .work = make_area(SCRATCH_WORK),
+        .result = make_area(SCRATCH_RESULT),
     };
 }
 

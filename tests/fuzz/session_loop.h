@@ -40,7 +40,7 @@ static void poll_side(const struct side *side)
     s = world_session();
     /* A pass for what was held, one for what was read. */
     expect(s == NULL ||
-               s->pump.up_bytes - up_before_bytes <= passes * (PUMP_SHARE_BYTES + REACTOR_WORK),
+               s->pump.up_bytes - up_before_bytes <= passes * (PUMP_SHARE_BYTES + SCRATCH_WORK),
            "others have their turn too");
 }
 

@@ -78,7 +78,8 @@ struct world {
 };
 
 static struct world world;
-static struct reactor reactor; /* its scratch lives as long as the process */
+static struct reactor reactor;
+static struct scratch scratch; /* lives as long as the process */
 
 static void expect(bool condition, const char *what)
 {

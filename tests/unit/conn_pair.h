@@ -15,6 +15,7 @@
 
 struct pair {
     struct reactor *reactor;
+    struct scratch scratch;
     struct conn conn;
     int peer; /* non-blocking */
     unsigned ready;
@@ -58,12 +59,12 @@ static void pair_open(struct pair *p, size_t out_limit_bytes, struct tls *tls)
 {
     int near = -1;
     *p = (struct pair){.reactor = reactor_new()};
-    if (p->reactor == NULL) {
+    if (p->reactor == NULL || !scratch_init(&p->scratch)) {
         abort();
     }
     p->peer = pair_sockets(&near);
-    conn_init(&p->conn, p->reactor, out_limit_bytes, pair_on_ready);
-    conn_open(&p->conn, near, tls);
+    conn_init(&p->conn, &p->scratch, out_limit_bytes, pair_on_ready);
+    conn_open(&p->conn, p->reactor, near, tls);
 }
 
 static void pair_close(struct pair *p)
@@ -73,6 +74,7 @@ static void pair_close(struct pair *p)
         close(p->peer);
     }
     reactor_free(p->reactor);
+    scratch_done(&p->scratch);
 }
 
 /* What the peer finds: a length, 0 for FIN, -ECONNRESET, -EAGAIN after waiting in vain. */
@@ -100,7 +102,7 @@ static enum conn_result pair_read(struct pair *p, uint8_t **out_data, size_t *ou
 {
     struct pollfd pfd = {.fd = p->conn.fd, .events = POLLIN};
     (void)poll(&pfd, 1, PAIR_WAIT_MS);
-    return conn_read(&p->conn, REACTOR_WIRE_IN, out_data, out_len);
+    return conn_read(&p->conn, SCRATCH_WIRE_IN, out_data, out_len);
 }
 
 static enum conn_result pair_send(struct pair *p, const void *data, size_t len)

@@ -77,7 +77,7 @@ static void test_bytes_both_ways(void)
     CHECK_EQ_INT("no room asked for", conn_read(&p.conn, 0, &data, &len), CONN_AGAIN);
     CHECK_EQ_INT("read", pair_read(&p, &data, &len), CONN_OK);
     CHECK_EQ_MEM("read", data, len, pattern, 100);
-    memset(data - REACTOR_HEADROOM, 0, REACTOR_HEADROOM + len);
+    memset(data - SCRATCH_HEADROOM, 0, SCRATCH_HEADROOM + len);
     CHECK_EQ_INT("peer sends", send(p.peer, pattern, 100, 0), 100);
     struct pollfd pfd = {.fd = p.conn.fd, .events = POLLIN};
     (void)poll(&pfd, 1, PAIR_WAIT_MS);
