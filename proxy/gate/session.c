@@ -234,7 +234,7 @@ void session_settle(struct session *s)
         return;
     }
     session_note_progress(s);
-    conn_push(&s->pump.client);
+    conn_uncork(&s->pump.client);
     pump_interest(&s->pump, &s->life);
 
     bool is_paused = pump_is_client_paused(&s->pump);

@@ -113,7 +113,7 @@ void session_send_close(struct session *s)
         reason = s->detail;
     }
     s->is_close_lost = s->pump.client.is_broken;
-    conn_hold(&s->pump.client); /* mostly a FIN follows in the same event */
+    conn_cork(&s->pump.client); /* mostly a FIN follows in the same event */
     pump_send_close(&s->pump, s->life.close_code, span_from_str(reason));
 }
 

@@ -107,7 +107,8 @@ static enum buf_result queue_rest(struct conn *c, const struct iovec *iov, size_
 }
 
 /* Wire bytes, on their way out. */
-static enum conn_result push(struct conn *c, const struct iovec *iov, size_t count, size_t total)
+static enum conn_result send_or_queue(struct conn *c, const struct iovec *iov, size_t count,
+                                      size_t total)
 {
     size_t sent = 0;
     if (c->is_broken) {
@@ -117,11 +118,11 @@ static enum conn_result push(struct conn *c, const struct iovec *iov, size_t cou
         return CONN_OK;
     }
     if (c->out.len == 0) {
-        enum net_result result = net_send_pieces(c->fd, iov, count, c->is_held, &sent);
+        enum net_result result = net_send_pieces(c->fd, iov, count, c->is_corked, &sent);
         if (!note_sent(c, result, sent)) {
             return CONN_RESET;
         }
-        c->is_push_due = c->is_held;
+        c->has_corked_bytes = c->is_corked;
     }
     if (sent < total && queue_rest(c, iov, count, sent) != BUF_OK) {
         break_off(c);
@@ -135,10 +136,10 @@ static struct tls_wire empty_wire(const struct conn *c)
     return (struct tls_wire){.data = c->scratch->wire_out, .size = SCRATCH_WIRE_OUT};
 }
 
-static enum conn_result push_wire(struct conn *c, const struct tls_wire *wire)
+static enum conn_result send_wire(struct conn *c, const struct tls_wire *wire)
 {
     struct iovec piece = {.iov_base = wire->data, .iov_len = wire->len};
-    return push(c, &piece, 1, wire->len);
+    return send_or_queue(c, &piece, 1, wire->len);
 }
 
 static size_t total_bytes(const struct iovec *iov, size_t count)
@@ -176,7 +177,7 @@ enum conn_result conn_send(struct conn *c, const struct iovec *iov, size_t count
         return CONN_OK;
     }
     if (c->tls == NULL) {
-        return push(c, iov, count, total);
+        return send_or_queue(c, iov, count, total);
     }
     assert(total <= SCRATCH_GATHER);
     struct tls_wire wire = empty_wire(c);
@@ -185,21 +186,21 @@ enum conn_result conn_send(struct conn *c, const struct iovec *iov, size_t count
         break_off(c);
         return CONN_RESET;
     }
-    return push_wire(c, &wire);
+    return send_wire(c, &wire);
 }
 
-void conn_hold(struct conn *c)
+void conn_cork(struct conn *c)
 {
-    c->is_held = true;
+    c->is_corked = true;
 }
 
-void conn_push(struct conn *c)
+void conn_uncork(struct conn *c)
 {
-    if (c->is_push_due && conn_is_open(c)) {
-        net_push(c->fd);
+    if (c->has_corked_bytes && conn_is_open(c)) {
+        net_uncork(c->fd);
     }
-    c->is_push_due = false;
-    c->is_held = false;
+    c->has_corked_bytes = false;
+    c->is_corked = false;
 }
 
 static void send_fin(struct conn *c)
@@ -207,7 +208,7 @@ static void send_fin(struct conn *c)
     if (c->is_finished && !c->is_fin_sent && !c->is_broken && c->out.len == 0) {
         net_finish(c->fd);
         c->is_fin_sent = true;
-        c->is_push_due = false;
+        c->has_corked_bytes = false;
     }
 }
 
@@ -264,9 +265,9 @@ static enum conn_result answer(struct conn *c, const struct tls_wire *wire)
         return CONN_OK;
     }
     if (tls_is_established(c->tls)) {
-        conn_hold(c); /* a request may have come with the last of the handshake */
+        conn_cork(c); /* a request may have come with the last of the handshake */
     }
-    return push_wire(c, wire) == CONN_NO_MEMORY ? CONN_NO_MEMORY : CONN_OK;
+    return send_wire(c, wire) == CONN_NO_MEMORY ? CONN_NO_MEMORY : CONN_OK;
 }
 
 static enum conn_result feed(struct conn *c, size_t wire_len, size_t *out_len)
@@ -327,9 +328,9 @@ void conn_finish(struct conn *c)
     if (c->tls != NULL && c->tls_input != CONN_TLS_INPUT_FAILED) {
         struct tls_wire wire = empty_wire(c);
         tls_finish(c->tls, &wire);
-        conn_hold(c); /* the FIN takes it along */
+        conn_cork(c); /* the FIN takes it along */
         /* Without memory for it the connection is broken, which the next flush tells. */
-        (void)!push_wire(c, &wire);
+        (void)!send_wire(c, &wire);
     }
     c->is_finished = true;
     send_fin(c);
@@ -360,7 +361,7 @@ void conn_abort(struct conn *c)
     if (!conn_is_open(c)) {
         return;
     }
-    conn_push(c);
+    conn_uncork(c);
     release(c);
     net_abort(c->fd);
     c->fd = -1;

@@ -44,8 +44,8 @@ struct conn {
     bool is_reset;    /* by the peer, or timed out; not merely closed */
     bool is_finished; /* conn_finish was called */
     bool is_fin_sent;
-    bool is_held;            /* conn_hold was called, conn_push not yet */
-    bool is_push_due;        /* the kernel may hold bytes back */
+    bool is_corked;          /* conn_cork was called, conn_uncork not yet */
+    bool has_corked_bytes;   /* the kernel may keep some back until conn_uncork */
     uint64_t sent_bytes;     /* wire bytes the kernel took */
     uint64_t received_bytes; /* wire bytes */
 };
@@ -81,11 +81,11 @@ MUST_CHECK enum conn_result conn_read(struct conn *c, size_t max_bytes, uint8_t 
  * CONN_EOF (it had closed) or CONN_RESET. After conn_finish: thrown away, CONN_OK. */
 MUST_CHECK enum conn_result conn_send(struct conn *c, const struct iovec *iov, size_t count);
 
-/* From here on what is sent may wait in the kernel for what this event sends besides, so that both
- * travel in one packet; until conn_push, or the FIN or close that takes it along. What TLS says by
- * itself after its handshake (tickets) is held in any case: whoever reads pushes at the end. */
-void conn_hold(struct conn *c);
-void conn_push(struct conn *c);
+/* After conn_cork the kernel may keep back what is sent until conn_uncork, a FIN or a close, so that
+ * all the bytes of one event travel in one packet. TLS corks what it says by itself after its
+ * handshake (tickets), so whoever reads calls conn_uncork at the end of the event. */
+void conn_cork(struct conn *c);
+void conn_uncork(struct conn *c);
 
 /* Sends from the queue until it is empty or the kernel takes no more. CONN_OK (empty), CONN_AGAIN,
  * CONN_RESET. */

@@ -294,10 +294,10 @@ enum net_result net_send(int fd, const void *data, size_t len, size_t *out_len)
     return send_block(fd, data, len, MSG_NOSIGNAL, out_len);
 }
 
-enum net_result net_send_pieces(int fd, const struct iovec *iov, size_t count, bool is_more,
+enum net_result net_send_pieces(int fd, const struct iovec *iov, size_t count, bool is_corked,
                                 size_t *out_len)
 {
-    const int flags = MSG_NOSIGNAL | (is_more ? MSG_MORE : 0);
+    const int flags = MSG_NOSIGNAL | (is_corked ? MSG_MORE : 0);
     if (count == 1) { /* the commonest case, and the kernel has no description to copy */
         return send_block(fd, iov->iov_base, iov->iov_len, flags, out_len);
     }
@@ -312,9 +312,9 @@ enum net_result net_send_pieces(int fd, const struct iovec *iov, size_t count, b
     return send_result(sent, out_len);
 }
 
-void net_push(int fd)
+void net_uncork(int fd)
 {
-    /* Setting it, even again, sends what MSG_MORE held back: tcp(7). */
+    /* Setting the option, even again, sends the bytes that MSG_MORE corked: tcp(7). */
     (void)set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 

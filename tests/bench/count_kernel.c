@@ -11,7 +11,7 @@ enum net_result kernel_recv(int fd, void *data, size_t size,
                             size_t *out_len) __asm__("__wrap_net_recv");
 enum net_result kernel_send(int fd, const void *data, size_t len,
                             size_t *out_len) __asm__("__wrap_net_send");
-enum net_result kernel_send_pieces(int fd, const struct iovec *iov, size_t count, bool is_more,
+enum net_result kernel_send_pieces(int fd, const struct iovec *iov, size_t count, bool is_corked,
                                    size_t *out_len) __asm__("__wrap_net_send_pieces");
 
 static struct {
@@ -85,11 +85,11 @@ enum net_result kernel_send(int fd, const void *data, size_t len, size_t *out_le
     return NET_OK;
 }
 
-enum net_result kernel_send_pieces(int fd, const struct iovec *iov, size_t count, bool is_more,
+enum net_result kernel_send_pieces(int fd, const struct iovec *iov, size_t count, bool is_corked,
                                    size_t *out_len)
 {
     (void)fd;
-    (void)is_more;
+    (void)is_corked;
     *out_len = 0;
     for (size_t i = 0; i < count; i++) {
         *out_len += iov[i].iov_len;

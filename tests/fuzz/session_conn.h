@@ -137,7 +137,7 @@ enum conn_result conn_send(struct conn *c, const struct iovec *iov, size_t count
         break_off(c);
         return CONN_RESET;
     }
-    c->is_push_due = c->is_held;
+    c->has_corked_bytes = c->is_corked;
     for (size_t i = 0; i < count; i++) {
         size_t taken = 0;
         if (c->out.len == 0 && !kernel_take(c, iov[i].iov_base, iov[i].iov_len, &taken)) {
@@ -162,7 +162,7 @@ static void send_fin(struct conn *c)
         return;
     }
     c->is_fin_sent = true;
-    c->is_push_due = false;
+    c->has_corked_bytes = false;
     side->has_fin = true;
     expect(s != NULL, "a FIN comes before the end");
     if (c->fd == CLIENT_FD) {
@@ -172,15 +172,15 @@ static void send_fin(struct conn *c)
     }
 }
 
-void conn_hold(struct conn *c)
+void conn_cork(struct conn *c)
 {
-    c->is_held = true;
+    c->is_corked = true;
 }
 
-void conn_push(struct conn *c)
+void conn_uncork(struct conn *c)
 {
-    c->is_held = false;
-    c->is_push_due = false;
+    c->is_corked = false;
+    c->has_corked_bytes = false;
 }
 
 enum conn_result conn_flush(struct conn *c)
@@ -244,7 +244,7 @@ static enum conn_result read_tls(struct conn *c, struct side *side, size_t most,
         tls->handshake_left -= done;
         side->in_at += done;
         part -= done;
-        c->is_held = c->is_push_due = tls->handshake_left == 0; /* a ticket */
+        c->is_corked = c->has_corked_bytes = tls->handshake_left == 0; /* a ticket */
     }
     size_t plain = tls->held_bytes + part;
     size_t begun = is_cut ? record_begun(side->in_at + plain) : 0;

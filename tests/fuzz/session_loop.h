@@ -90,7 +90,7 @@ static void check_rest(void)
     const struct session *s = world_session();
     if (s != NULL) {
         check_timer(s);
-        expect(!s->pump.client.is_push_due, "the kernel holds nothing back");
+        expect(!s->pump.client.has_corked_bytes, "nothing is left corked");
     }
     if (s == NULL || s->life.phase != LIFE_OPEN || conn_queued(&s->pump.client) > 0 ||
         conn_queued(&s->pump.backend) > 0) {

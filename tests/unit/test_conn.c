@@ -36,11 +36,12 @@ static size_t send_until_queued(struct pair *p)
 static void test_without_descriptor(void)
 {
     struct conn c;
-    struct reactor *r = reactor_new();
+    struct scratch scratch;
     uint8_t *data = NULL;
     size_t len = 9;
     struct iovec piece = {.iov_base = pattern, .iov_len = 1};
-    conn_init(&c, r, LIMIT, pair_on_ready);
+    CHECK_TRUE("memory", scratch_init(&scratch));
+    conn_init(&c, &scratch, LIMIT, pair_on_ready);
     CHECK_FALSE("open", conn_is_open(&c));
     CHECK_EQ_INT("read", conn_read(&c, 10, &data, &len), CONN_AGAIN);
     CHECK_EQ_U64("read", len, 0);
@@ -51,7 +52,7 @@ static void test_without_descriptor(void)
     conn_finish(&c);
     conn_close(&c);
     conn_abort(&c);
-    reactor_free(r);
+    scratch_done(&scratch);
 }
 
 static void test_bytes_both_ways(void)
@@ -184,21 +185,21 @@ static void test_finish(void)
     pair_close(&p);
 }
 
-/* Whatever may follow takes along what is held; whoever goes away leaves nothing behind. */
-static void test_held(void)
+/* Every call that may follow takes the corked bytes along, the ends of the connection too. */
+static void test_corked(void)
 {
-    enum way { PUSH, SEND, FINISH, CLOSE, ABORT, WAYS };
-    static const char *const ways[WAYS] = {"push", "send", "finish", "close", "abort"};
+    enum way { UNCORK, SEND, FINISH, CLOSE, ABORT, WAYS };
+    static const char *const ways[WAYS] = {"uncork", "send", "finish", "close", "abort"};
     for (int way = 0; way < WAYS; way++) {
         struct pair p;
         pair_open(&p, LIMIT, NULL);
-        conn_hold(&p.conn);
+        conn_cork(&p.conn);
         CHECK_EQ_INT(ways[way], pair_send(&p, "ab", 2), CONN_OK);
         CHECK_EQ_INT(ways[way], recv(p.peer, heard, 10, 0), -1);
-        if (way == PUSH) {
-            conn_push(&p.conn);
+        if (way == UNCORK) {
+            conn_uncork(&p.conn);
         } else if (way == SEND) {
-            p.conn.is_held = false;
+            p.conn.is_corked = false;
             CHECK_EQ_INT(ways[way], pair_send(&p, "cd", 2), CONN_OK);
         } else if (way == FINISH) {
             conn_finish(&p.conn);
@@ -368,7 +369,7 @@ CU_TestInfo conn_tests[] = {
     {"a slow reader gets every byte", run_slow_reader},
     {"no room in the queue", run_queue_full},
     {"finish", test_finish},
-    {"held for what follows", test_held},
+    {"corked for what follows", test_corked},
     {"finish waits for the queue", run_finish_behind_the_queue},
     {"abort is a reset", run_abort},
     {"how the peer went is told by reading", test_how_the_peer_went},

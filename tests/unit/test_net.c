@@ -339,13 +339,13 @@ static void test_bytes(void)
     pair_close(&p);
 }
 
-/* What is held back comes with what follows: in one segment, so in one read. */
-static void test_held_back(void)
+/* Corked bytes travel with the bytes that follow: in one segment, so in one read. */
+static void test_corked(void)
 {
     static const struct {
         const char *name;
-        const char *more; /* sent without is_more; NULL = net_push, "" = FIN */
-    } rows[] = {{"more", "cd"}, {"push", NULL}, {"FIN", ""}};
+        const char *more; /* sent without is_corked; NULL = net_uncork, "" = FIN */
+    } rows[] = {{"more", "cd"}, {"uncork", NULL}, {"FIN", ""}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct pair p;
         char data[16];
@@ -355,9 +355,9 @@ static void test_held_back(void)
             abort();
         }
         CHECK_EQ_INT(rows[i].name, net_send_pieces(p.near, &piece, 1, true, &len), NET_OK);
-        CHECK_EQ_INT("held back", net_recv(p.far, data, sizeof(data), &len), NET_AGAIN);
+        CHECK_EQ_INT("corked", net_recv(p.far, data, sizeof(data), &len), NET_AGAIN);
         if (rows[i].more == NULL) {
-            net_push(p.near);
+            net_uncork(p.near);
         } else if (rows[i].more[0] == '\0') {
             net_finish(p.near);
         } else {
@@ -465,7 +465,7 @@ CU_TestInfo net_tests[] = {
     {"connect: to itself", test_connect_to_itself},
     {"connect: Unix sockets", test_unix},
     {"bytes and FIN", test_bytes},
-    {"held back for more", test_held_back},
+    {"corked", test_corked},
     {"more pieces than one call takes", test_many_pieces},
     {"a full socket, and a reset", test_full_socket},
     {"sending to a peer that is gone", test_peer_gone},
