@@ -38,17 +38,21 @@ void reactor_stop(struct reactor *r);
 uint64_t reactor_now_ms(const struct reactor *r);
 
 /* Readiness of one descriptor. */
-enum { REACTOR_READ = 1, REACTOR_WRITE = 2 };
+enum { REACTOR_READ = EV_READ, REACTOR_WRITE = EV_WRITE };
 
 struct reactor_io;
 typedef void reactor_io_fn(struct reactor_io *io, unsigned ready);
 struct reactor_io {
-    struct ev_io watcher;
-    struct reactor *reactor;
+    struct ev_io watcher; /* its data is the reactor */
     reactor_io_fn *callback;
 };
 
+/* Until the first reactor_io_want other than 0 the object may be copied and moved. */
 void reactor_io_init(struct reactor_io *io, struct reactor *r, int fd, reactor_io_fn *callback);
+static inline int reactor_io_fd(const struct reactor_io *io)
+{
+    return io->watcher.fd;
+}
 /* Sets what is waited for; costs nothing when unchanged. 0 stops; no late callback follows. Always
  * set 0 before close(). Error and hang-up are reported as whatever is waited for: doing the I/O
  * finds them. The object may free itself in the callback after it has stopped. */
@@ -58,8 +62,7 @@ void reactor_io_want(struct reactor_io *io, unsigned want);
 struct reactor_timer;
 typedef void reactor_timer_fn(struct reactor_timer *timer);
 struct reactor_timer {
-    struct ev_timer watcher;
-    struct reactor *reactor;
+    struct ev_timer watcher; /* its data is the reactor */
     reactor_timer_fn *callback;
     uint64_t at_ms;
     bool is_put_off; /* by a turn that came late; private */
@@ -76,8 +79,7 @@ void reactor_timer_stop(struct reactor_timer *t);
 struct reactor_signal;
 typedef void reactor_signal_fn(struct reactor_signal *s);
 struct reactor_signal {
-    struct ev_signal watcher;
-    struct reactor *reactor;
+    struct ev_signal watcher; /* its data is the reactor */
     reactor_signal_fn *callback;
 };
 void reactor_signal_init(struct reactor_signal *s, struct reactor *r, int signum,

@@ -47,7 +47,7 @@ uint64_t reactor_now_ms(const struct reactor *r)
 
 void reactor_timer_init(struct reactor_timer *t, struct reactor *r, reactor_timer_fn *callback)
 {
-    t->reactor = r;
+    t->watcher.data = r;
     t->callback = callback;
     expect(world.timer == NULL, "one timer a session");
     world.timer = t;
