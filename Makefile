@@ -26,7 +26,7 @@ MODULES = \
     base/list base/span base/utf8 base/mem base/buf base/addr base/log \
     proto/mask proto/ws proto/base64 proto/deflate proto/framing proto/shape \
     proto/http proto/upgrade proto/policy proto/life \
-    io/scratch io/reactor io/net io/tls io/cert io/conn io/resolver \
+    io/scratch io/reactor io/net io/carrier io/tls io/cert io/conn io/resolver \
     conf/config \
     gate/scoreboard gate/dial gate/pump gate/page gate/session gate/listener gate/worker \
     gate/master
@@ -398,7 +398,7 @@ $(B)/bench/backend: $(wildcard tests/bench/backend.c tests/bench/protocol.[ch])
 	$(Q)mkdir -p $(@D) && $(BENCH_COMPILE) -o $@ $(filter %.c,$^) $(LDFLAGS)
 
 # System calls are replaced, so that only our instructions are counted.
-COUNT_WRAP = -Wl,--wrap=net_recv,--wrap=net_send,--wrap=net_send_pieces
+COUNT_WRAP = -Wl,--wrap=net_recv,--wrap=net_send
 $(B)/bench/count: $(wildcard tests/bench/count*.[ch]) $(ARCHIVE) $(OUT)/link-flags $(WOLFSSL_STAMP)
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D) && $(COMPILE) $(LINK_FLAGS) $(COUNT_WRAP) -o $@ \

@@ -36,11 +36,11 @@ static void on_dial_decided(void *owner)
 static struct life_event finish_dial(struct session *s)
 {
     struct life_event event = {.type = LIFE_EV_END};
-    int fd = -1;
+    struct carrier carrier;
     s->connect_ms = reactor_now_ms(s->context->reactor) - s->times.phase_since_ms;
-    switch (dial_finish(s->dial, &fd, &s->backend)) {
+    switch (dial_finish(s->dial, &carrier, &s->backend)) {
     case DIAL_OK:
-        conn_open(&s->pump.backend, s->context->reactor, fd, NULL);
+        conn_open(&s->pump.backend, &carrier, NULL);
         event.type = LIFE_EV_BACKEND_UP;
         break;
     case DIAL_REFUSED:
@@ -392,13 +392,14 @@ static void on_retire(struct reactor_deferred *deferred)
     context->on_gone(context);
 }
 
-bool session_start(struct session_context *context, const struct config_listen *listen, int fd,
-                   struct tls *tls, const struct addr *peer)
+bool session_start(struct session_context *context, const struct config_listen *listen,
+                   const struct carrier *carrier, struct tls *tls, const struct addr *peer)
 {
     struct session *s = mem_alloc_zero(sizeof(*s));
     if (s == NULL) {
         tls_free(tls);
-        net_close(fd);
+        struct carrier lost = *carrier;
+        lost.ops->close(&lost);
         return false;
     }
     uint64_t now_ms = reactor_now_ms(context->reactor);
@@ -415,7 +416,7 @@ bool session_start(struct session_context *context, const struct config_listen *
     list_init(&s->link);
     list_append(&context->sessions, &s->link);
     context->session_count++;
-    conn_open(&s->pump.client, context->reactor, fd, tls);
+    conn_open(&s->pump.client, carrier, tls);
     session_settle(s);
     return true;
 }

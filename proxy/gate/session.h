@@ -80,10 +80,11 @@ struct session {
     bool is_no_memory_told;
 };
 
-/* Takes over the descriptor; tls is NULL on a plain listener and taken over too. False: no memory
- * (both are closed). */
+/* Takes over the client's carrier; tls is NULL on a plain listener and taken over too. False: no
+ * memory (both are closed). */
 MUST_CHECK bool session_start(struct session_context *context, const struct config_listen *listen,
-                              int fd, struct tls *tls, const struct addr *peer);
+                              const struct carrier *carrier, struct tls *tls,
+                              const struct addr *peer);
 
 /* Ends it for a reason of the program's own (shutdown, drain, kicked). */
 void session_end(struct session *s, enum life_ending ending);

@@ -12,30 +12,30 @@ _Static_assert(SCRATCH_WIRE_OUT >=
                    SCRATCH_GATHER + (SCRATCH_GATHER / TLS_RECORD_BYTES + 2) * TLS_RECORD_COST,
                "room for tls_seal");
 
-static void on_io(struct reactor_io *io, unsigned ready)
+static void on_carrier(struct carrier *carrier, unsigned ready)
 {
-    struct conn *c = container_of(io, struct conn, io);
+    struct conn *c = container_of(carrier, struct conn, carrier);
     c->on_ready(c, ready);
 }
 
 void conn_init(struct conn *c, const struct scratch *scratch, size_t out_limit_bytes,
                conn_ready_fn *on_ready)
 {
-    *c = (struct conn){.fd = -1, .scratch = scratch, .on_ready = on_ready};
+    *c = (struct conn){.scratch = scratch, .on_ready = on_ready};
     buf_init(&c->out, out_limit_bytes);
 }
 
-void conn_open(struct conn *c, struct reactor *r, int fd, struct tls *tls)
+void conn_open(struct conn *c, const struct carrier *carrier, struct tls *tls)
 {
-    assert(c->fd == -1 && fd >= 0);
-    c->fd = fd;
+    assert(c->carrier.ops == NULL && carrier->ops != NULL);
+    c->carrier = *carrier;
+    c->carrier.on_ready = on_carrier;
     c->tls = tls;
-    reactor_io_init(&c->io, r, fd, on_io);
 }
 
 bool conn_is_open(const struct conn *c)
 {
-    return c->fd != -1;
+    return c->carrier.ops != NULL;
 }
 
 size_t conn_queued(const struct conn *c)
@@ -45,13 +45,13 @@ size_t conn_queued(const struct conn *c)
 
 uint64_t conn_acked_bytes(const struct conn *c)
 {
-    return c->sent_bytes - (conn_is_open(c) ? net_unacked(c->fd) : 0);
+    return c->sent_bytes - (conn_is_open(c) ? c->carrier.ops->unacked(&c->carrier) : 0);
 }
 
 void conn_want(struct conn *c, unsigned want)
 {
     if (conn_is_open(c)) {
-        reactor_io_want(&c->io, want);
+        c->carrier.ops->want(&c->carrier, want);
     }
 }
 
@@ -63,17 +63,19 @@ static void break_off(struct conn *c)
     buf_clear(&c->out);
 }
 
-/* One answer of the kernel; true when it took something or may take something later. */
-static bool note_sent(struct conn *c, enum net_result result, size_t sent)
+/* One send; *out_sent bytes of it were taken. False: the connection is broken. */
+static bool send_now(struct conn *c, const struct iovec *iov, size_t count, bool is_corked,
+                     size_t *out_sent)
 {
+    enum net_result result = c->carrier.ops->send(&c->carrier, iov, count, is_corked, out_sent);
     switch (result) {
     case NET_OK:
-        c->sent_bytes += sent;
+        c->sent_bytes += *out_sent;
         return true;
     case NET_AGAIN:
         return true;
     case NET_RESET:
-        /* The kernel tells it once: a recv from now on would see a mere end of file. */
+        /* The kernel tells a reset once: a recv from now on would see a mere end of file. */
         c->is_reset = true;
         break_off(c);
         return false;
@@ -106,20 +108,13 @@ static enum buf_result queue_rest(struct conn *c, const struct iovec *iov, size_
     return i < count ? buf_append_pieces(&c->out, iov + i, count - i) : BUF_OK;
 }
 
-/* Wire bytes, on their way out. */
+/* Sends `total` wire bytes, more than none; the connection is not broken. */
 static enum conn_result send_or_queue(struct conn *c, const struct iovec *iov, size_t count,
                                       size_t total)
 {
     size_t sent = 0;
-    if (c->is_broken) {
-        return CONN_RESET;
-    }
-    if (total == 0) {
-        return CONN_OK;
-    }
     if (c->out.len == 0) {
-        enum net_result result = net_send_pieces(c->fd, iov, count, c->is_corked, &sent);
-        if (!note_sent(c, result, sent)) {
+        if (!send_now(c, iov, count, c->is_corked, &sent)) {
             return CONN_RESET;
         }
         c->has_corked_bytes = c->is_corked;
@@ -139,6 +134,12 @@ static struct tls_wire empty_wire(const struct conn *c)
 static enum conn_result send_wire(struct conn *c, const struct tls_wire *wire)
 {
     struct iovec piece = {.iov_base = wire->data, .iov_len = wire->len};
+    if (c->is_broken) {
+        return CONN_RESET;
+    }
+    if (wire->len == 0) {
+        return CONN_OK;
+    }
     return send_or_queue(c, &piece, 1, wire->len);
 }
 
@@ -197,7 +198,7 @@ void conn_cork(struct conn *c)
 void conn_uncork(struct conn *c)
 {
     if (c->has_corked_bytes && conn_is_open(c)) {
-        net_uncork(c->fd);
+        c->carrier.ops->uncork(&c->carrier);
     }
     c->has_corked_bytes = false;
     c->is_corked = false;
@@ -206,7 +207,7 @@ void conn_uncork(struct conn *c)
 static void send_fin(struct conn *c)
 {
     if (c->is_finished && !c->is_fin_sent && !c->is_broken && c->out.len == 0) {
-        net_finish(c->fd);
+        c->carrier.ops->finish(&c->carrier);
         c->is_fin_sent = true;
         c->has_corked_bytes = false;
     }
@@ -223,8 +224,9 @@ enum conn_result conn_flush(struct conn *c)
     while (c->out.len > 0) {
         struct span waiting = buf_peek(&c->out);
         size_t sent = 0;
-        enum net_result result = net_send(c->fd, waiting.data, waiting.len, &sent);
-        if (!note_sent(c, result, sent)) {
+        struct iovec piece = {.iov_base = (void *)(uintptr_t)waiting.data, /* only read */
+                              .iov_len = waiting.len};
+        if (!send_now(c, &piece, 1, false, &sent)) {
             return CONN_RESET;
         }
         buf_consume(&c->out, sent);
@@ -240,7 +242,7 @@ enum conn_result conn_flush(struct conn *c)
 
 static enum conn_result receive(struct conn *c, uint8_t *into, size_t size, size_t *out_len)
 {
-    switch (net_recv(c->fd, into, size, out_len)) {
+    switch (c->carrier.ops->recv(&c->carrier, into, size, out_len)) {
     case NET_OK:
         c->received_bytes += *out_len;
         return CONN_OK;
@@ -338,7 +340,7 @@ void conn_finish(struct conn *c)
 
 static void release(struct conn *c)
 {
-    reactor_io_want(&c->io, 0);
+    c->carrier.ops = NULL;
     if (c->tls != NULL) {
         tls_free(c->tls);
         c->tls = NULL;
@@ -351,9 +353,8 @@ void conn_close(struct conn *c)
     if (!conn_is_open(c)) {
         return;
     }
+    c->carrier.ops->close(&c->carrier);
     release(c);
-    net_close(c->fd);
-    c->fd = -1;
 }
 
 void conn_abort(struct conn *c)
@@ -362,7 +363,6 @@ void conn_abort(struct conn *c)
         return;
     }
     conn_uncork(c);
+    c->carrier.ops->abort(&c->carrier);
     release(c);
-    net_abort(c->fd);
-    c->fd = -1;
 }

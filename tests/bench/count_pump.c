@@ -20,9 +20,11 @@ void session_make(struct count_session *s, struct tls *tls, bool is_echo)
     }
     pump_init(&s->pump, &s->scratch, on_ready, on_ready);
     pump_configure(&s->pump, 64 * 1024UL, 16 * 1024UL, WS_ACCEPT_ANY, 0, is_echo);
-    conn_open(&s->pump.client, s->reactor, fds[0], tls);
+    struct carrier client = carrier_of_socket(s->reactor, fds[0]);
+    conn_open(&s->pump.client, &client, tls);
     if (!is_echo) {
-        conn_open(&s->pump.backend, s->reactor, fds[1], NULL);
+        struct carrier backend = carrier_of_socket(s->reactor, fds[1]);
+        conn_open(&s->pump.backend, &backend, NULL);
     }
     life_init(&s->life, false);
     s->life.phase = LIFE_OPEN;

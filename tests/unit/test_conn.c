@@ -80,7 +80,7 @@ static void test_bytes_both_ways(void)
     CHECK_EQ_MEM("read", data, len, pattern, 100);
     memset(data - SCRATCH_HEADROOM, 0, SCRATCH_HEADROOM + len);
     CHECK_EQ_INT("peer sends", send(p.peer, pattern, 100, 0), 100);
-    struct pollfd pfd = {.fd = p.conn.fd, .events = POLLIN};
+    struct pollfd pfd = {.fd = p.near, .events = POLLIN};
     (void)poll(&pfd, 1, PAIR_WAIT_MS);
     CHECK_EQ_INT("capped", conn_read(&p.conn, 30, &data, &len), CONN_OK);
     CHECK_EQ_MEM("capped", data, len, pattern, 30);
@@ -112,7 +112,7 @@ static void test_slow_reader(void)
     CHECK_EQ_INT("flush", conn_flush(&p.conn), CONN_AGAIN);
     while (got < sent) {
         struct pollfd pfds[2] = {{.fd = p.peer, .events = POLLIN},
-                                 {.fd = p.conn.fd, .events = POLLOUT}};
+                                 {.fd = p.near, .events = POLLOUT}};
         (void)poll(pfds, conn_queued(&p.conn) > 0 ? 2 : 1, PAIR_WAIT_MS);
         ssize_t len = recv(p.peer, heard + got, got % 5000 + 1, 0);
         if (!CHECK_TRUE("peer", len > 0 || (len == -1 && errno == EAGAIN))) {
@@ -324,7 +324,7 @@ static void test_reset_with_a_queue(void)
     pair_open(&p, LIMIT, NULL);
     (void)send_until_queued(&p);
     peer_goes(&p, true);
-    struct pollfd pfd = {.fd = p.conn.fd, .events = POLLIN};
+    struct pollfd pfd = {.fd = p.near, .events = POLLIN};
     (void)poll(&pfd, 1, PAIR_WAIT_MS);
     CHECK_EQ_INT("found by flush", conn_flush(&p.conn), CONN_RESET);
     CHECK_EQ_INT("told by read", conn_read(&p.conn, 10, &data, &len), CONN_RESET);

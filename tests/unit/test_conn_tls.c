@@ -47,7 +47,7 @@ static void talk(struct secure *s)
         out->taken += sent > 0 ? (size_t)sent : 0;
         s->said_bytes += sent > 0 ? (size_t)sent : 0;
         if (s->p.conn.received_bytes < s->said_bytes) {
-            struct pollfd pfd = {.fd = s->p.conn.fd, .events = POLLIN};
+            struct pollfd pfd = {.fd = s->p.near, .events = POLLIN};
             (void)poll(&pfd, 1, PAIR_WAIT_MS);
         }
         s->last = conn_read(&s->p.conn, s->max_bytes, &data, &len);
@@ -129,7 +129,7 @@ static int empty_queue(struct secure *s, struct kit_queue *into)
 {
     int error = 0;
     do {
-        struct pollfd pfd = {.fd = s->p.conn.fd, .events = POLLOUT};
+        struct pollfd pfd = {.fd = s->p.near, .events = POLLOUT};
         (void)poll(&pfd, 1, PAIR_WAIT_MS);
         enum conn_result flushed = conn_flush(&s->p.conn);
         CHECK_EQ_INT("flush", flushed, conn_queued(&s->p.conn) > 0 ? CONN_AGAIN : CONN_OK);
