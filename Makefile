@@ -26,7 +26,7 @@ MODULES = \
     base/list base/span base/utf8 base/mem base/buf base/addr base/log \
     proto/mask proto/ws proto/base64 proto/deflate proto/framing proto/shape \
     proto/http proto/request proto/upgrade proto/policy proto/life \
-    io/reactor io/net io/tls io/cert io/conn io/resolver \
+    io/scratch io/reactor io/net io/carrier io/tls io/cert io/conn io/resolver \
     conf/config \
     gate/scoreboard gate/dial gate/pump gate/page gate/admission gate/answer gate/watch \
     gate/session gate/listener gate/worker gate/master

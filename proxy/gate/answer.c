@@ -27,7 +27,7 @@ void answer_101(struct pump *p, struct span key, struct span subprotocol,
 
 void answer_close(struct pump *p, uint16_t code, struct span reason)
 {
-    conn_hold(&p->client);
+    conn_cork(&p->client);
     pump_send_close(p, code, reason);
 }
 
@@ -69,7 +69,7 @@ bool answer_is_done(const struct answer_body *body)
 
 bool answer_more(struct pump *p, struct answer_body *body)
 {
-    uint8_t *part = p->client.reactor->scratch.result;
+    uint8_t *part = p->client.scratch->result;
     uint64_t before_bytes = body->at_bytes;
 
     for (size_t i = 0; i < PARTS_PER_EVENT && !answer_is_done(body) && !p->client.is_broken &&
@@ -104,7 +104,7 @@ void answer_http(struct pump *p, const struct answer_http *http, struct answer_b
     size_t head_len = http_write_head(head, sizeof(head), http->status, http->content_type,
                                       len_bytes, (struct span){extra, (size_t)extra_len});
     assert(head_len > 0);  /* the headers of pages are constants of ours */
-    conn_hold(&p->client); /* head and body travel together */
+    conn_cork(&p->client); /* head and body travel together */
     pump_send_raw(p, head, head_len);
     (void)answer_more(p, body);
 }

@@ -266,12 +266,14 @@ bool dial_is_decided(const struct dial *dial)
     return dial->is_decided;
 }
 
-enum dial_result dial_finish(struct dial *dial, int *out_fd,
+enum dial_result dial_finish(struct dial *dial, struct carrier *out_carrier,
                              const struct config_backend **out_backend)
 {
     assert(dial->is_decided);
     enum dial_result result = dial->result;
-    *out_fd = dial->result_fd;
+    if (result == DIAL_OK) {
+        *out_carrier = carrier_of_socket(dial->reactor, dial->result_fd);
+    }
     *out_backend = current(dial);
     mem_free(dial);
     return result;

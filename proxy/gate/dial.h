@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* dial.h: from a route's backends to one connected descriptor.
+/* dial.h: from a route's backends to the carrier of one connection.
  *
  * For: resolving, trying each backend in the order written, and each of its addresses with a head
  * start of 250 ms (RFC 8305). A backend that does not answer is given up for the next one after its
@@ -14,6 +14,7 @@
 
 #include "base/span.h"
 #include "conf/config.h"
+#include "io/carrier.h"
 #include "io/reactor.h"
 #include "io/resolver.h"
 
@@ -34,9 +35,9 @@ MUST_CHECK struct dial *dial_start(struct reactor *reactor, struct resolver *res
                                    const struct config_route *route, dial_fn *callback,
                                    void *owner);
 bool dial_is_decided(const struct dial *dial);
-/* Of one that is decided; frees it. *out_fd is a descriptor with DIAL_OK, -1 otherwise;
- * *out_backend the one that answered, or the last one tried. */
-enum dial_result dial_finish(struct dial *dial, int *out_fd,
+/* The result of a dial that is decided; frees the dial. *out_carrier is set with DIAL_OK only and
+ * belongs to the caller; *out_backend is the one that answered, or the last one tried. */
+enum dial_result dial_finish(struct dial *dial, struct carrier *out_carrier,
                              const struct config_backend **out_backend);
 /* Frees it; the callback will not come. Returns the backend that was being tried. */
 const struct config_backend *dial_cancel(struct dial *dial);

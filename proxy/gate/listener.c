@@ -66,7 +66,8 @@ static void start_session(struct listener *l, int fd, const struct addr *peer)
             return;
         }
     }
-    if (!session_start(l->context, l->listen, fd, tls, peer)) {
+    struct carrier carrier = carrier_of_socket(l->context->reactor, fd);
+    if (!session_start(l->context, l->listen, &carrier, tls, peer)) {
         log_message(LOG_WARN, "accept.failed", "no memory for a session");
     }
 }

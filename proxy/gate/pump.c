@@ -7,7 +7,7 @@
 #include "gate/pump_parts.h"
 
 #define PIECES_MAX 256
-#define ARENA_BYTES ((size_t)REACTOR_RESULT / 2) /* each direction has its half */
+#define ARENA_BYTES ((size_t)SCRATCH_RESULT / 2) /* each direction has its half */
 #define SMALL_BYTES 1024 /* copying so much is cheaper than one more piece of a sendmsg */
 
 /* On loopback, whose segments are the largest; a record of 16 KiB costs at most 64 bytes more. */
@@ -38,13 +38,13 @@ struct batch {
     struct iovec pieces[PIECES_MAX];
 };
 
-void pump_init(struct pump *p, struct reactor *reactor, conn_ready_fn *on_client,
+void pump_init(struct pump *p, const struct scratch *scratch, conn_ready_fn *on_client,
                conn_ready_fn *on_backend)
 {
     memset(p, 0, sizeof(*p));
     /* Before the route is known only our own short answers are queued. */
-    conn_init(&p->client, reactor, PUMP_OVERSHOOT_BYTES, on_client);
-    conn_init(&p->backend, reactor, PUMP_OVERSHOOT_BYTES, on_backend);
+    conn_init(&p->client, scratch, PUMP_OVERSHOOT_BYTES, on_client);
+    conn_init(&p->backend, scratch, PUMP_OVERSHOOT_BYTES, on_backend);
     p->high_bytes = PUMP_READ_BYTES;
     p->low_bytes = PUMP_READ_BYTES / 4;
 }
@@ -101,12 +101,12 @@ static void batch_flush(struct batch *b)
 static void batch_start_run(struct batch *b, size_t len)
 {
     batch_end_run(b);
-    if (b->count == PIECES_MAX || b->bytes + len > REACTOR_GATHER ||
+    if (b->count == PIECES_MAX || b->bytes + len > SCRATCH_GATHER ||
         (size_t)(b->place - b->arena) + len > ARENA_BYTES) {
         batch_flush(b);
     }
     size_t arena_left = ARENA_BYTES - (size_t)(b->place - b->arena);
-    size_t bytes_left = REACTOR_GATHER - b->bytes;
+    size_t bytes_left = SCRATCH_GATHER - b->bytes;
     b->run_end = b->place + (arena_left < bytes_left ? arena_left : bytes_left);
     assert(len <= (size_t)(b->run_end - b->place));
 }
@@ -128,7 +128,7 @@ static void batch_add(struct batch *b, void *data, size_t len)
         return;
     }
     batch_end_run(b);
-    if (b->count == PIECES_MAX || b->bytes + len > REACTOR_GATHER) {
+    if (b->count == PIECES_MAX || b->bytes + len > SCRATCH_GATHER) {
         batch_flush(b);
     }
     b->pieces[b->count++] = (struct iovec){data, len};
@@ -208,7 +208,7 @@ void pump_client_bytes(struct pump *p, uint8_t *data, size_t len, bool is_discar
         pump_shaped_bytes(p, data, len, is_discarding, out);
         return;
     }
-    uint8_t *arena = p->client.reactor->scratch.result;
+    uint8_t *arena = p->client.scratch->result;
     batch_init(&up, p, &p->backend, arena);
     batch_init(&down, p, &p->client, arena + ARENA_BYTES);
     *out = (struct pump_report){.verdict = PUMP_MORE};
@@ -263,7 +263,7 @@ void pump_send_raw(struct pump *p, const void *data, size_t len)
 {
     uint8_t *bytes = (uint8_t *)(uintptr_t)data; /* iovec has no const */
     while (len > 0) {
-        size_t part = len < REACTOR_GATHER ? len : REACTOR_GATHER;
+        size_t part = len < SCRATCH_GATHER ? len : SCRATCH_GATHER;
         struct iovec piece = {bytes, part};
         pump_send_pieces(p, &p->client, &piece, 1);
         bytes += part;

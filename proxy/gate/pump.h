@@ -64,7 +64,7 @@ struct pump {
 };
 
 /* Both connections without descriptors. */
-void pump_init(struct pump *p, struct reactor *reactor, conn_ready_fn *on_client,
+void pump_init(struct pump *p, const struct scratch *scratch, conn_ready_fn *on_client,
                conn_ready_fn *on_backend);
 /* The route is known. */
 void pump_configure(struct pump *p, size_t high_bytes, size_t low_bytes, enum ws_accept accept,
@@ -89,7 +89,7 @@ struct pump_report {
     bool has_payload;
 };
 
-/* Decodes and forwards; `data` is the reactor's plain scratch with headroom and is changed. With
+/* Decodes and forwards; `data` is plain scratch with headroom and is changed. With
  * is_discarding, payload and pings go nowhere: only the Close counts. Failures of the connections
  * show in conn.is_broken and in no_memory. */
 void pump_client_bytes(struct pump *p, uint8_t *data, size_t len, bool is_discarding,
@@ -109,7 +109,7 @@ void pump_backend_end(struct pump *p, struct pump_report *out);
 /* When memory should be given back that nothing has used since `quiet_since_ms`, 0 = there is none
  * to give; and doing it. */
 uint64_t pump_rest_at_ms(const struct pump *p, uint64_t quiet_since_ms, uint64_t idle_ms);
-void pump_rest(struct pump *p);
+void pump_rest(struct pump *p, uint64_t now_ms);
 
 void pump_send_close(struct pump *p, uint16_t code, struct span reason);
 void pump_send_ping(struct pump *p);

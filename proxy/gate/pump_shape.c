@@ -19,11 +19,11 @@ struct pump_shaped {
     uint64_t rested_ms;       /* when memory was last given back */
 };
 
-_Static_assert(REACTOR_WORK >= SHAPE_WORK, "scratch of shape_up");
-_Static_assert(REACTOR_RESULT >= SHAPE_ROOM, "output of shape_up");
-_Static_assert(REACTOR_RESULT <= REACTOR_GATHER, "one conn_send");
+_Static_assert(SCRATCH_WORK >= SHAPE_WORK, "scratch of shape_up");
+_Static_assert(SCRATCH_RESULT >= SHAPE_ROOM, "output of shape_up");
+_Static_assert(SCRATCH_RESULT <= SCRATCH_GATHER, "one conn_send");
 _Static_assert(SHAPE_ROOM < PUMP_OVERSHOOT_BYTES, "what one step may add to a queue");
-_Static_assert(SHAPE_HEADROOM <= REACTOR_HEADROOM, "in front of the backend's bytes");
+_Static_assert(SHAPE_HEADROOM <= SCRATCH_HEADROOM, "in front of the backend's bytes");
 
 void pump_shape(struct pump *p, const struct shape_rules *rules)
 {
@@ -131,8 +131,8 @@ static void step_piece(struct pass *pass)
         pass_flush(pass);
     }
     piece->data = (struct span){(const char *)pass->data, shaped->piece_bytes};
-    enum shape_result result = shape_up(
-        shaped->shape, piece, pass->pump->client.reactor->scratch.work, &pass->out, &payload_bytes);
+    enum shape_result result = shape_up(shaped->shape, piece, pass->pump->client.scratch->work,
+                                        &pass->out, &payload_bytes);
     pass_take(pass, shaped->piece_bytes - piece->data.len);
     shaped->piece_bytes = piece->data.len;
     shaped->has_piece = result == SHAPE_MORE;
@@ -228,7 +228,7 @@ static size_t run(struct pump *p, uint8_t *data, size_t len, bool is_discarding,
         .report = out,
         .data = data,
         .len = len,
-        .out = {.data = p->client.reactor->scratch.result, .len = 0, .cap = REACTOR_RESULT},
+        .out = {.data = p->client.scratch->result, .len = 0, .cap = SCRATCH_RESULT},
         .is_discarding = is_discarding,
     };
     bool is_going = true;
@@ -298,7 +298,7 @@ static void send_down(struct pump *p, struct shape_out *out)
 
 void pump_shaped_backend_bytes(struct pump *p, uint8_t *data, size_t len, struct pump_report *out)
 {
-    struct shape_out frames = {p->client.reactor->scratch.result, 0, REACTOR_RESULT};
+    struct shape_out frames = {p->client.scratch->result, 0, SCRATCH_RESULT};
     enum shape_result result;
     p->down_bytes += len;
     do {
@@ -314,7 +314,7 @@ void pump_backend_end(struct pump *p, struct pump_report *out)
     if (p->shaped == NULL) {
         return;
     }
-    struct shape_out frames = {p->client.reactor->scratch.result, 0, REACTOR_RESULT};
+    struct shape_out frames = {p->client.scratch->result, 0, SCRATCH_RESULT};
     enum shape_result result = shape_down_end(p->shaped->shape, &frames);
     send_down(p, &frames);
     report_down(p, result, out);
@@ -329,8 +329,8 @@ uint64_t pump_rest_at_ms(const struct pump *p, uint64_t quiet_since_ms, uint64_t
     return (quiet_since_ms > since_ms ? quiet_since_ms : since_ms) + idle_ms;
 }
 
-void pump_rest(struct pump *p)
+void pump_rest(struct pump *p, uint64_t now_ms)
 {
-    p->shaped->rested_ms = reactor_now_ms(p->client.reactor);
+    p->shaped->rested_ms = now_ms;
     shape_rest(p->shaped->shape);
 }

@@ -55,14 +55,14 @@ static void step_end(struct session *s, enum life_ending ending, const char *det
 
 static enum life_ending finish_dial(struct session *s)
 {
-    int fd = -1;
-    enum dial_result result = dial_finish(s->dial, &fd, &s->backend);
+    struct carrier carrier;
+    enum dial_result result = dial_finish(s->dial, &carrier, &s->backend);
 
     s->dial = NULL;
     s->connect_ms = reactor_now_ms(s->context->reactor) - s->phase_since_ms;
     switch (result) {
     case DIAL_OK:
-        conn_open(&s->pump.backend, fd, NULL);
+        conn_open(&s->pump.backend, &carrier, NULL);
         break;
     case DIAL_REFUSED:
         return LIFE_BACKEND_REFUSED;
@@ -188,7 +188,7 @@ static void settle(struct session *s)
     }
     watch_queue(&s->client_watch, &s->pump.client, now_ms);
     watch_queue(&s->backend_watch, &s->pump.backend, now_ms);
-    conn_push(&s->pump.client);
+    conn_uncork(&s->pump.client);
     pump_interest(&s->pump, &s->life);
     note_pause(s);
     session_set_timer(s);
@@ -367,13 +367,14 @@ static void on_retire(struct reactor_deferred *deferred)
     context->on_gone(context);
 }
 
-bool session_start(struct session_context *context, const struct config_listen *listen, int fd,
-                   struct tls *tls, const struct addr *peer)
+bool session_start(struct session_context *context, const struct config_listen *listen,
+                   const struct carrier *carrier, struct tls *tls, const struct addr *peer)
 {
     struct session *s = mem_alloc_zero(sizeof(*s));
     if (s == NULL) {
         tls_free(tls);
-        net_close(fd);
+        struct carrier lost = *carrier;
+        lost.ops->close(&lost);
         return false;
     }
     uint64_t now_ms = reactor_now_ms(context->reactor);
@@ -383,14 +384,14 @@ bool session_start(struct session_context *context, const struct config_listen *
     s->id = scoreboard_next_id(context->scoreboard, context->slot);
     s->started_ms = now_ms;
     s->phase_since_ms = now_ms;
-    pump_init(&s->pump, context->reactor, on_client_ready, on_backend_ready);
+    pump_init(&s->pump, context->scratch, on_client_ready, on_backend_ready);
     life_init(&s->life, tls != NULL);
     reactor_timer_init(&s->timer, context->reactor, on_timer);
     reactor_deferred_init(&s->retire, on_retire);
     list_init(&s->link);
     list_append(&context->sessions, &s->link);
     context->session_count++;
-    conn_open(&s->pump.client, fd, tls);
+    conn_open(&s->pump.client, carrier, tls);
     settle(s);
     return true;
 }

@@ -19,14 +19,17 @@
 #include "conf/config.h"
 #include "gate/page.h"
 #include "gate/scoreboard.h"
+#include "io/carrier.h"
 #include "io/reactor.h"
 #include "io/resolver.h"
+#include "io/scratch.h"
 #include "io/tls.h"
 #include "proto/life.h"
 
 /* What all sessions of a worker share; owned by the worker. */
 struct session_context {
     struct reactor *reactor;
+    const struct scratch *scratch;
     struct resolver *resolver;
     const struct config *config;
     struct scoreboard *scoreboard;
@@ -39,10 +42,11 @@ struct session_context {
     void (*on_park)(struct session_context *context); /* one gave memory back; may be NULL */
 };
 
-/* Takes over the descriptor; tls is NULL on a plain listener and taken over too. False: no memory
- * (both are closed). */
+/* Takes over the client's carrier; tls is NULL on a plain listener and taken over too. False: no
+ * memory (both are closed). */
 MUST_CHECK bool session_start(struct session_context *context, const struct config_listen *listen,
-                              int fd, struct tls *tls, const struct addr *peer);
+                              const struct carrier *carrier, struct tls *tls,
+                              const struct addr *peer);
 
 /* Ends the oldest `most` sessions that have not ended yet, for a reason of the program's own
  * (shutdown, drain). Returns how many it ended. */

@@ -70,7 +70,7 @@ bool session_take_deadline(struct session *s, struct session_event *out)
 
     s->timer_at_ms = 0;
     if (memory_at_ms != 0 && now_ms >= memory_at_ms) {
-        pump_rest(&s->pump);
+        pump_rest(&s->pump, now_ms);
         if (s->context->on_park != NULL) {
             s->context->on_park(s->context);
         }

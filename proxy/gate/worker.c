@@ -17,6 +17,7 @@
 
 struct worker {
     struct session_context context;
+    struct scratch scratch;
     const struct worker_start *start;
     struct listener *listeners;
     struct reactor_signal on_term;
@@ -171,8 +172,9 @@ static bool init(struct worker *w, const struct worker_start *start)
     w->context.on_gone = on_session_gone;
     w->context.on_park = on_session_park;
     list_init(&w->context.sessions);
+    w->context.scratch = &w->scratch;
     w->context.reactor = reactor_new();
-    if (w->context.reactor == NULL) {
+    if (w->context.reactor == NULL || !scratch_init(&w->scratch)) {
         return false;
     }
     w->context.resolver = resolver_new(w->context.reactor);
@@ -214,5 +216,6 @@ int worker_run(const struct worker_start *start)
     mem_free(w.listeners);
     resolver_free(w.context.resolver);
     reactor_free(w.context.reactor);
+    scratch_done(&w.scratch);
     return 0;
 }

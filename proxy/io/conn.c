@@ -7,34 +7,35 @@
 #define TLS_RECORD_BYTES (16 * 1024)
 #define TLS_RECORD_COST 64 /* as tls_seal's header says */
 
-_Static_assert(REACTOR_PLAIN >= REACTOR_WIRE_IN + TLS_PLAIN_EXTRA, "room for tls_feed");
-_Static_assert(REACTOR_WIRE_OUT >=
-                   REACTOR_GATHER + (REACTOR_GATHER / TLS_RECORD_BYTES + 2) * TLS_RECORD_COST,
+_Static_assert(SCRATCH_PLAIN >= SCRATCH_WIRE_IN + TLS_PLAIN_EXTRA, "room for tls_feed");
+_Static_assert(SCRATCH_WIRE_OUT >=
+                   SCRATCH_GATHER + (SCRATCH_GATHER / TLS_RECORD_BYTES + 2) * TLS_RECORD_COST,
                "room for tls_seal");
 
-static void on_io(struct reactor_io *io, unsigned ready)
+static void on_carrier(struct carrier *carrier, unsigned ready)
 {
-    struct conn *c = container_of(io, struct conn, io);
+    struct conn *c = container_of(carrier, struct conn, carrier);
     c->on_ready(c, ready);
 }
 
-void conn_init(struct conn *c, struct reactor *r, size_t out_limit_bytes, conn_ready_fn *on_ready)
+void conn_init(struct conn *c, const struct scratch *scratch, size_t out_limit_bytes,
+               conn_ready_fn *on_ready)
 {
-    *c = (struct conn){.fd = -1, .reactor = r, .on_ready = on_ready};
+    *c = (struct conn){.scratch = scratch, .on_ready = on_ready};
     buf_init(&c->out, out_limit_bytes);
 }
 
-void conn_open(struct conn *c, int fd, struct tls *tls)
+void conn_open(struct conn *c, const struct carrier *carrier, struct tls *tls)
 {
-    assert(c->fd == -1 && fd >= 0);
-    c->fd = fd;
+    assert(c->carrier.ops == NULL && carrier->ops != NULL);
+    c->carrier = *carrier;
+    c->carrier.on_ready = on_carrier;
     c->tls = tls;
-    reactor_io_init(&c->io, c->reactor, fd, on_io);
 }
 
 bool conn_is_open(const struct conn *c)
 {
-    return c->fd != -1;
+    return c->carrier.ops != NULL;
 }
 
 size_t conn_queued(const struct conn *c)
@@ -44,13 +45,13 @@ size_t conn_queued(const struct conn *c)
 
 uint64_t conn_acked_bytes(const struct conn *c)
 {
-    return c->sent_bytes - (conn_is_open(c) ? net_unacked(c->fd) : 0);
+    return c->sent_bytes - (conn_is_open(c) ? c->carrier.ops->unacked(&c->carrier) : 0);
 }
 
 void conn_want(struct conn *c, unsigned want)
 {
     if (conn_is_open(c)) {
-        reactor_io_want(&c->io, want);
+        c->carrier.ops->want(&c->carrier, want);
     }
 }
 
@@ -62,17 +63,19 @@ static void break_off(struct conn *c)
     buf_clear(&c->out);
 }
 
-/* One answer of the kernel; true when it took something or may take something later. */
-static bool note_sent(struct conn *c, enum net_result result, size_t sent)
+/* One send; *out_sent bytes of it were taken. False: the connection is broken. */
+static bool send_now(struct conn *c, const struct iovec *iov, size_t count, bool is_corked,
+                     size_t *out_sent)
 {
+    enum net_result result = c->carrier.ops->send(&c->carrier, iov, count, is_corked, out_sent);
     switch (result) {
     case NET_OK:
-        c->sent_bytes += sent;
+        c->sent_bytes += *out_sent;
         return true;
     case NET_AGAIN:
         return true;
     case NET_RESET:
-        /* The kernel tells it once: a recv from now on would see a mere end of file. */
+        /* The kernel tells a reset once: a recv from now on would see a mere end of file. */
         c->is_reset = true;
         break_off(c);
         return false;
@@ -105,22 +108,16 @@ static enum buf_result queue_rest(struct conn *c, const struct iovec *iov, size_
     return i < count ? buf_append_pieces(&c->out, iov + i, count - i) : BUF_OK;
 }
 
-/* Wire bytes, on their way out. */
-static enum conn_result push(struct conn *c, const struct iovec *iov, size_t count, size_t total)
+/* Sends `total` wire bytes, more than none; the connection is not broken. */
+static enum conn_result send_or_queue(struct conn *c, const struct iovec *iov, size_t count,
+                                      size_t total)
 {
     size_t sent = 0;
-    if (c->is_broken) {
-        return CONN_RESET;
-    }
-    if (total == 0) {
-        return CONN_OK;
-    }
     if (c->out.len == 0) {
-        enum net_result result = net_send_pieces(c->fd, iov, count, c->is_held, &sent);
-        if (!note_sent(c, result, sent)) {
+        if (!send_now(c, iov, count, c->is_corked, &sent)) {
             return CONN_RESET;
         }
-        c->is_push_due = c->is_held;
+        c->has_corked_bytes = c->is_corked;
     }
     if (sent < total && queue_rest(c, iov, count, sent) != BUF_OK) {
         break_off(c);
@@ -131,13 +128,19 @@ static enum conn_result push(struct conn *c, const struct iovec *iov, size_t cou
 
 static struct tls_wire empty_wire(const struct conn *c)
 {
-    return (struct tls_wire){.data = c->reactor->scratch.wire_out, .size = REACTOR_WIRE_OUT};
+    return (struct tls_wire){.data = c->scratch->wire_out, .size = SCRATCH_WIRE_OUT};
 }
 
-static enum conn_result push_wire(struct conn *c, const struct tls_wire *wire)
+static enum conn_result send_wire(struct conn *c, const struct tls_wire *wire)
 {
     struct iovec piece = {.iov_base = wire->data, .iov_len = wire->len};
-    return push(c, &piece, 1, wire->len);
+    if (c->is_broken) {
+        return CONN_RESET;
+    }
+    if (wire->len == 0) {
+        return CONN_OK;
+    }
+    return send_or_queue(c, &piece, 1, wire->len);
 }
 
 static size_t total_bytes(const struct iovec *iov, size_t count)
@@ -155,14 +158,14 @@ static const uint8_t *gather(const struct conn *c, const struct iovec *iov, size
     if (count == 1) {
         return iov[0].iov_base;
     }
-    uint8_t *end = c->reactor->scratch.gather;
+    uint8_t *end = c->scratch->gather;
     for (size_t i = 0; i < count; i++) {
         if (iov[i].iov_len > 0) {
             memcpy(end, iov[i].iov_base, iov[i].iov_len);
             end += iov[i].iov_len;
         }
     }
-    return c->reactor->scratch.gather;
+    return c->scratch->gather;
 }
 
 enum conn_result conn_send(struct conn *c, const struct iovec *iov, size_t count)
@@ -175,38 +178,38 @@ enum conn_result conn_send(struct conn *c, const struct iovec *iov, size_t count
         return CONN_OK;
     }
     if (c->tls == NULL) {
-        return push(c, iov, count, total);
+        return send_or_queue(c, iov, count, total);
     }
-    assert(total <= REACTOR_GATHER);
+    assert(total <= SCRATCH_GATHER);
     struct tls_wire wire = empty_wire(c);
     if (c->tls_input == CONN_TLS_INPUT_FAILED ||
         tls_seal(c->tls, gather(c, iov, count), total, &wire) != TLS_OK) {
         break_off(c);
         return CONN_RESET;
     }
-    return push_wire(c, &wire);
+    return send_wire(c, &wire);
 }
 
-void conn_hold(struct conn *c)
+void conn_cork(struct conn *c)
 {
-    c->is_held = true;
+    c->is_corked = true;
 }
 
-void conn_push(struct conn *c)
+void conn_uncork(struct conn *c)
 {
-    if (c->is_push_due && conn_is_open(c)) {
-        net_push(c->fd);
+    if (c->has_corked_bytes && conn_is_open(c)) {
+        c->carrier.ops->uncork(&c->carrier);
     }
-    c->is_push_due = false;
-    c->is_held = false;
+    c->has_corked_bytes = false;
+    c->is_corked = false;
 }
 
 static void send_fin(struct conn *c)
 {
     if (c->is_finished && !c->is_fin_sent && !c->is_broken && c->out.len == 0) {
-        net_finish(c->fd);
+        c->carrier.ops->finish(&c->carrier);
         c->is_fin_sent = true;
-        c->is_push_due = false;
+        c->has_corked_bytes = false;
     }
 }
 
@@ -221,8 +224,9 @@ enum conn_result conn_flush(struct conn *c)
     while (c->out.len > 0) {
         struct span waiting = buf_peek(&c->out);
         size_t sent = 0;
-        enum net_result result = net_send(c->fd, waiting.data, waiting.len, &sent);
-        if (!note_sent(c, result, sent)) {
+        struct iovec piece = {.iov_base = (void *)(uintptr_t)waiting.data, /* only read */
+                              .iov_len = waiting.len};
+        if (!send_now(c, &piece, 1, false, &sent)) {
             return CONN_RESET;
         }
         buf_consume(&c->out, sent);
@@ -238,7 +242,7 @@ enum conn_result conn_flush(struct conn *c)
 
 static enum conn_result receive(struct conn *c, uint8_t *into, size_t size, size_t *out_len)
 {
-    switch (net_recv(c->fd, into, size, out_len)) {
+    switch (c->carrier.ops->recv(&c->carrier, into, size, out_len)) {
     case NET_OK:
         c->received_bytes += *out_len;
         return CONN_OK;
@@ -263,18 +267,18 @@ static enum conn_result answer(struct conn *c, const struct tls_wire *wire)
         return CONN_OK;
     }
     if (tls_is_established(c->tls)) {
-        conn_hold(c); /* a request may have come with the last of the handshake */
+        conn_cork(c); /* a request may have come with the last of the handshake */
     }
-    return push_wire(c, wire) == CONN_NO_MEMORY ? CONN_NO_MEMORY : CONN_OK;
+    return send_wire(c, wire) == CONN_NO_MEMORY ? CONN_NO_MEMORY : CONN_OK;
 }
 
 static enum conn_result feed(struct conn *c, size_t wire_len, size_t *out_len)
 {
-    const struct reactor_scratch *scratch = &c->reactor->scratch;
+    const struct scratch *scratch = c->scratch;
     struct tls_wire wire = empty_wire(c);
     size_t plain_len = 0;
     enum tls_result result = tls_feed(c->tls, scratch->wire_in, wire_len, scratch->plain,
-                                      REACTOR_PLAIN, &plain_len, &wire);
+                                      SCRATCH_PLAIN, &plain_len, &wire);
     enum conn_result answered = answer(c, &wire);
     switch (result) {
     case TLS_OK:
@@ -294,8 +298,8 @@ static enum conn_result feed(struct conn *c, size_t wire_len, size_t *out_len)
 static enum conn_result read_tls(struct conn *c, size_t max_bytes, size_t *out_len)
 {
     size_t wire_len = 0;
-    size_t size = max_bytes < REACTOR_WIRE_IN ? max_bytes : REACTOR_WIRE_IN;
-    enum conn_result result = receive(c, c->reactor->scratch.wire_in, size, &wire_len);
+    size_t size = max_bytes < SCRATCH_WIRE_IN ? max_bytes : SCRATCH_WIRE_IN;
+    enum conn_result result = receive(c, c->scratch->wire_in, size, &wire_len);
     if (result != CONN_OK || c->tls_input != CONN_TLS_INPUT_OPEN) {
         return result;
     }
@@ -304,7 +308,7 @@ static enum conn_result read_tls(struct conn *c, size_t max_bytes, size_t *out_l
 
 enum conn_result conn_read(struct conn *c, size_t max_bytes, uint8_t **out_data, size_t *out_len)
 {
-    *out_data = c->reactor->scratch.plain;
+    *out_data = c->scratch->plain;
     *out_len = 0;
     if (!conn_is_open(c) || max_bytes == 0) {
         return CONN_AGAIN;
@@ -312,7 +316,7 @@ enum conn_result conn_read(struct conn *c, size_t max_bytes, uint8_t **out_data,
     if (c->tls != NULL) {
         return read_tls(c, max_bytes, out_len);
     }
-    size_t size = max_bytes < REACTOR_PLAIN ? max_bytes : REACTOR_PLAIN;
+    size_t size = max_bytes < SCRATCH_PLAIN ? max_bytes : SCRATCH_PLAIN;
     return receive(c, *out_data, size, out_len);
 }
 
@@ -326,9 +330,9 @@ void conn_finish(struct conn *c)
     if (c->tls != NULL && c->tls_input != CONN_TLS_INPUT_FAILED) {
         struct tls_wire wire = empty_wire(c);
         tls_finish(c->tls, &wire);
-        conn_hold(c); /* the FIN takes it along */
+        conn_cork(c); /* the FIN takes it along */
         /* Without memory for it the connection is broken, which the next flush tells. */
-        (void)!push_wire(c, &wire);
+        (void)!send_wire(c, &wire);
     }
     c->is_finished = true;
     send_fin(c);
@@ -336,7 +340,7 @@ void conn_finish(struct conn *c)
 
 static void release(struct conn *c)
 {
-    reactor_io_want(&c->io, 0);
+    c->carrier.ops = NULL;
     if (c->tls != NULL) {
         tls_free(c->tls);
         c->tls = NULL;
@@ -349,9 +353,8 @@ void conn_close(struct conn *c)
     if (!conn_is_open(c)) {
         return;
     }
+    c->carrier.ops->close(&c->carrier);
     release(c);
-    net_close(c->fd);
-    c->fd = -1;
 }
 
 void conn_abort(struct conn *c)
@@ -359,8 +362,7 @@ void conn_abort(struct conn *c)
     if (!conn_is_open(c)) {
         return;
     }
-    conn_push(c);
+    conn_uncork(c);
+    c->carrier.ops->abort(&c->carrier);
     release(c);
-    net_abort(c->fd);
-    c->fd = -1;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* conn.h: one byte stream to one peer.
  *
- * For: a descriptor, its readiness, optional TLS, and the out queue where bytes wait for the
- * kernel. Not for: knowing what the bytes mean, deciding when to read (the pump does), closing
- * politely by itself. Embedded in a session; owns its descriptor, its TLS session and its queue.
+ * For: a carrier, optional TLS over it, and the out queue where bytes wait for the carrier. Not for:
+ * the meaning of the bytes, the decision when to read (the pump's), a polite goodbye. Embedded in a
+ * session; owns its carrier, its TLS session and its queue.
  *
  * Scratch: conn_read uses plain, and with TLS wire_in and wire_out too; conn_send uses gather and
- * wire_out. What conn_read hands out is valid until the next conn_read on this reactor. */
+ * wire_out. What conn_read hands out is valid until the next conn_read over the same scratch. */
 #ifndef IO_CONN_H
 #define IO_CONN_H
 
@@ -16,8 +16,8 @@
 #include <sys/uio.h>
 
 #include "base/buf.h"
-#include "io/net.h"
-#include "io/reactor.h"
+#include "io/carrier.h"
+#include "io/scratch.h"
 #include "io/tls.h"
 
 struct conn;
@@ -32,27 +32,27 @@ enum conn_tls_input {
 };
 
 struct conn {
-    int fd; /* -1 = none */
-    struct reactor_io io;
-    struct reactor *reactor;
+    struct carrier carrier; /* without ops when the connection is not open */
+    const struct scratch *scratch;
     struct tls *tls; /* NULL = plain; owned */
     struct buf out;
     conn_ready_fn *on_ready;
     enum conn_tls_input tls_input;
     bool is_broken;   /* sending failed: every later send is thrown away */
-    bool is_reset;    /* by the peer, or timed out; not merely closed */
+    bool is_reset;    /* the peer reset the connection, or it timed out; not merely closed */
     bool is_finished; /* conn_finish was called */
     bool is_fin_sent;
-    bool is_held;            /* conn_hold was called, conn_push not yet */
-    bool is_push_due;        /* the kernel may hold bytes back */
-    uint64_t sent_bytes;     /* wire bytes the kernel took */
+    bool is_corked;          /* conn_cork was called, conn_uncork not yet */
+    bool has_corked_bytes;   /* the carrier may keep some back until it is uncorked */
+    uint64_t sent_bytes;     /* wire bytes the carrier took */
     uint64_t received_bytes; /* wire bytes */
 };
 
-/* Without a descriptor: fd -1, all calls harmless. out_limit_bytes is the queue's ceiling. */
-void conn_init(struct conn *c, struct reactor *r, size_t out_limit_bytes, conn_ready_fn *on_ready);
-/* Takes over the descriptor, and the TLS session (or NULL). */
-void conn_open(struct conn *c, int fd, struct tls *tls);
+/* Not open yet: all calls are harmless. out_limit_bytes is the ceiling of the queue. */
+void conn_init(struct conn *c, const struct scratch *scratch, size_t out_limit_bytes,
+               conn_ready_fn *on_ready);
+/* Takes over a copy of the carrier, and the TLS session (or NULL). */
+void conn_open(struct conn *c, const struct carrier *carrier, struct tls *tls);
 bool conn_is_open(const struct conn *c);
 
 enum conn_result {
@@ -60,32 +60,32 @@ enum conn_result {
     CONN_AGAIN,
     CONN_EOF, /* FIN or close_notify; bytes may have come with it */
     CONN_RESET,
-    CONN_TLS_FAILED, /* what TLS had to say (an alert) was sent as far as the kernel took it */
+    CONN_TLS_FAILED, /* what TLS had to say (an alert) was sent as far as the carrier took it */
     CONN_NO_MEMORY   /* the queue could not take it: end the session */
 };
 
 /* ONE recv. CONN_OK: *out has 0 or more plain bytes (0 while a handshake or a record is
- * incomplete), writable, with REACTOR_HEADROOM bytes in front that the caller may overwrite.
- * max_bytes (> 0) caps the recv, at most REACTOR_PLAIN or, with TLS, REACTOR_WIRE_IN. After
+ * incomplete), writable, with SCRATCH_HEADROOM bytes in front that the caller may overwrite.
+ * max_bytes (> 0) caps the recv, at most SCRATCH_PLAIN or, with TLS, SCRATCH_WIRE_IN. After
  * close_notify or CONN_TLS_FAILED further calls throw away what comes (CONN_OK, no bytes) until FIN
  * (CONN_EOF): for lingering. */
 MUST_CHECK enum conn_result conn_read(struct conn *c, size_t max_bytes, uint8_t **out_data,
                                       size_t *out_len);
 
-/* Sends all the pieces: at once what the kernel takes (when nothing waits before them), the rest is
- * queued. Encrypts on a TLS connection. Only CONN_OK, CONN_RESET (broken; thrown away) and
- * CONN_NO_MEMORY (broken too: nothing may follow a gap). At most REACTOR_GATHER bytes in one call.
+/* Sends all the pieces: at once what the carrier takes (when nothing waits before them), and queues
+ * the rest. Encrypts on a TLS connection. Only CONN_OK, CONN_RESET (broken; thrown away) and
+ * CONN_NO_MEMORY (broken too: nothing may follow a gap). At most SCRATCH_GATHER bytes in one call.
  * CONN_RESET does not tell how the peer went: conn_read hands out the bytes it sent before and then
  * CONN_EOF (it had closed) or CONN_RESET. After conn_finish: thrown away, CONN_OK. */
 MUST_CHECK enum conn_result conn_send(struct conn *c, const struct iovec *iov, size_t count);
 
-/* From here on what is sent may wait in the kernel for what this event sends besides, so that both
- * travel in one packet; until conn_push, or the FIN or close that takes it along. What TLS says by
- * itself after its handshake (tickets) is held in any case: whoever reads pushes at the end. */
-void conn_hold(struct conn *c);
-void conn_push(struct conn *c);
+/* After conn_cork the carrier may keep back what is sent until conn_uncork, a FIN or a close, so
+ * that all the bytes of one event travel in one packet. TLS corks what it says by itself after its
+ * handshake (tickets), so whoever reads calls conn_uncork at the end of the event. */
+void conn_cork(struct conn *c);
+void conn_uncork(struct conn *c);
 
-/* Sends from the queue until it is empty or the kernel takes no more. CONN_OK (empty), CONN_AGAIN,
+/* Sends from the queue until it is empty or the carrier takes no more. CONN_OK (empty), CONN_AGAIN,
  * CONN_RESET. */
 MUST_CHECK enum conn_result conn_flush(struct conn *c);
 

@@ -280,26 +280,21 @@ static enum net_result send_result(ssize_t sent, size_t *out_len)
     return errno == EPIPE ? NET_EOF : NET_RESET;
 }
 
-static enum net_result send_block(int fd, const void *data, size_t len, int flags, size_t *out_len)
+static enum net_result send_block(int fd, const struct iovec *piece, int flags, size_t *out_len)
 {
     ssize_t sent;
     do {
-        sent = send(fd, data, len, flags);
+        sent = send(fd, piece->iov_base, piece->iov_len, flags);
     } while (sent == -1 && errno == EINTR);
     return send_result(sent, out_len);
 }
 
-enum net_result net_send(int fd, const void *data, size_t len, size_t *out_len)
+enum net_result net_send(int fd, const struct iovec *iov, size_t count, bool is_corked,
+                         size_t *out_len)
 {
-    return send_block(fd, data, len, MSG_NOSIGNAL, out_len);
-}
-
-enum net_result net_send_pieces(int fd, const struct iovec *iov, size_t count, bool is_more,
-                                size_t *out_len)
-{
-    const int flags = MSG_NOSIGNAL | (is_more ? MSG_MORE : 0);
+    const int flags = MSG_NOSIGNAL | (is_corked ? MSG_MORE : 0);
     if (count == 1) { /* the commonest case, and the kernel has no description to copy */
-        return send_block(fd, iov->iov_base, iov->iov_len, flags, out_len);
+        return send_block(fd, iov, flags, out_len);
     }
     struct msghdr message = {
         .msg_iov = (struct iovec *)(uintptr_t)iov, /* only read */
@@ -312,9 +307,9 @@ enum net_result net_send_pieces(int fd, const struct iovec *iov, size_t count, b
     return send_result(sent, out_len);
 }
 
-void net_push(int fd)
+void net_uncork(int fd)
 {
-    /* Setting it, even again, sends what MSG_MORE held back: tcp(7). */
+    /* Setting the option, even again, sends the bytes that MSG_MORE corked: tcp(7). */
     (void)set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 

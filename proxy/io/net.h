@@ -54,13 +54,13 @@ MUST_CHECK enum net_result net_connect_result(int fd);
 MUST_CHECK enum net_result net_recv(int fd, void *data, size_t size, size_t *out_len);
 /* Sends what the kernel takes now: NET_OK with *out_len <= all of it, NET_AGAIN (nothing taken),
  * NET_EOF or NET_RESET. After NET_EOF what the peer sent before it closed can still be received.
- * Never raises SIGPIPE. */
-MUST_CHECK enum net_result net_send(int fd, const void *data, size_t len, size_t *out_len);
-/* With is_more (MSG_MORE, tcp(7)) the kernel may hold back what fills no segment until more is sent
- * without it, net_push, net_finish or close; 200 ms at most. */
-MUST_CHECK enum net_result net_send_pieces(int fd, const struct iovec *iov, size_t count,
-                                           bool is_more, size_t *out_len);
-void net_push(int fd);
+ * Never raises SIGPIPE.
+ *
+ * With is_corked (MSG_MORE, tcp(7)) the kernel may keep back the bytes that fill no segment, for
+ * 200 ms at most, until a send without is_corked, net_uncork, net_finish or close. */
+MUST_CHECK enum net_result net_send(int fd, const struct iovec *iov, size_t count, bool is_corked,
+                                    size_t *out_len);
+void net_uncork(int fd);
 
 /* FIN: nothing more will be sent. */
 void net_finish(int fd);

@@ -3,17 +3,13 @@
 
 #include <assert.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 
 /* Less than a turn takes, so that the loop does not sleep; zero would switch the timer off. */
 #define SOONEST_S 1e-9
 #define LATE_MS 100 /* a turn that comes so late after a deadline: this process was held up */
-
-_Static_assert(REACTOR_PLAIN % 4096 == 2048, "plain does not begin near the border of a page");
 
 static uint64_t monotonic_ms(void)
 {
@@ -23,55 +19,6 @@ static uint64_t monotonic_ms(void)
     }
     uint64_t ms = (uint64_t)now.tv_sec * 1000U + (uint64_t)now.tv_nsec / 1000000U;
     return ms == 0 ? 1 : ms;
-}
-
-/* --- scratch ------------------------------------------------------------------------------- */
-
-static size_t round_up(size_t size, size_t page)
-{
-    return (size + page - 1) / page * page;
-}
-
-/* Opens the next area of the map and leaves a closed page behind it. */
-static uint8_t *carve(uint8_t **next, size_t size, size_t page)
-{
-    uint8_t *area = *next;
-    size_t rounded = round_up(size, page);
-    if (mprotect(area, rounded, PROT_READ | PROT_WRITE) != 0) {
-        return NULL;
-    }
-    *next += rounded + page;
-    return area;
-}
-
-static bool scratch_init(struct reactor_scratch *s)
-{
-    long page_or_error = sysconf(_SC_PAGESIZE);
-    size_t page = page_or_error > 0 ? (size_t)page_or_error : 4096;
-    size_t plain_size = round_up(REACTOR_HEADROOM + REACTOR_PLAIN, page);
-    s->map_bytes = page + round_up(REACTOR_WIRE_IN, page) + page + plain_size + page +
-                   round_up(REACTOR_WIRE_OUT, page) + page + round_up(REACTOR_GATHER, page) + page +
-                   round_up(REACTOR_WORK, page) + page + round_up(REACTOR_RESULT, page) + page;
-    void *map =
-        mmap(NULL, s->map_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (map == MAP_FAILED) {
-        return false;
-    }
-    s->map = map;
-    uint8_t *next = (uint8_t *)map + page;
-    s->wire_in = carve(&next, REACTOR_WIRE_IN, page);
-    uint8_t *plain_area = carve(&next, plain_size, page);
-    s->wire_out = carve(&next, REACTOR_WIRE_OUT, page);
-    s->gather = carve(&next, REACTOR_GATHER, page);
-    s->work = carve(&next, REACTOR_WORK, page);
-    s->result = carve(&next, REACTOR_RESULT, page);
-    if (s->wire_in == NULL || plain_area == NULL || s->wire_out == NULL || s->gather == NULL ||
-        s->work == NULL || s->result == NULL) {
-        munmap(map, s->map_bytes);
-        return false;
-    }
-    s->plain = plain_area + plain_size - REACTOR_PLAIN;
-    return true;
 }
 
 /* --- the loop ------------------------------------------------------------------------------ */
@@ -108,13 +55,8 @@ struct reactor *reactor_new(void)
     if (r == NULL) {
         return NULL;
     }
-    if (!scratch_init(&r->scratch)) {
-        mem_free(r);
-        return NULL;
-    }
     r->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
     if (r->loop == NULL) {
-        munmap(r->scratch.map, r->scratch.map_bytes);
         mem_free(r);
         return NULL;
     }
@@ -140,7 +82,6 @@ void reactor_free(struct reactor *r)
     ev_check_stop(r->loop, &r->start_of_turn);
     ev_prepare_stop(r->loop, &r->end_of_turn);
     ev_loop_destroy(r->loop);
-    munmap(r->scratch.map, r->scratch.map_bytes);
     mem_free(r);
 }
 
@@ -177,6 +118,11 @@ uint64_t reactor_now_ms(const struct reactor *r)
     return r->now_ms;
 }
 
+static struct ev_loop *loop_of(const struct reactor *r)
+{
+    return r->loop;
+}
+
 /* --- readiness ----------------------------------------------------------------------------- */
 
 static void on_io(struct ev_loop *loop, struct ev_io *w, int revents)
@@ -196,60 +142,58 @@ static void on_io(struct ev_loop *loop, struct ev_io *w, int revents)
 
 void reactor_io_init(struct reactor_io *io, struct reactor *r, int fd, reactor_io_fn *callback)
 {
-    io->reactor = r;
     io->callback = callback;
     ev_io_init(&io->watcher, on_io, fd, 0);
+    io->watcher.data = r;
+}
+
+/* Stops the watcher even when it is not active: an event may be pending from libev giving the
+ * descriptor up. */
+static void change_want(struct reactor_io *io, unsigned want)
+{
+    struct ev_loop *loop = loop_of(io->watcher.data);
+    ev_io_stop(loop, &io->watcher);
+    if (want != 0) {
+        /* Not ev_io_set: that marks the descriptor as new and costs a failing EPOLL_CTL_ADD. */
+        ev_io_modify(&io->watcher, (int)want);
+        ev_io_start(loop, &io->watcher);
+    }
 }
 
 void reactor_io_want(struct reactor_io *io, unsigned want)
 {
-    int events = 0;
-    if ((want & REACTOR_READ) != 0) {
-        events |= EV_READ;
+    unsigned wanted = (unsigned)io->watcher.events & (REACTOR_READ | REACTOR_WRITE);
+    if (want != wanted || !ev_is_active(&io->watcher)) {
+        change_want(io, want);
     }
-    if ((want & REACTOR_WRITE) != 0) {
-        events |= EV_WRITE;
-    }
-    struct ev_loop *loop = io->reactor->loop;
-    bool is_active = ev_is_active(&io->watcher);
-    if (events == 0) {
-        /* Also when it is not active: an event may be pending from libev giving the fd up. */
-        ev_io_stop(loop, &io->watcher);
-        return;
-    }
-    if (is_active && (io->watcher.events & (EV_READ | EV_WRITE)) == events) {
-        return;
-    }
-    ev_io_stop(loop, &io->watcher);
-    /* Not ev_io_set: that marks the descriptor as new and costs a failing EPOLL_CTL_ADD. */
-    ev_io_modify(&io->watcher, events);
-    ev_io_start(loop, &io->watcher);
 }
 
 /* --- deadlines ----------------------------------------------------------------------------- */
 
 static void start_timer(struct reactor_timer *t)
 {
-    uint64_t now = t->reactor->now_ms;
+    const struct reactor *r = t->watcher.data;
+    uint64_t now = r->now_ms;
     double delay_s = t->at_ms > now ? (double)(t->at_ms - now) / 1000.0 : SOONEST_S;
     /* With `repeat`, ev_timer_again moves the heap node of a running timer instead of taking it
      * out and putting it in. */
     t->watcher.repeat = delay_s;
-    ev_timer_again(t->reactor->loop, &t->watcher);
+    ev_timer_again(r->loop, &t->watcher);
 }
 
 static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 {
     (void)revents;
     struct reactor_timer *t = container_of(w, struct reactor_timer, watcher);
+    uint64_t now_ms = reactor_now_ms(w->data);
     /* libev took its time of the turn a little before or after we took ours. */
-    if (t->reactor->now_ms < t->at_ms) {
+    if (now_ms < t->at_ms) {
         start_timer(t);
         return;
     }
     /* What came in time meanwhile is read first, or a pause of the machine would end every session.
      * A wait that a signal broke off has not even looked. */
-    if (!t->is_put_off && t->reactor->now_ms - t->at_ms > LATE_MS) {
+    if (!t->is_put_off && now_ms - t->at_ms > LATE_MS) {
         t->is_put_off = true;
         start_timer(t);
         return;
@@ -260,7 +204,7 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 
 void reactor_timer_init(struct reactor_timer *t, struct reactor *r, reactor_timer_fn *callback)
 {
-    t->reactor = r;
+    t->watcher.data = r;
     t->callback = callback;
     t->at_ms = 0;
     t->is_put_off = false;
@@ -271,14 +215,15 @@ void reactor_timer_init(struct reactor_timer *t, struct reactor *r, reactor_time
 
 void reactor_timer_at(struct reactor_timer *t, uint64_t at_ms)
 {
-    t->at_ms = at_ms > t->reactor->now_ms ? at_ms : t->reactor->now_ms;
+    uint64_t now_ms = reactor_now_ms(t->watcher.data);
+    t->at_ms = at_ms > now_ms ? at_ms : now_ms;
     t->is_put_off = false;
     start_timer(t);
 }
 
 void reactor_timer_stop(struct reactor_timer *t)
 {
-    ev_timer_stop(t->reactor->loop, &t->watcher);
+    ev_timer_stop(loop_of(t->watcher.data), &t->watcher);
 }
 
 /* --- signals ------------------------------------------------------------------------------- */
@@ -294,7 +239,7 @@ static void on_signal(struct ev_loop *loop, struct ev_signal *w, int revents)
 void reactor_signal_init(struct reactor_signal *s, struct reactor *r, int signum,
                          reactor_signal_fn *callback)
 {
-    s->reactor = r;
+    s->watcher.data = r;
     s->callback = callback;
     ev_signal_init(&s->watcher, on_signal, signum);
     ev_signal_start(r->loop, &s->watcher);
@@ -307,7 +252,7 @@ void reactor_signal_init(struct reactor_signal *s, struct reactor *r, int signum
 
 void reactor_signal_stop(struct reactor_signal *s)
 {
-    ev_signal_stop(s->reactor->loop, &s->watcher);
+    ev_signal_stop(loop_of(s->watcher.data), &s->watcher);
 }
 
 /* --- end of turn --------------------------------------------------------------------------- */

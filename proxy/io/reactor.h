@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* reactor.h: one event loop; the only user of libev.
  *
- * For: readiness of descriptors, deadlines, signals, work at the end of a turn, and the worker's
- * scratch memory, which everything on this loop shares between two events. Not for: knowing what
- * travels. Single-threaded; one reactor in a process. libev's environment variables are ignored and
- * epoll is asked for by name. */
+ * For: readiness of descriptors, deadlines, signals, and work at the end of a turn. Not for: knowing
+ * what travels. Single-threaded; one reactor in a process. The reactor ignores libev's environment
+ * variables and asks for epoll by name. */
 #ifndef IO_REACTOR_H
 #define IO_REACTOR_H
 
@@ -16,37 +15,11 @@
 #include "base/list.h"
 #include "base/span.h"
 
-/* Sizes of the scratch areas, in bytes. */
-#define REACTOR_WIRE_IN (128 * 1024)  /* one recv from a client */
-#define REACTOR_HEADROOM 16           /* in front of plain scratch, for a frame header */
-#define REACTOR_PLAIN (162 * 1024)    /* decrypted bytes: wire_in and one record more */
-#define REACTOR_WIRE_OUT (320 * 1024) /* records made in one call */
-#define REACTOR_GATHER (192 * 1024)   /* pieces laid side by side before they are encrypted */
-#define REACTOR_WORK (64 * 1024)      /* messages that are inflated or decoded */
-#define REACTOR_RESULT (160 * 1024)   /* messages that were framed or deflated */
-
-/* Valid from one event to its end; whoever uses an area says so in its header. Each area ends at a
- * page that cannot be touched, and begins at a page; but plain begins in the middle of one. What is
- * sent from there begins some bytes earlier, with a frame header, and the kernel copies it to the
- * beginning of a page: processors of AMD's Zen line copy fifteen times slower (rep movsb) when the
- * target lies 1 to 15 bytes behind the source, counted within a page. */
-struct reactor_scratch {
-    uint8_t *wire_in;
-    uint8_t *plain; /* REACTOR_HEADROOM bytes in front of it belong to it too */
-    uint8_t *wire_out;
-    uint8_t *gather;
-    uint8_t *work;   /* a step between plain and result */
-    uint8_t *result; /* what is about to be sent, side by side */
-    void *map;       /* the one mapping that holds them all */
-    size_t map_bytes;
-};
-
 struct reactor {
     struct ev_loop *loop;
     struct ev_prepare end_of_turn;
     struct ev_check start_of_turn;
     struct list deferred;
-    struct reactor_scratch scratch;
     uint64_t now_ms; /* sampled once a turn */
     bool is_stopping;
 };
@@ -65,17 +38,21 @@ void reactor_stop(struct reactor *r);
 uint64_t reactor_now_ms(const struct reactor *r);
 
 /* Readiness of one descriptor. */
-enum { REACTOR_READ = 1, REACTOR_WRITE = 2 };
+enum { REACTOR_READ = EV_READ, REACTOR_WRITE = EV_WRITE };
 
 struct reactor_io;
 typedef void reactor_io_fn(struct reactor_io *io, unsigned ready);
 struct reactor_io {
-    struct ev_io watcher;
-    struct reactor *reactor;
+    struct ev_io watcher; /* its data is the reactor */
     reactor_io_fn *callback;
 };
 
+/* Until the first reactor_io_want other than 0 the object may be copied and moved. */
 void reactor_io_init(struct reactor_io *io, struct reactor *r, int fd, reactor_io_fn *callback);
+static inline int reactor_io_fd(const struct reactor_io *io)
+{
+    return io->watcher.fd;
+}
 /* Sets what is waited for; costs nothing when unchanged. 0 stops; no late callback follows. Always
  * set 0 before close(). Error and hang-up are reported as whatever is waited for: doing the I/O
  * finds them. The object may free itself in the callback after it has stopped. */
@@ -85,8 +62,7 @@ void reactor_io_want(struct reactor_io *io, unsigned want);
 struct reactor_timer;
 typedef void reactor_timer_fn(struct reactor_timer *timer);
 struct reactor_timer {
-    struct ev_timer watcher;
-    struct reactor *reactor;
+    struct ev_timer watcher; /* its data is the reactor */
     reactor_timer_fn *callback;
     uint64_t at_ms;
     bool is_put_off; /* by a turn that came late; private */
@@ -103,8 +79,7 @@ void reactor_timer_stop(struct reactor_timer *t);
 struct reactor_signal;
 typedef void reactor_signal_fn(struct reactor_signal *s);
 struct reactor_signal {
-    struct ev_signal watcher;
-    struct reactor *reactor;
+    struct ev_signal watcher; /* its data is the reactor */
     reactor_signal_fn *callback;
 };
 void reactor_signal_init(struct reactor_signal *s, struct reactor *r, int signum,

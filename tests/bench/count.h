@@ -13,6 +13,7 @@
 
 #include "gate/pump.h"
 #include "io/reactor.h"
+#include "io/scratch.h"
 #include "io/tls.h"
 
 #define COUNT_WARM 4
@@ -39,6 +40,7 @@ void kernel_counts(void);
 
 struct count_session {
     struct reactor *reactor;
+    struct scratch scratch;
     struct pump pump;
     struct life life;
 };

@@ -9,10 +9,8 @@
 /* The linker makes __wrap_NAME of every call of NAME in the other files. */
 enum net_result kernel_recv(int fd, void *data, size_t size,
                             size_t *out_len) __asm__("__wrap_net_recv");
-enum net_result kernel_send(int fd, const void *data, size_t len,
+enum net_result kernel_send(int fd, const struct iovec *iov, size_t count, bool is_corked,
                             size_t *out_len) __asm__("__wrap_net_send");
-enum net_result kernel_send_pieces(int fd, const struct iovec *iov, size_t count, bool is_more,
-                                   size_t *out_len) __asm__("__wrap_net_send_pieces");
 
 static struct {
     int fd;
@@ -76,20 +74,11 @@ enum net_result kernel_recv(int fd, void *data, size_t size, size_t *out_len)
     return NET_OK;
 }
 
-enum net_result kernel_send(int fd, const void *data, size_t len, size_t *out_len)
+enum net_result kernel_send(int fd, const struct iovec *iov, size_t count, bool is_corked,
+                            size_t *out_len)
 {
     (void)fd;
-    (void)data;
-    sent_bytes += len;
-    *out_len = len;
-    return NET_OK;
-}
-
-enum net_result kernel_send_pieces(int fd, const struct iovec *iov, size_t count, bool is_more,
-                                   size_t *out_len)
-{
-    (void)fd;
-    (void)is_more;
+    (void)is_corked;
     *out_len = 0;
     for (size_t i = 0; i < count; i++) {
         *out_len += iov[i].iov_len;

@@ -110,11 +110,16 @@ static void step_mask(void)
 
 /* --- the way through a session -------------------------------------------------------------- */
 
+static int fd_of(const struct conn *conn)
+{
+    return reactor_io_fd(&conn->carrier.io);
+}
+
 static void prepare_up(const struct count_case *self)
 {
     prepare_frames(self);
     session_make(&session, NULL, strncmp(self->name, "echo", 4) == 0);
-    kernel_feed(session.pump.client.fd, input, input_len);
+    kernel_feed(fd_of(&session.pump.client), input, input_len);
 }
 
 static void prepare_up_tls(const struct count_case *self)
@@ -123,7 +128,7 @@ static void prepare_up_tls(const struct count_case *self)
     prepare_frames(self);
     session_make(&session, peer_handshake(), false);
     const uint8_t *records = peer_records(input, input_len, COUNT_WARM + COUNT_STEPS, &step_len);
-    kernel_feed_on(session.pump.client.fd, records, (COUNT_WARM + COUNT_STEPS) * step_len,
+    kernel_feed_on(fd_of(&session.pump.client), records, (COUNT_WARM + COUNT_STEPS) * step_len,
                    step_len);
 }
 
@@ -131,7 +136,7 @@ static void prepare_down(const struct count_case *self)
 {
     bool is_tls = strncmp(self->name, "wss", 3) == 0;
     session_make(&session, is_tls ? peer_handshake() : NULL, false);
-    kernel_feed(session.pump.backend.fd, input, self->size);
+    kernel_feed(fd_of(&session.pump.backend), input, self->size);
     units = 1;
 }
 

@@ -14,14 +14,17 @@ void session_make(struct count_session *s, struct tls *tls, bool is_echo)
 {
     int fds[2];
     s->reactor = reactor_new();
-    if (s->reactor == NULL || socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0) {
-        count_die("no reactor or no sockets");
+    if (s->reactor == NULL || !scratch_init(&s->scratch) ||
+        socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0) {
+        count_die("no reactor, scratch or sockets");
     }
-    pump_init(&s->pump, s->reactor, on_ready, on_ready);
+    pump_init(&s->pump, &s->scratch, on_ready, on_ready);
     pump_configure(&s->pump, 64 * 1024UL, 16 * 1024UL, WS_ACCEPT_ANY, 0, is_echo);
-    conn_open(&s->pump.client, fds[0], tls);
+    struct carrier client = carrier_of_socket(s->reactor, fds[0]);
+    conn_open(&s->pump.client, &client, tls);
     if (!is_echo) {
-        conn_open(&s->pump.backend, fds[1], NULL);
+        struct carrier backend = carrier_of_socket(s->reactor, fds[1]);
+        conn_open(&s->pump.backend, &backend, NULL);
     }
     life_init(&s->life, false);
     s->life.phase = LIFE_OPEN;

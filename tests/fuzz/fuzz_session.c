@@ -2,7 +2,7 @@
 /* The core of the gateway (session, pump and all of proto/) driven by random events, over peers,
  * a kernel and a clock that are memory.
  *
- * Input: 1 byte flags (FLAG_*), then events: 1 byte what (its low five bits modulo EVENT_COUNT;
+ * Input: 1 byte flags (FLAG_*; 4 means nothing), then events: 1 byte what (its low five bits modulo EVENT_COUNT;
  * bit 7: the next event happens in the same turn; bit 6: in a turn the backend goes first), then
  * what happen() reads for it, one byte where nothing else is said. "Content" is 1 byte n: below
  * 0xf0 that many bytes of the input, else a size of the table in take_content() and 1 byte: below
@@ -22,8 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define FLAG_TLS 1
 #define FLAG_PAGES 2
-#define FLAG_TIGHT 4 /* see place() */
-#define FLAG_FULL 8  /* another worker holds the last session */
+#define FLAG_FULL 8 /* another worker holds the last session */
 #define FLAG_DRAINING 16
 #define FLAG_HTTP 32      /* on_refuse = http, without a route too */
 #define FLAG_NO_MEMORY 64 /* memory that was taken away does not come back for the end */
@@ -65,11 +64,11 @@ static void end_client(uint8_t how)
         break;
     case 1:
     case 2:
-        side_reset(&world.client, how % 6 == 1);
-        world.tls.held_bytes = how % 6 == 1 ? 0 : world.tls.held_bytes;
+        memory_reset(&world.client, how % 6 == 1);
         break;
     default:
-        if (world.client.conn != NULL && world.client.conn->tls != NULL) {
+        if (world.tls.is_live && client_has_room(1)) {
+            memory_push(&world.client, "", 1);
             world.tls.end = (enum tls_end)(how % 6 - 2);
             world.is_forced = world.is_forced || world.tls.end == TLS_END_NO_MEMORY;
         }
@@ -79,15 +78,15 @@ static void end_client(uint8_t how)
 
 static void end_backend(uint8_t how)
 {
-    struct side *side = &world.backend;
-    if (side->conn == NULL || side->is_in_fin || side->is_in_rst) {
+    struct memory *m = &world.backend;
+    if (m->state != MEMORY_OPEN || m->is_in_fin || m->is_in_rst) {
         return;
     }
     if (how % 3 == 0) {
-        side->is_in_fin = true;
+        m->is_in_fin = true;
         model_backend_fin();
     } else {
-        side_reset(side, how % 3 == 1);
+        memory_reset(m, how % 3 == 1);
     }
 }
 
@@ -97,24 +96,24 @@ static void refuse_sends(uint8_t how)
     if ((how & 1) == 0) {
         world.client.is_in_fin = true;
         world.client.is_send_refused = true;
-    } else if (world.backend.conn != NULL) {
+    } else if (world.backend.state == MEMORY_OPEN) {
         end_backend(0);
         world.backend.is_send_refused = true;
     }
 }
 
-static void set_kernel(struct side *side, uint8_t how)
+static void set_kernel(struct memory *m, uint8_t how)
 {
-    static const size_t budgets[] = {0, ALL, 1, 2, 100, 1000, 4096, 10000, 16384, 65536};
-    side->budget_bytes = budgets[how % (sizeof(budgets) / sizeof(budgets[0]))];
+    static const size_t budgets[] = {0, MEMORY_ALL, 1, 2, 100, 1000, 4096, 10000, 16384, 65536};
+    m->budget_bytes = budgets[how % (sizeof(budgets) / sizeof(budgets[0]))];
 }
 
 static void set_acks(uint8_t how)
 {
-    struct side *side = how & 1 ? &world.backend : &world.client;
-    side->is_ack_frozen = (how & 2) != 0;
-    if (side->conn != NULL && side->acked_bytes < side->conn->sent_bytes) {
-        side->acked_bytes++;
+    struct memory *m = how & 1 ? &world.backend : &world.client;
+    m->is_ack_frozen = (how & 2) != 0;
+    if (m->state == MEMORY_OPEN && m->acked_bytes < m->sent_bytes) {
+        m->acked_bytes++;
     }
 }
 
@@ -133,8 +132,8 @@ static void end_session(uint8_t how)
 
 static void push_backend(struct span data)
 {
-    if (world.backend.conn != NULL && side_has_room(&world.backend, data.len)) {
-        side_push(&world.backend, data.data, data.len);
+    if (world.backend.state == MEMORY_OPEN && memory_has_room(&world.backend, data.len)) {
+        memory_push(&world.backend, data.data, data.len);
         model_backend(data);
         spent_bytes += 3 * data.len; /* thousands of records are slow */
     }
@@ -186,7 +185,7 @@ static void happen_around(enum event event, uint8_t how)
         set_memory(how);
         break;
     case EVENT_CHOP:
-        (how & 1 ? &world.backend : &world.client)->chop_bytes = how < 2 ? ALL : how * 4U;
+        (how & 1 ? &world.backend : &world.client)->chop_bytes = how < 2 ? MEMORY_ALL : how * 4U;
         break;
     case EVENT_ACKS:
         set_acks(how);
@@ -260,17 +259,20 @@ static void on_gone(struct session_context *context)
 static void prepare_once(void)
 {
     static uint8_t fifos[2][FIFO_MAX];
+    static uint8_t held[RECORD_BYTES];
     static bool is_done;
     if (!is_done) {
         is_done = true;
         routes_init();
-        fakes_init();
+        expect(scratch_init(&scratch), "memory");
+        ASAN_POISON_MEMORY_REGION(scratch.plain - SCRATCH_HEADROOM - RED_ZONE, RED_ZONE);
         expect(pipe2(log_pipe, O_NONBLOCK | O_CLOEXEC) == 0, "a pipe");
         log_init(log_pipe[1], LOG_INFO, LOG_KEY_VALUE);
         world.context.scoreboard = scoreboard_new(2);
         expect(world.context.scoreboard != NULL, "memory");
         world.client.in = fifos[0];
         world.backend.in = fifos[1];
+        world.tls.held = held;
     }
 }
 
@@ -280,9 +282,12 @@ static void prepare(uint8_t flags)
     struct scoreboard *board = world.context.scoreboard;
     uint8_t *client_fifo = world.client.in;
     uint8_t *backend_fifo = world.backend.in;
-    world = (struct world){.is_plain_tight = (flags & FLAG_TIGHT) != 0};
+    uint8_t *held = world.tls.held;
+    unguard_plain();
+    world = (struct world){.tls.held = held};
     world.context = (struct session_context){
         .reactor = &reactor,
+        .scratch = &scratch,
         .config = &config,
         .scoreboard = board,
         .is_draining = (flags & FLAG_DRAINING) != 0,
@@ -292,8 +297,7 @@ static void prepare(uint8_t flags)
     list_init(&world.context.sessions);
     list_init(&reactor.deferred);
     reactor.now_ms = 1000;
-    side_init(&world.client, client_fifo);
-    side_init(&world.backend, backend_fifo);
+    peers_init(client_fifo, backend_fifo);
     config.is_http_refusal = (flags & FLAG_HTTP) != 0;
     listens[0].is_tls = (flags & FLAG_TLS) != 0;
     listens[0].has_pages = (flags & FLAG_PAGES) != 0;
@@ -307,24 +311,27 @@ static bool start(uint8_t flags)
 {
     struct addr peer;
     struct tls *tls = NULL;
+    struct carrier carrier = peer_carrier(&world.client);
     expect(addr_parse(SPAN_LIT("192.0.2.1:1234"), &peer), "an address");
     if ((flags & FLAG_TLS) != 0) {
         tls = &world.tls;
-        *tls = (struct tls){.is_live = true, .handshake_left = HANDSHAKE_BYTES};
+        tls->is_live = true;
+        tls->handshake_left = HANDSHAKE_BYTES;
     }
     if ((flags & (FLAG_TLS | FLAG_SILENT)) == FLAG_TLS) {
-        side_push(&world.client, "handshake", HANDSHAKE_BYTES);
+        memory_push(&world.client, "handshake", HANDSHAKE_BYTES);
     } else if ((flags & FLAG_TLS) != 0) {
         model_spoil();
     }
     if ((flags & FLAG_NO_MEMORY) != 0 && (flags & FLAG_SILENT) != 0) {
         mem_fail_after(1);
-        expect(!session_start(&world.context, &listens[0], CLIENT_FD, tls, &peer), "no session");
-        expect(!world.tls.is_live && world.client.was_opened, "what was handed over is gone");
+        expect(!session_start(&world.context, &listens[0], &carrier, tls, &peer), "no session");
+        expect(!world.tls.is_live && world.client.state == MEMORY_CLOSED,
+               "what was handed over is gone");
         mem_fail_after(0);
         return false;
     }
-    expect(session_start(&world.context, &listens[0], CLIENT_FD, tls, &peer), "memory");
+    expect(session_start(&world.context, &listens[0], &carrier, tls, &peer), "memory");
     return true;
 }
 
@@ -363,9 +370,10 @@ static void check_ending(const char *word)
     expect(model.route == NULL || model.is_down_over || strcmp(word, "backend_data") != 0,
            "the backend did no wrong");
     expect(strcmp(word, "internal") != 0, "no failure of our own");
-    const struct side *backend = &world.backend;
-    bool is_lost = !backend->was_opened || backend->is_in_rst || backend->is_send_refused ||
-                   model.is_down_over || model.is_spoiled || model.up.got < model.up.len;
+    const struct memory *backend = &world.backend;
+    bool is_lost = backend->state == MEMORY_UNUSED || backend->is_in_rst ||
+                   backend->is_send_refused || model.is_down_over || model.is_spoiled ||
+                   model.up.got < model.up.len;
     expect(is_lost || strcmp(word, "client_close") != 0 || backend->has_fin, "a Close is a FIN");
 }
 
@@ -394,7 +402,7 @@ static void check_end(size_t blocks_before)
 {
     const struct scoreboard *board = world.context.scoreboard;
     expect(world.gone_count == 1 && world.context.session_count == 0, "it is gone");
-    expect(world.client.conn == NULL && world.backend.conn == NULL, "all is closed");
+    expect(world.client.state > MEMORY_OPEN && world.backend.state != MEMORY_OPEN, "all is closed");
     expect(world.dial == NULL && !world.tls.is_live && !world.is_timer_armed, "all has stopped");
     expect(board->slots[0].sessions_now == 0, "it does not count any more");
     expect(mem_live_blocks() == blocks_before, "its memory has come back");

@@ -75,7 +75,7 @@ static struct span take_content(struct reader *r)
 
 static bool client_has_room(size_t len)
 {
-    return world.tls.end == TLS_END_NONE && side_has_room(&world.client, len);
+    return world.tls.end == TLS_END_NONE && memory_has_room(&world.client, len);
 }
 
 static void push_frame(uint8_t first, struct span payload)
@@ -85,10 +85,10 @@ static void push_frame(uint8_t first, struct span payload)
     size_t head_len = ws_encode_header(head, WS_BINARY, true, payload.len);
     head[0] = first;
     head[1] |= 0x80;
-    side_push(&world.client, head, head_len);
-    side_push(&world.client, key, sizeof(key));
+    memory_push(&world.client, head, head_len);
+    memory_push(&world.client, key, sizeof(key));
     uint8_t *masked = world.client.in + world.client.in_len;
-    side_push(&world.client, payload.data, payload.len);
+    memory_push(&world.client, payload.data, payload.len);
     mask_apply(masked, payload.len, key, 0);
 }
 
@@ -117,7 +117,7 @@ static void send_head(struct reader *r)
         return;
     }
     world.is_headed = true;
-    side_push(&world.client, text, len);
+    memory_push(&world.client, text, len);
     if (is_first) {
         head_model(&parts);
     } else {
@@ -128,7 +128,7 @@ static void send_head(struct reader *r)
 static void send_raw(struct span data)
 {
     if (client_has_room(data.len)) {
-        side_push(&world.client, data.data, data.len);
+        memory_push(&world.client, data.data, data.len);
         model_spoil();
     }
 }

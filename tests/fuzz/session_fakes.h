@@ -1,44 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* session_fakes.h: io/reactor, gate/dial and what the session asks of TLS and sockets, over the
- * memory of session_world.h. They keep the contracts of the real ones' headers; being defined here,
- * they are taken instead of those from the library. */
+/* session_fakes.h: io/reactor and gate/dial over the memory of session_world.h. They keep the
+ * contracts of the real ones' headers; being defined here, they are taken instead of those from the
+ * library, and so is the TLS of session_tls.h. */
 #ifndef FUZZ_SESSION_FAKES_H
 #define FUZZ_SESSION_FAKES_H
 
-#include <sys/mman.h>
-
 #include "base/mem.h"
-#include "session_wire.h"
-
-#define GUARD 4096
+#include "session_peers.h"
 
 UNWATCHED_BEGIN
 
 /* --- the reactor ------------------------------------------------------------------------------*/
-
-/* Ends at a page that cannot be touched; in front there is one too, and up to a page between. */
-static uint8_t *make_area(size_t len)
-{
-    size_t rounded = (len + GUARD - 1) / GUARD * GUARD;
-    uint8_t *map =
-        mmap(NULL, rounded + 2 * (size_t)GUARD, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    expect(map != MAP_FAILED && mprotect(map + GUARD, rounded, PROT_READ | PROT_WRITE) == 0,
-           "memory");
-    return map + GUARD + (rounded - len);
-}
-
-/* Once. */
-static void fakes_init(void)
-{
-    reactor.scratch = (struct reactor_scratch){
-        .wire_in = make_area(REACTOR_WIRE_IN),
-        .plain = make_area(REACTOR_HEADROOM + REACTOR_PLAIN) + REACTOR_HEADROOM,
-        .wire_out = make_area(REACTOR_WIRE_OUT),
-        .gather = make_area(REACTOR_GATHER),
-        .work = make_area(REACTOR_WORK),
-        .result = make_area(REACTOR_RESULT),
-    };
-}
 
 uint64_t reactor_now_ms(const struct reactor *r)
 {
@@ -47,7 +19,7 @@ uint64_t reactor_now_ms(const struct reactor *r)
 
 void reactor_timer_init(struct reactor_timer *t, struct reactor *r, reactor_timer_fn *callback)
 {
-    t->reactor = r;
+    t->watcher.data = r;
     t->callback = callback;
     expect(world.timer == NULL, "one timer a session");
     world.timer = t;
@@ -118,12 +90,14 @@ bool dial_is_decided(const struct dial *dial)
     return dial->is_decided;
 }
 
-enum dial_result dial_finish(struct dial *dial, int *out_fd,
+enum dial_result dial_finish(struct dial *dial, struct carrier *out_carrier,
                              const struct config_backend **out_backend)
 {
     expect(dial != NULL && dial == world.dial && dial->is_decided, "a dial that is decided");
     enum dial_result result = dial->result;
-    *out_fd = result == DIAL_OK ? BACKEND_FD : -1;
+    if (result == DIAL_OK) {
+        *out_carrier = peer_carrier(&world.backend);
+    }
     *out_backend = &dial->route->backends[dial->route->backend_count - 1];
     world.dial = NULL;
     mem_free(dial);
@@ -151,43 +125,6 @@ static void dial_answer(enum dial_result result)
     world.dial->result = result;
     world.dial->callback(world.dial->owner);
     expect(world.dial == NULL, "a result is taken");
-}
-
-/* --- TLS and sockets --------------------------------------------------------------------------*/
-
-bool tls_is_established(const struct tls *tls)
-{
-    return tls->handshake_left == 0;
-}
-
-const char *tls_version_name(const struct tls *tls)
-{
-    return tls_is_established(tls) ? "TLSv1.3" : "";
-}
-
-struct span tls_sni(const struct tls *tls)
-{
-    (void)tls;
-    return SPAN_LIT("example.com");
-}
-
-void tls_free(struct tls *tls)
-{
-    expect(tls == NULL || tls->is_live, "TLS is freed once");
-    if (tls != NULL) {
-        tls->is_live = false;
-    }
-}
-
-static struct side *side_of(int fd)
-{
-    return fd == CLIENT_FD ? &world.client : &world.backend;
-}
-
-void net_close(int fd)
-{
-    expect(fd == CLIENT_FD && !world.client.was_opened, "a descriptor that is open");
-    world.client.was_opened = true;
 }
 
 UNWATCHED_END

@@ -3,7 +3,7 @@
 #ifndef FUZZ_SESSION_HEADS_H
 #define FUZZ_SESSION_HEADS_H
 
-#include "session_conn.h"
+#include "session_fakes.h"
 
 #define HEAD_MAX 16384
 #define LONG_VALUE_BYTES 9000

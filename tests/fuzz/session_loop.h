@@ -4,7 +4,7 @@
 #ifndef FUZZ_SESSION_LOOP_H
 #define FUZZ_SESSION_LOOP_H
 
-#include "session_conn.h"
+#include "session_fakes.h"
 
 #define TURNS_MAX 3000
 #define IDLE_TURNS_MAX 8
@@ -12,35 +12,19 @@
 
 UNWATCHED_BEGIN
 
-static unsigned ready_of(const struct side *side)
+static void poll_peer(struct memory *m)
 {
-    if (side->conn == NULL) {
-        return 0;
-    }
-    const struct tls *tls = side->conn->tls;
-    size_t waiting = side_waiting(side) - (tls != NULL ? tls->held_bytes : 0);
-    bool is_readable = waiting > 0 || side->is_in_fin || side->is_in_rst;
-    if (tls != NULL && tls->end != TLS_END_NONE && side->conn->tls_input == CONN_TLS_INPUT_OPEN) {
-        is_readable = true;
-    }
-    bool is_writable = side->budget_bytes > 0 || side->is_in_rst || side->is_send_refused;
-    return side->want & ((is_readable ? REACTOR_READ : 0U) | (is_writable ? REACTOR_WRITE : 0U));
-}
-
-static void poll_side(const struct side *side)
-{
-    unsigned ready = ready_of(side);
     const struct session *s = world_session();
-    if (ready == 0) {
+    if (memory_ready(m) == 0) {
         return;
     }
     uint64_t up_before_bytes = s != NULL ? s->pump.up_bytes : 0;
     uint64_t passes = s != NULL && pump_is_held(&s->pump) ? 2 : 1;
-    side->conn->on_ready(side->conn, ready);
+    memory_poll(m);
     s = world_session();
     /* A pass for what was held, one for what was read. */
     expect(s == NULL ||
-               s->pump.up_bytes - up_before_bytes <= passes * (PUMP_SHARE_BYTES + REACTOR_WORK),
+               s->pump.up_bytes - up_before_bytes <= passes * (PUMP_SHARE_BYTES + SCRATCH_WORK),
            "others have their turn too");
 }
 
@@ -62,11 +46,12 @@ static uint64_t progress_stamp(void)
 static void run_turns(bool is_backend_first)
 {
     int idle_turns = 0;
-    for (int turn = 0; ready_of(&world.client) != 0 || ready_of(&world.backend) != 0; turn++) {
+    for (int turn = 0; memory_ready(&world.client) != 0 || memory_ready(&world.backend) != 0;
+         turn++) {
         uint64_t before = progress_stamp();
         expect(turn < TURNS_MAX, "the loop comes to rest");
-        poll_side(is_backend_first ? &world.backend : &world.client);
-        poll_side(is_backend_first ? &world.client : &world.backend);
+        poll_peer(is_backend_first ? &world.backend : &world.client);
+        poll_peer(is_backend_first ? &world.client : &world.backend);
         run_deferred();
         idle_turns = progress_stamp() == before ? idle_turns + 1 : 0;
         expect(idle_turns < IDLE_TURNS_MAX, "no turn for nothing");
@@ -89,7 +74,7 @@ static void check_rest(void)
     const struct session *s = world_session();
     if (s != NULL) {
         check_timer(s);
-        expect(!s->pump.client.is_push_due, "the kernel holds nothing back");
+        expect(!world.client.is_corked, "nothing is left corked");
     }
     if (s == NULL || s->life.phase != LIFE_OPEN || conn_queued(&s->pump.client) > 0 ||
         conn_queued(&s->pump.backend) > 0) {
@@ -100,8 +85,8 @@ static void check_rest(void)
         return; /* for the side to become writable */
     }
     expect(!pump_is_held(&s->pump), "nothing is held back for nothing");
-    expect(side_waiting(&world.client) == 0 || s->life.client_eof, "the client is read");
-    expect(side_waiting(&world.backend) == 0, "the backend is read");
+    expect(memory_waiting(&world.client) == 0 || s->life.client_eof, "the client is read");
+    expect(memory_waiting(&world.backend) == 0, "the backend is read");
     if (model.route == NULL) {
         return;
     }

@@ -178,7 +178,7 @@ static void begin_data(enum ws_opcode opcode)
     expect(is_first != wire.in_message, "fragments of one message follow each other");
     expect(!is_rsv1 || (wire.is_deflate && is_first), "RSV1 on a first frame, if agreed on");
     expect(max == 0 || wire.left <= max, "max_frame_out");
-    expect(model.route == NULL || model.is_echo || world.backend.was_opened,
+    expect(model.route == NULL || model.is_echo || world.backend.state != MEMORY_UNUSED,
            "only a backend that is up is heard");
     expect(!model.is_refused, "a refusal has no content");
     wire.in_message = true;
@@ -196,8 +196,9 @@ static void begin_data(enum ws_opcode opcode)
 /* Our Close is there. */
 static void judge_close(void)
 {
-    const struct side *backend = &world.backend;
-    bool is_backend_ended = backend->conn == NULL || backend->is_in_fin || backend->is_in_rst;
+    const struct memory *backend = &world.backend;
+    bool is_backend_ended =
+        backend->state != MEMORY_OPEN || backend->is_in_fin || backend->is_in_rst;
     if (model.route == NULL || model.is_down_over || world.is_forced) {
         return;
     }

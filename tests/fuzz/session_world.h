@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* session_world.h: what surrounds the session that is fuzzed: two peers and their kernel queues, a
- * clock, one timer, the end-of-turn list. All of it is one struct, so that an input leaves nothing
- * behind. For fuzz_session.c only, as are the other session_*.h here. */
+/* session_world.h: what surrounds the session that is fuzzed: two peers and the kernel in front of
+ * them (memory_carrier.h), a clock, one timer, the end-of-turn list. All of it is one struct, so
+ * that an input leaves nothing behind. For fuzz_session.c only, as are the other session_*.h. */
 #ifndef FUZZ_SESSION_WORLD_H
 #define FUZZ_SESSION_WORLD_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "gate/session_parts.h"
 
@@ -24,50 +21,41 @@
 #define UNWATCHED_END
 #endif
 
-#define CLIENT_FD 100
-#define BACKEND_FD 101
-#define FIFO_MAX ((size_t)512 * 1024)
-#define ALL SIZE_MAX
-#define HANDSHAKE_BYTES 8 /* of the pretended TLS, from the client */
+UNWATCHED_BEGIN
+#include "../unit/memory_carrier.h"
+UNWATCHED_END
 
-/* One peer as the kernel sees it. */
-struct side {
-    struct conn *conn; /* NULL: not open */
-    uint8_t *in;       /* FIFO_MAX bytes: on their way to us */
-    size_t in_at;
-    size_t in_len;
-    size_t chop_bytes;    /* what one recv finds at most */
-    size_t budget_bytes;  /* what the kernel takes now */
-    bool is_in_fin;       /* the peer's FIN is behind the bytes */
-    bool is_in_rst;       /* its reset */
-    bool is_send_refused; /* the next send finds that the peer had closed */
-    bool is_ack_frozen;   /* the peer acknowledges nothing more */
-    bool was_opened;
-    bool has_fin; /* ours */
-    uint64_t acked_bytes;
-    unsigned want;
-};
+#define FIFO_MAX ((size_t)512 * 1024)
+#define HANDSHAKE_BYTES 8            /* of the pretended TLS, from the client */
+#define TICKET_BYTES 4               /* to the client, at the end of the handshake */
+#define RECORD_BYTES ((size_t)16384) /* of the client; every other record is shorter */
+#define SHORT_RECORD_BYTES ((size_t)9000)
 
 enum tls_end { TLS_END_NONE = 0, TLS_END_NOTIFY, TLS_END_FAILURE, TLS_END_NO_MEMORY };
 
-/* The client's TLS: the bytes themselves, in records. */
+/* The client's TLS: the bytes themselves, in records from the client, changed towards it. */
 struct tls {
     bool is_live;
     size_t handshake_left;
-    size_t held_bytes; /* read, but of a record that is not complete */
-    enum tls_end end;  /* what stands behind the bytes */
+    uint64_t fed_bytes; /* behind the handshake */
+    uint8_t *held;      /* RECORD_BYTES: read, but of a record that is not complete */
+    size_t held_len;
+    enum tls_end end; /* what the last byte on its way stands for */
+    bool is_failed;
+    uint64_t made_bytes;  /* for the client, the ticket and the close_notify included */
+    uint64_t heard_bytes; /* of them have arrived */
+    bool is_finished;     /* the last byte is close_notify */
 };
 
 struct world {
     struct session_context context;
-    struct side client;
-    struct side backend;
+    struct memory client;
+    struct memory backend;
     struct tls tls;
     struct dial *dial; /* NULL unless dialling */
     struct reactor_timer *timer;
     bool is_timer_armed;
-    bool is_plain_tight; /* conn_read's bytes end at the guard page */
-    bool is_forced;      /* ended from outside, or memory was taken away: bytes may be missing */
+    bool is_forced; /* ended from outside, or memory was taken away: bytes may be missing */
     bool has_dialled;
     bool is_dial_instant; /* decided before dial_start returns, with dial_result */
     enum dial_result dial_result;
@@ -78,14 +66,12 @@ struct world {
 };
 
 static struct world world;
-static struct reactor reactor; /* its scratch lives as long as the process */
+static struct reactor reactor;
+static struct scratch scratch; /* lives as long as the process */
 
 static void expect(bool condition, const char *what)
 {
-    if (!condition) {
-        fprintf(stderr, "expected: %s\n", what);
-        abort();
-    }
+    memory_expect(condition, what);
 }
 
 /* The session, as long as it is on the list. */
@@ -93,42 +79,6 @@ static struct session *world_session(void)
 {
     struct list *list = &world.context.sessions;
     return list_is_empty(list) ? NULL : container_of(list->next, struct session, link);
-}
-
-static size_t side_waiting(const struct side *side)
-{
-    return side->in_len - side->in_at;
-}
-
-static void side_init(struct side *side, uint8_t *in)
-{
-    *side = (struct side){.in = in, .chop_bytes = ALL, .budget_bytes = ALL};
-}
-
-static bool side_has_room(const struct side *side, size_t len)
-{
-    return !side->is_in_fin && !side->is_in_rst && len <= FIFO_MAX - side->in_len;
-}
-
-/* There is room. */
-static void side_push(struct side *side, const void *data, size_t len)
-{
-    if (side->in_at == side->in_len) {
-        side->in_at = 0;
-        side->in_len = 0;
-    }
-    if (len > 0) {
-        memcpy(side->in + side->in_len, data, len);
-        side->in_len += len;
-    }
-}
-
-static void side_reset(struct side *side, bool is_discarding)
-{
-    side->is_in_rst = true;
-    if (is_discarding) {
-        side->in_at = side->in_len;
-    }
 }
 
 #endif

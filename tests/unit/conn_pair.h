@@ -15,7 +15,9 @@
 
 struct pair {
     struct reactor *reactor;
+    struct scratch scratch;
     struct conn conn;
+    int near; /* the connection's own socket, to wait for */
     int peer; /* non-blocking */
     unsigned ready;
     int calls;
@@ -57,14 +59,14 @@ static int pair_sockets(int *out_near)
 __attribute__((unused)) static void pair_open(struct pair *p, size_t out_limit_bytes,
                                               struct tls *tls)
 {
-    int near = -1;
-    *p = (struct pair){.reactor = reactor_new()};
-    if (p->reactor == NULL) {
+    *p = (struct pair){.reactor = reactor_new(), .near = -1};
+    if (p->reactor == NULL || !scratch_init(&p->scratch)) {
         abort();
     }
-    p->peer = pair_sockets(&near);
-    conn_init(&p->conn, p->reactor, out_limit_bytes, pair_on_ready);
-    conn_open(&p->conn, near, tls);
+    p->peer = pair_sockets(&p->near);
+    conn_init(&p->conn, &p->scratch, out_limit_bytes, pair_on_ready);
+    struct carrier carrier = carrier_of_socket(p->reactor, p->near);
+    conn_open(&p->conn, &carrier, tls);
 }
 
 __attribute__((unused)) static void pair_close(struct pair *p)
@@ -74,6 +76,7 @@ __attribute__((unused)) static void pair_close(struct pair *p)
         close(p->peer);
     }
     reactor_free(p->reactor);
+    scratch_done(&p->scratch);
 }
 
 /* What the peer finds: a length, 0 for FIN, -ECONNRESET, -EAGAIN after waiting in vain. */
@@ -90,7 +93,7 @@ __attribute__((unused)) static enum conn_result pair_move(struct pair *p)
 {
     struct pollfd pfds[2] = {
         {.fd = p->peer, .events = POLLIN},
-        {.fd = conn_queued(&p->conn) > 0 ? p->conn.fd : -1, .events = POLLOUT},
+        {.fd = conn_queued(&p->conn) > 0 ? p->near : -1, .events = POLLOUT},
     };
     (void)poll(pfds, 2, PAIR_WAIT_MS);
     return conn_flush(&p->conn);
@@ -100,9 +103,9 @@ __attribute__((unused)) static enum conn_result pair_move(struct pair *p)
 __attribute__((unused)) static enum conn_result pair_read(struct pair *p, uint8_t **out_data,
                                                           size_t *out_len)
 {
-    struct pollfd pfd = {.fd = p->conn.fd, .events = POLLIN};
+    struct pollfd pfd = {.fd = p->near, .events = POLLIN};
     (void)poll(&pfd, 1, PAIR_WAIT_MS);
-    return conn_read(&p->conn, REACTOR_WIRE_IN, out_data, out_len);
+    return conn_read(&p->conn, SCRATCH_WIRE_IN, out_data, out_len);
 }
 
 __attribute__((unused)) static enum conn_result pair_send(struct pair *p, const void *data,

@@ -37,6 +37,7 @@ struct zone {
 };
 
 struct stub {
+    struct reactor *reactor;
     struct reactor_io udp;
     struct reactor_io tcp;
     struct reactor_io session;
@@ -174,7 +175,7 @@ static void on_tcp(struct reactor_io *io, unsigned ready)
     struct stub *s = container_of(io, struct stub, tcp);
     struct addr peer;
     if (s->session_fd == -1 && net_accept(s->tcp_fd, &s->session_fd, &peer) == NET_ACCEPT_OK) {
-        reactor_io_init(&s->session, s->udp.reactor, s->session_fd, on_session);
+        reactor_io_init(&s->session, s->reactor, s->session_fd, on_session);
         reactor_io_want(&s->session, REACTOR_READ);
     }
 }
@@ -182,7 +183,7 @@ static void on_tcp(struct reactor_io *io, unsigned ready)
 static void stub_open(struct stub *s, struct reactor *r)
 {
     const char *error = NULL;
-    *s = (struct stub){.session_fd = -1};
+    *s = (struct stub){.reactor = r, .session_fd = -1};
     bool is_ok = addr_parse(SPAN_LIT("127.0.0.1:0"), &s->addr);
     s->tcp_fd = net_listen(&s->addr, &error);
     s->udp_fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -10,6 +10,7 @@
 
 struct talk {
     struct reactor *reactor;
+    struct scratch scratch;
     struct pump pump;
     int peer;
     uint8_t *said; // all that the client got
@@ -28,12 +29,13 @@ static void talk_open(struct talk *t)
     int near = -1;
     *t = (struct talk){.reactor = reactor_new(), .cap = LARGE_BYTES + 4096};
     t->said = malloc(t->cap);
-    if (t->reactor == NULL || t->said == NULL) {
+    if (t->reactor == NULL || !scratch_init(&t->scratch) || t->said == NULL) {
         abort();
     }
     t->peer = pair_sockets(&near);
-    pump_init(&t->pump, t->reactor, on_ready, on_ready);
-    conn_open(&t->pump.client, near, NULL);
+    pump_init(&t->pump, &t->scratch, on_ready, on_ready);
+    struct carrier carrier = carrier_of_socket(t->reactor, near);
+    conn_open(&t->pump.client, &carrier, NULL);
 }
 
 static void talk_close(struct talk *t)
@@ -42,6 +44,7 @@ static void talk_close(struct talk *t)
     pump_done(&t->pump);
     close(t->peer);
     reactor_free(t->reactor);
+    scratch_done(&t->scratch);
     free(t->said);
 }
 
@@ -61,7 +64,7 @@ static void talk_finish(struct talk *t, struct answer_body *body)
 {
     size_t most_queued = 0;
     for (int idle = 0; idle < 1000;) {
-        conn_push(&t->pump.client);
+        conn_uncork(&t->pump.client);
         (void)!conn_flush(&t->pump.client);
         if (body != NULL && t->pump.is_client_turn_due) {
             (void)answer_more(&t->pump, body);

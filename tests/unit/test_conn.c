@@ -36,11 +36,12 @@ static size_t send_until_queued(struct pair *p)
 static void test_without_descriptor(void)
 {
     struct conn c;
-    struct reactor *r = reactor_new();
+    struct scratch scratch;
     uint8_t *data = NULL;
     size_t len = 9;
     struct iovec piece = {.iov_base = pattern, .iov_len = 1};
-    conn_init(&c, r, LIMIT, pair_on_ready);
+    CHECK_TRUE("memory", scratch_init(&scratch));
+    conn_init(&c, &scratch, LIMIT, pair_on_ready);
     CHECK_FALSE("open", conn_is_open(&c));
     CHECK_EQ_INT("read", conn_read(&c, 10, &data, &len), CONN_AGAIN);
     CHECK_EQ_U64("read", len, 0);
@@ -51,7 +52,7 @@ static void test_without_descriptor(void)
     conn_finish(&c);
     conn_close(&c);
     conn_abort(&c);
-    reactor_free(r);
+    scratch_done(&scratch);
 }
 
 static void test_bytes_both_ways(void)
@@ -77,9 +78,9 @@ static void test_bytes_both_ways(void)
     CHECK_EQ_INT("no room asked for", conn_read(&p.conn, 0, &data, &len), CONN_AGAIN);
     CHECK_EQ_INT("read", pair_read(&p, &data, &len), CONN_OK);
     CHECK_EQ_MEM("read", data, len, pattern, 100);
-    memset(data - REACTOR_HEADROOM, 0, REACTOR_HEADROOM + len);
+    memset(data - SCRATCH_HEADROOM, 0, SCRATCH_HEADROOM + len);
     CHECK_EQ_INT("peer sends", send(p.peer, pattern, 100, 0), 100);
-    struct pollfd pfd = {.fd = p.conn.fd, .events = POLLIN};
+    struct pollfd pfd = {.fd = p.near, .events = POLLIN};
     (void)poll(&pfd, 1, PAIR_WAIT_MS);
     CHECK_EQ_INT("capped", conn_read(&p.conn, 30, &data, &len), CONN_OK);
     CHECK_EQ_MEM("capped", data, len, pattern, 30);
@@ -111,7 +112,7 @@ static void test_slow_reader(void)
     CHECK_EQ_INT("flush", conn_flush(&p.conn), CONN_AGAIN);
     while (got < sent) {
         struct pollfd pfds[2] = {{.fd = p.peer, .events = POLLIN},
-                                 {.fd = p.conn.fd, .events = POLLOUT}};
+                                 {.fd = p.near, .events = POLLOUT}};
         (void)poll(pfds, conn_queued(&p.conn) > 0 ? 2 : 1, PAIR_WAIT_MS);
         ssize_t len = recv(p.peer, heard + got, got % 5000 + 1, 0);
         if (!CHECK_TRUE("peer", len > 0 || (len == -1 && errno == EAGAIN))) {
@@ -184,21 +185,21 @@ static void test_finish(void)
     pair_close(&p);
 }
 
-/* Whatever may follow takes along what is held; whoever goes away leaves nothing behind. */
-static void test_held(void)
+/* Every call that may follow takes the corked bytes along, the ends of the connection too. */
+static void test_corked(void)
 {
-    enum way { PUSH, SEND, FINISH, CLOSE, ABORT, WAYS };
-    static const char *const ways[WAYS] = {"push", "send", "finish", "close", "abort"};
+    enum way { UNCORK, SEND, FINISH, CLOSE, ABORT, WAYS };
+    static const char *const ways[WAYS] = {"uncork", "send", "finish", "close", "abort"};
     for (int way = 0; way < WAYS; way++) {
         struct pair p;
         pair_open(&p, LIMIT, NULL);
-        conn_hold(&p.conn);
+        conn_cork(&p.conn);
         CHECK_EQ_INT(ways[way], pair_send(&p, "ab", 2), CONN_OK);
         CHECK_EQ_INT(ways[way], recv(p.peer, heard, 10, 0), -1);
-        if (way == PUSH) {
-            conn_push(&p.conn);
+        if (way == UNCORK) {
+            conn_uncork(&p.conn);
         } else if (way == SEND) {
-            p.conn.is_held = false;
+            p.conn.is_corked = false;
             CHECK_EQ_INT(ways[way], pair_send(&p, "cd", 2), CONN_OK);
         } else if (way == FINISH) {
             conn_finish(&p.conn);
@@ -323,7 +324,7 @@ static void test_reset_with_a_queue(void)
     pair_open(&p, LIMIT, NULL);
     (void)send_until_queued(&p);
     peer_goes(&p, true);
-    struct pollfd pfd = {.fd = p.conn.fd, .events = POLLIN};
+    struct pollfd pfd = {.fd = p.near, .events = POLLIN};
     (void)poll(&pfd, 1, PAIR_WAIT_MS);
     CHECK_EQ_INT("found by flush", conn_flush(&p.conn), CONN_RESET);
     CHECK_EQ_INT("told by read", conn_read(&p.conn, 10, &data, &len), CONN_RESET);
@@ -368,7 +369,7 @@ CU_TestInfo conn_tests[] = {
     {"a slow reader gets every byte", run_slow_reader},
     {"no room in the queue", run_queue_full},
     {"finish", test_finish},
-    {"held for what follows", test_held},
+    {"corked for what follows", test_corked},
     {"finish waits for the queue", run_finish_behind_the_queue},
     {"abort is a reset", run_abort},
     {"how the peer went is told by reading", test_how_the_peer_went},

@@ -47,7 +47,7 @@ static void talk(struct secure *s)
         out->taken += sent > 0 ? (size_t)sent : 0;
         s->said_bytes += sent > 0 ? (size_t)sent : 0;
         if (s->p.conn.received_bytes < s->said_bytes) {
-            struct pollfd pfd = {.fd = s->p.conn.fd, .events = POLLIN};
+            struct pollfd pfd = {.fd = s->p.near, .events = POLLIN};
             (void)poll(&pfd, 1, PAIR_WAIT_MS);
         }
         s->last = conn_read(&s->p.conn, s->max_bytes, &data, &len);
@@ -129,7 +129,7 @@ static int empty_queue(struct secure *s, struct kit_queue *into)
 {
     int error = 0;
     do {
-        struct pollfd pfd = {.fd = s->p.conn.fd, .events = POLLOUT};
+        struct pollfd pfd = {.fd = s->p.near, .events = POLLOUT};
         (void)poll(&pfd, 1, PAIR_WAIT_MS);
         enum conn_result flushed = conn_flush(&s->p.conn);
         CHECK_EQ_INT("flush", flushed, conn_queued(&s->p.conn) > 0 ? CONN_AGAIN : CONN_OK);
@@ -182,9 +182,9 @@ static void test_slow_reader(void)
         struct kit_queue got = {0};
         secure_open(&s, versions[v], LIMIT, SIZE_MAX);
         uint64_t before = s.p.conn.sent_bytes;
-        for (size_t at = 0; at < sizeof(pattern); at += REACTOR_GATHER / 3) {
+        for (size_t at = 0; at < sizeof(pattern); at += SCRATCH_GATHER / 3) {
             size_t len = sizeof(pattern) - at;
-            len = len < REACTOR_GATHER / 3 ? len : REACTOR_GATHER / 3;
+            len = len < SCRATCH_GATHER / 3 ? len : SCRATCH_GATHER / 3;
             struct iovec two[2] = {{.iov_base = pattern + at, .iov_len = len / 3},
                                    {.iov_base = pattern + at + len / 3, .iov_len = len - len / 3}};
             CHECK_EQ_INT("send", conn_send(&s.p.conn, two, 2), CONN_OK);
@@ -209,9 +209,9 @@ static void test_most_in_one_call(void)
     struct secure s;
     struct kit_queue got = {0};
     secure_open(&s, WOLFSSL_TLSV1_2, LIMIT, SIZE_MAX);
-    CHECK_EQ_INT("send", pair_send(&s.p, pattern, REACTOR_GATHER), CONN_OK);
+    CHECK_EQ_INT("send", pair_send(&s.p, pattern, SCRATCH_GATHER), CONN_OK);
     CHECK_EQ_INT("client", empty_queue(&s, &got), WOLFSSL_ERROR_WANT_READ);
-    CHECK_TRUE("all", got.len == REACTOR_GATHER && memcmp(got.data, pattern, got.len) == 0);
+    CHECK_TRUE("all", got.len == SCRATCH_GATHER && memcmp(got.data, pattern, got.len) == 0);
     kit_empty(&got);
     secure_close(&s);
 }
@@ -378,7 +378,7 @@ static void test_no_leak(void)
     secure_close(&s);
     size_t before = mem_live_blocks();
     secure_open(&s, WOLFSSL_TLSV1_3, LIMIT, SIZE_MAX);
-    CHECK_EQ_INT("send", pair_send(&s.p, pattern, REACTOR_GATHER), CONN_OK);
+    CHECK_EQ_INT("send", pair_send(&s.p, pattern, SCRATCH_GATHER), CONN_OK);
     conn_abort(&s.p.conn);
     CHECK_TRUE("TLS is gone with it", s.p.conn.tls == NULL);
     secure_close(&s);

@@ -102,7 +102,9 @@ static bool dial(struct world *w)
         reactor_turn(w->reactor, false);
     }
     CHECK_EQ_INT("told", w->calls, is_instant ? 0 : 1);
-    w->result = dial_finish(d, &w->fd, &w->backend);
+    struct carrier carrier;
+    w->result = dial_finish(d, &carrier, &w->backend);
+    w->fd = w->result == DIAL_OK ? reactor_io_fd(&carrier.io) : -1;
     return is_instant;
 }
 

@@ -303,6 +303,12 @@ static void test_unix(void)
 
 /* --- bytes and ends ------------------------------------------------------------------------ */
 
+static enum net_result send_bytes(int fd, const char *data, size_t len, size_t *out_len)
+{
+    struct iovec piece = {.iov_base = (void *)(uintptr_t)data, .iov_len = len};
+    return net_send(fd, &piece, 1, false, out_len);
+}
+
 static void test_bytes(void)
 {
     struct pair p;
@@ -313,11 +319,11 @@ static void test_bytes(void)
     }
     CHECK_EQ_INT("nothing yet", net_recv(p.far, data, sizeof(data), &len), NET_AGAIN);
     CHECK_EQ_U64("nothing yet", len, 0);
-    CHECK_EQ_INT("send", net_send(p.near, "abc", 3, &len), NET_OK);
+    CHECK_EQ_INT("send", send_bytes(p.near, "abc", 3, &len), NET_OK);
     CHECK_EQ_U64("send", len, 3);
     struct iovec two[2] = {{.iov_base = (char[]){'d', 'e'}, .iov_len = 2},
                            {.iov_base = (char[]){'f'}, .iov_len = 1}};
-    CHECK_EQ_INT("pieces", net_send_pieces(p.near, two, 2, false, &len), NET_OK);
+    CHECK_EQ_INT("pieces", net_send(p.near, two, 2, false, &len), NET_OK);
     CHECK_EQ_U64("pieces", len, 3);
     size_t got = 0;
     while (got < 6) {
@@ -332,20 +338,20 @@ static void test_bytes(void)
     net_finish(p.near);
     wait_for(p.far, POLLIN);
     CHECK_EQ_INT("FIN", net_recv(p.far, data, sizeof(data), &len), NET_EOF);
-    CHECK_EQ_INT("other way", net_send(p.far, "g", 1, &len), NET_OK);
+    CHECK_EQ_INT("other way", send_bytes(p.far, "g", 1, &len), NET_OK);
     wait_for(p.near, POLLIN);
     CHECK_EQ_INT("other way", net_recv(p.near, data, sizeof(data), &len), NET_OK);
-    CHECK_EQ_INT("after our FIN", net_send(p.near, "h", 1, &len), NET_EOF);
+    CHECK_EQ_INT("after our FIN", send_bytes(p.near, "h", 1, &len), NET_EOF);
     pair_close(&p);
 }
 
-/* What is held back comes with what follows: in one segment, so in one read. */
-static void test_held_back(void)
+/* Corked bytes travel with the bytes that follow: in one segment, so in one read. */
+static void test_corked(void)
 {
     static const struct {
         const char *name;
-        const char *more; /* sent without is_more; NULL = net_push, "" = FIN */
-    } rows[] = {{"more", "cd"}, {"push", NULL}, {"FIN", ""}};
+        const char *more; /* sent without is_corked; NULL = net_uncork, "" = FIN */
+    } rows[] = {{"more", "cd"}, {"uncork", NULL}, {"FIN", ""}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct pair p;
         char data[16];
@@ -354,14 +360,14 @@ static void test_held_back(void)
         if (!pair_open(&p, "127.0.0.1:0")) {
             abort();
         }
-        CHECK_EQ_INT(rows[i].name, net_send_pieces(p.near, &piece, 1, true, &len), NET_OK);
-        CHECK_EQ_INT("held back", net_recv(p.far, data, sizeof(data), &len), NET_AGAIN);
+        CHECK_EQ_INT(rows[i].name, net_send(p.near, &piece, 1, true, &len), NET_OK);
+        CHECK_EQ_INT("corked", net_recv(p.far, data, sizeof(data), &len), NET_AGAIN);
         if (rows[i].more == NULL) {
-            net_push(p.near);
+            net_uncork(p.near);
         } else if (rows[i].more[0] == '\0') {
             net_finish(p.near);
         } else {
-            CHECK_EQ_INT(rows[i].name, net_send(p.near, rows[i].more, 2, &len), NET_OK);
+            CHECK_EQ_INT(rows[i].name, send_bytes(p.near, rows[i].more, 2, &len), NET_OK);
         }
         wait_for(p.far, POLLIN);
         CHECK_EQ_INT(rows[i].name, net_recv(p.far, data, sizeof(data), &len), NET_OK);
@@ -383,7 +389,7 @@ static void test_many_pieces(void)
     if (!pair_open(&p, "127.0.0.1:0")) {
         abort();
     }
-    CHECK_EQ_INT("many", net_send_pieces(p.near, pieces, PIECES, false, &len), NET_OK);
+    CHECK_EQ_INT("many", net_send(p.near, pieces, PIECES, false, &len), NET_OK);
     CHECK_EQ_U64("what one call can take", len, IOV_MAX);
     pair_close(&p);
 }
@@ -400,7 +406,7 @@ static void test_full_socket(void)
     CHECK_EQ_U64("nothing sent", net_unacked(p.near), 0);
     bool was_partial = false;
     for (int i = 0; i < 100 && result == NET_OK; i++) {
-        result = net_send(p.near, block, sizeof(block), &len);
+        result = send_bytes(p.near, block, sizeof(block), &len);
         was_partial = was_partial || (result == NET_OK && len < sizeof(block));
     }
     CHECK_TRUE("partial", was_partial);
@@ -432,7 +438,7 @@ static void test_peer_gone(void)
         if (!pair_open(&p, "127.0.0.1:0")) {
             abort();
         }
-        CHECK_EQ_INT(rows[i].name, net_send(p.near, "bye", 3, &len), NET_OK);
+        CHECK_EQ_INT(rows[i].name, send_bytes(p.near, "bye", 3, &len), NET_OK);
         if (rows[i].is_abort) {
             net_abort(p.near);
         } else {
@@ -441,7 +447,7 @@ static void test_peer_gone(void)
         p.near = -1;
         enum net_result result = NET_OK;
         for (int tries = 0; tries < 1000 && result == NET_OK; tries++) {
-            result = net_send(p.far, "late", 4, &len);
+            result = send_bytes(p.far, "late", 4, &len);
             usleep(5000);
         }
         CHECK_EQ_INT(rows[i].name, result, rows[i].send);
@@ -465,7 +471,7 @@ CU_TestInfo net_tests[] = {
     {"connect: to itself", test_connect_to_itself},
     {"connect: Unix sockets", test_unix},
     {"bytes and FIN", test_bytes},
-    {"held back for more", test_held_back},
+    {"corked", test_corked},
     {"more pieces than one call takes", test_many_pieces},
     {"a full socket, and a reset", test_full_socket},
     {"sending to a peer that is gone", test_peer_gone},

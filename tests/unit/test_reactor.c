@@ -166,7 +166,7 @@ static void test_io_frees_itself(void)
     CHECK_EQ_U64("blocks", mem_live_blocks(), before);
 }
 
-/* --- signals, scratch ---------------------------------------------------------------------- */
+/* --- signals ------------------------------------------------------------------------------- */
 
 static void on_signal(struct reactor_signal *s)
 {
@@ -205,49 +205,6 @@ static void test_signals(void)
     CHECK_TRUE("SIGPIPE is ignored", action.sa_handler == SIG_IGN);
 }
 
-/* The kernel touches the byte for us and says EFAULT where we would crash. */
-static bool is_readable(const uint8_t *p)
-{
-    int fds[2];
-    if (pipe(fds) != 0) {
-        abort();
-    }
-    ssize_t wrote = write(fds[1], p, 1);
-    close(fds[0]);
-    close(fds[1]);
-    return wrote == 1;
-}
-
-static void test_scratch(void)
-{
-    struct reactor *r = start();
-    const struct {
-        const char *name;
-        uint8_t *area;
-        size_t size;
-        size_t front;
-    } rows[] = {
-        {"wire_in", r->scratch.wire_in, REACTOR_WIRE_IN, 0},
-        {"plain", r->scratch.plain, REACTOR_PLAIN, REACTOR_HEADROOM},
-        {"wire_out", r->scratch.wire_out, REACTOR_WIRE_OUT, 0},
-        {"gather", r->scratch.gather, REACTOR_GATHER, 0},
-    };
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        memset(rows[i].area - rows[i].front, 0x5a, rows[i].front + rows[i].size);
-        /* Plain ends at the closed page, the others begin behind one. */
-        uintptr_t begin = (uintptr_t)rows[i].area;
-        uintptr_t end = begin + rows[i].size;
-        uintptr_t first = (begin - rows[i].front) / page * page;
-        uintptr_t closed = (end + page - 1) / page * page;
-        CHECK_EQ_U64(rows[i].name, rows[i].front > 0 ? end % page : begin % page, 0);
-        CHECK_TRUE(rows[i].name, is_readable(rows[i].area + rows[i].size - 1));
-        CHECK_FALSE(rows[i].name, is_readable((uint8_t *)closed));
-        CHECK_FALSE(rows[i].name, is_readable((uint8_t *)first - 1));
-    }
-    reactor_free(r);
-}
-
 CU_TestInfo reactor_tests[] = {
     {"time stands still within a turn", test_time},
     {"the environment does not choose the back end", test_backend_is_epoll},
@@ -257,6 +214,5 @@ CU_TestInfo reactor_tests[] = {
     {"a descriptor number used again", test_number_used_again},
     {"a watcher frees itself in its callback", test_io_frees_itself},
     {"signals", test_signals},
-    {"scratch areas end at closed pages", test_scratch},
     CU_TEST_INFO_NULL,
 };
