@@ -264,15 +264,6 @@ void log_u64(struct log_line *line, const char *key, uint64_t value)
     }
 }
 
-void log_i64(struct log_line *line, const char *key, int64_t value)
-{
-    char digits[24];
-    int len = snprintf(digits, sizeof(digits), "%" PRId64, value);
-    if (line->len > 0) {
-        put_field(line, key, (struct span){digits, (size_t)len}, false);
-    }
-}
-
 static void put_tail(struct log_line *line)
 {
     char digits[24];
