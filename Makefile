@@ -23,7 +23,7 @@ PYTHON ?= /usr/bin/python3
 # Every module, in order: a module may include only modules above its own (`make lint`). A module
 # is NAME.h and NAME.c, and NAME_PART.c once it has outgrown one file.
 MODULES = \
-    base/list base/span base/utf8 base/mem base/buf base/addr base/log \
+    base/list base/span base/host base/utf8 base/clock base/mem base/buf base/addr base/log \
     proto/mask proto/ws proto/base64 proto/deflate proto/framing proto/shape \
     proto/http proto/request proto/upgrade proto/policy proto/life \
     io/scratch io/reactor io/net io/carrier io/tls io/cert io/conn io/resolver \

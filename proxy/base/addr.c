@@ -6,21 +6,27 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/host.h"
+
 #define UNIX_PATH_OFFSET offsetof(struct sockaddr_un, sun_path)
-#define HOST_NAME_MAX_BYTES 254 /* RFC 1035 2.3.4: 253, and the dot that may end it */
 
 static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 /* Numeric address without brackets or port, as it is written: IPv4-mapped stays IPv6. */
 static bool parse_ip(struct span text, int *out_family, uint8_t out_bytes[16])
 {
-    char copy[INET6_ADDRSTRLEN];
-    /* inet_pton stops at a NUL; what stands behind it must not be ignored. */
-    if (span_find(text, '\0') != text.len || !span_copy(text, copy, sizeof(copy))) {
-        return false;
+    switch (host_address(text, out_bytes)) {
+    case HOST_IPV4:
+        *out_family = AF_INET;
+        return true;
+    case HOST_IPV6:
+        *out_family = AF_INET6;
+        return true;
+    case HOST_NAME:
+    case HOST_NONE:
+        break;
     }
-    *out_family = span_find(text, ':') == text.len ? AF_INET : AF_INET6;
-    return inet_pton(*out_family, copy, out_bytes) == 1;
+    return false;
 }
 
 static void set_ip(struct addr *out, int family, const uint8_t *bytes, uint16_t port)
@@ -41,35 +47,6 @@ static void set_ip(struct addr *out, int family, const uint8_t *bytes, uint16_t 
         memcpy(&out->u.in6.sin6_addr, bytes, sizeof(out->u.in6.sin6_addr));
         out->len = sizeof(out->u.in6);
     }
-}
-
-/* At most five digits and one spelling for each port: no leading zeros. */
-static bool parse_port(struct span text, uint16_t *out_port)
-{
-    uint64_t port = 0;
-    if (text.len > 5 || !span_parse_u64(text, &port) || port > UINT16_MAX) {
-        return false;
-    }
-    if (text.len > 1 && text.data[0] == '0') {
-        return false;
-    }
-    *out_port = (uint16_t)port;
-    return true;
-}
-
-/* Splits at the colon in front of the port; the host keeps its brackets, and a colon outside of
- * brackets is refused ("::1:80" can be read in two ways). */
-static bool split_port(struct span text, struct span *out_host, uint16_t *out_port)
-{
-    size_t colon = span_find(text, ':');
-    if (text.len > 0 && text.data[0] == '[') {
-        colon = span_find(text, ']') + 1;
-    }
-    if (colon >= text.len || text.data[colon] != ':') {
-        return false;
-    }
-    *out_host = (struct span){text.data, colon};
-    return parse_port((struct span){text.data + colon + 1, text.len - colon - 1}, out_port);
 }
 
 static bool is_bracketed(struct span host)
@@ -94,9 +71,22 @@ bool addr_parse_host(struct span host, uint16_t port, struct addr *out)
 
 bool addr_parse(struct span text, struct addr *out)
 {
-    struct span host = {NULL, 0};
+    size_t colon = text.len;
+    while (colon > 0 && text.data[colon - 1] != ':') {
+        colon--;
+    }
+    if (colon == 0) {
+        return false;
+    }
+    struct span host = {text.data, colon - 1};
+    struct span digits = {text.data + colon, text.len - colon};
     uint16_t port = 0;
-    return split_port(text, &host, &port) && addr_parse_host(host, port, out);
+    if (!span_is_equal(digits, SPAN_LIT("0")) && !host_parse_port(digits, &port)) {
+        return false;
+    }
+    /* A colon outside of brackets is refused: "::1:80" can be read in two ways. */
+    return (is_bracketed(host) || span_find(host, ':') == host.len) &&
+           addr_parse_host(host, port, out);
 }
 
 bool addr_from_unix_path(struct span path, struct addr *out)
@@ -140,80 +130,6 @@ void addr_from_sockaddr(const struct sockaddr *sa, socklen_t len, struct addr *o
     } else {
         memset(out, 0, sizeof(*out));
     }
-}
-
-static bool is_host_char(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == '.';
-}
-
-static bool is_all_of(struct span s, const char *set)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.data[i] == '\0' || strchr(set, s.data[i]) == NULL) {
-            return false;
-        }
-    }
-    return s.len > 0;
-}
-
-/* Some resolvers read "127.1", "0x7f.1" and "2130706433" as addresses. A name whose last label is
- * a number is therefore an IPv4 address in its one good spelling, or refused. */
-static bool is_number_like(struct span name)
-{
-    if (name.len > 0 && name.data[name.len - 1] == '.') {
-        name.len--;
-    }
-    size_t start = name.len;
-    while (start > 0 && name.data[start - 1] != '.') {
-        start--;
-    }
-    if (start == name.len) {
-        return false;
-    }
-    struct span label = {name.data + start, name.len - start};
-    if (label.len >= 2 && label.data[0] == '0' && (label.data[1] == 'x' || label.data[1] == 'X')) {
-        label = (struct span){label.data + 2, label.len - 2};
-        return label.len == 0 || is_all_of(label, "0123456789abcdefABCDEF");
-    }
-    return is_all_of(label, "0123456789");
-}
-
-/* Letters, digits, hyphen, underscore and dot; no empty label. */
-static bool is_host_name(struct span name)
-{
-    if (name.len == 0 || name.len > HOST_NAME_MAX_BYTES || name.data[0] == '.') {
-        return false;
-    }
-    for (size_t i = 0; i < name.len; i++) {
-        if (!is_host_char(name.data[i])) {
-            return false;
-        }
-        if (i > 0 && name.data[i] == '.' && name.data[i - 1] == '.') {
-            return false;
-        }
-    }
-    return !is_number_like(name);
-}
-
-bool addr_split_host_port(struct span text, struct span *out_host, uint16_t *out_port)
-{
-    struct span host = {NULL, 0};
-    uint16_t port = 0;
-    struct addr ignored;
-    if (!split_port(text, &host, &port) || port == 0) {
-        return false;
-    }
-    if (!is_host_name(host) && !addr_parse_host(host, port, &ignored)) {
-        return false;
-    }
-    if (is_bracketed(host)) {
-        host = (struct span){host.data + 1, host.len - 2};
-    }
-    *out_host = host;
-    *out_port = port;
-    return true;
 }
 
 static void print_unix(const struct addr *a, char *out, size_t size)
@@ -310,6 +226,18 @@ static bool has_bits_beyond(const uint8_t *bytes, size_t size, unsigned bits)
     return false;
 }
 
+/* Decimal, without leading zeros. */
+static bool parse_prefix_len(struct span digits, unsigned most, unsigned *out)
+{
+    uint64_t value = 0;
+    if (!span_parse_u64(digits, &value) || value > most ||
+        (digits.len > 1 && digits.data[0] == '0')) {
+        return false;
+    }
+    *out = (unsigned)value;
+    return true;
+}
+
 bool addr_cidr_parse(struct span text, struct addr_cidr *out)
 {
     size_t slash = span_find(text, '/');
@@ -318,13 +246,12 @@ bool addr_cidr_parse(struct span text, struct addr_cidr *out)
     if (!parse_ip((struct span){text.data, slash}, &family, bytes)) {
         return false;
     }
-    uint16_t most = family == AF_INET ? 32 : 128;
-    uint16_t bits = most;
-    if (slash < text.len) {
-        struct span digits = {text.data + slash + 1, text.len - slash - 1};
-        if (!parse_port(digits, &bits) || bits > most) {
-            return false;
-        }
+    unsigned most = family == AF_INET ? 32 : 128;
+    unsigned bits = most;
+    if (slash < text.len &&
+        !parse_prefix_len((struct span){text.data + slash + 1, text.len - slash - 1}, most,
+                          &bits)) {
+        return false;
     }
     if (has_bits_beyond(bytes, most / 8U, bits)) {
         return false;
@@ -332,7 +259,7 @@ bool addr_cidr_parse(struct span text, struct addr_cidr *out)
     /* No prefix shorter than 96 gets here with this value: 0xffff would stand beyond it. */
     if (family == AF_INET6 && memcmp(bytes, mapped_prefix, sizeof(mapped_prefix)) == 0) {
         family = AF_INET;
-        bits = (uint16_t)(bits - 96);
+        bits -= 96;
         memmove(bytes, bytes + sizeof(mapped_prefix), 4);
         memset(bytes + 4, 0, sizeof(bytes) - 4);
     }

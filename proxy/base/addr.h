@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* addr.h: socket addresses and CIDR sets.
  *
- * For: parsing, printing, comparing and matching addresses. Not for: resolving names, sockets.
+ * For: parsing, printing, comparing and matching addresses. Not for: names (host), resolving them,
+ * sockets.
  * IPv4-mapped IPv6 addresses (::ffff:a.b.c.d) count as IPv4 everywhere. Pure; owns nothing. */
 #ifndef BASE_ADDR_H
 #define BASE_ADDR_H
@@ -36,11 +37,6 @@ MUST_CHECK bool addr_parse_host(struct span host, uint16_t port, struct addr *ou
 MUST_CHECK bool addr_from_unix_path(struct span path, struct addr *out);
 /* From accept() or getsockname(); maps ::ffff:a.b.c.d to IPv4. */
 void addr_from_sockaddr(const struct sockaddr *sa, socklen_t len, struct addr *out);
-
-/* "host:port" split: "name:80", "[::1]:80". The host comes without brackets. A port is required and
- * is 1 to 65535. A name is letters, digits, '-', '_' and dots, at most 254 bytes; one whose last
- * label is a number ("127.1", "0x7f.1") is an IPv4 address or refused. */
-MUST_CHECK bool addr_split_host_port(struct span text, struct span *out_host, uint16_t *out_port);
 
 /* Writes "127.0.0.1:80", "[::1]:80", "unix:/path" or "-"; always NUL-terminated; returns `out`. */
 const char *addr_print(const struct addr *a, char *out, size_t size);

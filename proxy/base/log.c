@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 #define VALUE_MAX_BYTES 256
 /* Every byte as \u00NN, the mark of a cut value with the largest length, a NUL. */
 #define ESCAPED_MAX_BYTES (VALUE_MAX_BYTES * 6 + 32)
@@ -45,40 +47,6 @@ static struct log_state state = {.fd = -1, .origin = -1};
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
 /* ---- escaping ---- */
-
-/* Length of the well-formed UTF-8 sequence at `text` (Unicode table 3-7), or 0. */
-static size_t decode_char(const uint8_t *text, size_t len, uint32_t *out_char)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t need = 0;
-    uint32_t value = text[0];
-    if (value < 0x80) {
-        need = 1;
-    } else if (value >= 0xc2 && value < 0xe0) {
-        need = 2;
-        value &= 0x1f;
-    } else if (value >= 0xe0 && value < 0xf0) {
-        need = 3;
-        value &= 0x0f;
-    } else if (value >= 0xf0 && value < 0xf5) {
-        need = 4;
-        value &= 0x07;
-    }
-    if (need == 0 || need > len) {
-        return 0;
-    }
-    for (size_t i = 1; i < need; i++) {
-        if ((text[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-        value = value << 6 | (text[i] & 0x3fU);
-    }
-    if (value < least[need] || value > 0x10ffff || (value >= 0xd800 && value < 0xe000)) {
-        return 0;
-    }
-    *out_char = value;
-    return need;
-}
 
 /* Controls, and what makes a terminal or a viewer show another order or another line than is
  * there: C1 controls, line and paragraph separators, bidirectional controls. */
@@ -125,7 +93,7 @@ static size_t escape_char(enum log_format format, struct span text, char out[20]
 {
     const uint8_t *bytes = (const uint8_t *)text.data;
     uint32_t c = 0;
-    size_t taken = decode_char(bytes, text.len, &c);
+    size_t taken = utf8_decode(text, &c);
     if (taken == 0) {
         *out_len = 3;
         memcpy(out, "\xef\xbf\xbd", 3);
@@ -291,15 +259,6 @@ void log_u64(struct log_line *line, const char *key, uint64_t value)
 {
     char digits[24];
     int len = snprintf(digits, sizeof(digits), "%" PRIu64, value);
-    if (line->len > 0) {
-        put_field(line, key, (struct span){digits, (size_t)len}, false);
-    }
-}
-
-void log_i64(struct log_line *line, const char *key, int64_t value)
-{
-    char digits[24];
-    int len = snprintf(digits, sizeof(digits), "%" PRId64, value);
     if (line->len > 0) {
         put_field(line, key, (struct span){digits, (size_t)len}, false);
     }

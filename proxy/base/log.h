@@ -51,7 +51,6 @@ void log_begin(struct log_line *line, enum log_level level, const char *event);
 void log_text(struct log_line *line, const char *key, struct span value);
 void log_str(struct log_line *line, const char *key, const char *value);
 void log_u64(struct log_line *line, const char *key, uint64_t value);
-void log_i64(struct log_line *line, const char *key, int64_t value);
 void log_end(struct log_line *line);
 
 /* One event with one free-text field `msg` (printf format, escaped as a whole). */

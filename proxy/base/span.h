@@ -18,6 +18,11 @@ struct span {
     size_t len;       /* bytes */
 };
 
+static inline size_t size_min(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 #define SPAN_LIT(literal) ((struct span){(literal), sizeof(literal) - 1})
 
 struct span span_from_str(const char *str); /* NULL gives the empty span */

@@ -156,3 +156,36 @@ bool utf8_is_valid(struct span text)
     utf8_init(&u);
     return utf8_feed(&u, (const uint8_t *)text.data, text.len) && utf8_is_complete(&u);
 }
+
+size_t utf8_decode(struct span text, uint32_t *out_char)
+{
+    struct utf8 u;
+    uint32_t value = 0;
+    utf8_init(&u);
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t byte = (uint8_t)text.data[i];
+        if (!byte_step(&u, byte)) {
+            return 0;
+        }
+        /* The more bytes follow, the fewer bits of the first one belong to the character. */
+        value = i > 0          ? value << 6 | (byte & 0x3fU)
+                : byte >= 0x80 ? byte & (0x3fU >> u.left)
+                               : byte;
+        if (u.left == 0) {
+            *out_char = value;
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
+struct span utf8_cut(struct span text, size_t most_bytes)
+{
+    if (text.len > most_bytes) {
+        text.len = most_bytes;
+        while (text.len > 0 && is_continuation((uint8_t)text.data[text.len])) {
+            text.len--;
+        }
+    }
+    return text;
+}

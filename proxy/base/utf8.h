@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* utf8.h: streaming UTF-8 check (RFC 3629).
+/* utf8.h: UTF-8 (RFC 3629), checked as it streams in or read character by character.
  *
- * For: telling, at the first impossible byte, that text is not UTF-8, wherever it was cut. Overlong
- * forms, surrogates and values above U+10FFFF are impossible. Not for: decoding code points. Pure.
- * */
+ * For: telling, at the first impossible byte, that text is not UTF-8, wherever it was cut; the
+ * characters of short text. Overlong forms, surrogates and values above U+10FFFF are impossible.
+ * Not for: what characters mean. Pure. */
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H
 
@@ -26,5 +26,11 @@ MUST_CHECK bool utf8_feed(struct utf8 *u, const uint8_t *data, size_t len);
 bool utf8_is_complete(const struct utf8 *u);
 /* The whole of `text` at once. */
 bool utf8_is_valid(struct span text);
+
+/* The first character of `text`. Returns its bytes, 1 to 4, or 0 when no whole character stands
+ * there. */
+size_t utf8_decode(struct span text, uint32_t *out_char);
+/* The front of `text`, at most `most_bytes` long. It never ends inside a character. */
+struct span utf8_cut(struct span text, size_t most_bytes);
 
 #endif

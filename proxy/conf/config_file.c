@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "conf/config_draft.h"
 
 #define QUOTE_MAX 60
@@ -145,13 +146,7 @@ void config_errors_print(const char *path, const struct config_errors *errors, F
 
 struct span config_quote(struct span text)
 {
-    if (text.len > QUOTE_MAX) {
-        text.len = QUOTE_MAX;
-        while (text.len > 0 && ((unsigned char)text.data[text.len] & 0xc0) == 0x80) {
-            text.len--;
-        }
-    }
-    return text;
+    return utf8_cut(text, QUOTE_MAX);
 }
 
 /* Up to `size` bytes; -1 and errno on failure. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/host.h"
 #include "conf/config.h"
 #include "conf/config_keys.h"
 #include "conf/config_meaning.h"
@@ -145,9 +146,7 @@ static struct span origin_text(const struct policy_origin *origin, char text[ITE
 {
     bool is_default = (origin->port == 80 && span_is_equal(origin->scheme, SPAN_LIT("http"))) ||
                       (origin->port == 443 && span_is_equal(origin->scheme, SPAN_LIT("https")));
-    /* Stored without brackets or with them: print them once. */
-    bool is_bare_ip6 = origin->host.len > 0 && origin->host.data[0] != '[' &&
-                       span_find(origin->host, ':') < origin->host.len;
+    bool is_ipv6 = host_kind(origin->host) == HOST_IPV6;
     char port[8] = "";
     int len = 0;
 
@@ -160,17 +159,15 @@ static struct span origin_text(const struct policy_origin *origin, char text[ITE
         return SPAN_LIT("null");
     case POLICY_ORIGIN_NONE:
         return SPAN_LIT("none");
-    case POLICY_ORIGIN_EXACT:
-    case POLICY_ORIGIN_WILDCARD:
+    case POLICY_ORIGIN_HOST:
         break;
     }
     if (!is_default) {
         snprintf(port, sizeof(port), ":%u", origin->port);
     }
-    len = snprintf(text, ITEM_TEXT, "%.*s://%s%s%.*s%s%s", (int)origin->scheme.len,
-                   origin->scheme.data, origin->kind == POLICY_ORIGIN_WILDCARD ? "*" : "",
-                   is_bare_ip6 ? "[" : "", (int)origin->host.len, origin->host.data,
-                   is_bare_ip6 ? "]" : "", port);
+    len = snprintf(text, ITEM_TEXT, "%.*s://%s%.*s%s%s", (int)origin->scheme.len,
+                   origin->scheme.data, is_ipv6 ? "[" : "", (int)origin->host.len,
+                   origin->host.data, is_ipv6 ? "]" : "", port);
     assert(len > 0 && len < ITEM_TEXT);
     return (struct span){text, (size_t)len};
 }

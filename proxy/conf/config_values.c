@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-#define HOST_MAX 253
-#define LABEL_MAX 63
+#include "base/host.h"
 
 static bool is_digit(char c)
 {
@@ -71,61 +70,18 @@ bool config_value_path(struct span text, struct policy_route *out, const char **
     return true;
 }
 
-static bool is_label(struct span label, bool *out_is_number)
-{
-    *out_is_number = true;
-    for (size_t i = 0; i < label.len; i++) {
-        char c = label.data[i];
-
-        if (!(c >= 'a' && c <= 'z') && !is_digit(c) && c != '-' && c != '_') {
-            return false;
-        }
-        *out_is_number = *out_is_number && is_digit(c);
-    }
-    return label.len > 0 && label.len <= LABEL_MAX;
-}
-
-/* When the last label is a number, the whole was meant as an IPv4 address and is none. */
-static bool is_host_name(struct span name)
-{
-    struct span rest = name;
-    struct span label;
-    bool is_number = true;
-
-    while (span_next(&rest, '.', &label)) {
-        if (!is_label(label, &is_number)) {
-            return false;
-        }
-    }
-    return !is_number && name.len <= HOST_MAX;
-}
-
-static bool has_upper_case(struct span text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] >= 'A' && text.data[i] <= 'Z') {
-            return true;
-        }
-    }
-    return false;
-}
-
 bool config_value_host(struct span text, struct span *out, const char **out_problem)
 {
-    struct span name = text;
-    struct addr address;
+    bool is_bracketed = span_starts_with(text, SPAN_LIT("["));
+    struct span name = span_starts_with(text, SPAN_LIT("*.")) ? cut_front(text, 2) : text;
+    uint16_t port = 0;
 
     *out = text;
-    if (!has_upper_case(text) && addr_parse_host(text, 0, &address)) {
-        if (text.data[0] == '[') {
-            *out = (struct span){text.data + 1, text.len - 2};
+    if (is_bracketed) {
+        if (host_split(text, out, &port) && port == 0 && host_is_canonical(*out)) {
+            return true;
         }
-        return true;
-    }
-    if (span_starts_with(text, SPAN_LIT("*."))) {
-        name = cut_front(text, 2);
-    }
-    if (is_host_name(name)) {
+    } else if (host_is_pattern(text) && host_is_canonical(name)) {
         return true;
     }
     *out_problem = "a host is a name in lower case without port, *.example.com for one label more, "
@@ -136,7 +92,7 @@ bool config_value_host(struct span text, struct span *out, const char **out_prob
 static bool parse_tcp(struct span text, struct config_backend *out, const char **out_problem)
 {
     out->kind = CONFIG_BACKEND_TCP;
-    if (!addr_split_host_port(text, &out->host, &out->port)) {
+    if (!host_split(text, &out->host, &out->port) || out->port == 0) {
         *out_problem = "write tcp://HOST:PORT: a name, an IPv4 address or an [IPv6] address, and a "
                        "port from 1 to 65535";
         return false;

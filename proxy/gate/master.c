@@ -12,9 +12,9 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "gate/scoreboard.h"
@@ -46,13 +46,6 @@ struct master {
     sigset_t signals;
     sigset_t old_mask;
 };
-
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* --- sockets --------------------------------------------------------------------------------- */
 
@@ -183,7 +176,7 @@ static void spawn(struct master *m, size_t slot)
 {
     struct slot *s = &m->slots[slot];
     s->respawn_ms = 0;
-    s->started_ms = now_ms();
+    s->started_ms = clock_now_ms();
     pid_t pid = fork();
     if (pid == 0) {
         int code = be_worker(m, slot);
@@ -191,7 +184,7 @@ static void spawn(struct master *m, size_t slot)
     }
     if (pid < 0) {
         log_message(LOG_ERROR, "worker.failed", "fork: %s", strerror(errno));
-        s->respawn_ms = now_ms() + RESPAWN_LONGEST_MS / 30;
+        s->respawn_ms = clock_now_ms() + RESPAWN_LONGEST_MS / 30;
         return;
     }
     s->pid = pid;
@@ -220,7 +213,7 @@ static void on_worker_exit(struct master *m, pid_t pid, int status)
         if (s->pid != pid) {
             continue;
         }
-        uint64_t lived_ms = now_ms() - s->started_ms;
+        uint64_t lived_ms = clock_now_ms() - s->started_ms;
         log_exit(i, pid, status, lived_ms, m->kill_at_ms != 0);
         s->pid = 0;
         scoreboard_clear_slot(m->scoreboard, i);
@@ -235,7 +228,7 @@ static void on_worker_exit(struct master *m, pid_t pid, int status)
             s->pause_ms =
                 s->pause_ms * 2 < RESPAWN_LONGEST_MS ? s->pause_ms * 2 : RESPAWN_LONGEST_MS;
         }
-        s->respawn_ms = now_ms() + wait_ms;
+        s->respawn_ms = clock_now_ms() + wait_ms;
         struct log_line line;
         log_begin(&line, LOG_WARN, "worker.respawn");
         log_u64(&line, "slot", i);
@@ -267,7 +260,7 @@ static void stop(struct master *m, int worker_signal)
         close_sockets(m, i);
         m->slots[i].respawn_ms = 0;
     }
-    m->kill_at_ms = now_ms() + KILL_GRACE_MS;
+    m->kill_at_ms = clock_now_ms() + KILL_GRACE_MS;
     m->kill_at_ms += worker_signal == SIGTERM ? m->config->drain_ms : 0;
     signal_workers(m, worker_signal);
 }
@@ -328,11 +321,11 @@ static uint64_t next_due_ms(const struct master *m)
 static void do_what_is_due(struct master *m)
 {
     for (size_t i = 0; i < m->slot_count; i++) {
-        if (m->slots[i].respawn_ms != 0 && now_ms() >= m->slots[i].respawn_ms) {
+        if (m->slots[i].respawn_ms != 0 && clock_now_ms() >= m->slots[i].respawn_ms) {
             spawn(m, i);
         }
     }
-    if (m->kill_at_ms != 0 && now_ms() >= m->kill_at_ms) {
+    if (m->kill_at_ms != 0 && clock_now_ms() >= m->kill_at_ms) {
         signal_workers(m, SIGKILL);
         m->kill_at_ms = UINT64_MAX;
     }
@@ -342,9 +335,9 @@ static void supervise(struct master *m)
 {
     while (m->kill_at_ms == 0 || has_workers(m)) {
         uint64_t due_ms = next_due_ms(m);
-        uint64_t wait_ms = due_ms == UINT64_MAX ? 3600 * 1000
-                           : due_ms > now_ms()  ? due_ms - now_ms()
-                                                : 0;
+        uint64_t wait_ms = due_ms == UINT64_MAX      ? 3600 * 1000
+                           : due_ms > clock_now_ms() ? due_ms - clock_now_ms()
+                                                     : 0;
         struct timespec wait = {(time_t)(wait_ms / 1000), (long)(wait_ms % 1000) * 1000000};
         int signum = sigtimedwait(&m->signals, NULL, &wait);
         if (signum > 0) {

@@ -3,23 +3,13 @@
 
 #include <assert.h>
 #include <signal.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 /* Less than a turn takes, so that the loop does not sleep; zero would switch the timer off. */
 #define SOONEST_S 1e-9
 #define LATE_MS 100 /* a turn that comes so late after a deadline: this process was held up */
-
-static uint64_t monotonic_ms(void)
-{
-    struct timespec now;
-    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) {
-        return 1;
-    }
-    uint64_t ms = (uint64_t)now.tv_sec * 1000U + (uint64_t)now.tv_nsec / 1000000U;
-    return ms == 0 ? 1 : ms;
-}
 
 /* --- the loop ------------------------------------------------------------------------------ */
 
@@ -46,7 +36,7 @@ static void on_check(struct ev_loop *loop, struct ev_check *w, int revents)
     (void)loop;
     (void)revents;
     struct reactor *r = container_of(w, struct reactor, start_of_turn);
-    r->now_ms = monotonic_ms();
+    r->now_ms = clock_now_ms();
 }
 
 struct reactor *reactor_new(void)
@@ -69,7 +59,7 @@ struct reactor *reactor_new(void)
     /* Before every event of the turn, so that all of them see the same new time. */
     ev_set_priority(&r->start_of_turn, EV_MAXPRI);
     ev_check_start(r->loop, &r->start_of_turn);
-    r->now_ms = monotonic_ms();
+    r->now_ms = clock_now_ms();
     return r;
 }
 
@@ -89,7 +79,7 @@ void reactor_free(struct reactor *r)
 static void enter_loop(struct reactor *r, int flags)
 {
     ev_now_update(r->loop);
-    r->now_ms = monotonic_ms();
+    r->now_ms = clock_now_ms();
     ev_run(r->loop, flags);
     run_deferred(r);
 }

@@ -235,9 +235,9 @@ void tls_context_free(struct tls_context *context)
 const struct tls_site *tls_context_choose(const struct tls_context *context, struct span name)
 {
     const struct tls_site *best = &context->sites[0];
-    enum tls_names_match best_match = TLS_NAMES_NONE;
+    enum host_match best_match = HOST_DIFFERS;
     for (size_t i = 0; i < context->count; i++) {
-        enum tls_names_match match = tls_names_match(&context->sites[i].names, name);
+        enum host_match match = tls_names_match(&context->sites[i].names, name);
         if (match > best_match) {
             best_match = match;
             best = &context->sites[i];

@@ -10,22 +10,6 @@
 
 #include "base/mem.h"
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-/* An embedded NUL or a space would let one name pass for another. */
-static bool is_plain(const char *name, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        if (name[i] <= 0x20 || name[i] > 0x7e) {
-            return false;
-        }
-    }
-    return len > 0;
-}
-
 static enum tls_names_result collect(const DNS_entry *first, struct tls_names *out)
 {
     size_t size = 0;
@@ -40,14 +24,12 @@ static enum tls_names_result collect(const DNS_entry *first, struct tls_names *o
         return TLS_NAMES_NO_MEMORY;
     }
     for (const DNS_entry *entry = first; entry != NULL; entry = entry->next) {
-        size_t len = entry->len > 0 ? (size_t)entry->len : 0;
-        if (entry->type != ASN_DNS_TYPE || !is_plain(entry->name, len)) {
-            continue;
+        struct span name = {entry->name, entry->len > 0 ? (size_t)entry->len : 0};
+        if (entry->type == ASN_DNS_TYPE && host_is_pattern(name)) {
+            memcpy(out->text + out->len, name.data, name.len);
+            out->len += name.len;
+            out->text[out->len++] = '\0';
         }
-        for (size_t i = 0; i < len; i++) {
-            out->text[out->len++] = lower(entry->name[i]);
-        }
-        out->text[out->len++] = '\0';
     }
     return TLS_NAMES_OK;
 }
@@ -101,26 +83,12 @@ void tls_names_done(struct tls_names *names)
     *names = (struct tls_names){0};
 }
 
-static enum tls_names_match match_one(struct span pattern, struct span name)
+enum host_match tls_names_match(const struct tls_names *names, struct span name)
 {
-    if (span_is_equal_nocase(pattern, name)) {
-        return TLS_NAMES_EXACT;
-    }
-    size_t dot = span_find(name, '.');
-    if (dot == 0 || dot == name.len || !span_starts_with(pattern, SPAN_LIT("*."))) {
-        return TLS_NAMES_NONE;
-    }
-    struct span pattern_rest = {pattern.data + 1, pattern.len - 1};
-    struct span name_rest = {name.data + dot, name.len - dot};
-    return span_is_equal_nocase(pattern_rest, name_rest) ? TLS_NAMES_WILDCARD : TLS_NAMES_NONE;
-}
-
-enum tls_names_match tls_names_match(const struct tls_names *names, struct span name)
-{
-    enum tls_names_match best = TLS_NAMES_NONE;
+    enum host_match best = HOST_DIFFERS;
     for (size_t at = 0; name.len > 0 && at < names->len;) {
         struct span pattern = span_from_str(names->text + at);
-        enum tls_names_match match = match_one(pattern, name);
+        enum host_match match = host_match(pattern, name);
         best = match > best ? match : best;
         at += pattern.len + 1;
     }

@@ -8,9 +8,10 @@
 
 #include <stddef.h>
 
+#include "base/host.h"
 #include "base/span.h"
 
-/* dNSName entries of subjectAltName, lower case, each ended by NUL. */
+/* The dNSName entries of subjectAltName that are patterns of host.h, each ended by NUL. */
 struct tls_names {
     char *text; /* owned; NULL when there are none */
     size_t len;
@@ -27,9 +28,7 @@ enum tls_names_result {
 MUST_CHECK enum tls_names_result tls_names_read(struct span pem, struct tls_names *out);
 void tls_names_done(struct tls_names *names);
 
-enum tls_names_match { TLS_NAMES_NONE = 0, TLS_NAMES_WILDCARD, TLS_NAMES_EXACT };
-
-/* *.example.com is good for one label in front of example.com. Letter case does not matter. */
-enum tls_names_match tls_names_match(const struct tls_names *names, struct span name);
+/* The best fit among them; an empty name fits none. */
+enum host_match tls_names_match(const struct tls_names *names, struct span name);
 
 #endif

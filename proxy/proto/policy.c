@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "proto/policy.h"
 
-#include <arpa/inet.h>
-#include <stdio.h>
-#include <string.h>
-
-#define IPV6_PIECES 8
-#define IPV6_TEXT_MAX 40 /* eight times four digits and a colon or NUL */
+#include "base/host.h"
 
 /* ---- origins ---- */
 
@@ -38,134 +33,27 @@ static bool scheme_take(struct span *rest, struct span *out_scheme)
     return true;
 }
 
-/* Lower case, no trailing dot: what a browser makes of every host before it writes it. */
-static bool is_lower_host(struct span host)
-{
-    for (size_t i = 0; i < host.len; i++) {
-        if (host.data[i] >= 'A' && host.data[i] <= 'Z') {
-            return false;
-        }
-    }
-    return host.len > 0 && host.data[host.len - 1] != '.';
-}
-
-/* scheme://host[:port] in lower case; *out_port is 0 when none is written. */
+/* SCHEME://HOST or SCHEME://HOST:PORT as a browser writes it; the port is 0 when there is none. */
 static bool origin_split(struct span text, struct policy_origin *out)
 {
     struct span rest = text;
 
-    return scheme_take(&rest, &out->scheme) && upgrade_host_parse(rest, &out->host, &out->port) &&
-           is_lower_host(out->host);
+    return scheme_take(&rest, &out->scheme) && host_split(rest, &out->host, &out->port) &&
+           host_is_canonical(out->host);
 }
 
-static bool is_number(struct span label)
-{
-    size_t digits = 0;
-
-    while (digits < label.len && label.data[digits] >= '0' && label.data[digits] <= '9') {
-        digits++;
-    }
-    return digits == label.len || span_starts_with(label, SPAN_LIT("0x"));
-}
-
-/* The part behind the last dot. */
-static struct span last_label(struct span host)
-{
-    size_t at = host.len;
-
-    while (at > 0 && host.data[at - 1] != '.') {
-        at--;
-    }
-    return skip(host, at);
-}
-
-/* A browser reads a name that ends in a number as an IPv4 address (WHATWG URL 3.5) and writes it
- * with four decimal parts: "http://127.1" can never be an origin. */
-static bool is_canonical_name(struct span host)
-{
-    struct addr unused;
-
-    return !is_number(last_label(host)) || addr_parse_host(host, 0, &unused);
-}
-
-/* Where the first longest run of two or more zero pieces begins; IPV6_PIECES when there is none. */
-static size_t longest_zero_run(const uint16_t pieces[IPV6_PIECES], size_t *out_len)
-{
-    size_t best = IPV6_PIECES;
-
-    *out_len = 1;
-    for (size_t i = 0; i < IPV6_PIECES; i++) {
-        size_t len = 0;
-
-        while (i + len < IPV6_PIECES && pieces[i + len] == 0) {
-            len++;
-        }
-        if (len > *out_len) {
-            *out_len = len;
-            best = i;
-        }
-    }
-    return best;
-}
-
-/* WHATWG URL 3.5, the IPv6 serializer. Not inet_ntop: that writes mapped addresses with dots. */
-static void ipv6_write(const uint8_t bytes[16], char out[IPV6_TEXT_MAX])
-{
-    uint16_t pieces[IPV6_PIECES];
-    size_t run_len;
-    size_t run_at;
-    size_t used = 0;
-
-    for (size_t i = 0; i < IPV6_PIECES; i++) {
-        pieces[i] = (uint16_t)(bytes[2 * i] << 8 | bytes[2 * i + 1]);
-    }
-    run_at = longest_zero_run(pieces, &run_len);
-    for (size_t i = 0; i < IPV6_PIECES; i++) {
-        if (i == run_at) {
-            used += (size_t)snprintf(out + used, IPV6_TEXT_MAX - used, i == 0 ? "::" : ":");
-            i += run_len - 1;
-            continue;
-        }
-        used += (size_t)snprintf(out + used, IPV6_TEXT_MAX - used, "%x%s", pieces[i],
-                                 i + 1 < IPV6_PIECES ? ":" : "");
-    }
-}
-
-static bool is_canonical_ipv6(struct span host)
-{
-    char text[IPV6_TEXT_MAX];
-    char canonical[IPV6_TEXT_MAX];
-    uint8_t bytes[16];
-
-    if (!span_copy(host, text, sizeof(text)) || inet_pton(AF_INET6, text, bytes) != 1) {
-        return false;
-    }
-    ipv6_write(bytes, canonical);
-    return span_is_equal(host, span_from_str(canonical));
-}
-
-static bool is_canonical_host(struct span host)
-{
-    return span_find(host, ':') < host.len ? is_canonical_ipv6(host) : is_canonical_name(host);
-}
-
-/* The host is what follows the star, from the dot on. */
 static bool wildcard_split(struct span text, struct policy_origin *out)
 {
     static const char star[] = "*.";
     const size_t star_len = sizeof(star) - 1;
     struct span rest = text;
 
-    if (!scheme_take(&rest, &out->scheme) || !span_starts_with(rest, SPAN_LIT(star))) {
+    if (!scheme_take(&rest, &out->scheme) || !span_starts_with(rest, SPAN_LIT(star)) ||
+        !host_split(skip(rest, star_len), &out->host, &out->port) ||
+        host_kind(out->host) != HOST_NAME || !host_is_canonical(out->host)) {
         return false;
     }
-    if (!upgrade_host_parse(skip(rest, star_len), &out->host, &out->port) ||
-        !is_lower_host(out->host) || is_number(last_label(out->host)) ||
-        span_find(out->host, ':') < out->host.len) {
-        return false;
-    }
-    out->kind = POLICY_ORIGIN_WILDCARD;
-    out->host = (struct span){out->host.data - 1, out->host.len + 1};
+    out->host = (struct span){rest.data, star_len + out->host.len};
     return true;
 }
 
@@ -180,7 +68,7 @@ bool policy_origin_parse(struct span text, struct policy_origin *out)
         {{"null", 4}, POLICY_ORIGIN_NULL},
         {{"none", 4}, POLICY_ORIGIN_NONE},
     };
-    struct policy_origin entry = {.kind = POLICY_ORIGIN_EXACT};
+    struct policy_origin entry = {.kind = POLICY_ORIGIN_HOST};
 
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         if (span_is_equal(text, words[i].word)) {
@@ -188,8 +76,7 @@ bool policy_origin_parse(struct span text, struct policy_origin *out)
             return true;
         }
     }
-    if (!wildcard_split(text, &entry) &&
-        !(origin_split(text, &entry) && is_canonical_host(entry.host))) {
+    if (!wildcard_split(text, &entry) && !origin_split(text, &entry)) {
         return false;
     }
     if (entry.port == 0) {
@@ -211,12 +98,6 @@ static bool sent_origin_parse(struct span text, struct policy_origin *out)
     return true;
 }
 
-static bool is_one_label_more(struct span host, struct span suffix)
-{
-    return host.len > suffix.len && span_ends_with(host, suffix) &&
-           span_find(host, '.') == host.len - suffix.len;
-}
-
 static bool is_same_origin(const struct policy_origin *sent, const struct policy_request *request)
 {
     const struct request *upgrade = request->upgrade;
@@ -228,14 +109,14 @@ static bool is_same_origin(const struct policy_origin *sent, const struct policy
     if (port == 0) {
         port = default_port(sent->scheme);
     }
-    return sent->port == port && span_is_equal_nocase(sent->host, upgrade->host_name);
+    return sent->port == port && host_is_equal(sent->host, upgrade->host_name);
 }
 
 /* The kinds that name a host. */
 static bool named_origin_matches(const struct policy_origin *entry,
                                  const struct policy_request *request)
 {
-    struct policy_origin sent = {.kind = POLICY_ORIGIN_EXACT};
+    struct policy_origin sent = {.kind = POLICY_ORIGIN_HOST};
 
     if (!request->upgrade->has_origin || !sent_origin_parse(request->upgrade->origin, &sent)) {
         return false;
@@ -243,11 +124,8 @@ static bool named_origin_matches(const struct policy_origin *entry,
     if (entry->kind == POLICY_ORIGIN_SAME) {
         return is_same_origin(&sent, request);
     }
-    if (!span_is_equal(sent.scheme, entry->scheme) || sent.port != entry->port) {
-        return false;
-    }
-    return entry->kind == POLICY_ORIGIN_WILDCARD ? is_one_label_more(sent.host, entry->host)
-                                                 : span_is_equal(sent.host, entry->host);
+    return span_is_equal(sent.scheme, entry->scheme) && sent.port == entry->port &&
+           host_match(entry->host, sent.host) != HOST_DIFFERS;
 }
 
 bool policy_origin_matches(const struct policy_origin *entry, const struct policy_request *request)
@@ -255,8 +133,7 @@ bool policy_origin_matches(const struct policy_origin *entry, const struct polic
     const struct request *upgrade = request->upgrade;
 
     switch (entry->kind) {
-    case POLICY_ORIGIN_EXACT:
-    case POLICY_ORIGIN_WILDCARD:
+    case POLICY_ORIGIN_HOST:
     case POLICY_ORIGIN_SAME:
         return named_origin_matches(entry, request);
     case POLICY_ORIGIN_ANY:
@@ -274,21 +151,11 @@ bool policy_origin_matches(const struct policy_origin *entry, const struct polic
 /* How well a route fits, best first; routes that fit equally well: the first one of the file. */
 enum route_fit { FIT_NONE = 0, FIT_PREFIX, FIT_PREFIX_HOST, FIT_EXACT, FIT_EXACT_HOST };
 
-static bool host_matches(struct span pattern, struct span name)
-{
-    if (!span_starts_with(pattern, SPAN_LIT("*."))) {
-        return span_is_equal_nocase(pattern, name);
-    }
-    pattern = skip(pattern, 1);
-    return name.len > pattern.len && span_find(name, '.') == name.len - pattern.len &&
-           span_is_equal_nocase(skip(name, name.len - pattern.len), pattern);
-}
-
 static enum route_fit route_fit(const struct policy_route *route, const struct request *upgrade)
 {
     bool has_host = route->host.len > 0;
 
-    if (has_host && !host_matches(route->host, upgrade->host_name)) {
+    if (has_host && host_match(route->host, upgrade->host_name) == HOST_DIFFERS) {
         return FIT_NONE;
     }
     if (route->is_prefix) {
@@ -330,7 +197,7 @@ static size_t route_choose(const struct policy_route *routes, size_t route_count
     }
     /* A certificate for one name must not open the route of another: no next-best route either. */
     if (best < route_count && routes[best].host.len > 0 && request->sni.len > 0 &&
-        !span_is_equal_nocase(request->sni, request->upgrade->host_name)) {
+        !host_is_equal(request->sni, request->upgrade->host_name)) {
         return route_count;
     }
     return best;

@@ -24,8 +24,7 @@ enum policy_verdict {
 };
 
 enum policy_origin_kind {
-    POLICY_ORIGIN_EXACT = 0,
-    POLICY_ORIGIN_WILDCARD, // https://*.example.org: exactly one label in front, never none
+    POLICY_ORIGIN_HOST = 0, /* the pages of one host, or of all hosts that a pattern fits */
     POLICY_ORIGIN_SAME,     /* Origin's host and port are the Host header's */
     POLICY_ORIGIN_ANY,      /* "*": any, also null and an absent header */
     POLICY_ORIGIN_NULL,     /* the literal "null" */
@@ -35,7 +34,7 @@ enum policy_origin_kind {
 struct policy_origin {
     enum policy_origin_kind kind;
     struct span scheme; /* lower case */
-    struct span host;   /* lower case; WILDCARD: what follows "*" , beginning with the dot */
+    struct span host;   /* a canonical host, or "*." and one: exactly one label in front (host.h) */
     uint16_t port;      /* always set: the scheme's default (80, 443) when none was written */
 };
 
@@ -43,7 +42,7 @@ struct policy_route {
     struct span name;
     struct span path; /* without the '*' of a prefix */
     bool is_prefix;   // "/app/*": matches "/app/" and everything below, not "/app"
-    struct span host; /* lower case; empty = any; "*.example.com" = exactly one label more */
+    struct span host; /* a pattern (host.h), lower case; empty = any */
     struct policy_origin *origins;
     size_t origin_count;
     struct span *subprotocols; /* the server's order */

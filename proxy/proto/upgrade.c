@@ -10,13 +10,10 @@
 #include <wolfssl/wolfcrypt/coding.h>
 #include <wolfssl/wolfcrypt/sha.h>
 
-#include "base/addr.h"
+#include "base/host.h"
 
 #define KEY_LEN 24 /* base64 of 16 bytes */
 #define ACCEPT_LEN 28
-#define HOST_NAME_MAX_LEN 253 /* RFC 1035: 255 bytes on the wire */
-#define HOST_LABEL_MAX_LEN 63
-#define PORT_DIGITS_MAX 5
 
 /* What the checks find out. */
 struct opening {
@@ -80,82 +77,6 @@ static bool lists_have(const struct http_parser *p, struct span name, struct spa
 
 /* ---- Host ---- */
 
-static bool port_parse(struct span text, uint16_t *out)
-{
-    uint64_t value;
-
-    if (text.len == 0 || text.len > PORT_DIGITS_MAX || text.data[0] == '0' ||
-        !span_parse_u64(text, &value) || value > UINT16_MAX) {
-        return false;
-    }
-    *out = (uint16_t)value;
-    return true;
-}
-
-static bool is_host_name(struct span name)
-{
-    size_t label_len = 0;
-
-    if (name.len > 0 && name.data[name.len - 1] == '.') {
-        name.len--;
-    }
-    if (name.len == 0 || name.len > HOST_NAME_MAX_LEN) {
-        return false;
-    }
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.data[i];
-
-        if (c == '.') {
-            if (label_len == 0) {
-                return false;
-            }
-            label_len = 0;
-        } else if (!is_alpha(c) && !is_digit(c) && c != '-' && c != '_') {
-            return false;
-        } else if (++label_len > HOST_LABEL_MAX_LEN) {
-            return false;
-        }
-    }
-    return label_len > 0;
-}
-
-static bool is_ipv6_literal(struct span bracketed)
-{
-    struct addr unused;
-
-    return span_find(bracketed, ':') < bracketed.len && addr_parse_host(bracketed, 0, &unused);
-}
-
-bool upgrade_host_parse(struct span text, struct span *out_name, uint16_t *out_port)
-{
-    struct span name = text;
-    struct span rest;
-    uint16_t port = 0;
-
-    if (text.len > 0 && text.data[0] == '[') {
-        size_t end = span_find(text, ']');
-
-        if (end == text.len || !is_ipv6_literal((struct span){text.data, end + 1})) {
-            return false;
-        }
-        name = (struct span){text.data + 1, end - 1};
-        rest = (struct span){text.data + end + 1, text.len - end - 1};
-    } else {
-        name.len = span_find(text, ':');
-        if (!is_host_name(name)) {
-            return false;
-        }
-        rest = (struct span){text.data + name.len, text.len - name.len};
-    }
-    if (rest.len > 0 &&
-        (rest.data[0] != ':' || !port_parse((struct span){rest.data + 1, rest.len - 1}, &port))) {
-        return false;
-    }
-    *out_name = name;
-    *out_port = port;
-    return true;
-}
-
 static enum upgrade_result check_host(const struct http_parser *p, struct opening *out,
                                       const char **detail)
 {
@@ -164,8 +85,7 @@ static enum upgrade_result check_host(const struct http_parser *p, struct openin
     if (count != 1) {
         return refuse(UPGRADE_BAD, detail, count == 0 ? "no Host" : "more than one Host");
     }
-    if (!upgrade_host_parse(out->request.authority, &out->request.host_name,
-                            &out->request.host_port)) {
+    if (!host_split(out->request.authority, &out->request.host_name, &out->request.host_port)) {
         return refuse(UPGRADE_BAD, detail, "malformed Host");
     }
     return UPGRADE_OK;

@@ -25,11 +25,6 @@ enum upgrade_result {
                            another version */
 };
 
-/* "name" or "name:port", as in a Host header: *out_name without port, IPv6 without brackets;
- * *out_port 0 when none is written. Refused: an empty or malformed name or port, userinfo, port 0,
- * a port with leading zeros, %-encoding. Case and one trailing dot are left as they are. */
-MUST_CHECK bool upgrade_host_parse(struct span text, struct span *out_name, uint16_t *out_port);
-
 /* Checks, in this order: method (405); Host exactly once and well-formed; no Content-Length,
  * Transfer-Encoding, Expect; HTTP/1.1; Upgrade has "websocket" and Connection has "upgrade" as list
  * members over all lines (426 when neither header is there or websocket is not asked for);

@@ -26,24 +26,6 @@ static void check_again(const struct addr *a)
     assert(addr_is_equal(a, &copied));
 }
 
-static void check_split(struct span text)
-{
-    struct span host = {NULL, 0};
-    uint16_t port = 0;
-    struct addr a;
-    if (addr_split_host_port(text, &host, &port)) {
-        assert(host.len > 0 && port > 0);
-        assert(host.data >= text.data && host.data + host.len < text.data + text.len);
-        assert(span_find(host, '%') == host.len && span_find(host, '[') == host.len);
-        struct addr whole;
-        bool is_numeric = addr_parse_host(host, port, &a);
-        assert(is_numeric == addr_parse(text, &whole));
-        assert(!is_numeric || addr_is_equal(&a, &whole));
-    } else if (addr_parse(text, &a)) {
-        assert(addr_port(&a) == 0);
-    }
-}
-
 static void check_cidr(struct span text)
 {
     struct addr_cidr cidr;
@@ -105,7 +87,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         assert(span_starts_with(rest, SPAN_LIT("unix:")) && span_ends_with(rest, text));
         assert(rest.len == text.len + 5);
     }
-    check_split(text);
     check_cidr(text);
     check_sockaddr(data, size);
     return 0;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/host.h"
 #include "proto/policy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -97,8 +98,8 @@ static bool is_same(const struct policy_request *request)
 
         host.text[i] = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
     }
-    if (name.data[name.len - 1] == '.') {
-        return false;
+    if (!host_is_canonical((struct span){host.text, host.len})) {
+        return false; /* no browser writes it, so no Origin is the same */
     }
     for (size_t i = 0; i < (request->is_secure ? 1 : 2); i++) {
         static struct line line;
@@ -121,6 +122,7 @@ static bool should_match(const struct policy_origin *entry, const struct policy_
     static struct line line;
     const struct request *upgrade = request->upgrade;
     struct span label = {NULL, 0};
+    struct span host = entry->host;
 
     switch (entry->kind) {
     case POLICY_ORIGIN_ANY:
@@ -131,18 +133,20 @@ static bool should_match(const struct policy_origin *entry, const struct policy_
         return upgrade->has_origin && span_is_equal(upgrade->origin, SPAN_LIT("null"));
     case POLICY_ORIGIN_SAME:
         return upgrade->has_origin && is_same(request);
-    case POLICY_ORIGIN_WILDCARD:
+    case POLICY_ORIGIN_HOST:
+        if (entry->host.data[0] != '*') {
+            break;
+        }
+        host = (struct span){host.data + 1, host.len - 1};
         label = first_label(upgrade->origin);
-        if (!is_label(label) || label.len + entry->host.len > 253) {
+        if (!is_label(label) || label.len + host.len > HOST_NAME_BYTES_MAX) {
             return false;
         }
-        break;
-    case POLICY_ORIGIN_EXACT:
         break;
     }
     return upgrade->has_origin &&
            span_is_equal(upgrade->origin,
-                         serialise(&line, entry->scheme, label, entry->host, entry->port));
+                         serialise(&line, entry->scheme, label, host, entry->port));
 }
 
 /* The canonical form of a legal entry is a legal entry and means the same. */
@@ -150,18 +154,14 @@ static void expect_canonical(const struct policy_origin *entry)
 {
     static struct line line;
     struct policy_origin again;
-    bool is_wildcard = entry->kind == POLICY_ORIGIN_WILDCARD;
 
-    if (entry->kind != POLICY_ORIGIN_EXACT && !is_wildcard) {
+    if (entry->kind != POLICY_ORIGIN_HOST) {
         expect(entry->scheme.len == 0 && entry->host.len == 0 && entry->port == 0);
         return;
     }
     expect(entry->port != 0 && entry->host.len > 0);
-    expect(
-        policy_origin_parse(serialise(&line, entry->scheme,
-                                      is_wildcard ? (struct span){"*", 1} : (struct span){NULL, 0},
-                                      entry->host, entry->port),
-                            &again));
+    expect(policy_origin_parse(
+        serialise(&line, entry->scheme, (struct span){NULL, 0}, entry->host, entry->port), &again));
     expect(again.kind == entry->kind && again.port == entry->port);
     expect(span_is_equal(again.scheme, entry->scheme) && span_is_equal(again.host, entry->host));
 }
@@ -227,7 +227,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     expect_canonical(&entry);
-    if (!upgrade_host_parse(upgrade.authority, &upgrade.host_name, &upgrade.host_port)) {
+    if (!host_split(upgrade.authority, &upgrade.host_name, &upgrade.host_port)) {
         return 0;
     }
     expect(policy_origin_matches(&entry, &request) == should_match(&entry, &request));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The UTF-8 check whole, byte by byte and in two chunkings, against a reference that decodes code
- * points.
+ * points; decoding and cutting.
  *
  * Input: 1 byte for the chunk sizes, the text. */
 #include <stdlib.h>
@@ -78,6 +78,52 @@ static enum verdict feed(const uint8_t *data, size_t size, size_t step, size_t o
     return utf8_is_complete(&u) ? VERDICT_COMPLETE : VERDICT_INCOMPLETE;
 }
 
+/* Characters one after the other are the text; the first byte that begins none is where the
+ * reference finds the text wrong or cut off. */
+static enum verdict decode(const uint8_t *data, size_t size)
+{
+    size_t i = 0;
+    while (i < size) {
+        struct span rest = {(const char *)data + i, size - i};
+        uint32_t value = 0;
+        uint8_t again[4];
+        size_t len = utf8_decode(rest, &value);
+        if (len == 0) {
+            enum verdict verdict = reference_sequence(data, size, &i);
+            if (verdict == VERDICT_COMPLETE) {
+                abort();
+            }
+            return verdict;
+        }
+        size_t tail = len - 1;
+        for (size_t k = tail; k > 0; k--) {
+            again[k] = (uint8_t)(0x80U | (value & 0x3fU));
+            value >>= 6;
+        }
+        again[0] = (uint8_t)(value | (tail == 0 ? 0 : (0xf00U >> len & 0xffU)));
+        if (memcmp(again, data + i, len) != 0) {
+            abort();
+        }
+        i += len;
+    }
+    return VERDICT_COMPLETE;
+}
+
+/* A cut is as long as it may be and leaves whole characters whole. */
+static void check_cut(struct span text, size_t most)
+{
+    struct span cut = utf8_cut(text, most);
+    struct span rest = {text.data + cut.len, text.len - cut.len};
+    uint32_t unused;
+    if (cut.len > most || (text.len <= most && cut.len != text.len)) {
+        abort();
+    }
+    if (utf8_is_valid(text) && (!utf8_is_valid(cut) || (rest.len > 0 && most - cut.len >= 4) ||
+                                (rest.len > 0 && cut.len + utf8_decode(rest, &unused) <= most))) {
+        abort();
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 1) {
@@ -93,6 +139,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         feed(text, len, 16 + first, 32 + second) != want) {
         abort();
     }
+    if (decode(text, len) != want) {
+        abort();
+    }
+    check_cut((struct span){(const char *)text, len}, first + second);
     bool is_valid = utf8_is_valid((struct span){(const char *)text, len});
     if (is_valid != (want == VERDICT_COMPLETE)) {
         abort();

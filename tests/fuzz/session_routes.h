@@ -10,7 +10,7 @@
 
 static struct policy_origin any_origin = {.kind = POLICY_ORIGIN_ANY};
 static struct policy_origin one_origin = {
-    .kind = POLICY_ORIGIN_EXACT, .scheme = {"https", 5}, .host = {"ok.example", 10}, .port = 443};
+    .kind = POLICY_ORIGIN_HOST, .scheme = {"https", 5}, .host = {"ok.example", 10}, .port = 443};
 static struct span base64_names[] = {{"base64", 6}, {"binary", 6}, {"chat", 4}};
 static struct addr_cidr all_v4 = {.family = AF_INET};
 

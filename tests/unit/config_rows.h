@@ -9,6 +9,7 @@
 #define CONFIG_ROUTE_TEXT "[route r]\npath = /r\nbackend = echo:\n" // lines 3 to 5
 #define CONFIG_GOOD CONFIG_LISTEN_TEXT CONFIG_ROUTE_TEXT            // more from line 6
 #define CONFIG_A50 "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeee"
+#define CONFIG_A70 CONFIG_A50 "ffffffffffgggggggggg"
 #define CONFIG_A200 CONFIG_A50 CONFIG_A50 CONFIG_A50 CONFIG_A50
 // A route with these lines in it, from line 6 on.
 #define ROUTE_WITH(lines) CONFIG_GOOD lines
@@ -202,6 +203,13 @@ static const struct config_bad_row config_bad_rows[] = {
     {"host lone star", TEXT(ROUTE_WITH("host = *\n")), 6, "for 'host'"},
     {"host dot at the end", TEXT(ROUTE_WITH("host = a.example.\n")), 6, "for 'host'"},
     {"host almost an address", TEXT(ROUTE_WITH("host = 10.0.0.256\n")), 6, "for 'host'"},
+    {"host ends in a number", TEXT(ROUTE_WITH("host = a.0x1\n")), 6, "for 'host'"},
+    {"host with a long label", TEXT(ROUTE_WITH("host = " CONFIG_A70 ".example\n")), 6,
+     "for 'host'"},
+    {"host in another writing of IPv6", TEXT(ROUTE_WITH("host = [0::1]\n")), 6, "for 'host'"},
+    {"origin with a long label", TEXT(ROUTE_WITH("origins = https://" CONFIG_A70 "\n")), 6,
+     "bad origin"},
+    {"origin ends in a number", TEXT(ROUTE_WITH("origins = https://a.0x1\n")), 6, "bad origin"},
     {"origin with path", TEXT(ROUTE_WITH("origins = https://a.example/\n")), 6, "bad origin"},
     {"origin without scheme", TEXT(ROUTE_WITH("origins = a.example\n")), 6, "bad origin"},
     {"second line's origin", TEXT(ROUTE_WITH("origins = same\norigins = x\n")), 7,
@@ -222,6 +230,8 @@ static const struct config_bad_row config_bad_rows[] = {
     {"backend path", TEXT(WITH_BACKEND("tcp://a:1/")), 5, "bad backend"},
     {"backend without host", TEXT(WITH_BACKEND("tcp://:1")), 5, "bad backend"},
     {"backend almost an address", TEXT(WITH_BACKEND("tcp://1.2.3.256:1")), 5, "bad backend"},
+    {"backend ends in a number", TEXT(WITH_BACKEND("tcp://a.0x1:1")), 5, "bad backend"},
+    {"backend with a long label", TEXT(WITH_BACKEND("tcp://" CONFIG_A70 ":1")), 5, "bad backend"},
     {"backend bare ipv6", TEXT(WITH_BACKEND("tcp://::1:80")), 5, "bad backend"},
     {"unix slashes", TEXT(WITH_BACKEND("unix:///run/x")), 5, "unix:/PATH, with one slash"},
     {"unix relative", TEXT(WITH_BACKEND("unix:x")), 5, "unix:/PATH"},

@@ -145,87 +145,6 @@ static void test_parse_host(void)
     }
 }
 
-static const struct {
-    const char *text;
-    const char *host;
-    uint16_t port;
-} split_rows[] = {
-    {"name:80", "name", 80},
-    {"a:1", "a", 1},
-    {"app.example.com:65535", "app.example.com", 65535},
-    {"app.example.com.:443", "app.example.com.", 443},
-    {"my_service:6379", "my_service", 6379},
-    {"xn--bcher-kva.example:80", "xn--bcher-kva.example", 80},
-    {"10.0.0.5:5900", "10.0.0.5", 5900},
-    {"[::1]:80", "::1", 80},
-    {"[::ffff:1.2.3.4]:80", "::ffff:1.2.3.4", 80},
-    {"1password.example:1", "1password.example", 1},
-    {"a1:1", "a1", 1},
-    {"0xg:1", "0xg", 1},
-    {"", NULL, 0},
-    {"name", NULL, 0},
-    {"name:", NULL, 0},
-    {":80", NULL, 0},
-    {"name:0", NULL, 0},
-    {"name:080", NULL, 0},
-    {"name:65536", NULL, 0},
-    {"name:80x", NULL, 0},
-    {"name:80:80", NULL, 0},
-    {"na me:80", NULL, 0},
-    {"name/x:80", NULL, 0},
-    {"user@name:80", NULL, 0},
-    {"n%61me:80", NULL, 0},
-    {"b\xc3\xbc"
-     "cher.example:80",
-     NULL, 0},
-    {".name:80", NULL, 0},
-    {"a..b:80", NULL, 0},
-    {".:80", NULL, 0},
-    {"..:80", NULL, 0},
-    {"::1:80", NULL, 0},
-    {"[::1]", NULL, 0},
-    {"[name]:80", NULL, 0},
-    {"[10.0.0.1]:80", NULL, 0},
-    {"[fe80::1%lo]:80", NULL, 0},
-    {"[]:80", NULL, 0},
-    {"127.1:80", NULL, 0},
-    {"0x7f.1:80", NULL, 0},
-    {"0X7F000001:80", NULL, 0},
-    {"0x:80", NULL, 0},
-    {"2130706433:80", NULL, 0},
-    {"0177.0.0.1:80", NULL, 0},
-    {"10.0.0.1.:80", NULL, 0},
-    {"example.5:80", NULL, 0},
-    {"256.1.1.1:80", NULL, 0},
-};
-
-static void test_split_host_port(void)
-{
-    for (size_t i = 0; i < COUNT(split_rows); i++) {
-        struct span host = SPAN_LIT("untouched");
-        uint16_t port = 4711;
-        bool is_good = addr_split_host_port(span_from_str(split_rows[i].text), &host, &port);
-        CHECK_EQ_INT(split_rows[i].text, is_good, split_rows[i].host != NULL);
-        const char *want = split_rows[i].host != NULL ? split_rows[i].host : "untouched";
-        CHECK_EQ_MEM(split_rows[i].text, host.data, host.len, want, strlen(want));
-        CHECK_EQ_U64(split_rows[i].text, port,
-                     split_rows[i].host != NULL ? split_rows[i].port : 4711);
-    }
-}
-
-static void test_split_long_name(void)
-{
-    char text[300];
-    struct span host;
-    uint16_t port = 0;
-    memset(text, 'a', sizeof(text));
-    memcpy(text + 254, ":80", 3);
-    CHECK_TRUE("254 bytes", addr_split_host_port((struct span){text, 257}, &host, &port));
-    CHECK_EQ_U64("254 bytes", host.len, 254);
-    memcpy(text + 254, "a:80", 4);
-    CHECK_FALSE("255 bytes", addr_split_host_port((struct span){text, 258}, &host, &port));
-}
-
 static void test_unix(void)
 {
     char path[200];
@@ -457,8 +376,6 @@ CU_TestInfo addr_tests[] = {
     {"parse and print", test_parse},
     {"parse what is cut", test_parse_cut},
     {"parse a host", test_parse_host},
-    {"split host and port", test_split_host_port},
-    {"split a long name", test_split_long_name},
     {"Unix paths", test_unix},
     {"from an IP sockaddr", test_from_sockaddr_ip},
     {"from a Unix sockaddr", test_from_sockaddr_unix},

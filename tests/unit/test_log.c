@@ -210,7 +210,6 @@ static void write_all_kinds(void)
     log_text(&line, "newline", SPAN_LIT("a\nts=forged"));
     log_text(&line, "high", SPAN_LIT("\xc3\xa9\xff"));
     log_u64(&line, "most", UINT64_MAX);
-    log_i64(&line, "least", INT64_MIN);
     log_end(&line);
 }
 
@@ -223,7 +222,7 @@ static void test_line_key_value(void)
     check_line("all", sink_read(), stamp_key_value,
                "level=info event=session.end plain=a/b:c none=\"\" blank=\"a b\" equals=\"a=b\" "
                "quote=\"a\\\"b\" newline=\"a\\nts=forged\" high=\"\xc3\xa9\\xff\" "
-               "most=18446744073709551615 least=-9223372036854775808\n");
+               "most=18446744073709551615\n");
     log_set_process("w0");
     log_message(LOG_ERROR, "start", "cannot open %s", "x");
     check_line("message", sink_read(), stamp_key_value,
@@ -245,7 +244,7 @@ static void test_line_json(void)
                "\"level\":\"info\",\"event\":\"session.end\",\"plain\":\"a/b:c\",\"none\":\"\","
                "\"blank\":\"a b\",\"equals\":\"a=b\",\"quote\":\"a\\\"b\","
                "\"newline\":\"a\\nts=forged\",\"high\":\"\xc3\xa9\xef\xbf\xbd\","
-               "\"most\":18446744073709551615,\"least\":-9223372036854775808}\n");
+               "\"most\":18446744073709551615}\n");
     log_set_process("master");
     log_message(LOG_INFO, "start", "%d%%", 5);
     check_line("message", sink_read(), stamp_json,
@@ -267,7 +266,6 @@ static void test_levels(void)
             log_begin(&line, (enum log_level)level, "e");
             log_str(&line, "text", "t");
             log_u64(&line, "number", 1);
-            log_i64(&line, "number", 1);
             log_end(&line);
             CHECK_EQ_INT("written", sink_read()[0] != '\0', level <= on);
             log_message((enum log_level)level, "e", "m");

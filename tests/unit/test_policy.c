@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "proto/policy.h"
 
+#include "base/host.h"
 #include "check.h"
 #include "policy_rows.h"
 #include "suites.h"
@@ -39,7 +40,7 @@ static bool matches(const char *row, const char *entry_text, const char *host, c
         .authority = span_of(host), .has_origin = origin != NULL, .origin = span_of(origin)};
     struct policy_request request = {.upgrade = &upgrade, .is_secure = is_secure};
 
-    CHECK_TRUE(row, upgrade_host_parse(upgrade.authority, &upgrade.host_name, &upgrade.host_port));
+    CHECK_TRUE(row, host_split(upgrade.authority, &upgrade.host_name, &upgrade.host_port));
     return CHECK_TRUE(row, policy_origin_parse(span_of(entry_text), &entry)) &&
            policy_origin_matches(&entry, &request);
 }

@@ -156,41 +156,6 @@ static void test_key_letters(void)
     }
 }
 
-static void test_host_parse(void)
-{
-    static const struct {
-        const char *text;
-        const char *name; // NULL: refused
-        uint16_t port;
-    } rows[] = {
-        {"a", "a", 0},
-        {"a:1", "a", 1},
-        {"A.b-c_d.9.:65535", "A.b-c_d.9.", 65535},
-        {"127.0.0.1:80", "127.0.0.1", 80},
-        {"[::1]", "::1", 0},
-        {"[::ffff:1.2.3.4]:443", "::ffff:1.2.3.4", 443},
-        {LETTERS_16 LETTERS_16 LETTERS_16 "abcdefghijklmno",
-         LETTERS_16 LETTERS_16 LETTERS_16 "abcdefghijklmno", 0},
-        {"", NULL, 0},
-        {" a", NULL, 0},
-        {"a:65536", NULL, 0},
-        {"[", NULL, 0},
-        {"[]", NULL, 0},
-        {"[::1]:0", NULL, 0},
-        {"[::1]]", NULL, 0},
-    };
-
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        struct span name = SPAN_LIT("untouched");
-        uint16_t port = 7;
-        bool ok = upgrade_host_parse(span_from_str(rows[i].text), &name, &port);
-
-        CHECK_EQ_INT(rows[i].text, ok, rows[i].name != NULL);
-        check_span(rows[i].text, name, rows[i].name != NULL ? rows[i].name : "untouched");
-        CHECK_EQ_U64(rows[i].text, port, rows[i].name != NULL ? rows[i].port : 7);
-    }
-}
-
 static void test_plain_get(void)
 {
     static const struct {
@@ -306,7 +271,6 @@ CU_TestInfo upgrade_tests[] = {
     {"legal handshakes, at every cut", test_accepted},
     {"each header counts", test_each_header_counts},
     {"every letter of the key", test_key_letters},
-    {"hosts and ports", test_host_parse},
     {"plain requests", test_plain_get},
     {"what was asked for", test_what_was_asked},
     {"the accept key", test_accept_key},

@@ -297,6 +297,40 @@ static void test_long_text(void)
     }
 }
 
+static void test_decode(void)
+{
+    uint32_t got = 7;
+    for (uint32_t value = 0; value <= 0x10ffff; value++) {
+        uint8_t bytes[5] = {0};
+        size_t len = encode(value, bytes);
+        bool is_surrogate = value >= 0xd800 && value <= 0xdfff;
+        for (size_t cut = 0; cut <= len + 1; cut++) {
+            struct span text = {(const char *)bytes, cut};
+            size_t want = is_surrogate || cut < len ? 0 : len;
+            /* A check for each would be eight million. */
+            if (utf8_decode(text, &got) != want || (want > 0 && got != value)) {
+                char row[48];
+                snprintf(row, sizeof(row), "U+%04X, cut to %zu", (unsigned)value, cut);
+                CHECK_TRUE(row, false);
+            }
+        }
+    }
+    CHECK_EQ_U64("overlong", utf8_decode(SPAN_LIT("\xc0\xaf"), &got), 0);
+    CHECK_EQ_U64("continuation", utf8_decode(SPAN_LIT("\x80"), &got), 0);
+    CHECK_EQ_U64("too large", utf8_decode(SPAN_LIT("\xf4\x90\x80\x80"), &got), 0);
+}
+
+static void test_cut(void)
+{
+    static const struct span text = SPAN_LIT("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
+    static const size_t want[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 10};
+    for (size_t most = 0; most < COUNT(want); most++) {
+        struct span got = utf8_cut(text, most);
+        CHECK_EQ_U64("cut", got.len, want[most]);
+        CHECK_TRUE("cut", got.data == text.data);
+    }
+}
+
 CU_TestInfo utf8_tests[] = {
     {"texts", test_rows},
     {"all strings of one and two bytes", test_one_and_two_bytes},
@@ -305,5 +339,7 @@ CU_TestInfo utf8_tests[] = {
     {"four bytes at the borders, every split", test_four_borders},
     {"all code points", test_all_values},
     {"long text, every split", test_long_text},
+    {"decoding all code points", test_decode},
+    {"cutting between characters", test_cut},
     CU_TEST_INFO_NULL,
 };

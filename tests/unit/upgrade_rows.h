@@ -63,6 +63,8 @@ static const struct upgrade_row upgrade_bad_rows[] = {
      WITH_HOST("b\xc3\xbc"
                "cher.example"),
      UPGRADE_BAD, "malformed Host"},
+    {"a Host that ends in a number", WITH_HOST("127.1"), UPGRADE_BAD, "malformed Host"},
+    {"a Host that ends in 0x", WITH_HOST("a.0x1"), UPGRADE_BAD, "malformed Host"},
     {"a Host with a star", WITH_HOST("*.example"), UPGRADE_BAD, "malformed Host"},
     {"a Host with quotes", WITH_HOST("\"a\""), UPGRADE_BAD, "malformed Host"},
     {"a Host with a long label", WITH_HOST(LETTERS_64), UPGRADE_BAD, "malformed Host"},

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/clock.h"
+
+#include <time.h>
+
+uint64_t clock_now_ms(void)
+{
+    struct timespec now = {0};
+    /* Fails on a bad clock or address only. */
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    uint64_t ms = (uint64_t)now.tv_sec * 1000U + (uint64_t)now.tv_nsec / 1000000U;
+    return ms == 0 ? 1 : ms;
+}
