@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# sluice: build, tests and checks. `make help` lists the targets.
+# sluice: the build. tests/tests.mk holds the tests. `make help` lists all targets.
 #
 # Everything is written below $(B). A build variant has its own folder there:
 #   make VARIANT=asan            build/asan/sluice; the same word selects what `make unit`,
@@ -16,9 +16,6 @@ VARIANT ?= release
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 WOLFSSL_PREFIX ?= build/wolfssl
-FUZZ_SECONDS ?= 60
-# Not the first python3 on PATH: the tests' modules come from Debian's packages.
-PYTHON ?= /usr/bin/python3
 
 # Every module, in order: a module may include only modules above its own (`make lint`). A module
 # is NAME.h and NAME.c, and NAME_PART.c once it has outgrown one file.
@@ -46,8 +43,6 @@ endif
 # Debian names its LLVM tools with a version unless the unversioned package is there.
 find_tool = $(firstword $(shell command -v $(1) || command -v $(1)-14) $(1))
 FUZZ_CC ?= $(call find_tool,clang)
-CLANG_FORMAT ?= $(call find_tool,clang-format)
-CLANG_TIDY ?= $(call find_tool,clang-tidy)
 
 ifeq ($(VARIANT),fuzz)
 override CC := $(FUZZ_CC)
@@ -113,18 +108,6 @@ DEMO_PAGE := $(and $(wildcard proxy/demo.html),$(wildcard proxy/gate/page.h),$(G
 endif
 OBJECTS = $(SOURCES:%.c=$(OUT)/%.o) $(DEMO_PAGE:$(B)/%.c=$(OUT)/%.o)
 
-TESTS := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
-UNIT_TESTS = $(if $(T),$(filter $(T),$(TESTS)),$(TESTS))
-UNIT_GEN = $(GEN)/unit$(if $(T),-$(firstword $(T)))
-UNIT_DIR = $(OUT)/tests/unit$(if $(T),-$(firstword $(T)))
-UNIT_BIN = $(OUT)/unit$(if $(T),-$(firstword $(T)))
-UNIT_OBJECTS = $(UNIT_TESTS:%=$(UNIT_DIR)/test_%.o) $(UNIT_DIR)/runner.o
-
-FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_NAMES = $(if $(T),$(filter $(T),$(FUZZERS)),$(FUZZERS))
-REPLAYS = $(FUZZ_NAMES:%=$(OUT)/replay_%)
-FUZZ_BINS = $(FUZZ_NAMES:%=$(B)/fuzz/fuzz_%)
-
 C_FILES := $(sort $(wildcard proxy/*.[ch] proxy/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch]))
 
 ifeq ($(WOLFSSL_PREFIX),build/wolfssl)
@@ -149,7 +132,7 @@ endif
 
 # ---------------------------------------------------------------------------------- building
 
-.PHONY: all debug asan run wolfssl deps test-deps install uninstall clean distclean help
+.PHONY: all debug asan run wolfssl deps install uninstall clean distclean help
 all: $(BIN) $(COMPDB)  ## the optimised, hardened program, build/sluice (the default)
 
 debug:  ## unoptimised, build/debug/sluice
@@ -243,177 +226,21 @@ distclean:  ## removes build/ altogether
 
 # ---------------------------------------------------------------------------------- packages
 
-# What apt must be able to find to build; what the tests need besides.
+# What apt must be able to find to build.
 BUILD_PACKAGES = gcc libc6-dev make libev-dev libinih-dev libc-ares-dev \
     zlib1g-dev dpkg-dev autoconf automake libtool debian-archive-keyring
-TEST_PACKAGES = libcunit1-dev clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev cppcheck \
-    shellcheck chromium chromium-driver redis-server openssh-server openssh-client openssl \
-    python3 python3-websockets python3-wsproto iproute2 nftables procps ngircd unbound \
-    valgrind libssl-dev $(if $(shell command -v node),,nodejs) node-ws
 
 deps:  ## install the Debian packages needed to build (nothing if all are there)
 	$(Q)proxy/packages.sh 'to build' $(B)/packages.log $(BUILD_PACKAGES)
 
-test-deps:  ## install the Debian packages that only the tests need
-	$(Q)proxy/packages.sh 'to test' $(B)/packages.log $(TEST_PACKAGES)
-	$(Q)NODE_PATH=/usr/share/nodejs node -e 'require("ws")' 2>/dev/null || \
-	  NODE_PATH=$(CURDIR)/$(B)/node/node_modules node -e 'require("ws")' 2>/dev/null || \
-	  npm install --silent --no-audit --no-fund --prefix $(B)/node ws
-
-# ---------------------------------------------------------------------------------- tests
-
-.PHONY: test gate check lint format format-check unit replay integration browser fuzz coverage
-.PHONY: docker-test differential
-test:  ## install what is missing, build, and run the whole gate
-	+$(Q)$(MAKE) --no-print-directory deps
-	+$(Q)$(MAKE) --no-print-directory test-deps
-	+$(Q)$(MAKE) --no-print-directory gate
-
-check: test
-
-gate:  ## the whole gate, with nothing installed first
-	+$(Q)MAKE='$(MAKE)' B='$(B)' tests/gate
-
-# tests/record passes a test program's output on and notes its count for the gate.
-RECORD = B='$(B)' tests/record
-SAN_ENV = ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:abort_on_error=0 \
-    UBSAN_OPTIONS=print_stacktrace=1 LSAN_OPTIONS=print_suppressions=0
-
-LINT_ENV = B='$(B)' CC='$(CC)' MODULES='$(MODULES)' CLANG_FORMAT='$(CLANG_FORMAT)' \
-    CLANG_TIDY='$(CLANG_TIDY)' PYTHON='$(PYTHON)' BIN='$(B)/sluice'
-LINT_NEEDS = $(COMPDB) $(GEN)/unit/suites.inc $(WOLFSSL_STAMP) \
-    $(if $(wildcard proxy/main.c),$(if $(T),,$(B)/sluice))
-lint: $(LINT_NEEDS)  ## layers, keys, sizes, format, clang-tidy, cppcheck, shellcheck, hardening
-	$(Q)$(LINT_ENV) $(RECORD) lint tests/lint/run $(T)
-
-format:  ## clang-format, in place
-	$(CLANG_FORMAT) -i $(C_FILES)
-
-format-check:  ## only say what clang-format would change
-	$(Q)$(LINT_ENV) tests/lint/format
-
-unit: $(UNIT_BIN)  ## CUnit tests
-	$(Q)$(SAN_ENV) $(RECORD) unit-$(VARIANT) $(UNIT_BIN)
-
-$(UNIT_BIN): $(UNIT_OBJECTS) $(ARCHIVE) $(OUT)/link-flags $(WOLFSSL_STAMP)
-	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS_$(VARIANT)) $(CFLAGS) $(LINK_FLAGS) -o $@ $(UNIT_OBJECTS) $(ARCHIVE) \
-	  -lcunit $(LIBS)
-
-# Which suites there are is read from the files, so the list is never stale.
-$(GEN)/unit/suites.inc: FORCE
-	$(call stamp,$(foreach test,$(TESTS),SUITE($(test))))
-$(GEN)/unit-%/suites.inc: FORCE
-	$(call stamp,$(foreach test,$(UNIT_TESTS),SUITE($(test))))
-
-$(UNIT_DIR)/%.o: tests/unit/%.c $(OUT)/flags $(UNIT_GEN)/suites.inc $(WOLFSSL_STAMP)
-	$(call say,CC,$@)
-	$(Q)mkdir -p $(@D) && $(COMPILE) -Itests/unit -I$(UNIT_GEN) -MMD -MP -c -o $@ $<
-
-replay: $(REPLAYS)  ## every committed fuzz input once, as a plain test
-	$(Q)$(SAN_ENV) $(RECORD) replay-$(VARIANT) tests/fuzz/replay.sh $(OUT) $(FUZZ_NAMES)
-
-$(OUT)/replay_%: $(OUT)/tests/fuzz/fuzz_%.o $(OUT)/tests/fuzz/replay.o $(ARCHIVE) $(OUT)/link-flags
-	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS_$(VARIANT)) $(CFLAGS) $(LINK_FLAGS) -o $@ $(filter %.o,$^) $(ARCHIVE) $(LIBS)
-
-$(OUT)/tests/fuzz/%.o: tests/fuzz/%.c $(OUT)/flags $(WOLFSSL_STAMP)
-	$(call say,CC,$@)
-	$(Q)mkdir -p $(@D) && $(COMPILE) -MMD -MP -c -o $@ $<
-
-differential: $(OUT)/differential_decode  ## the same random streams to sluice, Node's ws and Python's wsproto
-	$(Q)$(SAN_ENV) $(RECORD) differential-$(VARIANT) $(PYTHON) tests/differential/run.py \
-	  --decoder $(OUT)/differential_decode
-
-$(OUT)/differential_decode: $(OUT)/tests/differential/decode.o $(ARCHIVE) $(OUT)/link-flags
-	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS_$(VARIANT)) $(CFLAGS) $(LINK_FLAGS) -o $@ $(filter %.o,$^) $(ARCHIVE) $(LIBS)
-
-$(OUT)/tests/differential/%.o: tests/differential/%.c $(OUT)/flags $(WOLFSSL_STAMP)
-	$(call say,CC,$@)
-	$(Q)mkdir -p $(@D) && $(COMPILE) -MMD -MP -c -o $@ $<
-
-integration: $(BIN)  ## the program on real sockets with real services
-	$(Q)$(SAN_ENV) $(RECORD) integration-$(VARIANT) $(PYTHON) tests/integration/run.py \
-	  --sluice $(BIN) $(if $(T),-k '$(T)')
-
-browser: $(BIN)  ## the program and its page in headless Chromium
-	$(Q)$(SAN_ENV) $(RECORD) browser-$(VARIANT) $(PYTHON) tests/browser/run.py \
-	  --sluice $(BIN) $(if $(T),-k '$(T)')
-
-fuzz:  ## libFuzzer, each target FUZZ_SECONDS (60); new inputs go to build/fuzz/NAME
-	+$(Q)$(MAKE) --no-print-directory VARIANT=fuzz fuzz-run
-
-.PHONY: fuzz-run
-fuzz-run: $(FUZZ_BINS)
-	$(Q)$(SAN_ENV) tests/fuzz/run.sh $(B)/fuzz $(FUZZ_SECONDS) $(FUZZ_NAMES)
-
-$(B)/fuzz/fuzz_%: $(B)/fuzz/tests/fuzz/fuzz_%.o $(B)/fuzz/libsluice.a $(B)/fuzz/link-flags
-	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS_fuzz) $(CFLAGS) $(LINK_FLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) \
-	  $(B)/fuzz/libsluice.a $(LIBS)
-
-coverage:  ## lines covered by unit tests and replay, per module; proto/ must reach 90 %
-	+$(Q)$(MAKE) --no-print-directory VARIANT=coverage coverage-run
-
-.PHONY: coverage-run
-coverage-run: $(UNIT_BIN) $(REPLAYS)
-	$(Q)find $(OUT) -name '*.gcda' -delete
-	$(Q)$(RECORD) unit-coverage $(UNIT_BIN) >$(OUT)/tests.log && \
-	  $(RECORD) replay-coverage tests/fuzz/replay.sh $(OUT) $(FUZZ_NAMES) >>$(OUT)/tests.log || \
-	  { tail -n 30 $(OUT)/tests.log; exit 1; }
-	$(Q)tests/coverage.sh $(OUT) 90 $(SOURCES)
-
-# ---------------------------------------------------------------------------------- benchmark
-# What only the benchmark needs; the tools speak TLS with OpenSSL.
-BENCH_PACKAGES = libssl-dev openssl valgrind haproxy nginx libnginx-mod-stream lighttpd \
-    lighttpd-mod-openssl websockify
-
-.PHONY: bench-deps bench bench-check bench-count bench-tools
-bench-deps:  ## install the Debian packages that only the benchmark needs
-	$(Q)proxy/packages.sh 'to benchmark' $(B)/packages.log $(BENCH_PACKAGES)
-
-BENCH_TOOLS = $(B)/bench/load $(B)/bench/backend
-BENCH_RUN = $(PYTHON) tests/bench/run.py --sluice $(BIN) --tools $(B)/bench \
-    $(if $(filter 1,$(QUICK)),--quick --out $(B)/bench) $(if $(T),-k '$(T)')
-bench-tools: $(BENCH_TOOLS) $(B)/bench/count
-
-bench: $(BIN) $(BENCH_TOOLS)  ## beside HAProxy, nginx, lighttpd, websockify (QUICK=1: 2 min)
-	$(Q)$(BENCH_RUN)
-
-bench-check: $(BIN) $(BENCH_TOOLS) bench-count  ## the same, against tests/bench/budgets.json
-	$(Q)$(BENCH_RUN) --check
-
-bench-count: $(B)/bench/count  ## instructions of the hot paths, against their budgets (gate)
-	$(Q)$(RECORD) bench-count $(PYTHON) tests/bench/count.py --tools $(B)/bench --check \
-	  $(if $(T),-k '$(T)')
-
-BENCH_COMPILE = $(CC) -std=gnu11 $(WARN) -D_GNU_SOURCE $(CPPFLAGS) -O3 -g $(CFLAGS)
-$(B)/bench/load: $(wildcard tests/bench/load*.[ch] tests/bench/protocol.[ch])
-	$(call say,CC,$@)
-	$(Q)mkdir -p $(@D) && $(BENCH_COMPILE) -o $@ $(filter %.c,$^) $(LDFLAGS) -lssl -lcrypto
-
-$(B)/bench/backend: $(wildcard tests/bench/backend.c tests/bench/protocol.[ch])
-	$(call say,CC,$@)
-	$(Q)mkdir -p $(@D) && $(BENCH_COMPILE) -o $@ $(filter %.c,$^) $(LDFLAGS)
-
-# System calls are replaced, so that only our instructions are counted.
-COUNT_WRAP = -Wl,--wrap=net_recv,--wrap=net_send,--wrap=net_send_pieces
-$(B)/bench/count: $(wildcard tests/bench/count*.[ch]) $(ARCHIVE) $(OUT)/link-flags $(WOLFSSL_STAMP)
-	$(call say,LINK,$@)
-	$(Q)mkdir -p $(@D) && $(COMPILE) $(LINK_FLAGS) $(COUNT_WRAP) -o $@ \
-	  $(filter tests/bench/%.c,$^) $(ARCHIVE) $(LIBS) -lssl -lcrypto
-
 # ---------------------------------------------------------------------------------- the rest
 
-docker-test:  ## build and run the container image, without an engine (root)
-	docker/test.sh
+MAKEFILES_READ = Makefile tests/tests.mk tests/bench/bench.mk
+include $(filter-out Makefile,$(MAKEFILES_READ))
 
 help:  ## this list
-	@sed -n 's/^\([a-z-]*\):.*  ## /\1|/p' Makefile | \
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1|/p' $(MAKEFILES_READ) | \
 	  awk -F '|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 	@sed -n 's/^# \{0,1\}//; 4,10p' Makefile
 
--include $(OBJECTS:.o=.d) $(OUT)/proxy/main.d $(UNIT_OBJECTS:.o=.d) \
-    $(patsubst %,$(OUT)/tests/fuzz/%.d,replay $(FUZZERS:%=fuzz_%)) \
-    $(OUT)/tests/differential/decode.d
+-include $(OBJECTS:.o=.d) $(OUT)/proxy/main.d

@@ -142,7 +142,7 @@ static bool give_up_root(const struct config *config)
 
 static int be_worker(struct master *m, size_t slot)
 {
-    char name[16];
+    char name[24]; // "w" and the longest size_t
     const int ignored[] = {SIGINT, SIGHUP, SIGUSR2, SIGPIPE};
 
     for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++) {

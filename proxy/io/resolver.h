@@ -16,7 +16,8 @@
 #define RESOLVER_ADDRS_MAX 16 /* more answers are ignored */
 
 /* Environment variables are ignored; LOCALDOMAIN and RES_OPTIONS are removed from it. Reads
- * resolv.conf now, and the hosts file at each query. */
+ * resolv.conf now, and the hosts file at each query. c-ares of Debian 13 keeps
+ * answers for as long as their TTL says. */
 struct resolver;
 /* NULL: no memory, or a resolv.conf that cannot be read. */
 MUST_CHECK struct resolver *resolver_new(struct reactor *r);

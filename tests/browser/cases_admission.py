@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who gets in: pages of different origins, and what they may speak."""
 
-from cases_closing import ECHO, start, url_of, wants_close
 from harness import case, equal
+from pages import ECHO, start, url_of, wants_close
 
 REFUSED = "origin not allowed"
 

@@ -2,13 +2,13 @@
 """Bytes between a page and a backend: flow control, and a real Redis."""
 
 import hashlib
-import socket
 import subprocess
 import time
 
 import harness
-from cases_closing import start
+import services
 from harness import case, equal, wait_until
+from pages import start
 from threads import in_thread, join
 
 MIB = 1 << 20
@@ -90,37 +90,6 @@ def both_ways_at_once(t):
 
 # Redis
 
-def start_redis(t):
-    """A redis-server without persistence on a free port; returns the port."""
-    port = harness.free_port()
-    with open(t.path("redis.log"), "wb") as log:
-        process = subprocess.Popen(
-            ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "",
-             "--appendonly", "no", "--dir", t.dir, "--daemonize", "no"],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=t.dir)
-
-    def stop():
-        process.terminate()
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-    t.cleanup(stop)
-
-    def is_up():
-        assert process.poll() is None, open(t.path("redis.log")).read()[-2000:]
-        try:
-            with socket.create_connection(("127.0.0.1", port), 1):
-                return True
-        except OSError:
-            return False
-
-    wait_until(is_up, "Redis", 30)
-    return port
-
-
 def redis_cli(port, *words):
     return subprocess.run(["redis-cli", "-p", str(port), *words], capture_output=True, check=True,
                           timeout=30 * harness.scale()).stdout
@@ -129,7 +98,7 @@ def redis_cli(port, *words):
 @case(timeout=90)
 def redis(t):
     """RESP as binary messages: SET, GET, a 10 MiB value and back, QUIT."""
-    port = start_redis(t)
+    port = services.redis(t)
     p, page, url = start(t, "subprotocols = binary\naccept = binary\n"
                             "backend = tcp://127.0.0.1:%d" % port)
     probe = page.dial(url, "binary")

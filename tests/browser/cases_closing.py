@@ -6,29 +6,10 @@ import os
 import signal
 
 from harness import case, equal, wait_until
+from pages import ECHO, start, wants_close
 from threads import in_thread, join
 
 MIB = 1 << 20
-ECHO = "backend = echo:"
-
-
-def start(t, keys, **config):
-    """A program whose route "r" any page may use, and a page; returns (program, page, url)."""
-    p = t.gateway(defaults="origins = *", r=keys, **config)
-    return p, t.page(), url_of(p)
-
-
-def url_of(p, path="/r"):
-    return "wss://127.0.0.1:%d%s" % (p.ports["tls"][1], path)
-
-
-def wants_close(probe, code, reason, was_clean=True, protocol=""):
-    """Waits for the close event and compares; returns all of it."""
-    got = probe.closed()
-    wanted = {"code": code, "reason": reason, "wasClean": was_clean, "protocol": protocol,
-              "opened": code != 1006, "state": 3}
-    equal({key: got[key] for key in wanted}, wanted, "the close event")
-    return got
 
 
 # What the page sends

@@ -2,8 +2,9 @@
 /* The core of the gateway (session, pump and all of proto/) driven by random events, over peers,
  * a kernel and a clock that are memory.
  *
- * Input: 1 byte flags (FLAG_*; 4 means nothing), then events: 1 byte what (its low five bits modulo EVENT_COUNT;
- * bit 7: the next event happens in the same turn; bit 6: in a turn the backend goes first), then
+ * Input: 1 byte flags (FLAG_*; 4 means nothing), then events: 1 byte what (its low five bits modulo
+ * EVENT_COUNT; bit 7: the next event happens in the same turn; bit 6: in a turn the backend goes
+ * first), then
  * what happen() reads for it, one byte where nothing else is said. "Content" is 1 byte n: below
  * 0xf0 that many bytes of the input, else a size of the table in take_content() and 1 byte: below
  * 0x80 what is repeated, else 0x7f more than how many bytes of the input are.

@@ -25,7 +25,7 @@ static size_t reference_encode(const uint8_t *data, size_t len, char *out)
     for (size_t bit = 0; bit < len * 8; bit += 6) {
         unsigned int value = 0;
         for (size_t i = bit; i < bit + 6; i++) {
-            value = value << 1 | (i < len * 8 ? data[i / 8] >> (7 - i % 8) & 1U : 0);
+            value = value << 1 | (i < len * 8 ? (unsigned)data[i / 8] >> (7 - i % 8) & 1U : 0);
         }
         out[at++] = characters[value];
     }

@@ -139,13 +139,15 @@ static void test_no_good_answer(void)
         const char *name;
         struct zone zone;
         size_t count;
-        size_t questions;
+        size_t questions_min; /* the versions of c-ares differ */
+        size_t questions_max;
         uint64_t at_least_ms;
     } rows[] = {
-        {"silence: two tries", {.way = STUB_SILENT}, 0, 4, 2500},
-        {"no answer for AAAA", {.a = 2, .is_aaaa_silent = true}, 2, 3, 2500},
-        {"wrong id", {.way = STUB_WRONG_ID, .a = 1}, 0, 4, 2500},
-        {"garbage", {.way = STUB_GARBAGE}, 0, 0, 0},
+        {"silence: two tries", {.way = STUB_SILENT}, 0, 4, 4, 1900},
+        /* Once A is answered, c-ares of Debian 13 asks for AAAA only once. */
+        {"no answer for AAAA", {.a = 2, .is_aaaa_silent = true}, 2, 2, 3, 900},
+        {"wrong id", {.way = STUB_WRONG_ID, .a = 1}, 0, 4, 4, 1900},
+        {"garbage", {.way = STUB_GARBAGE}, 0, 1, SIZE_MAX, 0},
     };
     enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
     struct world w[ROWS];
@@ -170,30 +172,39 @@ static void test_no_good_answer(void)
         CHECK_EQ_U64(rows[i].name, w[i].count, rows[i].count);
         CHECK_TRUE(rows[i].name, took_ms[i] >= rows[i].at_least_ms);
         CHECK_TRUE(rows[i].name, took_ms[i] < 9000);
-        if (rows[i].questions > 0) {
-            CHECK_EQ_U64(rows[i].name, w[i].stub.questions, rows[i].questions);
-        }
+        CHECK_TRUE(rows[i].name, w[i].stub.questions >= rows[i].questions_min);
+        CHECK_TRUE(rows[i].name, w[i].stub.questions <= rows[i].questions_max);
         world_close(rows[i].name, &w[i]);
     }
     check_no_leak("all", &w[0]);
 }
 
-/* More servers than the deadline has time for, and the query is still c-ares's after it. */
+/* More servers than the deadline has time for, and the query is still c-ares's after it. Each has a
+ * port of its own: c-ares of Debian 13 asks a server once that is in the list twice. */
 static void test_deadline(void)
 {
     struct world w;
+    struct stub more[2];
     char servers[4 * ADDR_TEXT_MAX];
-    char one[ADDR_TEXT_MAX];
+    char texts[3][ADDR_TEXT_MAX];
     world_open(&w, &(struct zone){.way = STUB_SILENT});
-    addr_print(&w.stub.addr, one, sizeof(one));
-    snprintf(servers, sizeof(servers), "%s,127.0.0.1:1,%s,%s", one, one, one);
+    addr_print(&w.stub.addr, texts[0], sizeof(texts[0]));
+    for (size_t i = 0; i < 2; i++) {
+        stub_open(&more[i], w.reactor);
+        more[i].zone.way = STUB_SILENT;
+        addr_print(&more[i].addr, texts[i + 1], sizeof(texts[0]));
+    }
+    snprintf(servers, sizeof(servers), "%s,127.0.0.1:1,%s,%s", texts[0], texts[1], texts[2]);
     CHECK_FALSE("no list", resolver_set_servers(w.resolver, "nonsense"));
     CHECK_TRUE("list", resolver_set_servers(w.resolver, servers));
     (void)ask(&w, "backend.example.");
     CHECK_FALSE("under way", resolver_set_servers(w.resolver, servers));
     uint64_t took_ms = wait_for_answer(&w);
-    CHECK_TRUE("deadline", took_ms >= 2500 && took_ms < 9000);
+    CHECK_TRUE("deadline", took_ms >= 4500 && took_ms < 9000);
     CHECK_EQ_U64("nothing", w.count, 0);
+    for (size_t i = 0; i < 2; i++) {
+        stub_close(&more[i]);
+    }
     world_close("deadline", &w);
     check_no_leak("deadline", &w);
 }

@@ -8,16 +8,15 @@ import functools
 import hashlib
 import os
 import ssl
-import subprocess
 import time
 import zlib
 
 import harness
-from cases_backpressure import CEILING_BYTES, pss_of, start_sending, wait_until_flat
-from cases_services import HERE, ROOT, import_websockets
 from deflateclient import DeflateClient, cut, squeezed
 from exchange import Talk, binary, pieces_of
 from harness import Settings, case, equal, wait_until
+from memory import CEILING_BYTES, pss_of, start_sending, wait_until_flat
+from services import run_node_client
 from sessions import WIRES
 from threads import hash_bytes, in_thread, join
 from wsclient import BINARY, CLOSE, FIN, PING, PONG, TEXT, close_payload, frame
@@ -351,20 +350,14 @@ CLIENT_ROUTES = {
 @case(timeout=120)
 def node_ws(t):
     p = t.gateway(**CLIENT_ROUTES)
-    places = [os.path.join(ROOT, "build", "node", "node_modules"), "/usr/share/nodejs"]
-    env = {**os.environ, "NODE_PATH": ":".join([*places, os.environ.get("NODE_PATH", "")])}
-    done = subprocess.run(["node", os.path.join(HERE, "deflate_client.js"),
-                           "wss://127.0.0.1:%d" % p.ports["tls"][1],
-                           os.path.join(harness.Settings.certificates, "ec.pem")],
-                          capture_output=True, text=True, timeout=90 * harness.scale(), env=env)
-    assert done.returncode == 0 and done.stdout.endswith("done\n"), done.stdout + done.stderr
+    run_node_client(p, "deflate_client.js")
     for line in p.log.wait("session.end", 6):
         equal(line["ending"], "client_close", "ending")
 
 
 @case(timeout=120)
 def python_websockets(t):
-    websockets = import_websockets()
+    import websockets
     from websockets.extensions import permessage_deflate
 
     p = t.gateway(**CLIENT_ROUTES)

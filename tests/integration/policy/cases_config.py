@@ -7,9 +7,9 @@ import socket
 
 import harness
 from harness import case, equal
+from services import ROOT
 from wsclient import FIN, TEXT
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DONE, BAD_CONFIG, BAD_USAGE, CANNOT_START = 0, 1, 2, 3
 
 GOOD = """[server]

@@ -6,8 +6,8 @@ import socket
 import struct
 
 import harness
-from cases_services import start_service, wait_for_port
 from harness import case, equal
+from services import start_service, wait_for_port
 from sessions import WIRES, end_after_close
 from wsclient import BINARY, CONTINUATION, PING, PONG, TEXT, frame
 

@@ -8,9 +8,9 @@ import hashlib
 import os
 import socket
 
-from cases_backpressure import CEILING_BYTES, KERNEL_MIB, pss_of, start_sending, wait_until_flat
 from exchange import Chops, Talk, binary, fragments, pieces_of, table, text
 from harness import Settings, case, equal
+from memory import CEILING_BYTES, KERNEL_MIB, pss_of, start_sending, wait_until_flat
 from sessions import WIRES
 from threads import in_thread, join
 from wsclient import BINARY, CONTINUATION, TEXT, frame, frame_header, mask

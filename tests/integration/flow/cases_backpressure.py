@@ -10,39 +10,14 @@ import socket
 import threading
 import time
 
-from harness import Settings, case, equal, wait_until
+from harness import Settings, case, equal
+from memory import CEILING_BYTES, KERNEL_MIB, MIB, pss_of, start_sending, wait_until_flat
 from sessions import WIRES, open_pair
 from threads import hash_bytes, in_thread, join
 from wsclient import BINARY, PING, PONG, frame, frame_header, mask
 
-MIB = 1 << 20
-# For each stalled reader on average: buffer_high and one read. The ceiling of one queue, with all
-# that framing and TLS may add, is what the program asserts and the README prints.
+# For each stalled reader on average: buffer_high and one read.
 STALLED_BYTES = (64 + 64) * 1024
-CEILING_BYTES = (64 + 160) * 1024
-KERNEL_MIB = 128  # more than the kernel takes on the way of one session
-
-
-def pss_of(program):
-    """Bytes of the workers' proportional share."""
-    total = 0
-    for pid in program.workers():
-        with open("/proc/%d/smaps_rollup" % pid) as file:
-            total += sum(int(line.split()[1]) for line in file if line.startswith("Pss:")) * 1024
-    return total
-
-
-def wait_until_flat(program):
-    """Until memory has stayed the same for two seconds; returns the samples."""
-    samples = []
-
-    def is_flat():
-        samples.append(pss_of(program))
-        time.sleep(0.4)
-        return len(samples) > 5 and max(samples[-6:]) - min(samples[-6:]) <= 256 * 1024
-
-    wait_until(is_flat, "memory that stays the same", 60)
-    return samples
 
 
 class Flood:
@@ -151,20 +126,6 @@ def both_sides_stalled(t, listen):
     line = p.one_end("client_close")
     assert int(line["queue_peak_client_bytes"]) <= CEILING_BYTES, line
     assert int(line["queue_peak_backend_bytes"]) <= CEILING_BYTES, line
-
-
-def start_sending(c, data):
-    """None when all of it was taken, else what is left of its wire bytes."""
-    if c.wire.tls:
-        c.wire.tls.write(data)
-        data = c.wire.outgoing.read()
-    view = memoryview(data)
-    while view:
-        try:
-            view = view[c.wire.sock.send(view):]
-        except TimeoutError:
-            return bytes(view)
-    return None
 
 
 @case(rows=WIRES)

@@ -6,63 +6,19 @@ import getpass
 import hashlib
 import os
 import shlex
-import signal
-import socket
 import subprocess
 
 import harness
-from harness import case, equal, wait_until
+import services
+from harness import case, equal
+from services import redis, run_node_client, start_service, wait_for_port
 from threads import in_thread, join
 from wsclient import BINARY, FIN, frame
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(os.path.dirname(HERE))
 MIB = 1 << 20
 
 
-def start_service(t, arguments, log, **options):
-    """Runs it in the case's directory; it is stopped by its pid at the end."""
-    with open(t.path(log), "wb") as output:
-        process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=output,
-                                   stderr=subprocess.STDOUT, cwd=t.dir, **options)
-
-    def stop():
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-    t.cleanup(stop)
-    return process
-
-
-def wait_for_port(t, port, process, log):
-    def is_up():
-        if process.poll() is not None:
-            with open(t.path(log)) as file:
-                raise AssertionError("it has ended: " + file.read()[-2000:])
-        try:
-            with socket.create_connection(("127.0.0.1", port), 1):
-                return True
-        except OSError:
-            return False
-
-    wait_until(is_up, "port %d" % port, 30)
-
-
 # Redis
-
-def redis(t):
-    """A redis-server without persistence; returns its port."""
-    port = harness.free_port()
-    process = start_service(t, ["redis-server", "--port", str(port), "--bind", "127.0.0.1",
-                                "--save", "", "--appendonly", "no", "--dir", t.dir,
-                                "--daemonize", "no"], "redis.log")
-    wait_for_port(t, port, process, "redis.log")
-    return port
-
 
 def resp(*words):
     """A command as RESP."""
@@ -106,15 +62,11 @@ def redis_by_hand(t):
     p.log.wait("session.end", ending="backend_close", code="1000")
 
 
-def import_websockets():
-    import websockets
-    return websockets
-
-
 @case(timeout=90)
 def redis_by_websockets(t):
     """Through Python's `websockets`."""
-    websockets = import_websockets()
+    import websockets
+
     port = redis(t)
     p = t.gateway(r="origins = none\nsubprotocols = binary\nbackend = tcp://127.0.0.1:%d" % port)
     value = os.urandom(10 * MIB)
@@ -212,7 +164,7 @@ def ssh_login(t):
     with open(t.path("host_key.pub")) as key:
         t.write("known_hosts", "gateway " + key.read())
     proxy = "%s %s 127.0.0.1 %d /r %s" % (
-        "/usr/bin/python3", shlex.quote(os.path.join(HERE, "wsproxycommand.py")),
+        "/usr/bin/python3", shlex.quote(os.path.join(services.HERE, "wsproxycommand.py")),
         p.ports["tls"][1], shlex.quote(os.path.join(harness.Settings.certificates, "all.pem")))
 
     def ssh(command, data=b""):
@@ -248,20 +200,15 @@ CLIENT_ROUTES = {"echo": "origins = *\nbackend = echo:",
 @case(timeout=120)
 def node_ws(t):
     p = t.gateway(down="origins = *\nbackend = " + t.closed_port(), **CLIENT_ROUTES)
-    places = [os.path.join(ROOT, "build", "node", "node_modules"), "/usr/share/nodejs"]
-    env = {**os.environ, "NODE_PATH": ":".join([*places, os.environ.get("NODE_PATH", "")])}
-    done = subprocess.run(["node", os.path.join(HERE, "echo_client.js"),
-                           "wss://127.0.0.1:%d" % p.ports["tls"][1],
-                           os.path.join(harness.Settings.certificates, "ec.pem")],
-                          capture_output=True, text=True, timeout=90 * harness.scale(), env=env)
-    assert done.returncode == 0 and done.stdout.endswith("done\n"), done.stdout + done.stderr
+    run_node_client(p, "echo_client.js")
     for line in p.ends():
         assert line["ending"] not in ("protocol", "internal", "tls_failed"), line
 
 
 @case(timeout=120)
 def python_websockets(t):
-    websockets = import_websockets()
+    import websockets
+
     p = t.gateway(down="origins = *\nbackend = " + t.closed_port(), **CLIENT_ROUTES)
     uri = "wss://127.0.0.1:%d" % p.ports["tls"][1]
 

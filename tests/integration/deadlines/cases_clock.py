@@ -13,6 +13,7 @@ import subprocess
 import time
 from datetime import datetime, timedelta, timezone
 
+import services
 from harness import Settings, Skip, case, equal, scale
 from keepalive import check_duration, settings
 from sessions import WIRES, end_after_close
@@ -30,7 +31,7 @@ class Clock:
         compiler = shutil.which("cc")
         if not compiler:
             raise Skip("needs cc")
-        source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clock_shift.c")
+        source = os.path.join(services.HERE, "clock_shift.c")
         library, path = t.path("clock_shift.so"), t.write("shift", bytes(8))
         flags = ["-D_GNU_SOURCE", "-shared", "-fPIC", "-O1"]
         subprocess.run([compiler, *flags, "-o", library, source], check=True)

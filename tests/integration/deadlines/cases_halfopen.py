@@ -5,9 +5,9 @@ FIN nor RST ever comes. They are ended in time, and nobody else notices.
 
 import time
 
-from cases_backpressure import CEILING_BYTES, MIB, pss_of
 from harness import Settings, case, equal, scale
 from keepalive import EARLY_MS, check_duration, end_by_client, frames_for, settings
+from memory import CEILING_BYTES, MIB, pss_of
 from netns import NEAR, Link
 from sessions import WIRES
 from threads import in_thread, join

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# sluice: the tests and checks. The Makefile includes this file; tests/README.md says what each
+# kind of test is.
+
+FUZZ_SECONDS ?= 60
+# Not the first python3 on PATH: the tests' modules come from Debian's packages.
+PYTHON ?= /usr/bin/python3
+CLANG_FORMAT ?= $(call find_tool,clang-format)
+CLANG_TIDY ?= $(call find_tool,clang-tidy)
+
+# ---------------------------------------------------------------------------------- files
+
+TESTS := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
+UNIT_TESTS = $(if $(T),$(filter $(T),$(TESTS)),$(TESTS))
+UNIT_GEN = $(GEN)/unit$(if $(T),-$(firstword $(T)))
+UNIT_DIR = $(OUT)/tests/unit$(if $(T),-$(firstword $(T)))
+UNIT_BIN = $(OUT)/unit$(if $(T),-$(firstword $(T)))
+UNIT_OBJECTS = $(UNIT_TESTS:%=$(UNIT_DIR)/test_%.o) $(UNIT_DIR)/runner.o
+
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_NAMES = $(if $(T),$(filter $(T),$(FUZZERS)),$(FUZZERS))
+REPLAYS = $(FUZZ_NAMES:%=$(OUT)/replay_%)
+FUZZ_BINS = $(FUZZ_NAMES:%=$(B)/fuzz/fuzz_%)
+
+# ---------------------------------------------------------------------------------- packages
+
+# What the tests need besides what the build needs.
+TEST_PACKAGES = libcunit1-dev clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev cppcheck \
+    shellcheck chromium chromium-driver redis-server openssh-server openssh-client openssl \
+    python3 python3-websockets python3-wsproto iproute2 nftables procps ngircd unbound \
+    valgrind libssl-dev $(if $(shell command -v node),,nodejs) node-ws
+
+test-deps:  ## install the Debian packages that only the tests need
+	$(Q)proxy/packages.sh 'to test' $(B)/packages.log $(TEST_PACKAGES)
+	$(Q)NODE_PATH=/usr/share/nodejs node -e 'require("ws")' 2>/dev/null || \
+	  NODE_PATH=$(CURDIR)/$(B)/node/node_modules node -e 'require("ws")' 2>/dev/null || \
+	  npm install --silent --no-audit --no-fund --prefix $(B)/node ws
+
+# ---------------------------------------------------------------------------------- running
+
+.PHONY: test test-deps gate check lint format format-check unit replay differential integration
+.PHONY: browser fuzz fuzz-run coverage coverage-run docker-test
+
+test:  ## install what is missing, build, and run the whole gate
+	+$(Q)$(MAKE) --no-print-directory deps
+	+$(Q)$(MAKE) --no-print-directory test-deps
+	+$(Q)$(MAKE) --no-print-directory gate
+
+check: test
+
+gate:  ## the whole gate, with nothing installed first
+	+$(Q)MAKE='$(MAKE)' B='$(B)' tests/gate
+
+# tests/record passes a test program's output on and notes its count for the gate.
+RECORD = B='$(B)' tests/record
+SAN_ENV = ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:abort_on_error=0 \
+    UBSAN_OPTIONS=print_stacktrace=1 LSAN_OPTIONS=print_suppressions=0
+
+LINT_ENV = B='$(B)' CC='$(CC)' MODULES='$(MODULES)' CLANG_FORMAT='$(CLANG_FORMAT)' \
+    CLANG_TIDY='$(CLANG_TIDY)' PYTHON='$(PYTHON)' BIN='$(B)/sluice'
+LINT_NEEDS = $(COMPDB) $(GEN)/unit/suites.inc $(WOLFSSL_STAMP) \
+    $(if $(wildcard proxy/main.c),$(if $(T),,$(B)/sluice))
+lint: $(LINT_NEEDS)  ## layers, keys, sizes, format, clang-tidy, cppcheck, shellcheck, hardening
+	$(Q)$(LINT_ENV) $(RECORD) lint tests/lint/run $(T)
+
+format:  ## clang-format, in place
+	$(CLANG_FORMAT) -i $(C_FILES)
+
+format-check:  ## only say what clang-format would change
+	$(Q)$(LINT_ENV) tests/lint/format
+
+unit: $(UNIT_BIN)  ## CUnit tests
+	$(Q)$(SAN_ENV) $(RECORD) unit-$(VARIANT) $(UNIT_BIN)
+
+$(UNIT_BIN): $(UNIT_OBJECTS) $(ARCHIVE) $(OUT)/link-flags $(WOLFSSL_STAMP)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS_$(VARIANT)) $(CFLAGS) $(LINK_FLAGS) -o $@ $(UNIT_OBJECTS) $(ARCHIVE) \
+	  -lcunit $(LIBS)
+
+# Which suites there are is read from the files, so the list is never stale.
+$(GEN)/unit/suites.inc: FORCE
+	$(call stamp,$(foreach test,$(TESTS),SUITE($(test))))
+$(GEN)/unit-%/suites.inc: FORCE
+	$(call stamp,$(foreach test,$(UNIT_TESTS),SUITE($(test))))
+
+$(UNIT_DIR)/%.o: tests/unit/%.c $(OUT)/flags $(UNIT_GEN)/suites.inc $(WOLFSSL_STAMP)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(COMPILE) -Itests/unit -I$(UNIT_GEN) -MMD -MP -c -o $@ $<
+
+replay: $(REPLAYS)  ## every committed fuzz input once, as a plain test
+	$(Q)$(SAN_ENV) $(RECORD) replay-$(VARIANT) tests/fuzz/replay.sh $(OUT) $(FUZZ_NAMES)
+
+$(OUT)/replay_%: $(OUT)/tests/fuzz/fuzz_%.o $(OUT)/tests/fuzz/replay.o $(ARCHIVE) $(OUT)/link-flags
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS_$(VARIANT)) $(CFLAGS) $(LINK_FLAGS) -o $@ $(filter %.o,$^) $(ARCHIVE) $(LIBS)
+
+$(OUT)/tests/fuzz/%.o: tests/fuzz/%.c $(OUT)/flags $(WOLFSSL_STAMP)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(COMPILE) -MMD -MP -c -o $@ $<
+
+differential: $(OUT)/differential_decode  ## the same random streams to sluice, Node's ws and Python's wsproto
+	$(Q)$(SAN_ENV) $(RECORD) differential-$(VARIANT) $(PYTHON) tests/differential/run.py \
+	  --decoder $(OUT)/differential_decode
+
+$(OUT)/differential_decode: $(OUT)/tests/differential/decode.o $(ARCHIVE) $(OUT)/link-flags
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS_$(VARIANT)) $(CFLAGS) $(LINK_FLAGS) -o $@ $(filter %.o,$^) $(ARCHIVE) $(LIBS)
+
+$(OUT)/tests/differential/%.o: tests/differential/%.c $(OUT)/flags $(WOLFSSL_STAMP)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(COMPILE) -MMD -MP -c -o $@ $<
+
+integration: $(BIN)  ## the program on real sockets with real services
+	$(Q)$(SAN_ENV) $(RECORD) integration-$(VARIANT) $(PYTHON) tests/integration/run.py \
+	  --sluice $(BIN) $(if $(T),-k '$(T)')
+
+browser: $(BIN)  ## the program and its page in headless Chromium
+	$(Q)$(SAN_ENV) $(RECORD) browser-$(VARIANT) $(PYTHON) tests/browser/run.py \
+	  --sluice $(BIN) $(if $(T),-k '$(T)')
+
+fuzz:  ## libFuzzer, each target FUZZ_SECONDS (60); new inputs go to build/fuzz/NAME
+	+$(Q)$(MAKE) --no-print-directory VARIANT=fuzz fuzz-run
+
+fuzz-run: $(FUZZ_BINS)
+	$(Q)$(SAN_ENV) tests/fuzz/run.sh $(B)/fuzz $(FUZZ_SECONDS) $(FUZZ_NAMES)
+
+$(B)/fuzz/fuzz_%: $(B)/fuzz/tests/fuzz/fuzz_%.o $(B)/fuzz/libsluice.a $(B)/fuzz/link-flags
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS_fuzz) $(CFLAGS) $(LINK_FLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) \
+	  $(B)/fuzz/libsluice.a $(LIBS)
+
+coverage:  ## lines covered by unit tests and replay, per module; proto/ must reach 90 %
+	+$(Q)$(MAKE) --no-print-directory VARIANT=coverage coverage-run
+
+coverage-run: $(UNIT_BIN) $(REPLAYS)
+	$(Q)find $(OUT) -name '*.gcda' -delete
+	$(Q)$(RECORD) unit-coverage $(UNIT_BIN) >$(OUT)/tests.log && \
+	  $(RECORD) replay-coverage tests/fuzz/replay.sh $(OUT) $(FUZZ_NAMES) >>$(OUT)/tests.log || \
+	  { tail -n 30 $(OUT)/tests.log; exit 1; }
+	$(Q)tests/coverage.sh $(OUT) 90 $(SOURCES)
+
+docker-test:  ## build and run the container image, without an engine (root)
+	docker/test.sh
+
+-include $(UNIT_OBJECTS:.o=.d) $(patsubst %,$(OUT)/tests/fuzz/%.d,replay $(FUZZERS:%=fuzz_%)) \
+    $(OUT)/tests/differential/decode.d
