@@ -168,6 +168,17 @@ static void test_close_handshake(void)
     CHECK_EQ_U64("ours flushed", life_step(&life, &client_flushed), 0);
     CHECK_EQ_U64("theirs", life_step(&life, &client_close), LIFE_DO_CLIENT_FINISH);
     CHECK_EQ_INT("first reason", life.ending, LIFE_IDLE);
+
+    life = open_session();
+    CHECK_EQ_U64("lost", end_step(&life, LIFE_PROTOCOL),
+                 LIFE_DO_SEND_CLOSE | LIFE_DO_BACKEND_ABORT);
+    CHECK_EQ_U64("their Close cannot be found", life_step(&life, &client_flushed),
+                 LIFE_DO_CLIENT_FINISH);
+
+    life = open_session();
+    CHECK_EQ_U64("ours", end_step(&life, LIFE_IDLE), LIFE_DO_SEND_CLOSE);
+    CHECK_EQ_U64("ours flushed", life_step(&life, &client_flushed), 0);
+    CHECK_EQ_U64("lost while waiting", end_step(&life, LIFE_BAD_CLOSE), LIFE_DO_CLIENT_FINISH);
 }
 
 /* A Close becomes the backend's FIN; ours waits for the backend's last word. */

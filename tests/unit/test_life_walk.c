@@ -79,7 +79,8 @@ static void check_words(const char *row, const struct life *before, const struct
 static void check_sides(const char *row, const struct life *before, const struct life *after,
                         const struct life_event *event, unsigned actions)
 {
-    bool is_late = event->type == LIFE_EV_BACKEND_UP && before->phase != LIFE_DIAL;
+    bool is_late = event->type == LIFE_EV_BACKEND_UP && before->phase != LIFE_DIAL &&
+                   before->backend == LIFE_SIDE_GONE;
 
     if (actions &
         (LIFE_DO_SEND_HTTP | LIFE_DO_ACCEPT_101 | LIFE_DO_REFUSE_101 | LIFE_DO_SEND_CLOSE |
@@ -241,7 +242,9 @@ static void test_every_state_and_event(void)
     w.table = calloc(w.table_size, sizeof(*w.table));
     if (CHECK_TRUE("walk", w.states != NULL && w.table != NULL)) {
         add_starts(&w);
-        for (size_t i = 0; i < w.count; i++) {
+        /* What is wrong is wrong in thousands of states: the first ones will do. */
+        unsigned failures_before = CU_get_number_of_failures();
+        for (size_t i = 0; i < w.count && CU_get_number_of_failures() == failures_before; i++) {
             walk_events(&w, i);
             check_path_to_death(&w.states[i]);
             phases[w.states[i].phase]++;
