@@ -363,11 +363,17 @@ static void run_out(void)
 /* Nobody is blamed for what he did not do, and an orderly end is passed on as one. */
 static void check_ending(const char *word)
 {
-    static const char *const faults[] = {"protocol", "bad_close", "opcode",
-                                         "bad_text", "framing",   "too_big"};
+    static const char *const faults[] = {"protocol", "bad_close", "opcode",      "bad_text",
+                                         "framing",  "too_big",   "bad_request", "head_too_big"};
     for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
-        expect(model.is_spoiled || strcmp(word, faults[i]) != 0, "the client did no wrong");
+        expect(model.is_spoiled || model.is_refused || strcmp(word, faults[i]) != 0,
+               "the client did no wrong");
     }
+    expect(world.tls.end == TLS_END_NOTIFY || world.client.is_in_fin ||
+               strcmp(word, "client_eof") != 0,
+           "the client has ended");
+    expect(model.is_spoiled || model.is_client_done || strcmp(word, "client_close") != 0,
+           "the client has closed");
     expect(model.route == NULL || model.is_down_over || strcmp(word, "backend_data") != 0,
            "the backend did no wrong");
     expect(strcmp(word, "internal") != 0, "no failure of our own");

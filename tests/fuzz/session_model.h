@@ -13,7 +13,9 @@
 
 /* 1: the end of the client's bytes without a Close must stand behind all of them too, as it has to.
  * 0: the session may throw away what it holds of them. */
+#ifndef IS_EOF_BEHIND_ALL
 #define IS_EOF_BEHIND_ALL 0
+#endif
 
 UNWATCHED_BEGIN
 
