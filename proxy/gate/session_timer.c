@@ -28,11 +28,11 @@ void session_note_progress(struct session *s)
                   &s->times.backend_stuck_ms, now_ms);
 }
 
-static uint64_t rest_at_ms_of(const struct session *s)
+static uint64_t park_at_ms_of(const struct session *s)
 {
     return s->route == NULL
                ? 0
-               : pump_rest_at_ms(&s->pump, s->times.payload_ms, s->route->deflate_idle_ms);
+               : pump_park_at_ms(&s->pump, s->times.payload_ms, s->route->deflate_idle_ms);
 }
 
 void session_set_timer(struct session *s)
@@ -42,10 +42,10 @@ void session_set_timer(struct session *s)
     struct life_deadline deadline = life_deadline(&s->life, timeouts, &s->times);
 
     uint64_t at_ms = deadline.kind != LIFE_DEADLINE_NONE ? deadline.at_ms : 0;
-    uint64_t rest_at_ms = rest_at_ms_of(s);
+    uint64_t park_at_ms = park_at_ms_of(s);
 
-    if (rest_at_ms != 0 && (at_ms == 0 || rest_at_ms < at_ms)) {
-        at_ms = rest_at_ms;
+    if (park_at_ms != 0 && (at_ms == 0 || park_at_ms < at_ms)) {
+        at_ms = park_at_ms;
     }
     /* A later deadline is noticed when the earlier one rings: moving the timer for every byte would
      * cost more. */
@@ -94,11 +94,11 @@ void session_on_timer(struct reactor_timer *timer)
         s->route != NULL ? &s->route->timeouts : &s->context->config->defaults;
     struct life_deadline deadline = life_deadline(&s->life, timeouts, &s->times);
     uint64_t now_ms = reactor_now_ms(s->context->reactor);
-    uint64_t rest_at_ms = rest_at_ms_of(s);
+    uint64_t park_at_ms = park_at_ms_of(s);
 
     s->timer_at_ms = 0;
-    if (rest_at_ms != 0 && now_ms >= rest_at_ms) {
-        pump_rest(&s->pump);
+    if (park_at_ms != 0 && now_ms >= park_at_ms) {
+        pump_park(&s->pump);
         if (s->context->on_rest != NULL) {
             s->context->on_rest(s->context);
         }
