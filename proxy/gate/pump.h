@@ -108,8 +108,8 @@ void pump_backend_end(struct pump *p, struct pump_report *out);
 
 /* When memory should be given back that nothing has used since `quiet_since_ms`, 0 = there is none
  * to give; and doing it. */
-uint64_t pump_rest_at_ms(const struct pump *p, uint64_t quiet_since_ms, uint64_t idle_ms);
-void pump_rest(struct pump *p, uint64_t now_ms);
+uint64_t pump_park_at_ms(const struct pump *p, uint64_t quiet_since_ms, uint64_t idle_ms);
+void pump_park(struct pump *p, uint64_t now_ms);
 
 void pump_send_close(struct pump *p, uint16_t code, struct span reason);
 void pump_send_ping(struct pump *p);

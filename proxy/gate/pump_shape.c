@@ -16,7 +16,7 @@ struct pump_shaped {
     bool has_piece;           /* a piece was begun and is not done */
     size_t piece_bytes;       /* what is left of it; may be 0: it can still inflate to something */
     struct shape_piece piece; /* its data is set for each call */
-    uint64_t rested_ms;       /* when memory was last given back */
+    uint64_t parked_ms;       /* when memory was last given back */
 };
 
 _Static_assert(SCRATCH_WORK >= SHAPE_WORK, "scratch of shape_up");
@@ -320,17 +320,17 @@ void pump_backend_end(struct pump *p, struct pump_report *out)
     report_down(p, result, out);
 }
 
-uint64_t pump_rest_at_ms(const struct pump *p, uint64_t quiet_since_ms, uint64_t idle_ms)
+uint64_t pump_park_at_ms(const struct pump *p, uint64_t quiet_since_ms, uint64_t idle_ms)
 {
     if (p->shaped == NULL || !shape_can_rest(p->shaped->shape)) {
         return 0;
     }
-    uint64_t since_ms = p->shaped->rested_ms; /* in vain: inside a message */
+    uint64_t since_ms = p->shaped->parked_ms; /* in vain: inside a message */
     return (quiet_since_ms > since_ms ? quiet_since_ms : since_ms) + idle_ms;
 }
 
-void pump_rest(struct pump *p, uint64_t now_ms)
+void pump_park(struct pump *p, uint64_t now_ms)
 {
-    p->shaped->rested_ms = now_ms;
+    p->shaped->parked_ms = now_ms;
     shape_rest(p->shaped->shape);
 }

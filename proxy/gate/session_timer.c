@@ -25,7 +25,7 @@ struct life_deadline session_deadline(const struct session *s)
 static uint64_t park_at_ms(const struct session *s)
 {
     return s->route == NULL ? 0
-                            : pump_rest_at_ms(&s->pump, s->payload_ms, s->route->deflate_idle_ms);
+                            : pump_park_at_ms(&s->pump, s->payload_ms, s->route->deflate_idle_ms);
 }
 
 void session_set_timer(struct session *s)
@@ -70,7 +70,7 @@ bool session_take_deadline(struct session *s, struct session_event *out)
 
     s->timer_at_ms = 0;
     if (memory_at_ms != 0 && now_ms >= memory_at_ms) {
-        pump_rest(&s->pump, now_ms);
+        pump_park(&s->pump, now_ms);
         if (s->context->on_park != NULL) {
             s->context->on_park(s->context);
         }

@@ -106,6 +106,8 @@ struct shape_piece {
     enum ws_opcode opcode; /* of the message */
     bool is_end;           /* last piece of its message */
     bool is_compressed;
+    bool is_bare; /* not for the backend: inflated and checked, but without base64 and framing;
+                     the same for all pieces of a message */
 };
 
 /* Takes from the front of piece->data. SHAPE_OK: done with the piece. SHAPE_MORE: call again with

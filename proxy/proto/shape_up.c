@@ -78,6 +78,10 @@ static enum shape_result put_payload(struct shape *s, const struct shape_piece *
                                      struct span data, bool is_end, uint8_t *work,
                                      struct shape_out *out)
 {
+    if (piece->is_bare) {
+        shape_put(out, data.data, data.len);
+        return SHAPE_OK;
+    }
     if (s->rules.is_echo) {
         return echo(s, piece, data, is_end, out);
     }

@@ -90,7 +90,8 @@ static enum shape_result send_up(struct run *run, bool is_text, bool is_end, boo
 {
     size_t len = run->wire.len;
     char *block = len > 0 ? malloc(len) : NULL;
-    struct shape_piece piece = {{block, len}, is_text ? WS_TEXT : WS_BINARY, is_end, is_compressed};
+    struct shape_piece piece = {
+        {block, len}, is_text ? WS_TEXT : WS_BINARY, is_end, is_compressed, false};
     enum shape_result result;
     if (len > 0) {
         memcpy(block, run->wire.data, len);

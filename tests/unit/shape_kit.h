@@ -25,6 +25,7 @@ struct kit {
     uint64_t payload_bytes; // as shape_up counts them
     size_t calls;
     bool is_resting; // shape_rest before every call
+    bool is_bare;    // what is sent up is not for the backend
 };
 
 KIT_UNUSED static void kit_open(struct kit *k, const char *row, const struct shape_rules *rules)
@@ -113,6 +114,7 @@ KIT_UNUSED static enum shape_result kit_up(struct kit *k, struct kit_piece from)
         .opcode = from.is_text ? WS_TEXT : WS_BINARY,
         .is_end = from.is_end,
         .is_compressed = from.is_compressed,
+        .is_bare = k->is_bare,
     };
     if (block != NULL) {
         memcpy(block, from.data.data, from.data.len);
@@ -134,7 +136,7 @@ KIT_UNUSED static enum shape_result kit_up(struct kit *k, struct kit_piece from)
         if (!kit_expect(k, is_moving, "a call that does nothing")) {
             abort();
         }
-        kit_deliver(k, &out, k->shape->rules.is_echo);
+        kit_deliver(k, &out, k->shape->rules.is_echo && !k->is_bare);
     } while (result == SHAPE_MORE);
     kit_expect(k, result != SHAPE_OK || piece.data.len == 0, "all of the piece is taken");
     kit_result(k, result);

@@ -367,7 +367,7 @@ static void test_time(void)
         for (size_t i = 0; i < 2 * COLLECT_BYTES; i++) {
             enum shape_result result;
             struct shape_out out;
-            struct shape_piece piece = {SPAN_LIT("x"), WS_BINARY, i / 2 == COLLECT_BYTES - 1,
+            struct shape_piece piece = {SPAN_LIT("x"), WS_BINARY, i / 2 == COLLECT_BYTES - 1, false,
                                         false};
             do {
                 out = (struct shape_out){room, 0, sizeof(room)};
