@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* page.h: pages that the gateway serves itself.
  *
- * For: the page of a path, with the headers that this page needs. Not for: sending it (answer), for
- * who may see it. Today there is one: the demo page, which the build embeds from proxy/demo.html. */
+ * For: the page of a path, with the headers that this page needs. Not for: sending the page
+ * (answer), who may see it. Today there is one: the demo page, which the build embeds from
+ * proxy/demo.html. */
 #ifndef GATE_PAGE_H
 #define GATE_PAGE_H
 

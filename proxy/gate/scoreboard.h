@@ -37,9 +37,9 @@ void scoreboard_clear_slot(struct scoreboard *board, size_t slot);
 /* Sum of sessions_now over all slots. */
 uint64_t scoreboard_sessions(const struct scoreboard *board);
 
-/* Takes a seat for one session, or returns false when `max_sessions` sit already. The seat is counted
- * first and looked at afterwards: two workers that take seats at the same moment may both be turned
- * away from the last one, but never go over. */
+/* Takes a seat for one session, or returns false when `max_sessions` sit already. The worker counts
+ * the seat first and looks at the sum afterwards: two workers that take seats at the same moment
+ * may both be turned away from the last one, but never go over. */
 MUST_CHECK bool scoreboard_take_seat(struct scoreboard *board, size_t slot, uint64_t max_sessions);
 
 /* A number that this slot has not given out before, whichever worker sits in it. */
