@@ -33,16 +33,23 @@ static bool is_told(const struct report *report, unsigned line)
     return report->count > REPORT_ERRORS_MAX;
 }
 
+static bool has_item(const struct draft_value *value, unsigned line)
+{
+    for (const struct draft_item *item = value->items; item != NULL; item = item->next) {
+        assert(strlen(item->text.data) == item->text.len && item->text.len > 0);
+        assert(item->text.len < DRAFT_LINE_BYTES_MAX && utf8_is_valid(item->text));
+        if (item->line == line) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_line_of(const struct draft_section *section, unsigned line)
 {
     for (size_t i = 0; i < key_count(); i++) {
-        for (const struct draft_item *item = section->values[i].items; item != NULL;
-             item = item->next) {
-            if (item->line == line) {
-                assert(strlen(item->text.data) == item->text.len && item->text.len > 0);
-                assert(item->text.len < DRAFT_LINE_BYTES_MAX && utf8_is_valid(item->text));
-                return true;
-            }
+        if (has_item(&section->values[i], line)) {
+            return true;
         }
     }
     return section->line == line;
