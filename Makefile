@@ -24,7 +24,8 @@ MODULES = \
     proto/mask proto/ws proto/base64 proto/deflate proto/framing proto/shape \
     proto/http proto/request proto/upgrade proto/policy proto/life \
     io/scratch io/reactor io/net io/carrier io/tls io/cert io/conn io/resolver \
-    conf/config \
+    conf/arena conf/snapshot conf/report conf/words conf/file conf/value conf/key conf/draft \
+    conf/build conf/listen conf/route conf/config \
     gate/scoreboard gate/dial gate/pump gate/page gate/admission gate/answer gate/watch \
     gate/session gate/listener gate/worker gate/master
 

@@ -122,12 +122,12 @@ static void announce_demo(const struct addr *address)
 }
 
 static struct config *load(const struct options *options, const char **out_path,
-                           struct config_errors *errors)
+                           struct report *report)
 {
     static struct cert_pair pair; /* the snapshot copies it; static because it is large */
     if (!options->is_demo) {
         *out_path = options->config_path != NULL ? options->config_path : DEFAULT_CONFIG;
-        return config_load(*out_path, errors);
+        return config_load(*out_path, report);
     }
     *out_path = "--demo";
     if (!cert_make_throw_away(&pair)) {
@@ -136,23 +136,23 @@ static struct config *load(const struct options *options, const char **out_path,
     }
     return config_demo(span_from_str(options->listen),
                        (struct span){pair.certificate, pair.certificate_len},
-                       (struct span){pair.key, pair.key_len}, errors);
+                       (struct span){pair.key, pair.key_len}, report);
 }
 
 int main(int argc, char **argv)
 {
     struct options options = {0};
-    struct config_errors errors = {NULL, 0};
+    struct report report = {0};
     const char *path = NULL;
 
     int code = parse_options(argc, argv, &options);
     if (code >= 0) {
         return code;
     }
-    struct config *config = load(&options, &path, &errors);
+    struct config *config = load(&options, &path, &report);
     if (config == NULL) {
-        config_errors_print(path, &errors, stderr);
-        config_errors_free(&errors);
+        report_print(&report, path, stderr);
+        report_done(&report);
         /* The only part of the demo's configuration that somebody wrote is on the command line. */
         return options.is_demo ? EXIT_BAD_USAGE : EXIT_BAD_CONFIG;
     }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* addr.h: socket addresses and CIDR sets.
  *
- * For: parsing, printing, comparing and matching addresses. Not for: names (host), resolving them,
- * sockets.
- * IPv4-mapped IPv6 addresses (::ffff:a.b.c.d) count as IPv4 everywhere. Pure; owns nothing. */
+ * For: parsing, printing, comparing and matching addresses. Not for: names (host.h), resolving,
+ * sockets. IPv4-mapped IPv6 addresses (::ffff:a.b.c.d) count as IPv4 everywhere. Pure; owns
+ * nothing. */
 #ifndef BASE_ADDR_H
 #define BASE_ADDR_H
 
@@ -28,8 +28,8 @@ struct addr {
 
 #define ADDR_TEXT_MAX 128 /* bytes that addr_print needs at most, NUL included */
 
-/* "127.0.0.1:80", "[::1]:80"; numeric only, port 0 to 65535 without leading zeros. Zone ids and
- * other spellings of IPv4 (127.1, 0x7f.0.0.1, 010.0.0.1) are refused here and below. */
+/* "127.0.0.1:80", "[::1]:80": numeric only, spelt as host.h wants it, and a port from 0 to 65535
+ * without leading zeros. */
 MUST_CHECK bool addr_parse(struct span text, struct addr *out);
 /* A numeric address without port ("10.0.0.1", "::1", "[::1]") and a port. */
 MUST_CHECK bool addr_parse_host(struct span host, uint16_t port, struct addr *out);

@@ -2,15 +2,15 @@
 /* buf.h: bounded byte queue.
  *
  * For: the one place where a byte waits (the out queue of a connection). Not for: parsing in
- * place, scratch. First in, first out; one block that is cut to what it holds and given back when
- * the queue is empty, so that an idle queue owns no memory. The limit is set at birth: an append
- * beyond it is refused whole, never cut.
+ * place, scratch. First in, first out. The queue cuts its one block to what it holds and gives it
+ * back when it is empty, so that an idle queue owns no memory. buf_init sets the limit; the queue
+ * refuses an append beyond it whole and never cuts one.
  *
  *      block:  | taken |  waiting bytes (len)  | slack |
  *
- * Slack is at most a sixteenth of the block and 1 KiB (15 bytes in a small block); after an append
- * less than a quarter of what waits is taken bytes; a block of more than 16 KiB of which more than
- * half is taken is cut at once.
+ * Slack is at most a sixteenth of the block and 1 KiB (15 bytes in a small block). After an append
+ * less than a quarter of what waits is taken bytes. The queue cuts a block of more than 16 KiB at
+ * once when more than half of it is taken.
  */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* list.h: intrusive doubly linked list.
  *
- * For: keeping objects that already exist in an order (a worker's sessions, the end-of-turn
- * list). Not for: owning them; a link never frees. A `struct list` is both the head and a link;
+ * For: an order of objects that exist already (a worker's sessions, the end-of-turn list). Not for:
+ * owning them; a link never frees. A `struct list` is both the head and a link;
  * an unlinked link points at itself, so unlinking twice is harmless. */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* log.h: levelled lines, key=value or JSON.
  *
- * For: what an operator reads. Not for: proto/ and io/, which never log. One line is one write; a
- * sink that does not take it at once loses the line, which is counted and reported with the next
- * line that goes out (`log_dropped=N`): the loop is never blocked. Text from the network is
- * escaped: no control byte, quote or invalid UTF-8 ever reaches the sink raw, and a value longer
- * than 256 bytes is cut at a character and marked with its whole length: "abc…(1000)".
+ * For: what an operator reads. Not for: proto/ and io/, which never log. One line is one write. A
+ * sink that does not take a line at once loses it; the next line that goes out says how many it
+ * lost (`log_dropped=N`). So the log never blocks the loop. It escapes text from the network: no
+ * control byte, quote or invalid UTF-8 reaches the sink raw. It cuts a value of more than 256 bytes
+ * between characters and marks it with its whole length: "abc…(1000)".
  *
  *     ts=2026-01-01T00:00:00.000Z level=info event=session.end id=0-1 ending=client_close
  *     {"ts":"2026-01-01T00:00:00.000Z","level":"info","event":"session.end","id":"0-1",...}
@@ -24,21 +24,22 @@ enum log_format { LOG_KEY_VALUE = 0, LOG_JSON };
 
 #define LOG_LINE_MAX 2048 /* bytes of one line, newline included */
 
-/* Opens a private non-blocking description of `fd` (stderr) where the system allows it. May be
- * called again to change level or format, also after fork; when the system no longer allows it, the
- * description of the first call serves on. Before the first call, and with fd -1, nothing is
- * written. The program ignores SIGPIPE: a pipe without a reader loses lines like a full one. */
+/* Opens a private non-blocking description of `fd` (stderr) where the system allows it. A further
+ * call changes level or format, also after fork; when the system no longer allows it to open `fd`,
+ * the description of the first call serves on. Before the first call, and with fd -1, the log
+ * writes nothing. The program ignores SIGPIPE: a pipe without a reader loses lines like a full
+ * one. */
 void log_init(int fd, enum log_level level, enum log_format format);
-/* "w0", "master": stands in every line as `proc`. At most 15 bytes. */
+/* "w0", "master": the `proc` of every line. Cut to 15 bytes. */
 void log_set_process(const char *name);
 bool log_is_on(enum log_level level);
 
-/* A line is built field by field on the caller's stack, then written:
+/* The caller builds a line field by field on its stack; log_end writes it:
  *     struct log_line line;
  *     log_begin(&line, LOG_INFO, "session.end");
  *     log_text(&line, "route", span);
  *     log_end(&line);
- * Keys are constants of ours, never network text. Fields that no longer fit are left out and the
+ * Keys are constants of ours, never network text. A field that no longer fits is left out, and the
  * line says `cut=1`. */
 struct log_line {
     enum log_level level;
@@ -53,7 +54,7 @@ void log_str(struct log_line *line, const char *key, const char *value);
 void log_u64(struct log_line *line, const char *key, uint64_t value);
 void log_end(struct log_line *line);
 
-/* One event with one free-text field `msg` (printf format, escaped as a whole). */
+/* One event with one field `msg`, whose text (printf format) is escaped as a whole. */
 void log_message(enum log_level level, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* mem.h: the only caller of malloc, realloc and free.
  *
- * For: counting live bytes, and failing on purpose in tests. Not for: pools. Running out of memory
- * is a NULL return and becomes the ending `internal` of one session; only start-up may give up. */
+ * For: counting live blocks, and failing on purpose in tests. Not for: pools. A function that runs
+ * out of memory returns NULL; that becomes the ending `internal` of one session, and only start-up
+ * may give up. */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
 
@@ -23,11 +24,11 @@ void mem_free(void *ptr);
 /* NUL-terminated copy. */
 MUST_CHECK char *mem_copy_str(struct span s);
 
-/* Gives pages that hold nothing back to the system: free() alone keeps those between others. Walks
- * everything that is free, so: seldom. */
+/* Gives pages that hold nothing back to the system; free() alone keeps those that lie between
+ * others. Call it seldom: it walks everything that is free. */
 void mem_trim(void);
 
-/* Blocks that are allocated now; tests compare before and after. */
+/* How many blocks are allocated now; tests compare before and after. */
 size_t mem_live_blocks(void);
 
 /* Tests: the n-th allocation from now (1 = the next) fails, and every later one too until it is

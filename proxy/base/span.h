@@ -18,6 +18,7 @@ struct span {
     size_t len;       /* bytes */
 };
 
+/* The one minimum. */
 static inline size_t size_min(size_t a, size_t b)
 {
     return a < b ? a : b;

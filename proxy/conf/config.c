@@ -1,68 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "conf/config.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <pwd.h>
 #include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "conf/config_build.h"
-#include "conf/config_draft.h"
-#include "conf/config_keys.h"
+#include "conf/build.h"
+#include "conf/draft.h"
+#include "conf/file.h"
+#include "conf/listen.h"
+#include "conf/route.h"
 
 #define LINGER_MS 2000
 #define WORKERS_MAX 256
 #define NOBODY_ID 65534 /* where there is no user "nobody" to ask */
 
-void *config_build_array(struct config_build *build, size_t count, size_t size)
-{
-    void *array = config_arena_alloc(build->texts, count * size);
-
-    if (array == NULL) {
-        config_report_no_memory(build->report);
-    }
-    return array;
-}
-
-void config_build_fallbacks(enum config_section_kind kind, void *base)
-{
-    for (size_t i = 0; i < config_key_count(); i++) {
-        const struct config_key *key = config_key_at(i);
-        uint64_t number;
-
-        if (config_key_is_at_home(key, kind) && config_key_is_number(key)) {
-            bool is_parsed = config_key_parse(key, span_from_str(key->fallback), &number);
-
-            assert(is_parsed);
-            config_key_store(key, base, number);
-        }
-    }
-}
-
-void config_build_numbers(const struct config_section *section, void *base)
-{
-    for (size_t i = 0; i < config_key_count(); i++) {
-        const struct config_key *key = config_key_at(i);
-
-        if (section->values[i].line != 0 && config_key_is_number(key)) {
-            config_key_store(key, base, section->values[i].number);
-        }
-    }
-}
-
-size_t config_build_count(const struct config_build *build, enum config_section_kind kind)
-{
-    size_t count = 0;
-
-    for (const struct config_section *s = build->draft->sections; s != NULL; s = s->next) {
-        count += s->kind == kind ? 1 : 0;
-    }
-    return count;
-}
-
-/* What this process may really run on: a container is often given fewer cores than there are. */
+/* What this process may really run on: a container often has fewer cores than the machine. */
 static unsigned count_cores(void)
 {
     cpu_set_t set;
@@ -75,21 +30,17 @@ static unsigned count_cores(void)
     return cores > WORKERS_MAX ? WORKERS_MAX : cores;
 }
 
-static void find_user(struct config_build *build, const struct config_value *value)
+/* `line` is where the file names the user; 0 = it names none. */
+static void find_user(struct build *build, unsigned line)
 {
     struct config *config = build->config;
     struct passwd *entry;
-    const char *name = value->line != 0 ? value->text.data : "nobody";
 
     errno = 0;
-    entry = name != NULL ? getpwnam(name) : NULL;
-    if (value->line != 0) {
-        config->user = value->text;
-        if (entry == NULL) {
-            config_report_add(build->report, value->line, "no such user '%.*s'%s%s",
-                              CONFIG_SHOW(value->text), errno != 0 ? ": " : "",
-                              errno != 0 ? strerror(errno) : "");
-        }
+    entry = getpwnam(config->user.len > 0 ? config->user.data : "nobody");
+    if (config->user.len > 0 && entry == NULL) {
+        report_add(build->report, line, "no such user '%.*s'%s%s", REPORT_SHOW(config->user),
+                   errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
     }
     config->has_ids = geteuid() == 0;
     if (config->has_ids) {
@@ -98,88 +49,81 @@ static void find_user(struct config_build *build, const struct config_value *val
     }
 }
 
-static void build_server(struct config_build *build)
+static void build_server(struct build *build)
 {
     struct config *config = build->config;
-    static const struct config_value no_user;
-    const struct config_value *user = &no_user;
+    unsigned user_line = 0;
 
-    config_build_fallbacks(CONFIG_SERVER, config);
-    for (const struct config_section *s = build->draft->sections; s != NULL; s = s->next) {
-        if (s->kind == CONFIG_SERVER) {
-            config_build_numbers(s, config);
-            user = config_section_value(s, "user");
+    build_defaults(build, KEY_SERVER, config);
+    for (const struct draft_section *s = build->draft->sections; s != NULL; s = s->next) {
+        if (s->kind == KEY_SERVER) {
+            build_section(build, s, config);
+            user_line = draft_value(s, "user")->line;
         }
     }
-    find_user(build, user);
+    find_user(build, user_line);
     if (config->workers == 0) {
         config->workers = count_cores();
     }
     config->defaults.linger_ms = LINGER_MS;
 }
 
-static struct config *build_snapshot(struct config_arena *texts, const struct config_draft *draft,
-                                     struct config_report *report)
+static struct config *build_snapshot(struct arena *texts, const struct draft *draft,
+                                     struct report *report)
 {
-    struct config_build build = {.texts = texts, .draft = draft, .report = report};
+    struct build build = {.texts = texts, .draft = draft, .report = report};
 
-    build.config = config_build_array(&build, 1, sizeof(struct config));
+    build.config = build_array(&build, 1, sizeof(struct config));
     if (build.config == NULL) {
         return NULL;
     }
     build_server(&build);
-    config_build_listens(&build);
-    config_build_routes(&build);
+    listen_build(&build);
+    route_build(&build);
     return build.config;
 }
 
-struct config *config_parse(const char *path, struct span text, struct config_errors *out_errors)
+struct config *config_parse(struct span text, struct report *out_report)
 {
-    struct config_report report = {0};
-    struct config_arena texts = {0};
-    struct config_draft draft;
+    struct arena texts = {0};
+    struct draft draft;
     struct config *config;
 
-    (void)path; /* lines name themselves; the caller prints the path in front of them */
-    config_draft_read(&draft, text, &texts, &report);
-    config = build_snapshot(&texts, &draft, &report);
-    config_draft_done(&draft);
-    if (report.is_failed || config == NULL) {
-        config_report_sort(&report);
-        config_arena_done(&texts);
-        config = NULL;
-    } else {
-        config->memory = texts.blocks;
+    *out_report = (struct report){0};
+    draft_read(&draft, text, &texts, out_report);
+    config = build_snapshot(&texts, &draft, out_report);
+    draft_done(&draft);
+    if (out_report->is_failed || config == NULL) {
+        report_sort(out_report);
+        arena_done(&texts);
+        return NULL;
     }
-    *out_errors = report.errors;
+    config->memory = texts;
     return config;
 }
 
-struct config *config_load(const char *path, struct config_errors *out_errors)
+struct config *config_load(const char *path, struct report *out_report)
 {
-    struct config_report report = {0};
-    struct config_arena file = {0};
+    struct arena file = {0};
     struct config *config = NULL;
     struct span text;
-    const char *problem;
+    const char *detail;
 
-    if (config_file_read(path, &file, &text, &problem)) {
-        config = config_parse(path, text, out_errors);
+    *out_report = (struct report){0};
+    if (file_read(path, &file, &text, &detail)) {
+        config = config_parse(text, out_report);
     } else {
-        config_report_add(&report, 0, "cannot read the configuration: %s", problem);
-        *out_errors = report.errors;
+        report_add(out_report, 0, "cannot read the configuration: %s", detail);
     }
-    config_arena_done(&file);
+    arena_done(&file);
     return config;
 }
 
 void config_free(struct config *config)
 {
-    struct config_arena texts;
+    if (config != NULL) {
+        struct arena memory = config->memory; /* the snapshot itself is in it */
 
-    if (config == NULL) {
-        return;
+        arena_done(&memory);
     }
-    texts = (struct config_arena){config->memory};
-    config_arena_done(&texts);
 }

@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conf/config_build.h"
-#include "conf/config_draft.h"
+#include "conf/build.h"
+#include "conf/config.h"
+#include "conf/listen.h"
 
 #define DEMO_TEXT_MAX 2048
 
@@ -54,25 +55,26 @@ static bool has_ipv6_loopback(void)
 
 /* The listeners are read as plain ones and then given the certificate that no file holds. */
 static void add_certificate(struct config *config, struct span certificate, struct span key,
-                            struct config_report *report)
+                            struct report *report)
 {
-    struct config_arena texts = {config->memory};
-    struct config_build build = {.config = config, .texts = &texts, .report = report};
-    struct config_pair *pair = config_build_array(&build, 1, sizeof(*pair));
+    struct build build = {.config = config, .texts = &config->memory, .report = report};
+    struct config_pair *pair = build_array(&build, 1, sizeof(*pair));
 
-    if (pair != NULL && config_arena_copy(&texts, certificate, &pair->certificate) &&
-        config_arena_copy(&texts, key, &pair->key)) {
-        for (size_t i = 0; i < config->listen_count; i++) {
-            config->listens[i].is_tls = true;
-            config->listens[i].has_pages = true;
-            config->listens[i].pairs = pair;
-            config->listens[i].pair_count = 1;
-        }
-        config_build_prove(&build, pair, CONFIG_TLS_1_2, 0);
-    } else if (pair != NULL) {
-        config_report_no_memory(report);
+    if (pair == NULL) {
+        return;
     }
-    config->memory = texts.blocks;
+    if (!arena_copy(&config->memory, certificate, &pair->certificate) ||
+        !arena_copy(&config->memory, key, &pair->key)) {
+        report_no_memory(report);
+        return;
+    }
+    for (size_t i = 0; i < config->listen_count; i++) {
+        config->listens[i].is_tls = true;
+        config->listens[i].has_pages = true;
+        config->listens[i].pairs = pair;
+        config->listens[i].pair_count = 1;
+    }
+    listen_prove(&build, pair, CONFIG_TLS_1_2, (struct listen_proof){.line = 0});
 }
 
 static bool write_listens(struct span address_text, char *out, size_t size)
@@ -92,30 +94,28 @@ static bool write_listens(struct span address_text, char *out, size_t size)
 }
 
 struct config *config_demo(struct span address_text, struct span certificate, struct span key,
-                           struct config_errors *out_errors)
+                           struct report *out_report)
 {
-    struct config_report report = {0};
-    struct config *config = NULL;
+    struct config *config;
     char listens[DEMO_TEXT_MAX / 4];
     char text[DEMO_TEXT_MAX];
 
+    *out_report = (struct report){0};
     if (!write_listens(address_text, listens, sizeof(listens))) {
-        config_report_add(&report, 0,
-                          "bad address '%.*s' for --listen; a numeric address and a port, such as "
-                          "127.0.0.1:8443 or [::1]:8443",
-                          CONFIG_SHOW(address_text));
-        *out_errors = report.errors;
+        report_add(out_report, 0,
+                   "bad address '%.*s' for --listen; a numeric address and a port, such as "
+                   "127.0.0.1:8443 or [::1]:8443",
+                   REPORT_SHOW(address_text));
         return NULL;
     }
     snprintf(text, sizeof(text), "%s%s%s", demo_server, listens, demo_routes);
-    config = config_parse("--demo", span_from_str(text), &report.errors);
+    config = config_parse(span_from_str(text), out_report);
     if (config != NULL) {
-        add_certificate(config, certificate, key, &report);
+        add_certificate(config, certificate, key, out_report);
     }
-    if (report.is_failed) {
+    if (out_report->is_failed) {
         config_free(config);
-        config = NULL;
+        return NULL;
     }
-    *out_errors = report.errors;
     return config;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* config: any bytes are a snapshot or a list of errors in line order; a snapshot prints as a text
- * that is accepted and prints the same again. */
+/* config: any bytes are a snapshot or a list of errors in line order, and no line is ignored; a
+ * snapshot prints as a text that is accepted and prints the same again. */
 #include "conf/config.h"
 
 #include <assert.h>
@@ -11,7 +11,7 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "conf/config_scan.h"
+#include "conf/draft.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -23,36 +23,101 @@ struct passwd *getpwnam(const char *name)
     return strcmp(name, "nobody") == 0 || strcmp(name, "sluice") == 0 ? &user : NULL;
 }
 
-/* The scanner's lines are the text, in order, and keep its promises. */
-static void check_scan(struct span text)
+static bool is_told(const struct report *report, unsigned line)
 {
-    struct config_scan scan;
-    struct config_line line;
-    const char *at = text.data;
-    unsigned number = 0;
-
-    config_scan_init(&scan, text);
-    while (config_scan_next(&scan, &line)) {
-        assert(line.number == ++number);
-        assert(line.text.data >= at && line.text.data + line.text.len <= text.data + text.len);
-        at = line.text.data + line.text.len;
-        assert((line.kind == CONFIG_LINE_BAD) == (line.problem != NULL));
-        if (line.kind == CONFIG_LINE_SECTION || line.kind == CONFIG_LINE_KEY) {
-            assert(line.text.len <= CONFIG_LINE_MAX && utf8_is_valid(line.text));
-            assert(line.name.len > 0 && line.name.len <= CONFIG_NAME_MAX);
-            assert(memchr(line.text.data, '\0', line.text.len) == NULL);
+    for (size_t i = 0; i < report->count; i++) {
+        if (report->errors[i].line == line) {
+            return true;
         }
     }
+    return report->count > REPORT_ERRORS_MAX;
 }
 
-static void check_errors(const struct config_errors *errors)
+static bool has_item(const struct draft_value *value, unsigned line)
 {
-    assert(errors->count > 0);
-    for (size_t i = 0; i < errors->count; i++) {
-        assert(errors->items[i].message[0] != '\0');
-        assert(i == 0 || errors->items[i - 1].line <= errors->items[i].line);
+    for (const struct draft_item *item = value->items; item != NULL; item = item->next) {
+        assert(strlen(item->text.data) == item->text.len && item->text.len > 0);
+        assert(item->text.len < DRAFT_LINE_BYTES_MAX && utf8_is_valid(item->text));
+        if (item->line == line) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_line_of(const struct draft_section *section, unsigned line)
+{
+    for (size_t i = 0; i < key_count(); i++) {
+        if (has_item(&section->values[i], line)) {
+            return true;
+        }
+    }
+    return section->line == line;
+}
+
+/* The section that a line belongs to, when all of the file's are in the draft. */
+static const struct draft_section *section_at(const struct draft *draft, unsigned line)
+{
+    const struct draft_section *found = NULL;
+
+    for (const struct draft_section *s = draft->sections; s != NULL && s->line <= line;
+         s = s->next) {
+        found = s;
+    }
+    return found;
+}
+
+/* Also behind a byte order mark, which is told to be wrong. */
+static bool is_header(struct span content)
+{
+    if (span_starts_with(content, SPAN_LIT("\xef\xbb\xbf"))) {
+        content = span_trim((struct span){content.data + 3, content.len - 3});
+    }
+    return content.len > 0 && content.data[0] == '[';
+}
+
+/* No line is ignored: it says something, is told to be wrong, or is a comment; or it stands below a
+ * header that was refused. */
+static void check_lines(struct span text)
+{
+    struct arena texts = {0};
+    struct report report = {0};
+    struct draft draft;
+    unsigned number = 0;
+    bool is_lost = false;
+
+    draft_read(&draft, text, &texts, &report);
+    while (text.len > 0) {
+        size_t end = span_find(text, '\n');
+        struct span content = span_trim((struct span){text.data, end});
+        size_t used = end < text.len ? end + 1 : end;
+        const struct draft_section *section = section_at(&draft, ++number);
+        bool is_section = section != NULL && section->line == number;
+
+        if (content.len > 0 && content.data[content.len - 1] == '\r') {
+            content = span_trim((struct span){content.data, content.len - 1});
+        }
+        if (is_header(content)) {
+            is_lost = !is_section;
+        }
+        if (content.len > 0 && content.data[0] != ';' && content.data[0] != '#' && !is_lost) {
+            assert((section != NULL && is_line_of(section, number)) || is_told(&report, number));
+        }
+        text = (struct span){text.data + used, text.len - used};
+    }
+    draft_done(&draft);
+    arena_done(&texts);
+    report_done(&report);
+}
+
+static void check_report(const struct report *report)
+{
+    assert(report->is_failed && report->count > 0);
+    for (size_t i = 0; i < report->count; i++) {
+        assert(report->errors[i].message[0] != '\0');
+        assert(i == 0 || report->errors[i - 1].line <= report->errors[i].line);
         /* What a terminal would act upon is refused before it is quoted. */
-        for (const char *c = errors->items[i].message; *c != '\0'; c++) {
+        for (const char *c = report->errors[i].message; *c != '\0'; c++) {
             assert((unsigned char)*c >= 0x20 || *c == '\t');
         }
     }
@@ -71,17 +136,17 @@ static char *print(const struct config *config, size_t *out_len)
 
 static void check_print(const struct config *config)
 {
-    struct config_errors errors;
+    struct report report;
     size_t first_len;
     size_t second_len;
     char *first = print(config, &first_len);
-    struct config *again = config_parse("again", (struct span){first, first_len}, &errors);
+    struct config *again = config_parse((struct span){first, first_len}, &report);
     char *second;
 
     if (again == NULL) {
-        config_errors_print("again", &errors, stderr);
+        report_print(&report, "again", stderr);
     }
-    assert(again != NULL && errors.count == 0);
+    assert(again != NULL && report.count == 0);
     assert(again->listen_count == config->listen_count);
     assert(again->route_count == config->route_count);
     second = print(again, &second_len);
@@ -94,20 +159,20 @@ static void check_print(const struct config *config)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct span text = {size > 0 ? (const char *)data : "", size};
-    struct config_errors errors;
+    struct report report;
     struct config *config;
     size_t blocks = mem_live_blocks();
 
-    check_scan(text);
-    config = config_parse("input", text, &errors);
+    check_lines(text);
+    config = config_parse(text, &report);
     if (config == NULL) {
-        check_errors(&errors);
+        check_report(&report);
     } else {
-        assert(errors.count == 0);
+        assert(report.count == 0);
         assert(config->workers > 0 && config->listen_count > 0 && config->route_count > 0);
         check_print(config);
     }
-    config_errors_free(&errors);
+    report_done(&report);
     config_free(config);
     assert(mem_live_blocks() == blocks);
     return 0;

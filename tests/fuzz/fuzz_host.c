@@ -27,7 +27,7 @@ static struct span take_line(struct span *rest)
 /* The definition, label by label. */
 static bool is_name(struct span text)
 {
-    struct span label = {text.data, 0};
+    struct span label;
     bool is_number = false;
 
     if (text.len > 0 && text.data[text.len - 1] == '.') {

@@ -107,12 +107,12 @@ static void check_row(const struct config *config, const struct row *row)
 
 static void test_decide(void)
 {
-    struct config_errors errors;
-    struct config *config = config_parse("test", SPAN_LIT(ini), &errors);
+    struct report report = {NULL, 0, false};
+    struct config *config = config_parse(SPAN_LIT(ini), &report);
 
     if (!CHECK_TRUE("configuration", config != NULL)) {
-        config_errors_print("test", &errors, stderr);
-        config_errors_free(&errors);
+        report_print(&report, "test", stderr);
+        report_done(&report);
         return;
     }
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

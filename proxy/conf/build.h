@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* build.h: sections of a draft into the structs of the snapshot, by the rows of the table.
+ *
+ * For: everything that a row of the table says by itself: defaults, values, required keys, keys
+ * that mean nothing. Not for: what no row says; listen.h and route.h add that. Every function adds
+ * what is wrong to the report and goes on, so that one run names everything. */
+#ifndef CONF_BUILD_H
+#define CONF_BUILD_H
+
+#include <stddef.h>
+
+#include "base/span.h"
+#include "conf/arena.h"
+#include "conf/draft.h"
+#include "conf/report.h"
+#include "conf/snapshot.h"
+
+struct build {
+    struct config *config; /* what is made */
+    struct arena *texts;   /* what it points into */
+    const struct draft *draft;
+    struct report *report;
+};
+
+/* Zeroed room for `count` things in the snapshot; NULL (reported) when out of memory. */
+MUST_CHECK void *build_array(struct build *build, size_t count, size_t size);
+
+/* `base` is what sections of this kind are kept in (enum key_section). */
+void build_defaults(struct build *build, enum key_section kind, void *base);
+/* Fills what the section sets, and reports the required keys that it lacks. A list replaces the one
+ * that is in `base` as a whole; a value that is refused leaves `base` as it is. */
+void build_section(struct build *build, const struct draft_section *section, void *base);
+/* Reports the keys of the section that mean nothing, as `base` now is. */
+void build_check_needs(struct build *build, const struct draft_section *section, const void *base);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "conf/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+/* Up to `size` bytes; -1 and errno on failure. */
+static ssize_t read_all(int fd, char *data, size_t size)
+{
+    size_t used = 0;
+
+    while (used < size) {
+        ssize_t got = read(fd, data + used, size - used);
+
+        if (got == 0) {
+            break;
+        }
+        if (got > 0) {
+            used += (size_t)got;
+        } else if (errno != EINTR) {
+            return -1;
+        }
+    }
+    return (ssize_t)used;
+}
+
+static bool read_open_file(int fd, struct arena *arena, struct span *out, const char **out_detail)
+{
+    struct stat status;
+    ssize_t len = -1;
+    char *data;
+    bool is_read = false;
+
+    if (fstat(fd, &status) != 0) {
+        *out_detail = strerror(errno);
+        return false;
+    }
+    if (!S_ISREG(status.st_mode)) {
+        *out_detail = S_ISDIR(status.st_mode) ? strerror(EISDIR) : "not a regular file";
+        return false;
+    }
+    data = mem_alloc(FILE_BYTES_MAX + 1);
+    if (data == NULL) {
+        *out_detail = strerror(ENOMEM);
+        return false;
+    }
+    len = read_all(fd, data, FILE_BYTES_MAX + 1);
+    if (len < 0) {
+        *out_detail = strerror(errno);
+    } else if ((size_t)len > FILE_BYTES_MAX) {
+        *out_detail = "the file is larger than 1 MiB";
+    } else if (!arena_copy(arena, (struct span){data, (size_t)len}, out)) {
+        *out_detail = strerror(ENOMEM);
+    } else {
+        is_read = true;
+    }
+    explicit_bzero(data, len > 0 ? (size_t)len : 0);
+    mem_free(data);
+    return is_read;
+}
+
+bool file_read(const char *path, struct arena *arena, struct span *out, const char **out_detail)
+{
+    /* Opening a pipe without O_NONBLOCK would wait for a writer, before it can be refused. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    bool is_read;
+
+    if (fd < 0) {
+        *out_detail = strerror(errno);
+        return false;
+    }
+    is_read = read_open_file(fd, arena, out, out_detail);
+    close(fd);
+    return is_read;
+}

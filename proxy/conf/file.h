@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* file.h: the whole of a file in memory.
+ *
+ * For: the INI and the files that it names. Not for: devices and pipes, which it refuses, and files
+ * of more than 1 MiB. */
+#ifndef CONF_FILE_H
+#define CONF_FILE_H
+
+#include <stdbool.h>
+
+#include "base/span.h"
+#include "conf/arena.h"
+
+#define FILE_BYTES_MAX ((size_t)1 << 20)
+
+/* Relative paths count from the working directory. *out lives in `arena`, with a NUL behind it. On
+ * failure *out_detail is the reason, the system's where it has one. */
+MUST_CHECK bool file_read(const char *path, struct arena *arena, struct span *out,
+                          const char **out_detail);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "conf/listen.h"
+
+#include "conf/file.h"
+#include "io/tls.h"
+
+#define TLS_ERROR_MAX 128
+
+void listen_prove(struct build *build, const struct config_pair *pair,
+                  enum config_tls_version version, struct listen_proof proof)
+{
+    struct tls_pair one = {pair->certificate, pair->key};
+    char error[TLS_ERROR_MAX] = "";
+    size_t bad_pair;
+    struct tls_context *context = tls_context_new(
+        &one, 1, version == CONFIG_TLS_1_3 ? TLS_1_3 : TLS_1_2, error, sizeof(error), &bad_pair);
+
+    if (context == NULL) {
+        report_add(build->report, proof.line, "%.*s with %.*s: %s",
+                   REPORT_SHOW(proof.certificate_path), REPORT_SHOW(proof.key_path), error);
+    }
+    tls_context_free(context);
+}
+
+static bool read_pem(struct build *build, const struct draft_item *item, struct span *out)
+{
+    const char *detail;
+
+    if (file_read(item->text.data, build->texts, out, &detail)) {
+        return true;
+    }
+    report_add(build->report, item->line, "cannot read %.*s: %s", REPORT_SHOW_PATH(item->text),
+               detail);
+    return false;
+}
+
+/* Certificates and keys belong together by their place in the lists. Every file is tried, so that
+ * all that are missing are named at once. */
+static void build_pairs(struct build *build, const struct draft_value *certificates,
+                        const struct draft_value *keys, struct config_listen *listen)
+{
+    const struct draft_item *certificate = certificates->items;
+    const struct draft_item *key = keys->items;
+    size_t count = certificates->count > keys->count ? certificates->count : keys->count;
+
+    listen->pairs = build_array(build, count, sizeof(*listen->pairs));
+    if (listen->pairs == NULL) {
+        return;
+    }
+    while (certificate != NULL || key != NULL) {
+        struct config_pair *pair = &listen->pairs[listen->pair_count++];
+        bool is_read = certificate != NULL && key != NULL;
+        struct listen_proof proof = {.line = 0};
+
+        if (certificate != NULL) {
+            proof.certificate_path = certificate->text;
+            proof.line = certificate->line;
+            is_read &= read_pem(build, certificate, &pair->certificate);
+            certificate = certificate->next;
+        }
+        if (key != NULL) {
+            proof.key_path = key->text;
+            is_read &= read_pem(build, key, &pair->key);
+            key = key->next;
+        }
+        if (is_read) {
+            listen_prove(build, pair, listen->tls_min_version, proof);
+        }
+    }
+}
+
+static void build_tls(struct build *build, const struct draft_section *section,
+                      struct config_listen *listen)
+{
+    const struct draft_value *certificates = draft_value(section, "tls_certificate");
+    const struct draft_value *keys = draft_value(section, "tls_key");
+
+    listen->is_tls = certificates->line != 0 || keys->line != 0;
+    if (!listen->is_tls) {
+        return;
+    }
+    if (certificates->line != 0 && keys->line != 0 && certificates->count != keys->count) {
+        report_add(build->report, keys->line,
+                   "tls_certificate names %zu file%s, tls_key names %zu: each certificate needs "
+                   "its key, in the same order",
+                   certificates->count, certificates->count == 1 ? "" : "s", keys->count);
+    }
+    build_pairs(build, certificates, keys, listen);
+}
+
+static void check_address_is_new(struct build *build, const struct config_listen *listen,
+                                 unsigned line)
+{
+    for (size_t i = 0; i < build->config->listen_count; i++) {
+        const struct config_listen *other = &build->config->listens[i];
+
+        if (other->address.len != 0 && addr_port(&listen->address) != 0 &&
+            addr_is_equal(&other->address, &listen->address)) {
+            char text[ADDR_TEXT_MAX];
+
+            report_add(build->report, line, "%s is already the address of [listen %.*s] (line %u)",
+                       addr_print(&listen->address, text, sizeof(text)), REPORT_SHOW(other->name),
+                       other->line);
+            return;
+        }
+    }
+}
+
+static void build_listen(struct build *build, const struct draft_section *section,
+                         struct config_listen *listen)
+{
+    listen->name = section->name;
+    listen->line = section->line;
+    build_defaults(build, KEY_LISTEN, listen);
+    build_section(build, section, listen);
+    check_address_is_new(build, listen, draft_value(section, "address")->line);
+    build_tls(build, section, listen);
+    build_check_needs(build, section, listen);
+}
+
+void listen_build(struct build *build)
+{
+    struct config *config = build->config;
+    size_t count = draft_count(build->draft, KEY_LISTEN);
+
+    if (count == 0 && !build->draft->has_lost_section) {
+        report_add(build->report, 0, "there is no [listen NAME] section: nothing to listen on");
+    }
+    config->listens = build_array(build, count, sizeof(*config->listens));
+    if (config->listens == NULL) {
+        return;
+    }
+    for (const struct draft_section *s = build->draft->sections; s != NULL; s = s->next) {
+        if (s->kind == KEY_LISTEN) {
+            build_listen(build, s, &config->listens[config->listen_count]);
+            config->listen_count++;
+        }
+    }
+}

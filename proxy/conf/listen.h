@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* listen.h: [listen NAME] sections, and the certificates that they name.
+ *
+ * For: what no row of the table says: files and keys that belong together, addresses that are taken
+ * twice. Not for: binding. */
+#ifndef CONF_LISTEN_H
+#define CONF_LISTEN_H
+
+#include "base/span.h"
+#include "conf/build.h"
+
+/* Fills the snapshot's listens. */
+void listen_build(struct build *build);
+
+/* What a certificate is called in messages, and the line that they name. */
+struct listen_proof {
+    struct span certificate_path;
+    struct span key_path;
+    unsigned line;
+};
+
+/* Reports when the pair cannot serve TLS. */
+void listen_prove(struct build *build, const struct config_pair *pair,
+                  enum config_tls_version version, struct listen_proof proof);
+
+#endif

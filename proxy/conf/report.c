@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "conf/report.h"
+
+#include <stdarg.h>
+
+#include "base/mem.h"
+#include "base/utf8.h"
+
+#define QUOTE_BYTES 60
+#define QUOTE_PATH_BYTES 160
+
+void report_add(struct report *report, unsigned line, const char *format, ...)
+{
+    struct report_error *errors;
+    va_list args;
+
+    report->is_failed = true;
+    if (report->count > REPORT_ERRORS_MAX) {
+        return;
+    }
+    errors = mem_resize(report->errors, (report->count + 1) * sizeof(*errors));
+    if (errors == NULL) {
+        return;
+    }
+    report->errors = errors;
+    errors += report->count++;
+    errors->line = line;
+    if (report->count > REPORT_ERRORS_MAX) {
+        snprintf(errors->message, sizeof(errors->message),
+                 "too many errors; the rest is not listed");
+        return;
+    }
+    va_start(args, format);
+    vsnprintf(errors->message, sizeof(errors->message), format, args);
+    va_end(args);
+}
+
+void report_no_memory(struct report *report)
+{
+    report_add(report, 0, "out of memory");
+}
+
+void report_sort(struct report *report)
+{
+    struct report_error *errors = report->errors;
+
+    for (size_t i = 1; i < report->count; i++) {
+        struct report_error moved = errors[i];
+        size_t place = i;
+
+        while (place > 0 && errors[place - 1].line > moved.line) {
+            errors[place] = errors[place - 1];
+            place--;
+        }
+        errors[place] = moved;
+    }
+}
+
+void report_print(const struct report *report, const char *path, FILE *out)
+{
+    if (report->count == 0) {
+        fprintf(out, "%s: out of memory\n", path);
+    }
+    for (size_t i = 0; i < report->count; i++) {
+        const struct report_error *error = &report->errors[i];
+
+        if (error->line == 0) {
+            fprintf(out, "%s: %s\n", path, error->message);
+        } else {
+            fprintf(out, "%s:%u: %s\n", path, error->line, error->message);
+        }
+    }
+}
+
+void report_done(struct report *report)
+{
+    mem_free(report->errors);
+    *report = (struct report){0};
+}
+
+struct span report_quote(struct span text)
+{
+    return utf8_cut(text, QUOTE_BYTES);
+}
+
+struct span report_quote_path(struct span path)
+{
+    return utf8_cut(path, QUOTE_PATH_BYTES);
+}

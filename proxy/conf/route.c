@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "conf/route.h"
+
+#include "proto/policy.h"
+#include "proto/shape.h"
+
+/* Only where one of the two is set: else the mistake is the default's, and told there. */
+static void check_buffers(struct build *build, const struct draft_section *section,
+                          const struct config_route *route)
+{
+    const struct key *high_key = key_find(KEY_ROUTE, SPAN_LIT("buffer_high"));
+    unsigned high = draft_value(section, "buffer_high")->line;
+    unsigned low = draft_value(section, "buffer_low")->line;
+    char high_text[KEY_NUMBER_TEXT];
+    char low_text[KEY_NUMBER_TEXT];
+
+    if ((high == 0 && low == 0) || route->buffer_low_bytes < route->buffer_high_bytes) {
+        return;
+    }
+    report_add(build->report, low != 0 ? low : high,
+               "'buffer_low' (%s) must be less than buffer_high (%s)",
+               key_format(high_key, route->buffer_low_bytes, low_text, sizeof(low_text)),
+               key_format(high_key, route->buffer_high_bytes, high_text, sizeof(high_text)));
+}
+
+/* What a subprotocol is by its name has to fit the rest: base64 is text that carries a stream. */
+static void check_subprotocols(struct build *build, const struct config_route *route)
+{
+    if (route->backend_count == 0 || route->backends[0].kind == CONFIG_BACKEND_ECHO) {
+        return;
+    }
+    for (size_t i = 0; i < route->policy.subprotocol_count; i++) {
+        struct span name = route->policy.subprotocols[i];
+
+        if (shape_payload_of(name, SHAPE_BINARY) != SHAPE_BINARY &&
+            route->accept == WS_ACCEPT_BINARY) {
+            report_add(build->report, route->line,
+                       "[route %.*s] has the subprotocol %.*s, which is text, but "
+                       "accept = binary",
+                       REPORT_SHOW(route->policy.name), REPORT_SHOW(name));
+        }
+        if (shape_payload_of(name, SHAPE_BINARY) == SHAPE_BASE64 &&
+            route->framing.kind != FRAMING_STREAM) {
+            report_add(build->report, route->line,
+                       "[route %.*s] has the subprotocol base64, which needs "
+                       "framing = stream",
+                       REPORT_SHOW(route->policy.name));
+        }
+    }
+}
+
+static void check_echo(struct build *build, const struct draft_section *section,
+                       const struct config_route *route)
+{
+    const struct draft_value *value = draft_value(section, "backend");
+    bool has_echo = false;
+
+    for (size_t i = 0; i < route->backend_count; i++) {
+        has_echo |= route->backends[i].kind == CONFIG_BACKEND_ECHO;
+    }
+    if (has_echo && value->count > 1) {
+        report_add(build->report, value->line, "echo: cannot stand with others");
+    }
+}
+
+static bool is_same_place(const struct policy_route *a, const struct policy_route *b)
+{
+    return a->is_prefix == b->is_prefix && span_is_equal(a->path, b->path) &&
+           span_is_equal(a->host, b->host);
+}
+
+static void check_place_is_new(struct build *build, const struct config_route *route)
+{
+    for (size_t i = 0; i < build->config->route_count; i++) {
+        const struct config_route *other = &build->config->routes[i];
+
+        if (route->policy.path.len > 0 && is_same_place(&route->policy, &other->policy)) {
+            report_add(build->report, route->line,
+                       "[route %.*s] has the path and host of [route %.*s] (line %u)",
+                       REPORT_SHOW(route->policy.name), REPORT_SHOW(other->policy.name),
+                       other->line);
+            return;
+        }
+    }
+}
+
+static void build_route(struct build *build, const struct draft_section *section,
+                        struct config_route *route)
+{
+    route->policy.name = section->name;
+    route->line = section->line;
+    build_section(build, section, route);
+    build_check_needs(build, section, route);
+    check_buffers(build, section, route);
+    check_echo(build, section, route);
+    check_subprotocols(build, route);
+    check_place_is_new(build, route);
+}
+
+/* What every route starts from: the table's defaults, the server's deadlines, then [defaults]. */
+static void build_base(struct build *build, struct config_route *base)
+{
+    build_defaults(build, KEY_ROUTE, base);
+    for (const struct draft_section *s = build->draft->sections; s != NULL; s = s->next) {
+        if (s->kind == KEY_DEFAULTS) {
+            build_section(build, s, base);
+            check_buffers(build, s, base);
+        }
+    }
+    base->timeouts.tls_ms = build->config->defaults.tls_ms;
+    base->timeouts.request_ms = build->config->defaults.request_ms;
+    base->timeouts.linger_ms = build->config->defaults.linger_ms;
+    build->config->defaults = base->timeouts;
+    build->config->is_http_refusal = base->is_http_refusal;
+}
+
+void route_build(struct build *build)
+{
+    struct config *config = build->config;
+    size_t count = draft_count(build->draft, KEY_ROUTE);
+    struct config_route base = {0};
+
+    if (count == 0 && !build->draft->has_lost_section) {
+        report_add(build->report, 0,
+                   "there is no [route NAME] section: every request would be refused");
+    }
+    build_base(build, &base);
+    config->routes = build_array(build, count, sizeof(*config->routes));
+    config->policies = build_array(build, count, sizeof(*config->policies));
+    if (config->routes == NULL || config->policies == NULL) {
+        return;
+    }
+    for (const struct draft_section *s = build->draft->sections; s != NULL; s = s->next) {
+        if (s->kind == KEY_ROUTE) {
+            struct config_route *route = &config->routes[config->route_count];
+
+            *route = base;
+            build_route(build, s, route);
+            config->policies[config->route_count] = route->policy;
+            config->route_count++;
+        }
+    }
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* snapshot.h: what a configuration means, as the program uses it.
+ *
+ * For: the structs that the table of keys (key.h) fills and that sessions point into. Not for:
+ * making one (config.h). A snapshot never changes once it is made and owns everything in it. */
+#ifndef CONF_SNAPSHOT_H
+#define CONF_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/addr.h"
+#include "base/log.h"
+#include "base/span.h"
+#include "conf/arena.h"
+#include "proto/life.h"
+#include "proto/policy.h"
+#include "proto/shape.h"
+#include "proto/ws.h"
+
+enum config_tls_version { CONFIG_TLS_1_2 = 0, CONFIG_TLS_1_3 };
+
+struct config_pair {
+    struct span certificate; /* PEM, as read from the file */
+    struct span key;
+};
+
+struct config_listen {
+    struct span name;
+    struct addr address;
+    bool is_tls;
+    struct span *certificate_paths; /* as written, NUL-terminated; none in --demo */
+    size_t certificate_path_count;
+    struct span *key_paths; /* each belongs to the certificate at the same place */
+    size_t key_path_count;
+    struct config_pair *pairs; /* several: chosen by SNI */
+    size_t pair_count;
+    enum config_tls_version tls_min_version;
+    bool has_pages; /* the demo page is served at "/" (only --demo sets it) */
+    unsigned line;
+};
+
+enum config_backend_kind { CONFIG_BACKEND_TCP = 0, CONFIG_BACKEND_UNIX, CONFIG_BACKEND_ECHO };
+
+struct config_backend {
+    enum config_backend_kind kind;
+    struct span text;    /* as written, for the log: "tcp://127.0.0.1:6379" */
+    struct span host;    /* TCP: name or literal without brackets (NUL-terminated behind len) */
+    uint16_t port;       /* TCP */
+    bool is_literal;     /* TCP: `address` is set, no name to resolve */
+    struct addr address; /* literal TCP or Unix */
+};
+
+struct config_route {
+    struct policy_route policy;      /* name, path, host, origins, subprotocols, allow, deny */
+    struct config_backend *backends; /* tried in turn; echo stands alone */
+    size_t backend_count;
+    bool is_http_refusal;  /* on_refuse = http */
+    uint16_t backend_code; /* 1011 or 1014 */
+    enum ws_accept accept;
+    uint64_t max_message_bytes; /* 0 = no limit */
+    enum shape_payload payload; /* when the subprotocol does not decide */
+    struct framing framing;
+    uint64_t max_frame_bytes; /* to the client; 0 = no limit */
+    bool is_deflate;          /* compression = on */
+    struct deflate_settings deflate;
+    uint64_t deflate_idle_ms; /* after which its memory is given back */
+    bool is_half_open;        /* half_close = keep */
+    size_t buffer_high_bytes;
+    size_t buffer_low_bytes;
+    struct life_timeouts timeouts; /* tls_ms and request_ms are the server's, copied here */
+    unsigned line;
+};
+
+struct config {
+    /* [server] */
+    unsigned workers; /* resolved: auto = cores */
+    struct span user; /* empty: the file names none */
+    bool has_ids;
+    uid_t uid; /* of `user`, or of "nobody" when started as root without one */
+    gid_t gid;
+    uint64_t max_sessions;
+    uint64_t drain_ms;
+    enum log_level log_level;
+    enum log_format log_format;
+    struct life_timeouts defaults; /* what a session uses before its route is known */
+    bool is_http_refusal;          /* the same for on_refuse: requests that match no route */
+
+    struct config_listen *listens;
+    size_t listen_count;
+    struct config_route *routes;
+    struct policy_route *policies; /* routes[i].policy, side by side, for policy_decide */
+    size_t route_count;
+
+    struct arena memory; /* private: what everything above points into, this struct included */
+};
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* value.h: one written value to a field of the snapshot, and back.
+ *
+ * For: values that are texts: paths, hosts, backends, origins, networks. The rows of the table of
+ * keys name these functions. Not for: numbers (key.h reads them by their row); what values mean
+ * together.
+ *
+ * A read function fills the zeroed field that it is handed; `text` ends in NUL and lives as long as
+ * `texts`, so that fields may point into it, and what else a field needs is put into `texts`. It
+ * returns false with *out_detail set to a constant that says what would be right; the field is then
+ * of no use. A show function returns what would be written in a file, which may point into
+ * `scratch`; empty = nothing is set. Each is for one type of field, named behind it. */
+#ifndef CONF_VALUE_H
+#define CONF_VALUE_H
+
+#include <stdbool.h>
+
+#include "base/span.h"
+#include "conf/arena.h"
+
+#define VALUE_BYTES_MAX 4096 /* what a value is at most; `scratch` has a byte more */
+
+typedef bool(value_read_fn)(struct span text, struct arena *texts, void *field,
+                            const char **out_detail);
+typedef struct span(value_show_fn)(const void *field, char scratch[VALUE_BYTES_MAX + 1]);
+
+value_read_fn value_read_text; /* struct span */
+value_show_fn value_show_text;
+
+/* "127.0.0.1:8080", "[::]:8443" */
+value_read_fn value_read_address; /* struct addr */
+value_show_fn value_show_address;
+
+/* "/vnc", or "/app/" and a star for all below it: sets path and is_prefix */
+value_read_fn value_read_path; /* struct policy_route */
+value_show_fn value_show_path;
+
+/* A canonical host (host.h) with or without brackets, or "*." and a name. */
+value_read_fn value_read_host; /* struct span; IPv6 without brackets */
+value_show_fn value_show_host;
+
+value_read_fn value_read_origin; /* struct policy_origin */
+value_show_fn value_show_origin;
+
+value_read_fn value_read_subprotocol; /* struct span */
+
+/* "10.0.0.0/8", "::1" */
+value_read_fn value_read_network; /* struct addr_cidr */
+value_show_fn value_show_network;
+
+/* "tcp://HOST:PORT", "unix:/PATH", "echo:" */
+value_read_fn value_read_backend; /* struct config_backend */
+value_show_fn value_show_backend;
+
+#endif
