@@ -18,10 +18,7 @@
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)
 
-#define CONFIG_KEY(section_, name_, ...) \
-    { \
-        .section = (section_), .name = (name_), __VA_ARGS__ \
-    }
+#define CONFIG_KEY(section_, name_, ...) {.section = (section_), .name = (name_), __VA_ARGS__}
 #define FIELD(type_, member_) \
     .offset = offsetof(struct type_, member_), .width = sizeof(((struct type_ *)0)->member_)
 #define SERVER_FIELD(member_) FIELD(config, member_)

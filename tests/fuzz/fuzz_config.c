@@ -33,7 +33,8 @@ static void check_scan(struct span text)
 
     config_scan_init(&scan, text);
     while (config_scan_next(&scan, &line)) {
-        assert(line.number == ++number);
+        number++;
+        assert(line.number == number);
         assert(line.text.data >= at && line.text.data + line.text.len <= text.data + text.len);
         at = line.text.data + line.text.len;
         assert((line.kind == CONFIG_LINE_BAD) == (line.problem != NULL));
