@@ -41,8 +41,10 @@ endif
 ifeq ($(origin CC),default)
 CC := gcc
 endif
-# Debian names its LLVM tools with a version unless the unversioned package is there.
-find_tool = $(firstword $(shell command -v $(1) || command -v $(1)-14) $(1))
+# The version that both Debian 12 and Debian 13 have, so that clang-format and clang-tidy say the
+# same on both.
+LLVM = 19
+find_tool = $(firstword $(shell command -v $(1)-$(LLVM) || command -v $(1)) $(1)-$(LLVM))
 FUZZ_CC ?= $(call find_tool,clang)
 
 ifeq ($(VARIANT),fuzz)
@@ -207,7 +209,7 @@ $(COMPDB): $(GEN)/compile-list
 	    "$$separator" '$(CURDIR)' "$$file" "$$args" "$$file"; separator=','; \
 	done >$@ && printf '\n]\n' >>$@
 $(GEN)/compile-list: FORCE
-	$(call stamp,$(filter %.c,$(C_FILES)) $(TIDY_FLAGS))
+	$(call stamp,$(CURDIR) $(filter %.c,$(C_FILES)) $(TIDY_FLAGS))
 
 install: all  ## into PREFIX (/usr/local) below DESTDIR; the configuration only if there is none
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(SYSCONFDIR)/sluice'

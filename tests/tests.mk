@@ -25,10 +25,11 @@ FUZZ_BINS = $(FUZZ_NAMES:%=$(B)/fuzz/fuzz_%)
 # ---------------------------------------------------------------------------------- packages
 
 # What the tests need besides what the build needs.
-TEST_PACKAGES = libcunit1-dev clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev cppcheck \
-    shellcheck chromium chromium-driver redis-server openssh-server openssh-client openssl \
-    python3 python3-websockets python3-wsproto iproute2 nftables procps ngircd unbound \
-    valgrind libssl-dev $(if $(shell command -v node),,nodejs) node-ws
+TEST_PACKAGES = libcunit1-dev $(LLVM_PACKAGES) cppcheck shellcheck chromium chromium-driver \
+    redis-server openssh-server openssh-client openssl python3 python3-websockets python3-wsproto \
+    iproute2 nftables procps ngircd unbound valgrind libssl-dev node-ws \
+    $(if $(shell command -v node),,nodejs)
+LLVM_PACKAGES = clang-$(LLVM) clang-tidy-$(LLVM) clang-format-$(LLVM) libclang-rt-$(LLVM)-dev
 
 test-deps:  ## install the Debian packages that only the tests need
 	$(Q)proxy/packages.sh 'to test' $(B)/packages.log $(TEST_PACKAGES)

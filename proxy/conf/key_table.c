@@ -13,10 +13,7 @@
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)
 
-#define KEY(section_, name_, ...) \
-    { \
-        .section = (section_), .name = (name_), __VA_ARGS__ \
-    }
+#define KEY(section_, name_, ...) {.section = (section_), .name = (name_), __VA_ARGS__}
 
 /* Where a value lives. */
 #define FIELD(type_, member_) \

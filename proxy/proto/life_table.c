@@ -10,11 +10,16 @@
 
 #define ROW(word_, http_status_, close_code_, reason_, client_, backend_, again_, bools_) \
     { \
-        .word = (word_), .http_status = (http_status_), .close_code = (close_code_), \
-        .reason = (reason_), .client = (client_), .backend = (backend_), .again = (again_), \
-        .is_backend_row = ((bools_)&BACKEND_ROW) != 0, \
-        .is_stream_lost = ((bools_)&STREAM_LOST) != 0, \
-        .is_told_in_detail = ((bools_)&TOLD_IN_DETAIL) != 0, \
+        .word = (word_), \
+        .http_status = (http_status_), \
+        .close_code = (close_code_), \
+        .reason = (reason_), \
+        .client = (client_), \
+        .backend = (backend_), \
+        .again = (again_), \
+        .is_backend_row = ((bools_) & BACKEND_ROW) != 0, \
+        .is_stream_lost = ((bools_) & STREAM_LOST) != 0, \
+        .is_told_in_detail = ((bools_) & TOLD_IN_DETAIL) != 0, \
     }
 
 /* One row per ending. An ending that can come before and after the 101 has both an HTTP status and

@@ -185,10 +185,10 @@ mask_fn *mask_implementation(size_t k, const char **out_name)
         const char *name;
         mask_fn *apply;
     } all[] = {
-        {"scalar", mask_apply_scalar},
+        {"scalar", mask_apply_scalar}, // every processor
         {"words", mask_apply_words},
 #if MASK_HAS_X86
-        {"sse2", mask_apply_sse2},
+        {"sse2", mask_apply_sse2}, // every x86-64
         {"avx2", mask_apply_avx2},
 #endif
 #if MASK_HAS_NEON

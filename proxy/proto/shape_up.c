@@ -57,7 +57,11 @@ static enum shape_result put_message(struct shape *s, struct span data, bool is_
         }
         return result;
     }
-    switch (data.len > 0 ? buf_append(&s->up_message, data.data, data.len) : BUF_OK) {
+    enum buf_result kept = BUF_OK;
+    if (data.len > 0) {
+        kept = buf_append(&s->up_message, data.data, data.len);
+    }
+    switch (kept) {
     case BUF_FULL:
         return shape_fail(s, SHAPE_TOO_BIG, "message longer than framing_max");
     case BUF_NO_MEMORY:

@@ -121,7 +121,9 @@ void conn_finish(struct load_conn *c)
         tls_close(c);
     }
     conn_flush(c);
-    (void)shutdown(c->fd, SHUT_WR);
+    if (c->fd >= 0) {
+        (void)shutdown(c->fd, SHUT_WR);
+    }
 }
 
 static void conn_end(struct load_conn *c)

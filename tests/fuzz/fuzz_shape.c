@@ -160,8 +160,10 @@ static bool wrap(struct run *run, bool is_checked, struct client_bytes *out)
     client_put(bytes, run->content.data, run->content.len);
     if (run->rules.payload == SHAPE_BASE64) {
         base64_decoder_init(&d);
-        is_good = base64_decode(&d, bytes->data, bytes->len, bytes->data, &bytes->len) &&
+        size_t decoded_len = 0;
+        is_good = base64_decode(&d, bytes->data, bytes->len, bytes->data, &decoded_len) &&
                   base64_is_complete(&d) && is_good;
+        bytes->len = decoded_len;
     }
     struct span message = client_span(bytes);
     bool is_line = f->kind == FRAMING_LINE;

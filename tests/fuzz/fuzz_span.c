@@ -19,7 +19,7 @@ static void check_trim(struct span s)
 {
     struct span trimmed = span_trim(s);
     check_within(trimmed, s);
-    for (size_t i = 0; i<trimmed.len; i += trimmed.len> 1 ? trimmed.len - 1 : 1) {
+    for (size_t i = 0; i < trimmed.len; i += trimmed.len > 1 ? trimmed.len - 1 : 1) {
         assert(trimmed.data[i] != ' ' && trimmed.data[i] != '\t');
     }
     assert(span_is_equal(span_trim(trimmed), trimmed));

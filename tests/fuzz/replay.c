@@ -26,7 +26,7 @@ static int replay_file(const char *path)
         return -1;
     }
     size_t size = fread(contents, 1, sizeof(contents), file);
-    int unread = ferror(file) || fgetc(file) != EOF;
+    int unread = ferror(file) || (!feof(file) && fgetc(file) != EOF);
 
     fclose(file);
     if (unread) {

@@ -150,7 +150,7 @@ static void test_listen_errors(void)
     struct addr un;
     const char *error = NULL;
     int blocker = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(blocker, &a.u.sa, a.len) != 0 || listen(blocker, 1) != 0 ||
+    if (blocker < 0 || bind(blocker, &a.u.sa, a.len) != 0 || listen(blocker, 1) != 0 ||
         !net_local_addr(blocker, &taken) || !addr_from_unix_path(SPAN_LIT("/tmp/x"), &un)) {
         abort();
     }
@@ -232,7 +232,7 @@ static void test_connect_under_way(void)
     int fds[8];
     size_t count = 0;
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(listener, &a.u.sa, a.len) != 0 || listen(listener, 0) != 0 ||
+    if (listener < 0 || bind(listener, &a.u.sa, a.len) != 0 || listen(listener, 0) != 0 ||
         !net_local_addr(listener, &local)) {
         abort();
     }
@@ -259,7 +259,7 @@ static void test_connect_to_itself(void)
     struct addr a = address("127.0.0.1:0");
     struct addr local = {.len = 0};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(fd, &a.u.sa, a.len) != 0 || !net_local_addr(fd, &local)) {
+    if (fd < 0 || bind(fd, &a.u.sa, a.len) != 0 || !net_local_addr(fd, &local)) {
         abort();
     }
     CHECK_EQ_INT("the kernel allows it", connect(fd, &local.u.sa, local.len), 0);

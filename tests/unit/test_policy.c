@@ -86,10 +86,11 @@ static void test_origin_with_nul(void)
 static struct policy_origin any_origin = {.kind = POLICY_ORIGIN_ANY};
 
 #define ROUTE(path_text, prefix, host_text) \
-    { \
-        .path = {(path_text), sizeof(path_text) - 1}, .is_prefix = (prefix), \
-        .host = {(host_text), sizeof(host_text) - 1}, .origins = &any_origin, .origin_count = 1 \
-    }
+    {.path = {(path_text), sizeof(path_text) - 1}, \
+     .is_prefix = (prefix), \
+     .host = {(host_text), sizeof(host_text) - 1}, \
+     .origins = &any_origin, \
+     .origin_count = 1}
 
 static const struct policy_route routes[] = {
     ROUTE("/", true, ""),               // 0
