@@ -26,7 +26,7 @@ MODULES = \
     base/list base/span base/utf8 base/mem base/buf base/addr base/log \
     proto/mask proto/ws proto/base64 proto/deflate proto/framing proto/shape \
     proto/http proto/upgrade proto/policy proto/life \
-    io/reactor io/net io/tls io/cert io/conn io/resolver \
+    io/reactor io/net io/tls io/tls_proof io/cert io/conn io/resolver \
     conf/config \
     gate/scoreboard gate/dial gate/pump gate/page gate/session gate/listener gate/worker \
     gate/master

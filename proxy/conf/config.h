@@ -119,7 +119,7 @@ struct config_errors {
 /* Reads `path`, a regular file. NULL on any error; *out_errors then lists all of them in line order
  * (free with config_errors_free; an empty list means that there was no memory even for an error).
  * Relative paths in the file count from the working directory. Certificates are read and proven
- * here, each pair by an in-memory handshake (tls_context_new). */
+ * here, each pair by an in-memory handshake (io/tls_proof). */
 MUST_CHECK struct config *config_load(const char *path, struct config_errors *out_errors);
 
 /* The same from memory; `path` is used in messages. For --demo and tests. */

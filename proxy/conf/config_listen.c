@@ -6,24 +6,18 @@
 #include "conf/config_build.h"
 #include "conf/config_draft.h"
 #include "conf/config_keys.h"
-#include "io/tls.h"
-
-#define TLS_ERROR_MAX 128
+#include "io/tls_proof.h"
 
 void config_build_prove(struct config_build *build, const struct config_pair *pair,
                         enum config_tls_version version, unsigned line)
 {
     struct tls_pair one = {pair->certificate, pair->key};
-    char error[TLS_ERROR_MAX] = "";
-    size_t bad_pair;
-    struct tls_context *context = tls_context_new(
-        &one, 1, version == CONFIG_TLS_1_3 ? TLS_1_3 : TLS_1_2, error, sizeof(error), &bad_pair);
+    const char *detail = tls_proof_run(&one, version == CONFIG_TLS_1_3 ? TLS_1_3 : TLS_1_2);
 
-    if (context == NULL) {
+    if (detail != NULL) {
         config_report_add(build->report, line, "%.*s with %.*s: %s",
-                          CONFIG_SHOW(pair->certificate_path), CONFIG_SHOW(pair->key_path), error);
+                          CONFIG_SHOW(pair->certificate_path), CONFIG_SHOW(pair->key_path), detail);
     }
-    tls_context_free(context);
 }
 
 static bool read_pem(struct config_build *build, const struct config_item *item, struct span *out)

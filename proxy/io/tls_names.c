@@ -8,6 +8,7 @@
 #include <wolfssl/wolfcrypt/asn_public.h>
 #include <wolfssl/wolfcrypt/error-crypt.h>
 
+#include "base/addr.h"
 #include "base/mem.h"
 
 static char lower(char c)
@@ -26,8 +27,9 @@ static bool is_plain(const char *name, size_t len)
     return len > 0;
 }
 
-static enum tls_names_result collect(const DNS_entry *first, struct tls_names *out)
+static enum tls_names_result collect(const DNS_entry *first, void *context)
 {
+    struct tls_names *out = context;
     size_t size = 0;
     for (const DNS_entry *entry = first; entry != NULL; entry = entry->next) {
         size += entry->len > 0 ? (size_t)entry->len + 1 : 0;
@@ -52,7 +54,10 @@ static enum tls_names_result collect(const DNS_entry *first, struct tls_names *o
     return TLS_NAMES_OK;
 }
 
-static enum tls_names_result parse(const uint8_t *der, size_t len, struct tls_names *out)
+/* Something that looks at the names of a certificate. */
+typedef enum tls_names_result look_fn(const DNS_entry *first, void *context);
+
+static enum tls_names_result look_at(const uint8_t *der, size_t len, look_fn *look, void *context)
 {
     DecodedCert *certificate = mem_alloc(sizeof(*certificate));
     if (certificate == NULL) {
@@ -62,7 +67,7 @@ static enum tls_names_result parse(const uint8_t *der, size_t len, struct tls_na
     enum tls_names_result result = TLS_NAMES_BAD_CERTIFICATE;
     int parsed = wc_ParseCert(certificate, CERT_TYPE, NO_VERIFY, NULL);
     if (parsed == 0) {
-        result = collect(certificate->altNames, out);
+        result = look(certificate->altNames, context);
     } else if (parsed == MEMORY_E) {
         result = TLS_NAMES_NO_MEMORY;
     }
@@ -87,7 +92,7 @@ enum tls_names_result tls_names_read(struct span pem, struct tls_names *out)
                               CERT_TYPE);
     enum tls_names_result result = TLS_NAMES_BAD_CERTIFICATE;
     if (len > 0) {
-        result = parse(der, (size_t)len, out);
+        result = look_at(der, (size_t)len, collect, out);
     } else if (len == MEMORY_E) {
         result = TLS_NAMES_NO_MEMORY;
     }
@@ -125,4 +130,43 @@ enum tls_names_match tls_names_match(const struct tls_names *names, struct span 
         at += pattern.len + 1;
     }
     return best;
+}
+
+/* --- one name ------------------------------------------------------------------------------ */
+
+static bool is_address_of(const DNS_entry *entry, const struct addr *address)
+{
+    const void *bytes = &address->u.in.sin_addr;
+    size_t len = sizeof(address->u.in.sin_addr);
+    if (address->u.sa.sa_family == AF_INET6) {
+        bytes = &address->u.in6.sin6_addr;
+        len = sizeof(address->u.in6.sin6_addr);
+    }
+    return entry->type == ASN_IP_TYPE && entry->len > 0 && (size_t)entry->len == len &&
+           memcmp(entry->name, bytes, len) == 0;
+}
+
+static bool is_name_of(const DNS_entry *entry, struct span name)
+{
+    size_t len = entry->len > 0 ? (size_t)entry->len : 0;
+    return entry->type == ASN_DNS_TYPE && is_plain(entry->name, len) &&
+           match_one((struct span){entry->name, len}, name) != TLS_NAMES_NONE;
+}
+
+static enum tls_names_result look_for(const DNS_entry *first, void *context)
+{
+    const struct span *name = context;
+    struct addr address;
+    bool is_address = addr_parse_host(*name, 1, &address);
+    for (const DNS_entry *entry = first; entry != NULL; entry = entry->next) {
+        if (is_address ? is_address_of(entry, &address) : is_name_of(entry, *name)) {
+            return TLS_NAMES_OK;
+        }
+    }
+    return TLS_NAMES_OTHER;
+}
+
+enum tls_names_result tls_names_check(const uint8_t *der, size_t len, struct span name)
+{
+    return der != NULL && len > 0 ? look_at(der, len, look_for, &name) : TLS_NAMES_BAD_CERTIFICATE;
 }
