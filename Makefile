@@ -23,7 +23,7 @@ MODULES = \
     base/list base/span base/host base/utf8 base/clock base/mem base/buf base/addr base/log \
     proto/mask proto/ws proto/base64 proto/deflate proto/framing proto/shape \
     proto/http proto/request proto/upgrade proto/policy proto/life \
-    io/scratch io/reactor io/net io/carrier io/tls io/cert io/conn io/resolver \
+    io/scratch io/reactor io/net io/carrier io/tls io/tls_proof io/cert io/conn io/resolver \
     conf/arena conf/snapshot conf/report conf/words conf/file conf/value conf/key conf/draft \
     conf/build conf/listen conf/route conf/config \
     gate/scoreboard gate/dial gate/pump gate/page gate/admission gate/answer gate/watch \

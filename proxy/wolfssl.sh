@@ -12,12 +12,15 @@ set -eu
 
 suite=trixie
 jobs=2
-# Alternative names are for certificates made in memory. NO_SESSION_CACHE is not among these: with
-# session tickets, this version does not link without its cache, which sluice switches off.
-# getrandom works where a worker can open no file any more. The middlebox form of TLS 1.3 is what
-# clients that ask for it must get (RFC 8446 D.4). NO_FORCE_ZERO: wolfssl_wipe.c does it instead.
+# ALT_NAMES: sluice makes certificates with alternative names in memory. GETRANDOM works where a
+# worker can open no file any more. MIDDLEBOX_COMPAT: clients that ask for this form of TLS 1.3
+# must get it (RFC 8446 D.4). NO_FORCE_ZERO: wolfssl_wipe.c does it instead. ALWAYS_VERIFY_CB:
+# sluice checks the name of a backend's certificate itself, because wolfSSL's own check accepts
+# common names, and wildcards anywhere. IP_ALT_NAME: wolfSSL reads addresses in certificates.
+# NO_SESSION_CACHE is not in the list: with session tickets, this version does not link without
+# its cache, which sluice switches off.
 defines='-DWOLFSSL_ALT_NAMES -DWOLFSSL_GETRANDOM -DWOLFSSL_TLS13_MIDDLEBOX_COMPAT'
-defines="$defines -DWOLFSSL_NO_FORCE_ZERO"
+defines="$defines -DWOLFSSL_NO_FORCE_ZERO -DWOLFSSL_ALWAYS_VERIFY_CB -DWOLFSSL_IP_ALT_NAME"
 debian_releases='bookworm trixie forky sid stable oldstable testing unstable'
 
 self=$(cd "$(dirname "$0")" && pwd)/$(basename "$0")
@@ -232,7 +235,7 @@ check_result() {
     wanted='WOLFSSL_TLS13 NO_OLD_TLS HAVE_SNI HAVE_ALPN HAVE_SESSION_TICKET SINGLE_THREADED
         WOLFSSL_ALT_NAMES WOLFSSL_HAVE_SP_ECC HAVE_CURVE25519 WOLFSSL_CERT_GEN
         WOLFSSL_KEY_GEN WOLFSSL_GETRANDOM WOLFSSL_TLS13_MIDDLEBOX_COMPAT
-        WOLFSSL_NO_FORCE_ZERO'
+        WOLFSSL_NO_FORCE_ZERO WOLFSSL_ALWAYS_VERIFY_CB WOLFSSL_IP_ALT_NAME'
     case $("$compiler" -dumpmachine) in
     x86_64-*) wanted="$wanted WOLFSSL_AESNI USE_INTEL_SPEEDUP" ;;
     aarch64-*) wanted="$wanted WOLFSSL_ARMASM" ;;

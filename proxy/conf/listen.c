@@ -2,24 +2,18 @@
 #include "conf/listen.h"
 
 #include "conf/file.h"
-#include "io/tls.h"
-
-#define TLS_ERROR_MAX 128
+#include "io/tls_proof.h"
 
 void listen_prove(struct build *build, const struct config_pair *pair,
                   enum config_tls_version version, struct listen_proof proof)
 {
     struct tls_pair one = {pair->certificate, pair->key};
-    char error[TLS_ERROR_MAX] = "";
-    size_t bad_pair;
-    struct tls_context *context = tls_context_new(
-        &one, 1, version == CONFIG_TLS_1_3 ? TLS_1_3 : TLS_1_2, error, sizeof(error), &bad_pair);
+    const char *detail = tls_proof_run(&one, version == CONFIG_TLS_1_3 ? TLS_1_3 : TLS_1_2);
 
-    if (context == NULL) {
+    if (detail != NULL) {
         report_add(build->report, proof.line, "%.*s with %.*s: %s",
-                   REPORT_SHOW(proof.certificate_path), REPORT_SHOW(proof.key_path), error);
+                   REPORT_SHOW(proof.certificate_path), REPORT_SHOW(proof.key_path), detail);
     }
-    tls_context_free(context);
 }
 
 static bool read_pem(struct build *build, const struct draft_item *item, struct span *out)

@@ -2,7 +2,6 @@
 #include "gate/listener.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -94,26 +93,34 @@ static void on_ready(struct reactor_io *io, unsigned ready)
     }
 }
 
-static bool make_tls(struct listener *l, char *error, size_t error_size)
+/* The configuration has proven every pair; here they are only loaded. */
+static bool make_tls(struct listener *l, const char **out_detail)
 {
+    static const struct span protocols[] = {SPAN_LIT("http/1.1")};
     const struct config_listen *listen = l->listen;
-    size_t bad_pair = 0;
     struct tls_pair *pairs = mem_alloc(listen->pair_count * sizeof(*pairs));
     if (pairs == NULL) {
-        snprintf(error, error_size, "no memory");
+        *out_detail = "no memory";
         return false;
     }
     for (size_t i = 0; i < listen->pair_count; i++) {
         pairs[i] = (struct tls_pair){listen->pairs[i].certificate, listen->pairs[i].key};
     }
-    enum tls_version version = listen->tls_min_version == CONFIG_TLS_1_3 ? TLS_1_3 : TLS_1_2;
-    l->tls = tls_context_new(pairs, listen->pair_count, version, error, error_size, &bad_pair);
+    struct tls_settings settings = {
+        .role = TLS_SERVER,
+        .min_version = listen->tls_min_version == CONFIG_TLS_1_3 ? TLS_1_3 : TLS_1_2,
+        .pairs = pairs,
+        .pair_count = listen->pair_count,
+        .protocols = protocols,
+        .protocol_count = sizeof(protocols) / sizeof(protocols[0]),
+    };
+    l->tls = tls_context_new(&settings, out_detail);
     mem_free(pairs);
     return l->tls != NULL;
 }
 
 bool listener_init(struct listener *l, struct session_context *context,
-                   const struct config_listen *listen, int fd, char *error, size_t error_size)
+                   const struct config_listen *listen, int fd, const char **out_detail)
 {
     *l = (struct listener){
         .context = context,
@@ -122,7 +129,7 @@ bool listener_init(struct listener *l, struct session_context *context,
         .spare_fd = -1,
         .pause_ms = PAUSE_FIRST_MS,
     };
-    if (listen->is_tls && !make_tls(l, error, error_size)) {
+    if (listen->is_tls && !make_tls(l, out_detail)) {
         return false;
     }
     l->spare_fd = open_spare();

@@ -24,10 +24,10 @@ struct listener {
     uint64_t pause_ms; /* the next pause */
 };
 
-/* Takes over the descriptor. False, with a message, when the TLS context cannot be made. */
+/* Takes over the descriptor. False when the TLS context cannot be made; *out_detail, a constant
+ * text, says why. */
 MUST_CHECK bool listener_init(struct listener *l, struct session_context *context,
-                              const struct config_listen *listen, int fd, char *error,
-                              size_t error_size);
+                              const struct config_listen *listen, int fd, const char **out_detail);
 /* Accepts no more and closes the socket; sessions go on. May be called twice. */
 void listener_stop(struct listener *l);
 /* Stops and frees the TLS context; after the last session. */

@@ -147,15 +147,15 @@ static void on_master_gone(struct reactor_io *io, unsigned ready)
 static bool start_listeners(struct worker *w)
 {
     const struct config *config = w->context.config;
-    char error[256] = "";
     w->listeners = mem_alloc_zero(config->listen_count * sizeof(*w->listeners));
     if (w->listeners == NULL) {
         return false;
     }
     for (size_t i = 0; i < config->listen_count; i++) {
+        const char *detail = NULL;
         if (!listener_init(&w->listeners[i], &w->context, &config->listens[i],
-                           w->start->listen_fds[i], error, sizeof(error))) {
-            log_message(LOG_ERROR, "worker.failed", "%s", error);
+                           w->start->listen_fds[i], &detail)) {
+            log_message(LOG_ERROR, "worker.failed", "%s", detail);
             return false;
         }
     }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* tls.h: TLS server sessions over memory; the only user of wolfSSL's sessions.
+/* tls.h: TLS sessions over memory, at either end; the only user of wolfSSL's sessions.
  *
- * For: turning wire bytes into plain bytes and back: contexts, certificates by SNI, ALPN, tickets.
- * Not for: sockets. wolfSSL reads from memory that we lend it and writes into scratch that always
- * has room, so it never sees "would block" on output (a blocked write followed by a KeyUpdate has
- * sent bytes twice). TLS 1.2 and 1.3 only, an explicit cipher list, ALPN http/1.1.
+ * For: turning wire bytes into plain bytes and back; contexts with their certificates, trust, ALPN
+ * and tickets. Not for: sockets, and not for proving that a certificate works (io/tls_proof does).
+ * wolfSSL reads from memory that the caller lends and writes into memory that always has room, so
+ * it never sees "would block" on output (a blocked write followed by a KeyUpdate has sent bytes
+ * twice). TLS 1.2 and 1.3 only, with an explicit list of suites.
  *
  * Whatever a call produces for the wire (handshake, alerts, records) stands in the struct tls_wire
- * given to it, and is the caller's to send before the next call. */
+ * given to it. The caller sends it before the next call. */
 #ifndef IO_TLS_H
 #define IO_TLS_H
 
@@ -17,7 +18,16 @@
 
 #include "base/span.h"
 
+enum tls_role { TLS_SERVER = 0, TLS_CLIENT };
 enum tls_version { TLS_1_2 = 0, TLS_1_3 };
+
+/* What the other end's certificate must be. */
+enum tls_verify {
+    TLS_VERIFY_USUAL = 0, /* for a server TLS_VERIFY_OFF, for a client TLS_VERIFY_REQUIRED */
+    TLS_VERIFY_OFF,       /* a server asks for no certificate, a client believes any */
+    TLS_VERIFY_OPTIONAL,  /* servers only: a client may show none, but one that it shows is good */
+    TLS_VERIFY_REQUIRED   /* trusted and in date; for a client also good for the server's name */
+};
 
 /* One certificate chain and its key, PEM, in memory. */
 struct tls_pair {
@@ -25,24 +35,35 @@ struct tls_pair {
     struct span key;
 };
 
-/* A listener's certificates; immutable, may serve many sessions. Built in the process that uses it
- * (after fork). */
+/* What a context is made from. tls_context_new copies what it keeps. */
+struct tls_settings {
+    enum tls_role role;
+    enum tls_version min_version;
+    const struct tls_pair *pairs; /* server: at least one; client: the one to show if asked */
+    size_t pair_count;
+    const struct span *protocols; /* ALPN, best first; a name has no comma */
+    size_t protocol_count;        /* 0: the other end's ALPN list is ignored */
+    struct span trust;            /* PEM of the CAs that verify needs; at least one must be good */
+    enum tls_verify verify;
+};
+
+/* Immutable, and may serve many sessions. The process that uses it makes it (after fork). */
 struct tls_context;
 
-/* Certificates are chosen by SNI: an exact name in a certificate's subjectAltName, then a wildcard
- * of one label, then the first pair. Proves every pair by a complete in-memory handshake (a
- * mismatched EC key passes wolfSSL's own check). On failure returns NULL and writes a message
- * without pair's content into error; *out_bad_pair is the index it is about (or count). */
-MUST_CHECK struct tls_context *tls_context_new(const struct tls_pair *pairs, size_t count,
-                                               enum tls_version min_version, char *error,
-                                               size_t error_size, size_t *out_bad_pair);
+/* NULL: the settings do not work; *out_detail is then a constant text that says why. A server
+ * chooses its pair by SNI: an exact name in a certificate's subjectAltName, then a wildcard of one
+ * label, then the first pair. A server that verifies clients gives out and takes no tickets, so
+ * that nobody comes in with a ticket from where no certificate was asked for. */
+MUST_CHECK struct tls_context *tls_context_new(const struct tls_settings *settings,
+                                               const char **out_detail);
+/* Sessions that still use it keep it alive. */
 void tls_context_free(struct tls_context *context);
 
-/* Ticket keys of a process family: 32 random bytes made once by the master before forking, so that
- * a ticket of one worker is good at the others; NULL, or no call at all, makes a seed that only
- * this process knows. Keys follow from the seed and wall time and change every 12 hours; a ticket
- * is good for its own 12 hours and the next, and only under the SNI it was given out under. Call
- * before tls_context_new. */
+/* Ticket keys of a process family: 32 random bytes that the master makes once before it forks, so
+ * that a ticket of one worker is good at the others. NULL, or no call at all, makes a seed that
+ * only this process knows. Keys follow from the seed and wall time and change every 12 hours; a
+ * ticket is good for its own 12 hours and the next, and only under the SNI it was given out under.
+ * Call this before tls_context_new. */
 void tls_set_ticket_seed(const uint8_t seed[32]);
 
 struct tls_wire {
@@ -53,7 +74,13 @@ struct tls_wire {
 
 /* One session. */
 struct tls;
-MUST_CHECK struct tls *tls_new(struct tls_context *context); /* NULL: no memory */
+/* At a server's context. NULL: no memory. */
+MUST_CHECK struct tls *tls_new(struct tls_context *context);
+/* At a client's context. server_name is a host name or a numeric address: what the server's
+ * certificate must be good for, and, when it is a host name, the SNI. It may be empty only when
+ * verify is off (asserted). A common name in a certificate does not count (RFC 9525 section 2).
+ * NULL: no memory. */
+MUST_CHECK struct tls *tls_new_client(struct tls_context *context, struct span server_name);
 void tls_free(struct tls *tls);
 
 enum tls_result {
@@ -62,30 +89,44 @@ enum tls_result {
     TLS_FAILED /* handshake or record error; an alert may stand in the wire output */
 };
 
+/* The handshake alone: takes wire bytes up to its end and no byte behind it; *out_used says how
+ * many. A client begins to speak at its first call, whatever it is given. The end has come when
+ * tls_is_established. out as for tls_feed. */
+MUST_CHECK enum tls_result tls_shake(struct tls *tls, const uint8_t *wire, size_t len,
+                                     size_t *out_used, struct tls_wire *out);
+
 #define TLS_PLAIN_EXTRA (17 * 1024) /* bytes that plain must have beyond what is fed */
 
-/* Takes all of the wire bytes in. Drives the handshake, then decrypts as much as is there into
- * plain, which must have room for len + TLS_PLAIN_EXTRA (asserted). Every byte is consumed. Plain
- * bytes (*out_plain_len of them) may come with every result; with TLS_FAILED they are good, but
- * what followed is not. Once TLS_EOF or TLS_FAILED, always so. out must have room for len and the
- * server's part of the handshake (the certificates and 2 KiB), else TLS_FAILED. */
+/* Takes all of the wire bytes: drives the handshake, then decrypts as much as is there into plain,
+ * which must have room for len + TLS_PLAIN_EXTRA (asserted). Plain bytes (*out_plain_len of them)
+ * may come with every result; with TLS_FAILED they are good, but what followed is not. Once TLS_EOF
+ * or TLS_FAILED, always so. out must have room for len and this end's part of the handshake (its
+ * certificates and 2 KiB), else TLS_FAILED. */
 MUST_CHECK enum tls_result tls_feed(struct tls *tls, const uint8_t *wire, size_t len,
                                     uint8_t *plain, size_t plain_size, size_t *out_plain_len,
                                     struct tls_wire *out);
+/* Both ends have finished the handshake, as far as this end can know: with TLS 1.3 a client learns
+ * only by the next bytes that its own certificate was refused. */
 bool tls_is_established(const struct tls *tls);
 
 /* Encrypts all of data; out must have room for len + 64 bytes for each 16 KiB begun + 64. */
 MUST_CHECK enum tls_result tls_seal(struct tls *tls, const uint8_t *data, size_t len,
                                     struct tls_wire *out);
-/* Makes a close_notify (none before the ClientHello came); nothing may be sealed afterwards, but
- * feeding goes on. out must have room for 64 bytes. */
+/* Makes a close_notify (a server none before the ClientHello came); nothing may be sealed
+ * afterwards, but feeding goes on. out must have room for 64 bytes. */
 void tls_finish(struct tls *tls, struct tls_wire *out);
 
-/* "TLSv1.3" (a constant) and the suite's IANA name, both "" before the handshake is complete; the
- * SNI the client sent, without a dot at its end (empty when none). The latter two are valid as long
- * as the session. */
+/* What was wrong first, a constant text ("alert unknown_ca received", "certificate has expired");
+ * NULL as long as nothing failed. */
+const char *tls_detail(const struct tls *tls);
+/* The protocol that ALPN agreed on; empty when there is none. Valid as long as the context. */
+struct span tls_protocol(const struct tls *tls);
+/* "TLSv1.3" (a constant) and the suite's IANA name (valid as long as the session), both "" before
+ * the handshake is complete. */
 const char *tls_version_name(const struct tls *tls);
 const char *tls_suite_name(const struct tls *tls);
+/* The server's name, without a dot at its end: the SNI that the client sent, or what
+ * tls_new_client was given. Empty when there is none. Valid as long as the session. */
 struct span tls_sni(const struct tls *tls);
 const char *tls_library_version(void);
 

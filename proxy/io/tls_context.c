@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "io/tls_context.h"
-
+/* Contexts: certificates, rules, trust and tickets. */
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
 #include <wolfssl/options.h>
 #include <wolfssl/ssl.h>
+#include <wolfssl/wolfcrypt/error-crypt.h>
 
 #include "base/mem.h"
 #include "io/tls_memory.h"
-#include "io/tls_proof.h"
+#include "io/tls_parts.h"
 #include "io/tls_ticket.h"
 
 /* Only forward secrecy and authenticated encryption; the library's own list has more. */
@@ -47,7 +46,7 @@ static int cipher_ticket(WOLFSSL *ssl, unsigned char name[WOLFSSL_TICKET_NAME_SZ
     const struct tls *tls = wolfSSL_GetIOReadCtx(ssl);
     time_t now = time(NULL);
     (void)unused;
-    if (tls == NULL || len <= 0 || now < 0) {
+    if (tls == NULL || len <= 0 || now < 0 || tls->context->verify != TLS_VERIFY_OFF) {
         return WOLFSSL_TICKET_RET_REJECT;
     }
     struct tls_ticket ticket = {name, iv, mac, data, (size_t)len};
@@ -94,10 +93,11 @@ static const char *read_names(struct tls_site *site, struct span certificate)
         return NULL;
     case TLS_NAMES_NOT_PEM:
         return "certificate is not PEM";
-    case TLS_NAMES_BAD_CERTIFICATE:
-        return "certificate is damaged";
     case TLS_NAMES_NO_MEMORY:
         return "out of memory";
+    case TLS_NAMES_BAD_CERTIFICATE:
+    case TLS_NAMES_OTHER:
+        break;
     }
     return "certificate is damaged";
 }
@@ -108,7 +108,6 @@ static bool set_rules(WOLFSSL_CTX *library, enum tls_version min_version)
     bool is_1_3 = min_version == TLS_1_3;
     int version = is_1_3 ? WOLFSSL_TLSV1_3 : WOLFSSL_TLSV1_2;
     const char *suites = is_1_3 ? SUITES_1_3 : SUITES_1_3 ":" SUITES_1_2;
-    wolfSSL_CTX_set_verify(library, WOLFSSL_VERIFY_NONE, NULL);
     (void)wolfSSL_CTX_set_session_cache_mode(library, WOLFSSL_SESS_CACHE_OFF);
     /* One random generator for the worker's sessions instead of one in each. */
     return wolfSSL_CTX_SetMinVersion(library, version) == WOLFSSL_SUCCESS &&
@@ -118,13 +117,32 @@ static bool set_rules(WOLFSSL_CTX *library, enum tls_version min_version)
            wolfSSL_CTX_new_rng(library) == WOLFSSL_SUCCESS;
 }
 
-static bool set_tickets(WOLFSSL_CTX *library)
+static bool set_tickets(WOLFSSL_CTX *library, bool is_given)
 {
+    if (!is_given && (wolfSSL_CTX_NoTicketTLSv12(library) != WOLFSSL_SUCCESS ||
+                      wolfSSL_CTX_no_ticket_TLSv13(library) != 0)) {
+        return false;
+    }
     return wolfSSL_CTX_set_TicketEncCb(library, cipher_ticket) == WOLFSSL_SUCCESS &&
            wolfSSL_CTX_set_TicketHint(library, TLS_TICKET_EPOCH_S) == WOLFSSL_SUCCESS &&
            wolfSSL_CTX_set_timeout(library, TLS_TICKET_EPOCH_S) == WOLFSSL_SUCCESS &&
-           wolfSSL_CTX_set_num_tickets(library, 1) == WOLFSSL_SUCCESS &&
+           wolfSSL_CTX_set_num_tickets(library, is_given ? 1 : 0) == WOLFSSL_SUCCESS &&
            wolfSSL_CTX_only_dhe_psk(library) == 0;
+}
+
+/* A client's session adds the callback that looks at the server's name. */
+static int verify_mode(enum tls_verify verify)
+{
+    switch (verify) {
+    case TLS_VERIFY_USUAL:
+    case TLS_VERIFY_OFF:
+        return WOLFSSL_VERIFY_NONE;
+    case TLS_VERIFY_OPTIONAL:
+        return WOLFSSL_VERIFY_PEER;
+    case TLS_VERIFY_REQUIRED:
+        return WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+    }
+    return WOLFSSL_VERIFY_NONE;
 }
 
 static const char *load_pair(WOLFSSL_CTX *library, const struct tls_pair *pair)
@@ -145,26 +163,71 @@ static const char *load_pair(WOLFSSL_CTX *library, const struct tls_pair *pair)
     return NULL;
 }
 
-static const char *open_site(struct tls_site *site, const struct tls_pair *pair,
-                             enum tls_version min_version)
+static WOLFSSL_CTX *open_library(enum tls_role role, enum tls_version min_version)
+{
+    bool is_1_3 = min_version == TLS_1_3;
+    WOLFSSL_METHOD *method = NULL;
+    switch (role) {
+    case TLS_SERVER:
+        method = is_1_3 ? wolfTLSv1_3_server_method() : wolfSSLv23_server_method();
+        break;
+    case TLS_CLIENT:
+        method = is_1_3 ? wolfTLSv1_3_client_method() : wolfSSLv23_client_method();
+        break;
+    }
+    return method != NULL ? wolfSSL_CTX_new(method) : NULL;
+}
+
+static const char *load_trust(WOLFSSL_CTX *library, struct span trust)
+{
+    if (trust.len == 0) {
+        return "no CA is named that peers can be verified with";
+    }
+    switch (wolfSSL_CTX_load_verify_buffer(library, (const unsigned char *)trust.data,
+                                           (long)trust.len, WOLFSSL_FILETYPE_PEM)) {
+    case WOLFSSL_SUCCESS:
+        return NULL;
+    case MEMORY_E:
+        return "out of memory";
+    default:
+        return "no good CA certificate is among those to trust";
+    }
+}
+
+static const char *check_pair_text(const struct tls_pair *pair, struct tls_site *site)
 {
     const char *problem = read_names(site, pair->certificate);
-    if (problem == NULL) {
-        problem = judge_key_text(pair->key);
-    }
+    return problem != NULL ? problem : judge_key_text(pair->key);
+}
+
+/* pair is NULL for a client without a certificate. */
+static const char *open_site(const struct tls_context *context, struct tls_site *site,
+                             const struct tls_settings *settings, const struct tls_pair *pair)
+{
+    const char *problem = pair != NULL ? check_pair_text(pair, site) : NULL;
     if (problem != NULL) {
         return problem;
     }
-    WOLFSSL_METHOD *method =
-        min_version == TLS_1_3 ? wolfTLSv1_3_server_method() : wolfSSLv23_server_method();
-    site->library = method != NULL ? wolfSSL_CTX_new(method) : NULL;
+    site->library = open_library(context->role, settings->min_version);
     if (site->library == NULL) {
         return "out of memory";
     }
-    if (!set_rules(site->library, min_version) || !set_tickets(site->library)) {
+    bool is_server = context->role == TLS_SERVER;
+    bool is_verified = context->verify != TLS_VERIFY_OFF;
+    if (!set_rules(site->library, settings->min_version) ||
+        (is_server && !set_tickets(site->library, !is_verified))) {
         return "this build of wolfSSL lacks something that is needed";
     }
-    return load_pair(site->library, pair);
+    wolfSSL_CTX_set_verify(site->library, verify_mode(context->verify), NULL);
+    /* Else a client of TLS 1.2 that shows no certificate is cut off without an alert. */
+    if (is_server && context->verify == TLS_VERIFY_REQUIRED &&
+        wolfSSL_CTX_mutual_auth(site->library, 1) != 0) {
+        return "this build of wolfSSL lacks something that is needed";
+    }
+    if (is_verified) {
+        problem = load_trust(site->library, settings->trust);
+    }
+    return problem == NULL && pair != NULL ? load_pair(site->library, pair) : problem;
 }
 
 static const char *start_library(void)
@@ -178,35 +241,75 @@ static const char *start_library(void)
     return tickets.is_set ? NULL : "no random numbers";
 }
 
-struct tls_context *tls_context_new(const struct tls_pair *pairs, size_t count,
-                                    enum tls_version min_version, char *error, size_t error_size,
-                                    size_t *out_bad_pair)
+/* The names side by side, with commas between them. */
+static bool copy_protocols(struct tls_context *context, const struct tls_settings *settings)
 {
-    struct tls_context *context = NULL;
-    const char *problem = count > 0 ? start_library() : "no certificate";
-    size_t bad = count;
-    if (problem == NULL) {
-        context = mem_alloc_zero(sizeof(*context) + count * sizeof(context->sites[0]));
-        problem = context == NULL ? "out of memory" : NULL;
+    size_t size = 0;
+    for (size_t i = 0; i < settings->protocol_count; i++) {
+        struct span name = settings->protocols[i];
+        assert(name.len > 0 && name.len <= UINT8_MAX && span_find(name, ',') == name.len);
+        size += name.len + 1;
     }
-    if (problem == NULL) {
-        context->users = 1;
-        context->count = count;
+    if (size == 0) {
+        return true;
     }
-    for (size_t i = 0; problem == NULL && i < count; i++) {
-        bad = i;
-        problem = open_site(&context->sites[i], &pairs[i], min_version);
-        if (problem == NULL) {
-            problem = tls_proof_run(context, i);
-        }
+    context->protocols = mem_alloc(size);
+    if (context->protocols == NULL) {
+        return false;
     }
-    if (problem == NULL) {
-        return context;
+    char *end = context->protocols;
+    for (size_t i = 0; i < settings->protocol_count; i++) {
+        memcpy(end, settings->protocols[i].data, settings->protocols[i].len);
+        end += settings->protocols[i].len;
+        *end++ = i + 1 < settings->protocol_count ? ',' : '\0';
     }
-    snprintf(error, error_size, "%s", problem);
-    *out_bad_pair = bad;
-    tls_context_free(context);
-    return NULL;
+    return true;
+}
+
+static const char *fill(struct tls_context *context, const struct tls_settings *settings)
+{
+    const char *problem = copy_protocols(context, settings) ? NULL : "out of memory";
+    for (size_t i = 0; problem == NULL && i < context->count; i++) {
+        const struct tls_pair *pair = settings->pair_count > 0 ? &settings->pairs[i] : NULL;
+        problem = open_site(context, &context->sites[i], settings, pair);
+    }
+    return problem;
+}
+
+static enum tls_verify resolve(const struct tls_settings *settings)
+{
+    if (settings->verify != TLS_VERIFY_USUAL) {
+        return settings->verify;
+    }
+    return settings->role == TLS_CLIENT ? TLS_VERIFY_REQUIRED : TLS_VERIFY_OFF;
+}
+
+struct tls_context *tls_context_new(const struct tls_settings *settings, const char **out_detail)
+{
+    bool is_client = settings->role == TLS_CLIENT;
+    size_t count = is_client ? 1 : settings->pair_count;
+    assert(!is_client || (settings->pair_count <= 1 && settings->verify != TLS_VERIFY_OPTIONAL));
+    assert(settings->protocol_count < UINT8_MAX);
+    *out_detail = count > 0 ? start_library() : "no certificate";
+    if (*out_detail != NULL) {
+        return NULL;
+    }
+    struct tls_context *context =
+        mem_alloc_zero(sizeof(*context) + count * sizeof(context->sites[0]));
+    if (context == NULL) {
+        *out_detail = "out of memory";
+        return NULL;
+    }
+    context->users = 1;
+    context->count = count;
+    context->role = settings->role;
+    context->verify = resolve(settings);
+    *out_detail = fill(context, settings);
+    if (*out_detail != NULL) {
+        tls_context_free(context);
+        return NULL;
+    }
+    return context;
 }
 
 void tls_context_drop(struct tls_context *context)
@@ -222,6 +325,7 @@ void tls_context_drop(struct tls_context *context)
         }
         tls_names_done(&context->sites[i].names);
     }
+    mem_free(context->protocols);
     mem_free(context);
 }
 
@@ -230,18 +334,4 @@ void tls_context_free(struct tls_context *context)
     if (context != NULL) {
         tls_context_drop(context);
     }
-}
-
-const struct tls_site *tls_context_choose(const struct tls_context *context, struct span name)
-{
-    const struct tls_site *best = &context->sites[0];
-    enum host_match best_match = HOST_DIFFERS;
-    for (size_t i = 0; i < context->count; i++) {
-        enum host_match match = tls_names_match(&context->sites[i].names, name);
-        if (match > best_match) {
-            best_match = match;
-            best = &context->sites[i];
-        }
-    }
-    return best;
 }

@@ -245,23 +245,32 @@ static enum tls_hello_result parse_server_name(struct view v, struct span *out)
 }
 
 /* RFC 7301 section 3.1. */
-static enum tls_hello_result parse_protocols(struct view v)
+static enum tls_hello_result parse_protocols(struct view v, struct span *out)
 {
     struct view list;
     struct view name;
-    bool has_http1 = false;
     if (!take_whole(&v, 2, &list)) {
         return TLS_HELLO_MALFORMED;
     }
+    *out = (struct span){(const char *)list.data, list.left};
     while (list.left > 0) {
         if (!take_vector(&list, 1, &name) || name.left == 0) {
             return TLS_HELLO_MALFORMED;
         }
-        if (name.left == 8 && memcmp(name.data, "http/1.1", 8) == 0) {
-            has_http1 = true;
+    }
+    return TLS_HELLO_OK;
+}
+
+bool tls_hello_offers(const struct tls_hello *hello, struct span protocol)
+{
+    struct view list = {(const uint8_t *)hello->protocols.data, hello->protocols.len};
+    struct view name;
+    while (take_vector(&list, 1, &name)) {
+        if (span_is_equal((struct span){(const char *)name.data, name.left}, protocol)) {
+            return true;
         }
     }
-    return has_http1 ? TLS_HELLO_OK : TLS_HELLO_NO_PROTOCOL;
+    return false;
 }
 
 /* RFC 8446 4.2.8. An empty list asks for a HelloRetryRequest. */
@@ -342,8 +351,7 @@ static enum tls_hello_result parse_extension(size_t type, struct view v, bool is
     case EXTENSION_SERVER_NAME:
         return parse_server_name(v, &out->server_name);
     case EXTENSION_ALPN:
-        out->offers_protocols = true;
-        return parse_protocols(v);
+        return parse_protocols(v, &out->protocols);
     case EXTENSION_KEY_SHARE:
         return parse_key_shares(v);
     case EXTENSION_SUPPORTED_VERSIONS:
@@ -363,7 +371,6 @@ static enum tls_hello_result parse_extensions(struct view list, struct tls_hello
 {
     size_t types[TLS_HELLO_EXTENSIONS];
     size_t count = 0;
-    enum tls_hello_result refusal = TLS_HELLO_OK;
     while (list.left > 0) {
         size_t type = 0;
         struct view body;
@@ -380,14 +387,11 @@ static enum tls_hello_result parse_extensions(struct view list, struct tls_hello
         }
         types[count++] = type;
         enum tls_hello_result result = parse_extension(type, body, list.left == 0, out);
-        /* The others' shape decides first which alert is sent. */
-        if (result == TLS_HELLO_NO_PROTOCOL) {
-            refusal = result;
-        } else if (result != TLS_HELLO_OK) {
+        if (result != TLS_HELLO_OK) {
             return result;
         }
     }
-    return refusal;
+    return TLS_HELLO_OK;
 }
 
 enum tls_hello_result tls_hello_parse(const uint8_t *message, size_t len, struct tls_hello *out)
@@ -396,7 +400,7 @@ enum tls_hello_result tls_hello_parse(const uint8_t *message, size_t len, struct
     struct view body;
     struct view part;
     size_t number = 0;
-    *out = (struct tls_hello){.server_name = {"", 0}};
+    *out = (struct tls_hello){.server_name = {"", 0}, .protocols = {"", 0}};
     if (!take_number(&v, 1, &number) || number != CLIENT_HELLO || !take_vector(&v, 3, &body) ||
         v.left > 0) {
         return TLS_HELLO_MALFORMED;

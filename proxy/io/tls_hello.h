@@ -31,7 +31,8 @@ enum tls_hello_result {
     TLS_HELLO_MALFORMED,  /* decode_error */
     TLS_HELLO_ILLEGAL,    /* illegal_parameter: well formed, but not allowed or out of all reason */
     TLS_HELLO_UNEXPECTED, /* unexpected_message: another record or message */
-    TLS_HELLO_NO_PROTOCOL, /* no_application_protocol: an ALPN list without http/1.1 */
+    TLS_HELLO_NO_PROTOCOL, /* no_application_protocol: an ALPN list without one of ours; only the
+                            * reader's owner can say so */
     TLS_HELLO_NO_MEMORY
 };
 
@@ -59,12 +60,15 @@ MUST_CHECK enum tls_hello_result tls_hello_read(struct tls_hello_reader *r, cons
 
 struct tls_hello {
     struct span server_name; /* printable ASCII, no dot at the end; empty when none was sent */
-    bool offers_protocols;   /* an ALPN list was sent; it has http/1.1 then */
+    struct span protocols;   /* the ALPN list as it was sent, with lengths; empty when none was */
 };
 
-/* `message` starts with the handshake header. The name points into it. */
+/* `message` starts with the handshake header. What is found points into it. */
 MUST_CHECK enum tls_hello_result tls_hello_parse(const uint8_t *message, size_t len,
                                                  struct tls_hello *out);
+
+/* True when the ALPN list has this protocol. */
+bool tls_hello_offers(const struct tls_hello *hello, struct span protocol);
 
 /* The alert (RFC 8446 6.2) that answers a failure; 0 = say nothing. */
 uint8_t tls_hello_alert(enum tls_hello_result result);

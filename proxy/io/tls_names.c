@@ -10,8 +10,9 @@
 
 #include "base/mem.h"
 
-static enum tls_names_result collect(const DNS_entry *first, struct tls_names *out)
+static enum tls_names_result collect(const DNS_entry *first, void *context)
 {
+    struct tls_names *out = context;
     size_t size = 0;
     for (const DNS_entry *entry = first; entry != NULL; entry = entry->next) {
         size += entry->len > 0 ? (size_t)entry->len + 1 : 0;
@@ -34,7 +35,10 @@ static enum tls_names_result collect(const DNS_entry *first, struct tls_names *o
     return TLS_NAMES_OK;
 }
 
-static enum tls_names_result parse(const uint8_t *der, size_t len, struct tls_names *out)
+/* Something that looks at the names of a certificate. */
+typedef enum tls_names_result look_fn(const DNS_entry *first, void *context);
+
+static enum tls_names_result look_at(const uint8_t *der, size_t len, look_fn *look, void *context)
 {
     DecodedCert *certificate = mem_alloc(sizeof(*certificate));
     if (certificate == NULL) {
@@ -44,7 +48,7 @@ static enum tls_names_result parse(const uint8_t *der, size_t len, struct tls_na
     enum tls_names_result result = TLS_NAMES_BAD_CERTIFICATE;
     int parsed = wc_ParseCert(certificate, CERT_TYPE, NO_VERIFY, NULL);
     if (parsed == 0) {
-        result = collect(certificate->altNames, out);
+        result = look(certificate->altNames, context);
     } else if (parsed == MEMORY_E) {
         result = TLS_NAMES_NO_MEMORY;
     }
@@ -69,7 +73,7 @@ enum tls_names_result tls_names_read(struct span pem, struct tls_names *out)
                               CERT_TYPE);
     enum tls_names_result result = TLS_NAMES_BAD_CERTIFICATE;
     if (len > 0) {
-        result = parse(der, (size_t)len, out);
+        result = look_at(der, (size_t)len, collect, out);
     } else if (len == MEMORY_E) {
         result = TLS_NAMES_NO_MEMORY;
     }
@@ -93,4 +97,51 @@ enum host_match tls_names_match(const struct tls_names *names, struct span name)
         at += pattern.len + 1;
     }
     return best;
+}
+
+/* --- one name ------------------------------------------------------------------------------ */
+
+struct sought {
+    struct span name;
+    size_t address_len; /* 0: the name is no address */
+    uint8_t address[16];
+};
+
+static bool is_for(const DNS_entry *entry, const struct sought *sought)
+{
+    struct span value = {entry->name, entry->len > 0 ? (size_t)entry->len : 0};
+    if (sought->address_len > 0) {
+        return entry->type == ASN_IP_TYPE && value.len == sought->address_len &&
+               memcmp(value.data, sought->address, value.len) == 0;
+    }
+    return entry->type == ASN_DNS_TYPE && host_is_pattern(value) &&
+           host_match(value, sought->name) != HOST_DIFFERS;
+}
+
+static enum tls_names_result look_for(const DNS_entry *first, void *context)
+{
+    for (const DNS_entry *entry = first; entry != NULL; entry = entry->next) {
+        if (is_for(entry, context)) {
+            return TLS_NAMES_OK;
+        }
+    }
+    return TLS_NAMES_OTHER;
+}
+
+enum tls_names_result tls_names_check(const uint8_t *der, size_t len, struct span name)
+{
+    struct sought sought = {.name = name};
+    switch (host_address(name, sought.address)) {
+    case HOST_IPV4:
+        sought.address_len = 4;
+        break;
+    case HOST_IPV6:
+        sought.address_len = 16;
+        break;
+    case HOST_NAME:
+    case HOST_NONE:
+        break;
+    }
+    return der != NULL && len > 0 ? look_at(der, len, look_for, &sought)
+                                  : TLS_NAMES_BAD_CERTIFICATE;
 }

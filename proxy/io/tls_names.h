@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tls_names.h: the names that a certificate is good for.
  *
- * For: choosing a certificate by the client's SNI. Not for: deciding whether to trust one; names
- * in the subject's common name do not count (RFC 9525 section 2). */
+ * For: choosing a certificate by the client's SNI, and telling whether a server's certificate is
+ * for the server that was called. Not for: deciding whether to trust a certificate; names in the
+ * subject's common name do not count (RFC 9525 section 2). */
 #ifndef IO_TLS_NAMES_H
 #define IO_TLS_NAMES_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/host.h"
 #include "base/span.h"
@@ -21,7 +23,8 @@ enum tls_names_result {
     TLS_NAMES_OK = 0,
     TLS_NAMES_NOT_PEM,
     TLS_NAMES_BAD_CERTIFICATE,
-    TLS_NAMES_NO_MEMORY
+    TLS_NAMES_NO_MEMORY,
+    TLS_NAMES_OTHER /* tls_names_check: the certificate is for others */
 };
 
 /* Of the first certificate of a PEM text. */
@@ -30,5 +33,9 @@ void tls_names_done(struct tls_names *names);
 
 /* The best fit among them; an empty name fits none. */
 enum host_match tls_names_match(const struct tls_names *names, struct span name);
+
+/* TLS_NAMES_OK: the certificate (DER) is good for the name, or for the numeric address "10.0.0.5",
+ * "::1", which only an iPAddress entry makes it (RFC 9525 section 6.5). */
+MUST_CHECK enum tls_names_result tls_names_check(const uint8_t *der, size_t len, struct span name);
 
 #endif

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tls_proof.h: a certificate and its key proven by a complete handshake in memory.
  *
- * For: loading certificates; a key that does not belong to its certificate is found by nothing
- * less for every kind of key. Not for: whether anybody trusts the certificate, or its dates. */
+ * For: the configuration, which proves each pair once, in the master; nothing less finds a key that
+ * does not belong to its certificate for every kind of key. Not for: workers, which take over what
+ * is proven; whether anybody trusts the certificate; its dates. */
 #ifndef IO_TLS_PROOF_H
 #define IO_TLS_PROOF_H
 
-#include "io/tls_context.h"
+#include "io/tls.h"
 
-/* NULL: proven. Else what went wrong, a text that lives on. */
-MUST_CHECK const char *tls_proof_run(struct tls_context *context, size_t site);
+/* NULL: a client can connect. Else a constant text that says what went wrong; it has nothing of the
+ * pair's content. */
+MUST_CHECK const char *tls_proof_run(const struct tls_pair *pair, enum tls_version min_version);
 
 #endif

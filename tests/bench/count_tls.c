@@ -20,8 +20,7 @@ static struct span bio_text(BIO *bio)
 
 static struct tls_context *make_context(void)
 {
-    char error[256];
-    size_t bad = 0;
+    const char *detail = NULL;
     EVP_PKEY *key = EVP_EC_gen("P-256");
     X509 *certificate = X509_new();
     BIO *key_pem = BIO_new(BIO_s_mem());
@@ -40,9 +39,11 @@ static struct tls_context *make_context(void)
         count_die("no certificate");
     }
     struct tls_pair pair = {bio_text(certificate_pem), bio_text(key_pem)};
-    struct tls_context *context = tls_context_new(&pair, 1, TLS_1_3, error, sizeof(error), &bad);
+    struct tls_settings settings = {
+        .role = TLS_SERVER, .min_version = TLS_1_3, .pairs = &pair, .pair_count = 1};
+    struct tls_context *context = tls_context_new(&settings, &detail);
     if (context == NULL) {
-        count_die("no TLS context: %s", error);
+        count_die("no TLS context: %s", detail);
     }
     BIO_free(key_pem);
     BIO_free(certificate_pem);

@@ -74,7 +74,6 @@ struct extension_row {
 #define OK TLS_HELLO_OK, ""
 #define MALFORMED TLS_HELLO_MALFORMED, ""
 #define ILLEGAL TLS_HELLO_ILLEGAL, ""
-#define NO_PROTOCOL TLS_HELLO_NO_PROTOCOL, ""
 
 static const struct extension_row extension_rows[] = {
     {"unknown", 0xfafa, BODY(""), OK},
@@ -136,7 +135,7 @@ static const struct extension_row extension_rows[] = {
           "b"),
      ILLEGAL},
     {"ALPN", 16, BODY("\0\x0c\x02h2\x08http/1.1"), OK},
-    {"ALPN without ours", 16, BODY("\0\x03\x02h2"), NO_PROTOCOL},
+    {"ALPN without ours", 16, BODY("\0\x03\x02h2"), OK},
     {"ALPN, empty list", 16, BODY("\0\0"), MALFORMED},
     {"ALPN, empty name", 16, BODY("\0\x0a\0\x08http/1.1"), MALFORMED},
     {"ALPN, trailing length byte", 16, BODY("\0\x0a\x08http/1.1\x08"), MALFORMED},
@@ -190,6 +189,39 @@ static void test_extensions(void)
         enum tls_hello_result want = is_shape_first ? TLS_HELLO_MALFORMED : TLS_HELLO_ILLEGAL;
         check_kit(row->name, want, "");
     }
+}
+
+static void test_offers(void)
+{
+    static const struct {
+        const char *name;
+        const char *body;
+        size_t len;
+        bool want; /* http/1.1 is there */
+    } rows[] = {
+        {"alone", BODY("\0\x09\x08http/1.1"), true},
+        {"last", BODY("\0\x0c\x02h2\x08http/1.1"), true},
+        {"first", BODY("\0\x0c\x08http/1.1\x02h2"), true},
+        {"another", BODY("\0\x03\x02h2"), false},
+        {"longer", BODY("\0\x0a\x09http/1.12"), false},
+        {"shorter", BODY("\0\x08\x07http/1."), false},
+        {"letter case", BODY("\0\x09\x08HTTP/1.1"), false},
+        {"inside a name", BODY("\0\x0a\x09\x08http/1.1"), false},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct tls_hello hello;
+        hello_begin(&kit, 0x0303, "\x13\x01", 2);
+        hello_extension(&kit, 16, rows[i].body, rows[i].len);
+        hello_end(&kit);
+        CHECK_EQ_INT(rows[i].name, tls_hello_parse(kit.data, kit.len, &hello), TLS_HELLO_OK);
+        CHECK_EQ_INT(rows[i].name, tls_hello_offers(&hello, SPAN_LIT("http/1.1")), rows[i].want);
+    }
+    struct tls_hello none;
+    hello_begin(&kit, 0x0303, "\x13\x01", 2);
+    hello_end(&kit);
+    CHECK_EQ_INT("no list", tls_hello_parse(kit.data, kit.len, &none), TLS_HELLO_OK);
+    CHECK_EQ_U64("no list", none.protocols.len, 0);
+    CHECK_FALSE("no list", tls_hello_offers(&none, SPAN_LIT("http/1.1")));
 }
 
 static void test_ticket_comes_last(void)
@@ -401,6 +433,7 @@ static void test_memory(void)
 
 CU_TestInfo tls_hello_tests[] = {
     {"extensions", test_extensions},
+    {"ALPN lists", test_offers},
     {"a ticket comes last", test_ticket_comes_last},
     {"too many of anything", test_many},
     {"size", test_size},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// Both ends of a TLS connection in memory: certificates made on the spot, a wolfSSL client, and the
-// bytes between it and the session under test, cut as the test wants them. Every piece is handed
+// Both ends of a TLS connection in memory: a wolfSSL client, the server's session under test, and
+// the bytes between them, cut as the test wants them. Every piece is handed
 // over in a block of exactly its size, so that the address checker sees a read beyond it.
 #ifndef TESTS_UNIT_TLS_KIT_H
 #define TESTS_UNIT_TLS_KIT_H
@@ -13,17 +13,11 @@
 #include <string.h>
 #include <wolfssl/options.h>
 
+#include "cert_kit.h"
+#include "io/tls.h"
 #include <wolfssl/error-ssl.h>
 #include <wolfssl/ssl.h>
-#include <wolfssl/wolfcrypt/asn_public.h>
-#include <wolfssl/wolfcrypt/ecc.h>
-#include <wolfssl/wolfcrypt/random.h>
-#include <wolfssl/wolfcrypt/rsa.h>
 
-#include "io/tls.h"
-#include "io/tls_memory.h"
-
-#define KIT __attribute__((unused)) static
 #define KIT_WHOLE SIZE_MAX
 
 // ---------------------------------------------------------------------------------- queues
@@ -62,127 +56,37 @@ KIT void kit_empty(struct kit_queue *q)
     *q = (struct kit_queue){0};
 }
 
-// ---------------------------------------------------------------------------------- certificates
+// ---------------------------------------------------------------------------------- contexts
 
-enum { KIT_PEM_MAX = 4096, KIT_DER_MAX = 4096, KIT_RSA_BITS = 2048 };
-
-struct kit_pair {
-    char certificate[KIT_PEM_MAX];
-    char key[KIT_PEM_MAX];
-};
-
-enum kit_kind { KIT_EC = 0, KIT_RSA };
-
-union kit_key {
-    ecc_key ec;
-    RsaKey rsa;
-};
-
-KIT bool kit_write_pem(const byte *der, int len, int type, char *out)
+KIT struct tls_context *kit_context_of(const struct tls_settings *settings)
 {
-    int pem = len > 0 ? wc_DerToPem(der, (word32)len, (byte *)out, KIT_PEM_MAX - 1, type) : -1;
-    if (pem <= 0) {
-        return false;
-    }
-    out[pem] = '\0';
-    return true;
-}
-
-// names: "a.example,*.b.example"; each becomes a dNSName. Short: all lengths fit one byte.
-KIT int kit_write_names(const char *names, byte *out)
-{
-    struct span rest = span_from_str(names);
-    struct span name;
-    size_t len = 2;
-    while (span_next(&rest, ',', &name)) {
-        out[len++] = 0x82;
-        out[len++] = (byte)name.len;
-        memcpy(out + len, name.data, name.len);
-        len += name.len;
-    }
-    out[0] = 0x30;
-    out[1] = (byte)(len - 2);
-    return (int)len;
-}
-
-KIT bool kit_sign(enum kit_kind kind, union kit_key *key, const char *names, WC_RNG *rng,
-                  struct kit_pair *out)
-{
-    static Cert certificate;
-    static byte der[KIT_DER_MAX];
-    RsaKey *rsa = kind == KIT_RSA ? &key->rsa : NULL;
-    ecc_key *ec = kind == KIT_EC ? &key->ec : NULL;
-    wc_InitCert(&certificate);
-    snprintf(certificate.subject.commonName, CTC_NAME_SIZE, "test");
-    certificate.sigType = kind == KIT_RSA ? CTC_SHA256wRSA : CTC_SHA256wECDSA;
-    certificate.isCA = 1;
-    certificate.daysValid = 2;
-    certificate.altNamesSz = kit_write_names(names, certificate.altNames);
-    if (wc_MakeCert(&certificate, der, KIT_DER_MAX, rsa, ec, rng) <= 0) {
-        return false;
-    }
-    int len = wc_SignCert(certificate.bodySz, certificate.sigType, der, KIT_DER_MAX, rsa, ec, rng);
-    if (!kit_write_pem(der, len, CERT_TYPE, out->certificate)) {
-        return false;
-    }
-    len = kind == KIT_RSA ? wc_RsaKeyToDer(rsa, der, KIT_DER_MAX)
-                          : wc_EccKeyToDer(ec, der, KIT_DER_MAX);
-    return kit_write_pem(der, len, kind == KIT_RSA ? PRIVATEKEY_TYPE : ECC_PRIVATEKEY_TYPE,
-                         out->key);
-}
-
-KIT struct kit_pair kit_make_pair(enum kit_kind kind, const char *names)
-{
-    struct kit_pair out;
-    union kit_key key;
-    WC_RNG rng;
-    bool ok = tls_memory_init() && wc_InitRng(&rng) == 0;
-    if (ok && kind == KIT_RSA) {
-        ok = wc_InitRsaKey(&key.rsa, NULL) == 0 &&
-             wc_MakeRsaKey(&key.rsa, KIT_RSA_BITS, WC_RSA_EXPONENT, &rng) == 0 &&
-             kit_sign(kind, &key, names, &rng, &out);
-        wc_FreeRsaKey(&key.rsa);
-    } else if (ok) {
-        ok = wc_ecc_init(&key.ec) == 0 && wc_ecc_make_key(&rng, 32, &key.ec) == 0 &&
-             kit_sign(kind, &key, names, &rng, &out);
-        wc_ecc_free(&key.ec);
-    }
-    wc_FreeRng(&rng);
-    if (!ok) {
+    const char *detail = NULL;
+    struct tls_context *context = tls_context_new(settings, &detail);
+    if (context == NULL) {
+        fprintf(stderr, "tls_kit: %s\n", detail);
         abort();
     }
-    return out;
+    return context;
 }
 
-// Made once for each kind; an RSA key takes a while.
-KIT const struct kit_pair *kit_pair_of(enum kit_kind kind)
+// A context as a listener makes it.
+KIT struct tls_context *kit_server(const struct tls_pair *pairs, size_t count,
+                                   enum tls_version min_version)
 {
-    static struct kit_pair pairs[2];
-    static bool is_made[2];
-    if (!is_made[kind]) {
-        pairs[kind] = kit_make_pair(kind, "one.example");
-        is_made[kind] = true;
-    }
-    return &pairs[kind];
-}
-
-KIT struct tls_pair kit_as_pair(const struct kit_pair *pair)
-{
-    return (struct tls_pair){span_from_str(pair->certificate), span_from_str(pair->key)};
+    static const struct span protocols[] = {{"http/1.1", 8}};
+    struct tls_settings settings = {.role = TLS_SERVER,
+                                    .min_version = min_version,
+                                    .pairs = pairs,
+                                    .pair_count = count,
+                                    .protocols = protocols,
+                                    .protocol_count = 1};
+    return kit_context_of(&settings);
 }
 
 KIT struct tls_context *kit_context(enum kit_kind kind, enum tls_version min_version)
 {
-    char error[128] = "";
-    size_t bad = 0;
     struct tls_pair pair = kit_as_pair(kit_pair_of(kind));
-    struct tls_context *context =
-        tls_context_new(&pair, 1, min_version, error, sizeof(error), &bad);
-    if (context == NULL) {
-        fprintf(stderr, "tls_kit: %s\n", error);
-        abort();
-    }
-    return context;
+    return kit_server(&pair, 1, min_version);
 }
 
 // ---------------------------------------------------------------------------------- the client

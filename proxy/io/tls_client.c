@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The client's end of a handshake: what it asks for, and what the server's certificate must be. */
+#include <assert.h>
+#include <wolfssl/options.h>
+#include <wolfssl/ssl.h>
+
+#include "base/addr.h"
+#include "base/mem.h"
+#include "io/tls_parts.h"
+
+static bool is_number(struct span name)
+{
+    struct addr address;
+    return addr_parse_host(name, 1, &address);
+}
+
+static const char *describe(enum tls_names_result result)
+{
+    switch (result) {
+    case TLS_NAMES_OK:
+    case TLS_NAMES_OTHER:
+        return "certificate is for another name";
+    case TLS_NAMES_NOT_PEM:
+    case TLS_NAMES_BAD_CERTIFICATE:
+        return "certificate is damaged";
+    case TLS_NAMES_NO_MEMORY:
+        return "out of memory";
+    }
+    return "certificate is damaged";
+}
+
+/* wolfSSL calls this for the server's own certificate, and for each one that it refuses. */
+static int check_certificate(int is_good, WOLFSSL_X509_STORE_CTX *store)
+{
+    struct tls *tls = store->userCtx;
+    enum tls_names_result result = TLS_NAMES_BAD_CERTIFICATE;
+    if (is_good == 0 || store->error_depth != 0) {
+        return is_good;
+    }
+    if (store->totalCerts > 0) {
+        result = tls_names_check(store->certs[0].buffer, store->certs[0].length, tls_sni(tls));
+    }
+    tls->is_name_good = result == TLS_NAMES_OK;
+    if (!tls->is_name_good) {
+        (void)tls_fail(tls, describe(result));
+    }
+    return tls->is_name_good ? 1 : 0;
+}
+
+static bool ask_for(struct tls *tls, struct span name)
+{
+    char *protocols = tls->context->protocols;
+    if (name.len > 0 && !is_number(name) && /* RFC 6066 section 3: no addresses */
+        wolfSSL_UseSNI(tls->ssl, WOLFSSL_SNI_HOST_NAME, name.data, (word16)name.len) !=
+            WOLFSSL_SUCCESS) {
+        return false;
+    }
+    return protocols == NULL ||
+           wolfSSL_UseALPN(tls->ssl, protocols, (word32)span_from_str(protocols).len,
+                           WOLFSSL_ALPN_FAILED_ON_MISMATCH) == WOLFSSL_SUCCESS;
+}
+
+struct tls *tls_new_client(struct tls_context *context, struct span server_name)
+{
+    bool is_verified = context->verify != TLS_VERIFY_OFF;
+    assert(context->role == TLS_CLIENT && (server_name.len > 0 || !is_verified));
+    if (server_name.len > 1 && server_name.data[server_name.len - 1] == '.') {
+        server_name.len--;
+    }
+    struct tls *tls = mem_alloc_zero(sizeof(*tls));
+    if (tls == NULL) {
+        return NULL;
+    }
+    tls->context = context;
+    context->users++;
+    tls->phase = TLS_PHASE_HANDSHAKE;
+    tls->server_name = mem_copy_str(server_name);
+    tls->ssl = tls->server_name != NULL ? wolfSSL_new(context->sites[0].library) : NULL;
+    if (tls->ssl == NULL || !ask_for(tls, server_name)) {
+        tls_free(tls);
+        return NULL;
+    }
+    tls_record_attach(tls);
+    if (is_verified) {
+        wolfSSL_set_verify(tls->ssl, WOLFSSL_VERIFY_PEER, check_certificate);
+        wolfSSL_SetCertCbCtx(tls->ssl, tls);
+    }
+    return tls;
+}

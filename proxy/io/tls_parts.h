@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* tls_parts.h: what the sources of tls.h know of each other.
+ *
+ * tls.c moves bytes, tls_record.c guards them and lends them to wolfSSL, tls_server.c and
+ * tls_client.c know what only one end does, tls_context.c makes contexts, tls_detail.c puts
+ * failures into words. Not for: anybody else. */
+#ifndef IO_TLS_PARTS_H
+#define IO_TLS_PARTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "io/tls.h"
+#include "io/tls_hello.h"
+#include "io/tls_names.h"
+
+struct WOLFSSL;
+struct WOLFSSL_CTX;
+
+enum { TLS_RECORD_ALERT = 21, TLS_RECORD_HANDSHAKE = 22, TLS_RECORD_DATA = 23 };
+
+/* --- contexts: tls_context.c --- */
+
+/* One certificate, its key and its names. A client has one site, with or without a certificate. */
+struct tls_site {
+    struct WOLFSSL_CTX *library;
+    struct tls_names names;
+};
+
+struct tls_context {
+    size_t users; /* the owner, and each session until it is freed */
+    enum tls_role role;
+    enum tls_verify verify; /* never TLS_VERIFY_USUAL */
+    char *protocols;        /* "h2,http/1.1"; NULL: none */
+    size_t count;
+    struct tls_site sites[];
+};
+
+/* Drops one user; the last one frees. */
+void tls_context_drop(struct tls_context *context);
+
+/* --- sessions --- */
+
+enum tls_phase {
+    TLS_PHASE_HELLO = 0, /* servers: gathering a ClientHello that wolfSSL has not seen yet */
+    TLS_PHASE_HANDSHAKE,
+    TLS_PHASE_OPEN,
+    TLS_PHASE_ENDED, /* the peer's close_notify came */
+    TLS_PHASE_FAILED
+};
+
+struct tls {
+    struct tls_context *context;
+    struct WOLFSSL *ssl; /* a server's is NULL until the first ClientHello is whole */
+    char *server_name;   /* NULL: none */
+    const char *detail;
+    struct tls_hello_reader hello; /* servers */
+    /* Only during a call: wire bytes that wolfSSL may take, and where it may write. */
+    const uint8_t *lent;
+    size_t lent_len;
+    struct tls_wire *out;
+    /* The record guard's place in the stream. */
+    size_t record_left;
+    uint8_t header[TLS_RECORD_HEADER];
+    uint8_t header_len;
+    uint8_t idle_records;
+    uint8_t protocol; /* its place in the context's list, from 1; 0: none */
+    enum tls_phase phase;
+    bool is_established;
+    bool is_finished;
+    bool is_name_good; /* clients: the certificate is good for server_name */
+};
+
+/* tls.c: ends the session; the first detail stays. Returns TLS_FAILED. */
+enum tls_result tls_fail(struct tls *tls, const char *detail);
+/* tls.c: goes on with the handshake over what is lent. */
+MUST_CHECK enum tls_result tls_negotiate(struct tls *tls);
+
+/* tls_record.c: makes ssl read what is lent and write to out. */
+void tls_record_attach(struct tls *tls);
+/* Puts bytes into the wire output; false without room. */
+bool tls_record_put(struct tls_wire *out, const void *data, size_t len);
+
+/* tls_server.c: takes bytes up to the end of a ClientHello, and answers it. */
+MUST_CHECK enum tls_result tls_server_hello(struct tls *tls, const uint8_t *wire, size_t len,
+                                            size_t *out_used);
+
+/* tls_detail.c: words for an error code of wolfSSL, and for the alert behind it; never NULL. */
+const char *tls_detail_of(struct WOLFSSL *ssl, int error);
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The record guard, and wolfSSL's input and output. */
+#include <string.h>
+#include <wolfssl/options.h>
+#include <wolfssl/ssl.h>
+
+#include "io/tls_parts.h"
+
+enum { RECORD_CHANGE_CIPHER_SPEC = 20 };
+/* A record's AEAD tag alone leaves no content type (RFC 8446 5.2): it once made the library read
+ * out of bounds. */
+enum { CIPHERTEXT_MIN = 17, CIPHERTEXT_MAX = TLS_RECORD_MAX + 256 };
+/* Records in a row without a byte for us: key updates, warnings, empty ones. A server may cut its
+ * certificates into many small ones before that. */
+enum { IDLE_RECORDS_MAX = 32, HANDSHAKE_RECORDS_MAX = 250 };
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static bool is_record_allowed(const struct tls *tls)
+{
+    size_t len = (size_t)tls->header[3] << 8 | tls->header[4];
+    if (tls->header[1] != 3 || len == 0 || len > CIPHERTEXT_MAX) {
+        return false;
+    }
+    switch (tls->header[0]) {
+    case TLS_RECORD_DATA:
+        return len >= CIPHERTEXT_MIN || wolfSSL_version(tls->ssl) != TLS1_3_VERSION;
+    case TLS_RECORD_ALERT:
+        return true;
+    /* After the handshake such a record could only be a renegotiation. */
+    case TLS_RECORD_HANDSHAKE:
+    case RECORD_CHANGE_CIPHER_SPEC:
+        return !tls->is_established;
+    default:
+        return false;
+    }
+}
+
+static bool is_idle_too_long(const struct tls *tls)
+{
+    bool is_server_speaking = tls->context->role == TLS_CLIENT && !tls->is_established;
+    return tls->idle_records > (is_server_speaking ? HANDSHAKE_RECORDS_MAX : IDLE_RECORDS_MAX);
+}
+
+static bool pass_header(struct tls *tls, const uint8_t *data, size_t len)
+{
+    memcpy(tls->header + tls->header_len, data, len);
+    tls->header_len = (uint8_t)(tls->header_len + len);
+    if (tls->header_len < TLS_RECORD_HEADER) {
+        return true;
+    }
+    tls->header_len = 0;
+    tls->record_left = (size_t)tls->header[3] << 8 | tls->header[4];
+    tls->idle_records++;
+    if (is_idle_too_long(tls)) {
+        (void)tls_fail(tls, "too many records without data");
+        return false;
+    }
+    if (!is_record_allowed(tls)) {
+        (void)tls_fail(tls, "a record that TLS does not allow here");
+        return false;
+    }
+    return true;
+}
+
+/* Hands out at most the rest of a header or of a body, so that no record starts unseen. */
+static int lend(WOLFSSL *ssl, char *buffer, int size, void *context)
+{
+    struct tls *tls = context;
+    (void)ssl;
+    if (tls->lent_len == 0 || size <= 0) {
+        return WOLFSSL_CBIO_ERR_WANT_READ;
+    }
+    bool is_body = tls->record_left > 0;
+    size_t len = is_body ? tls->record_left : (size_t)TLS_RECORD_HEADER - tls->header_len;
+    len = smaller(smaller(len, tls->lent_len), (size_t)size);
+    if (is_body) {
+        tls->record_left -= len;
+    } else if (!pass_header(tls, tls->lent, len)) {
+        return WOLFSSL_CBIO_ERR_GENERAL;
+    }
+    memcpy(buffer, tls->lent, len);
+    tls->lent += len;
+    tls->lent_len -= len;
+    return (int)len;
+}
+
+bool tls_record_put(struct tls_wire *out, const void *data, size_t len)
+{
+    if (out == NULL || out->size - out->len < len) {
+        return false;
+    }
+    memcpy(out->data + out->len, data, len);
+    out->len += len;
+    return true;
+}
+
+static int collect(WOLFSSL *ssl, char *buffer, int size, void *context)
+{
+    struct tls *tls = context;
+    (void)ssl;
+    if (size < 0 || !tls_record_put(tls->out, buffer, (size_t)size)) {
+        return WOLFSSL_CBIO_ERR_GENERAL;
+    }
+    return size;
+}
+
+void tls_record_attach(struct tls *tls)
+{
+    wolfSSL_SSLSetIORecv(tls->ssl, lend);
+    wolfSSL_SSLSetIOSend(tls->ssl, collect);
+    wolfSSL_SetIOReadCtx(tls->ssl, tls);
+    wolfSSL_SetIOWriteCtx(tls->ssl, tls);
+}
