@@ -155,7 +155,7 @@ static const struct key keys[] = {
     KEY(KEY_ROUTE, "path", TEXT(value_read_path, value_show_path), ROUTE_FIELD(policy),
         .is_required = true, .is_route_only = true,
         .help = "exact, or a prefix when it ends in /*"),
-    KEY(KEY_ROUTE, "host", TEXT(value_read_host, value_show_host), ROUTE_FIELD(policy.host),
+    KEY(KEY_ROUTE, "host", TEXT(value_read_host, value_show_text), ROUTE_FIELD(policy.host),
         .is_route_only = true, .empty = "any",
         .help = "name in the Host header; *.example.com is one label more"),
     KEY(KEY_ROUTE, "origins", LIST(value_read_origin, value_show_origin),

@@ -147,11 +147,6 @@ bool value_read_host(struct span text, struct arena *texts, void *field, const c
     return host_is_pattern(text) && host_is_canonical(name);
 }
 
-struct span value_show_host(const void *field, char scratch[VALUE_BYTES_MAX + 1])
-{
-    return value_show_text(field, scratch);
-}
-
 bool value_read_origin(struct span text, struct arena *texts, void *field, const char **out_detail)
 {
     (void)texts;

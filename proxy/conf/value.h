@@ -37,7 +37,6 @@ value_show_fn value_show_path;
 
 /* A canonical host (host.h) with or without brackets, or "*." and a name. */
 value_read_fn value_read_host; /* struct span; IPv6 without brackets */
-value_show_fn value_show_host;
 
 value_read_fn value_read_origin; /* struct policy_origin */
 value_show_fn value_show_origin;
