@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "gate/dial_plan.h"
 #include "gate/session_parts.h"
 
 #define LINGER_DISCARD_BYTES (64 * 1024) /* one read of a side that is only drained */
@@ -36,11 +37,13 @@ static void on_dial_decided(void *owner)
 static struct life_event finish_dial(struct session *s)
 {
     struct life_event event = {.type = LIFE_EV_END};
-    int fd = -1;
+    size_t candidate = 0;
+    const char *detail = dial_detail(s->dial);
     s->connect_ms = reactor_now_ms(s->context->reactor) - s->times.phase_since_ms;
-    switch (dial_finish(s->dial, &fd, &s->backend)) {
+    enum dial_result result = dial_finish(s->dial, &s->pump.backend, &candidate);
+    s->backend = &s->route->backends[candidate];
+    switch (result) {
     case DIAL_OK:
-        conn_open(&s->pump.backend, fd, NULL);
         event.type = LIFE_EV_BACKEND_UP;
         break;
     case DIAL_REFUSED:
@@ -51,6 +54,10 @@ static struct life_event finish_dial(struct session *s)
         break;
     case DIAL_NAME:
         event.ending = LIFE_BACKEND_NAME;
+        break;
+    case DIAL_TLS:
+        event.ending = LIFE_BACKEND_TLS;
+        s->detail = s->detail != NULL ? s->detail : detail;
         break;
     }
     s->dial = NULL;
@@ -64,7 +71,10 @@ static void do_dial(struct session *s)
         s->is_up_due = true;
         return;
     }
-    s->dial = dial_start(s->context->reactor, s->context->resolver, s->route, on_dial_decided, s);
+    struct dial_candidate candidates[DIAL_CANDIDATES_MAX];
+    struct dial_plan plan;
+    dial_plan_make(s->route, candidates, &plan);
+    s->dial = dial_start(s->context->reactor, s->context->resolver, &plan, on_dial_decided, s);
     s->pump.no_memory = s->pump.no_memory || s->dial == NULL;
 }
 
@@ -91,7 +101,7 @@ static void act(struct session *s, unsigned actions)
         do_dial(s);
     }
     if ((actions & LIFE_DO_CANCEL_DIAL) && s->dial != NULL) {
-        s->backend = dial_cancel(s->dial);
+        s->backend = &s->route->backends[dial_cancel(s->dial)];
         s->dial = NULL;
     }
     if (actions & LIFE_DO_SEND_HTTP) {
