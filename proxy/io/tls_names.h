@@ -2,8 +2,8 @@
 /* tls_names.h: the names that a certificate is good for.
  *
  * For: choosing a certificate by the client's SNI, and telling whether a server's certificate is
- * for the server that was called. Not for: deciding whether to trust a certificate; names in the
- * subject's common name do not count (RFC 9525 section 2). */
+ * good for the name that a client called. Not for: deciding whether to trust a certificate. A
+ * common name in the subject does not count (RFC 9525 section 2). */
 #ifndef IO_TLS_NAMES_H
 #define IO_TLS_NAMES_H
 
@@ -12,7 +12,7 @@
 
 #include "base/span.h"
 
-/* dNSName entries of subjectAltName, lower case, each ended by NUL. */
+/* dNSName entries of subjectAltName in lower case; a NUL ends each. */
 struct tls_names {
     char *text; /* owned; NULL when there are none */
     size_t len;
@@ -26,13 +26,13 @@ enum tls_names_result {
     TLS_NAMES_OTHER /* tls_names_check: the certificate is for others */
 };
 
-/* Of the first certificate of a PEM text. */
+/* Reads the names of the first certificate in a PEM text. */
 MUST_CHECK enum tls_names_result tls_names_read(struct span pem, struct tls_names *out);
 void tls_names_done(struct tls_names *names);
 
 enum tls_names_match { TLS_NAMES_NONE = 0, TLS_NAMES_WILDCARD, TLS_NAMES_EXACT };
 
-/* *.example.com is good for one label in front of example.com. Letter case does not matter. */
+/* *.example.com matches one label in front of example.com. Letter case does not matter. */
 enum tls_names_match tls_names_match(const struct tls_names *names, struct span name);
 
 /* TLS_NAMES_OK: the certificate (DER) is good for the name, or for the numeric address "10.0.0.5",

@@ -205,8 +205,9 @@ static int open_silent(uint16_t port, int fillers[2])
     return fd;
 }
 
-/* Behind a silent address, one that refuses costs no head start of its own. On a machine that is
- * held up the wait may be longer; with a head start too many it is never shorter. */
+/* An address that refuses behind a silent one costs no head start of its own. A busy machine makes
+ * the wait longer, so the shortest of five counts; one head start too many makes each of them long.
+ */
 static void test_refused_behind_silent(void)
 {
     struct zone zone = {.a = 3, .is_loopback = true};
@@ -232,7 +233,7 @@ static void test_refused_behind_silent(void)
     CHECK_TRUE("one head start", shortest_ms >= 250 && shortest_ms < 500);
 }
 
-/* A candidate that says nothing has its share of the time only. */
+/* A candidate that says nothing gets only its share of the time. */
 static void test_silent_name(void)
 {
     struct zone zone = {.way = STUB_SILENT};
@@ -254,7 +255,7 @@ static void test_silent_name(void)
     world_close("only silent", &w);
 }
 
-/* At every number of turns: no callback afterwards, nothing left. */
+/* Cancelled after any number of turns: no callback comes, nothing is left. */
 static void test_cancel(void)
 {
     struct zone zone = {.a = 3, .aaaa = 1, .is_loopback = true};

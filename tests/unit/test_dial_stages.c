@@ -9,7 +9,7 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define SERVERS 2
 
-/* An upper bound for what must happen soon; a test that waits for it has failed. */
+/* What must happen soon happens within so many turns, or the test fails. */
 #define TURNS_MAX 100000
 
 struct world {
@@ -353,7 +353,7 @@ static void test_stuck_preamble(void)
 
 /* ---------------------------------------------------------------------------------- cancel */
 
-/* After any number of turns: no callback afterwards, nothing left. */
+/* Cancelled after any number of turns: no callback comes, nothing is left. */
 static void check_cancel(const char *row, const struct bad_row *bad, int turns)
 {
     struct world w;
