@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "gate/admission.h"
 
+#include <assert.h>
+
 #include "proto/policy.h"
 
 static void refuse(struct admission *out, enum life_ending refusal, const char *detail)
@@ -72,6 +74,28 @@ static struct shape_rules shape_of(const struct config_route *route, struct span
     return shape;
 }
 
+static struct dial_candidate candidate_of(const struct config_backend *backend)
+{
+    if (backend->kind == CONFIG_BACKEND_TCP && !backend->is_literal) {
+        return (struct dial_candidate){.host = backend->host.data, .port = backend->port};
+    }
+    return (struct dial_candidate){.addresses = &backend->address, .address_count = 1};
+}
+
+static void make_plan(const struct config_route *route, struct admission *out)
+{
+    out->plan =
+        (struct dial_plan){.candidates = out->candidates, .timeout_ms = route->timeouts.connect_ms};
+    if (out->shape.is_echo) {
+        return;
+    }
+    assert(route->backend_count <= DIAL_CANDIDATES_MAX);
+    for (size_t i = 0; i < route->backend_count; i++) {
+        out->candidates[i] = candidate_of(&route->backends[i]);
+    }
+    out->plan.candidate_count = route->backend_count;
+}
+
 void admission_decide(const struct admission_question *question, struct admission *out)
 {
     const struct config *config = question->config;
@@ -83,7 +107,9 @@ void admission_decide(const struct admission_question *question, struct admissio
     };
     struct policy_decision decision = policy_decide(config->policies, config->route_count, &asked);
 
-    *out = (struct admission){.refusal = LIFE_NOT_ENDED};
+    out->refusal = LIFE_NOT_ENDED;
+    out->detail = NULL;
+    out->route = NULL;
     if (decision.verdict != POLICY_NO_ROUTE) {
         out->route = &config->routes[decision.route];
     }
@@ -99,5 +125,7 @@ void admission_decide(const struct admission_question *question, struct admissio
     out->shape = shape_of(out->route, decision.subprotocol);
     if (!negotiate_deflate(question->request, out->route, &out->shape)) {
         refuse(out, LIFE_BAD_REQUEST, "malformed Sec-WebSocket-Extensions");
+        return;
     }
+    make_plan(out->route, out);
 }

@@ -17,6 +17,7 @@
 #include "base/addr.h"
 #include "base/span.h"
 #include "conf/config.h"
+#include "gate/dial.h"
 #include "proto/life.h"
 #include "proto/request.h"
 #include "proto/shape.h"
@@ -39,6 +40,10 @@ struct admission {
     struct span subprotocol;  /* what the 101 names; empty = none */
     struct shape_rules shape; /* what the session's messages go through, the compression that both
                                  sides agree on included */
+    struct dial_plan plan;    /* whom to dial; candidate i is backend i of the route. No candidates:
+                                 an echo route. */
+    struct dial_candidate candidates[DIAL_CANDIDATES_MAX]; /* of the plan, which points here: an
+                                                              admission is not to be copied */
 };
 
 void admission_decide(const struct admission_question *question, struct admission *out);

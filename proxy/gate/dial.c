@@ -2,59 +2,247 @@
 #include "gate/dial.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "io/net.h"
 
 #define HEAD_START_MS 250
-#define ATTEMPTS_MAX 4 /* connections under way at once */
+#define ATTEMPTS_MAX 4                   /* under way at once */
+#define ATTEMPT_QUEUE_BYTES (128 * 1024) /* certificates that the kernel does not take at once */
 
+/* What one step of an attempt has led to. */
+enum step { STEP_WAIT = 0, STEP_DONE, STEP_REFUSED, STEP_TLS_FAILED };
+
+/* Connecting, until `is_connected`; then speaking (preamble, TLS) until TLS, if there is any, is
+ * established and all has left. */
 struct attempt {
     struct reactor_io io;
     struct dial *dial;
     int fd; /* -1 = free */
+    bool is_connected;
+    struct tls *tls;
+    struct buf out;      /* what the kernel did not take at once */
+    uint64_t sent_bytes; /* what it took */
 };
 
 struct dial {
     struct reactor *reactor;
     struct resolver *resolver;
-    const struct config_route *route;
+    const struct scratch *scratch;
     dial_fn *callback;
     void *owner;
 
-    size_t backend;         /* index of the one being tried */
-    uint64_t deadline_ms;   /* of the whole dial */
-    uint64_t backend_at_ms; /* when this backend is given up */
-    uint64_t next_at_ms;    /* when the next address may start; 0 = none left */
+    size_t candidate;         /* index of the one being tried */
+    uint64_t deadline_ms;     /* of the whole dial */
+    uint64_t candidate_at_ms; /* when this candidate is given up */
+    uint64_t next_at_ms;      /* when the next address may start; 0 = none by the clock */
     struct resolver_query *query;
-    struct addr addrs[RESOLVER_ADDRS_MAX];
+    struct addr resolved[RESOLVER_ADDRS_MAX];
+    const struct addr *addrs; /* the candidate's own, or `resolved` */
     size_t addr_count;
     size_t addr_next;
     bool was_refused;
     bool was_slow;
+    bool was_tls;
+    const char *detail;
 
     struct attempt attempts[ATTEMPTS_MAX];
     struct reactor_timer timer;
     bool is_decided;
     enum dial_result result;
-    int result_fd;
+    struct attempt *winner; /* NULL: none, or handed over */
+
+    struct span preamble; /* behind the candidates */
+    size_t candidate_count;
+    struct dial_candidate candidates[];
 };
 
-static const struct config_backend *current(const struct dial *d)
+static void start_candidate(struct dial *d);
+static void go_on(struct dial *d);
+
+static const struct dial_candidate *current(const struct dial *d)
 {
-    size_t count = d->route->backend_count;
-    return &d->route->backends[d->backend < count ? d->backend : count - 1];
+    return &d->candidates[d->candidate];
 }
 
-static void start_backend(struct dial *d);
-static void go_on(struct dial *d);
+/* --- one attempt --------------------------------------------------------------------------- */
 
 static void close_attempt(struct attempt *a)
 {
     if (a->fd >= 0) {
         reactor_io_want(&a->io, 0);
+        tls_free(a->tls);
+        a->tls = NULL;
+        buf_clear(&a->out);
         net_close(a->fd);
         a->fd = -1;
+    }
+}
+
+static struct attempt *open_attempt(struct dial *d)
+{
+    for (size_t i = 0; i < ATTEMPTS_MAX; i++) {
+        struct attempt *a = &d->attempts[i];
+        if (a->fd < 0) {
+            a->dial = d;
+            a->is_connected = false;
+            a->sent_bytes = 0;
+            buf_init(&a->out, ATTEMPT_QUEUE_BYTES);
+            return a;
+        }
+    }
+    return NULL;
+}
+
+static enum net_result send_now(struct attempt *a, const void *data, size_t len, size_t *out_sent)
+{
+    struct iovec piece = {(void *)(uintptr_t)data, len}; /* iovec has no const */
+    return net_send(a->fd, &piece, 1, false, out_sent);
+}
+
+/* Sends what the kernel takes now and queues the rest. */
+static bool say(struct attempt *a, const void *data, size_t len)
+{
+    size_t sent = 0;
+    if (len == 0) {
+        return true;
+    }
+    if (a->out.len == 0) {
+        enum net_result result = send_now(a, data, len, &sent);
+        if (result != NET_OK && result != NET_AGAIN) {
+            return false;
+        }
+        a->sent_bytes += sent;
+    }
+    return sent == len || buf_append(&a->out, (const uint8_t *)data + sent, len - sent) == BUF_OK;
+}
+
+static bool flush(struct attempt *a)
+{
+    while (a->out.len > 0) {
+        struct span waiting = buf_peek(&a->out);
+        size_t sent = 0;
+        enum net_result result = send_now(a, waiting.data, waiting.len, &sent);
+        if (result != NET_OK) {
+            return result == NET_AGAIN;
+        }
+        a->sent_bytes += sent;
+        buf_consume(&a->out, sent);
+    }
+    return true;
+}
+
+/* Goes on with the handshake; *out_used bytes belong to it. */
+static enum step shake(struct attempt *a, const uint8_t *wire, size_t len, size_t *out_used)
+{
+    struct tls_wire out = {.data = a->dial->scratch->wire_out, .size = SCRATCH_WIRE_OUT};
+    enum tls_result result = tls_shake(a->tls, wire, len, out_used, &out);
+    bool is_said = say(a, out.data, out.len); /* an alert too */
+    if (result == TLS_OK && is_said) {
+        return STEP_WAIT;
+    }
+    const char *detail = tls_detail(a->tls);
+    a->dial->detail = detail != NULL ? detail : "the server broke off the handshake";
+    return STEP_TLS_FAILED;
+}
+
+/* Takes from the kernel what belongs to the handshake; the rest is for whoever gets the
+ * connection, who will see it as readable. */
+static enum step hear(struct attempt *a)
+{
+    uint8_t *wire = a->dial->scratch->wire_in;
+    size_t len = 0;
+    size_t used = 0;
+    switch (net_peek(a->fd, wire, SCRATCH_WIRE_IN, &len)) {
+    case NET_OK:
+        break;
+    case NET_AGAIN:
+        return STEP_WAIT;
+    case NET_EOF:
+    case NET_RESET:
+    case NET_REFUSED:
+    case NET_FAILED:
+        a->dial->detail = "the server broke off the handshake";
+        return STEP_TLS_FAILED;
+    }
+    enum step step = shake(a, wire, len, &used);
+    /* After a failure nothing stays: to close with bytes unread is a reset, and overtakes the
+     * alert. */
+    size_t rest = step == STEP_WAIT ? used : len;
+    while (rest > 0 && net_recv(a->fd, wire, rest, &len) == NET_OK) {
+        rest -= len;
+    }
+    return rest == 0 ? step : STEP_TLS_FAILED;
+}
+
+static bool is_shaking(const struct attempt *a)
+{
+    return a->tls != NULL && !tls_is_established(a->tls);
+}
+
+/* Done when nothing is left to hear or to send. */
+static enum step conclude_step(struct attempt *a, enum step step)
+{
+    if (step == STEP_WAIT && a->is_connected && !is_shaking(a) && a->out.len == 0) {
+        return STEP_DONE;
+    }
+    return step;
+}
+
+/* What is said right after connecting. */
+static enum step greet(struct attempt *a)
+{
+    struct dial *d = a->dial;
+    const struct dial_candidate *candidate = current(d);
+    size_t used = 0;
+    a->is_connected = true;
+    if (!say(a, d->preamble.data, d->preamble.len)) {
+        return STEP_REFUSED;
+    }
+    if (candidate->tls == NULL) {
+        return STEP_WAIT;
+    }
+    a->tls = tls_new_client(candidate->tls, candidate->tls_name);
+    if (a->tls == NULL) {
+        d->detail = "out of memory";
+        return STEP_TLS_FAILED;
+    }
+    return shake(a, NULL, 0, &used);
+}
+
+static enum step step_ready(struct attempt *a, unsigned ready)
+{
+    if (!a->is_connected) {
+        enum net_result result = net_connect_result(a->fd);
+        if (result == NET_AGAIN) {
+            return STEP_WAIT;
+        }
+        return result == NET_OK ? greet(a) : STEP_REFUSED;
+    }
+    if ((ready & REACTOR_WRITE) && !flush(a)) {
+        return is_shaking(a) ? STEP_TLS_FAILED : STEP_REFUSED;
+    }
+    return (ready & REACTOR_READ) && is_shaking(a) ? hear(a) : STEP_WAIT;
+}
+
+static void want(struct attempt *a)
+{
+    unsigned wanted = is_shaking(a) ? REACTOR_READ : 0;
+    if (!a->is_connected || a->out.len > 0) {
+        wanted |= REACTOR_WRITE;
+    }
+    reactor_io_want(&a->io, wanted);
+}
+
+/* --- all of it ----------------------------------------------------------------------------- */
+
+static void close_attempts(struct dial *d)
+{
+    for (size_t i = 0; i < ATTEMPTS_MAX; i++) {
+        if (&d->attempts[i] != d->winner) {
+            close_attempt(&d->attempts[i]);
+        }
     }
 }
 
@@ -64,13 +252,11 @@ static void stop(struct dial *d)
         resolver_cancel(d->query);
         d->query = NULL;
     }
-    for (size_t i = 0; i < ATTEMPTS_MAX; i++) {
-        close_attempt(&d->attempts[i]);
-    }
+    close_attempts(d);
     reactor_timer_stop(&d->timer);
 }
 
-static bool is_connecting(const struct dial *d)
+static bool is_trying(const struct dial *d)
 {
     for (size_t i = 0; i < ATTEMPTS_MAX; i++) {
         if (d->attempts[i].fd >= 0) {
@@ -80,12 +266,12 @@ static bool is_connecting(const struct dial *d)
     return false;
 }
 
-static void conclude(struct dial *d, enum dial_result result, int fd)
+static void conclude(struct dial *d, enum dial_result result, struct attempt *winner)
 {
-    stop(d);
     d->is_decided = true;
     d->result = result;
-    d->result_fd = fd;
+    d->winner = winner;
+    stop(d);
 }
 
 /* Last in whatever the loop calls: the owner frees it. */
@@ -98,77 +284,82 @@ static void tell(struct dial *d)
 
 static void arm(struct dial *d)
 {
-    uint64_t at_ms = d->backend_at_ms;
+    uint64_t at_ms = d->candidate_at_ms;
     if (d->next_at_ms != 0 && d->next_at_ms < at_ms) {
         at_ms = d->next_at_ms;
     }
     reactor_timer_at(&d->timer, at_ms);
 }
 
+static void heed(struct attempt *a, enum step step)
+{
+    struct dial *d = a->dial;
+    switch (conclude_step(a, step)) {
+    case STEP_WAIT:
+        want(a);
+        return;
+    case STEP_DONE:
+        reactor_io_want(&a->io, 0);
+        conclude(d, DIAL_OK, a);
+        return;
+    case STEP_REFUSED:
+        d->was_refused = true;
+        break;
+    case STEP_TLS_FAILED:
+        d->was_tls = true;
+        break;
+    }
+    close_attempt(a);
+    d->next_at_ms = reactor_now_ms(d->reactor); /* no head start for one that has failed */
+}
+
 static void on_attempt_ready(struct reactor_io *io, unsigned ready)
 {
     struct attempt *a = container_of(io, struct attempt, io);
     struct dial *d = a->dial;
-    (void)ready;
-
-    enum net_result result = net_connect_result(a->fd);
-    if (result == NET_AGAIN) {
-        return;
-    }
-    if (result == NET_OK) {
-        int fd = a->fd;
-        reactor_io_want(&a->io, 0);
-        a->fd = -1;
-        conclude(d, DIAL_OK, fd);
-    } else {
-        d->was_refused = true;
-        close_attempt(a);
-        d->next_at_ms = reactor_now_ms(d->reactor); /* no head start for one that has failed */
+    heed(a, step_ready(a, ready));
+    if (a->fd < 0) {
         go_on(d);
     }
     tell(d);
 }
 
-/* Starts connecting to the next address; false when none is left or no slot is free. */
+/* Starts an attempt at the next address; false when none is left or too many are under way. */
 static bool start_next_addr(struct dial *d)
 {
-    struct attempt *a = NULL;
-    for (size_t i = 0; i < ATTEMPTS_MAX && a == NULL; i++) {
-        a = d->attempts[i].fd < 0 ? &d->attempts[i] : NULL;
-    }
-    if (a == NULL || d->addr_next == d->addr_count) {
+    struct attempt *a = d->addr_next < d->addr_count ? open_attempt(d) : NULL;
+    if (a == NULL) {
         return false;
     }
-    int fd = -1;
-    enum net_result result = net_connect(&d->addrs[d->addr_next++], &fd);
-    if (result == NET_OK) {
-        conclude(d, DIAL_OK, fd);
-    } else if (result == NET_AGAIN) {
-        a->fd = fd;
-        reactor_io_init(&a->io, d->reactor, fd, on_attempt_ready);
-        reactor_io_want(&a->io, REACTOR_WRITE);
-        d->next_at_ms = reactor_now_ms(d->reactor) + HEAD_START_MS;
-    } else {
+    enum net_result result = net_connect(&d->addrs[d->addr_next++], &a->fd);
+    if (result != NET_OK && result != NET_AGAIN) {
+        a->fd = -1;
         d->was_refused = true; /* and the next one may start at once */
+        return true;
     }
+    reactor_io_init(&a->io, d->reactor, a->fd, on_attempt_ready);
+    d->next_at_ms = reactor_now_ms(d->reactor) + HEAD_START_MS;
+    heed(a, result == NET_OK ? greet(a) : STEP_WAIT);
     return true;
 }
 
-static void next_backend(struct dial *d)
+static void next_candidate(struct dial *d)
 {
-    for (size_t i = 0; i < ATTEMPTS_MAX; i++) {
-        close_attempt(&d->attempts[i]);
-    }
+    close_attempts(d);
     if (d->query != NULL) {
         resolver_cancel(d->query);
         d->query = NULL;
     }
-    d->backend++;
-    if (d->backend < d->route->backend_count) {
-        start_backend(d);
+    if (d->candidate + 1 < d->candidate_count) {
+        d->candidate++;
+        start_candidate(d);
         return;
     }
-    conclude(d, d->was_slow ? DIAL_TIMEOUT : d->was_refused ? DIAL_REFUSED : DIAL_NAME, -1);
+    enum dial_result result = d->was_slow      ? DIAL_TIMEOUT
+                              : d->was_refused ? DIAL_REFUSED
+                              : d->was_tls     ? DIAL_TLS
+                                               : DIAL_NAME;
+    conclude(d, result, NULL);
 }
 
 /* Starts what may start now, and arms the timer for the rest. */
@@ -176,7 +367,7 @@ static void go_on(struct dial *d)
 {
     uint64_t now_ms = reactor_now_ms(d->reactor);
 
-    while (!d->is_decided && d->addr_next < d->addr_count && now_ms >= d->next_at_ms) {
+    while (!d->is_decided && d->next_at_ms != 0 && now_ms >= d->next_at_ms) {
         if (!start_next_addr(d)) {
             break;
         }
@@ -187,8 +378,8 @@ static void go_on(struct dial *d)
     if (d->addr_next == d->addr_count || now_ms >= d->next_at_ms) {
         d->next_at_ms = 0; /* nothing to start by the clock: an attempt has to end first */
     }
-    if (!is_connecting(d) && d->query == NULL) {
-        next_backend(d);
+    if (!is_trying(d) && d->query == NULL) {
+        next_candidate(d);
         return;
     }
     arm(d);
@@ -198,29 +389,30 @@ static void on_resolved(void *owner, const struct addr *addrs, size_t count)
 {
     struct dial *d = owner;
     d->query = NULL;
-    for (size_t i = 0; i < count && i < RESOLVER_ADDRS_MAX; i++) {
-        d->addrs[i] = addrs[i];
-    }
     d->addr_count = count < RESOLVER_ADDRS_MAX ? count : RESOLVER_ADDRS_MAX;
+    if (d->addr_count > 0) {
+        memcpy(d->resolved, addrs, d->addr_count * sizeof(*addrs));
+    }
+    d->next_at_ms = reactor_now_ms(d->reactor);
     go_on(d);
     tell(d);
 }
 
-static void start_backend(struct dial *d)
+static void start_candidate(struct dial *d)
 {
-    const struct config_backend *backend = &d->route->backends[d->backend];
+    const struct dial_candidate *candidate = current(d);
     uint64_t now_ms = reactor_now_ms(d->reactor);
     uint64_t left_ms = d->deadline_ms > now_ms ? d->deadline_ms - now_ms : 0;
 
-    d->backend_at_ms = now_ms + left_ms / (d->route->backend_count - d->backend);
+    d->candidate_at_ms = now_ms + left_ms / (d->candidate_count - d->candidate);
     d->next_at_ms = now_ms;
     d->addr_next = 0;
-    d->addr_count = 0;
-    if (backend->kind == CONFIG_BACKEND_TCP && !backend->is_literal) {
-        d->query = resolver_start(d->resolver, backend->host.data, backend->port, on_resolved, d);
-    } else {
-        d->addrs[0] = backend->address;
-        d->addr_count = 1;
+    d->addr_count = candidate->address_count;
+    d->addrs = candidate->addresses;
+    if (candidate->addresses == NULL) {
+        d->addrs = d->resolved;
+        d->addr_count = 0;
+        d->query = resolver_start(d->resolver, candidate->host, candidate->port, on_resolved, d);
     }
     go_on(d);
 }
@@ -229,35 +421,53 @@ static void on_timer(struct reactor_timer *timer)
 {
     struct dial *d = container_of(timer, struct dial, timer);
 
-    if (reactor_now_ms(d->reactor) >= d->backend_at_ms) {
+    if (reactor_now_ms(d->reactor) >= d->candidate_at_ms) {
         d->was_slow = true;
-        next_backend(d);
+        next_candidate(d);
     } else {
         go_on(d);
     }
     tell(d);
 }
 
-struct dial *dial_start(struct reactor *reactor, struct resolver *resolver,
-                        const struct config_route *route, dial_fn *callback, void *owner)
+/* One block holds the dial, the candidates and the preamble. */
+static struct dial *copy_plan(const struct dial_plan *plan)
 {
-    struct dial *d = mem_alloc_zero(sizeof(*d));
+    size_t list_bytes = plan->candidate_count * sizeof(plan->candidates[0]);
+    struct dial *d = mem_alloc_zero(sizeof(*d) + list_bytes + plan->preamble.len);
+    if (d == NULL) {
+        return NULL;
+    }
+    memcpy(d->candidates, plan->candidates, list_bytes);
+    d->candidate_count = plan->candidate_count;
+    if (plan->preamble.len > 0) {
+        char *text = (char *)&d->candidates[plan->candidate_count];
+        memcpy(text, plan->preamble.data, plan->preamble.len);
+        d->preamble = (struct span){text, plan->preamble.len};
+    }
+    return d;
+}
+
+struct dial *dial_start(struct reactor *reactor, struct resolver *resolver,
+                        const struct scratch *scratch, const struct dial_plan *plan,
+                        dial_fn *callback, void *owner)
+{
+    assert(plan->candidate_count > 0 && plan->candidate_count <= DIAL_CANDIDATES_MAX);
+    struct dial *d = copy_plan(plan);
     if (d == NULL) {
         return NULL;
     }
     d->reactor = reactor;
     d->resolver = resolver;
-    d->route = route;
+    d->scratch = scratch;
     d->callback = callback;
     d->owner = owner;
-    d->deadline_ms = reactor_now_ms(reactor) + route->timeouts.connect_ms;
-    d->result_fd = -1;
+    d->deadline_ms = reactor_now_ms(reactor) + plan->timeout_ms;
     for (size_t i = 0; i < ATTEMPTS_MAX; i++) {
-        d->attempts[i].dial = d;
         d->attempts[i].fd = -1;
     }
     reactor_timer_init(&d->timer, reactor, on_timer);
-    start_backend(d);
+    start_candidate(d);
     return d;
 }
 
@@ -266,26 +476,30 @@ bool dial_is_decided(const struct dial *dial)
     return dial->is_decided;
 }
 
-enum dial_result dial_finish(struct dial *dial, struct carrier *out_carrier,
-                             const struct config_backend **out_backend)
+const char *dial_detail(const struct dial *dial)
+{
+    return dial->detail;
+}
+
+enum dial_result dial_finish(struct dial *dial, struct conn *into, size_t *out_candidate)
 {
     assert(dial->is_decided);
     enum dial_result result = dial->result;
     if (result == DIAL_OK) {
-        *out_carrier = carrier_of_socket(dial->reactor, dial->result_fd);
+        struct carrier carrier = carrier_of_socket(dial->reactor, dial->winner->fd);
+        conn_open(into, &carrier, dial->winner->tls);
+        into->sent_bytes = dial->winner->sent_bytes;
     }
-    *out_backend = current(dial);
+    *out_candidate = dial->candidate;
     mem_free(dial);
     return result;
 }
 
-const struct config_backend *dial_cancel(struct dial *dial)
+size_t dial_cancel(struct dial *dial)
 {
-    const struct config_backend *backend = current(dial);
+    size_t candidate = dial->candidate;
+    dial->winner = NULL;
     stop(dial);
-    if (dial->result_fd >= 0) {
-        net_close(dial->result_fd);
-    }
     mem_free(dial);
-    return backend;
+    return candidate;
 }

@@ -21,13 +21,13 @@ static void on_resume(struct reactor_timer *timer)
 {
     struct listener *l = container_of(timer, struct listener, resume);
     if (l->spare_fd < 0) {
-        l->spare_fd = open_spare(); /* there was none left for it when it was lent */
+        l->spare_fd = open_spare(); /* no descriptor was left for it when accepting paused */
     }
     reactor_io_want(&l->io, REACTOR_READ);
 }
 
-/* No descriptor is left: lend the spare one to the first caller in the queue, so that it is told
- * rather than left hanging, then wait. */
+/* No descriptor is left. With the spare one the listener accepts the first caller in the queue and
+ * hangs up, so that this caller knows; then accepting pauses. */
 static void pause_accepting(struct listener *l)
 {
     struct addr peer;
@@ -93,7 +93,7 @@ static void on_ready(struct reactor_io *io, unsigned ready)
     }
 }
 
-/* The configuration has proven every pair; here they are only loaded. */
+/* The configuration has proven every pair; a worker only loads them. */
 static bool make_tls(struct listener *l, const char **out_detail)
 {
     static const struct span protocols[] = {SPAN_LIT("http/1.1")};

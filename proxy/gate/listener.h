@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* listener.h: one listening socket of one worker.
  *
- * For: the accept loop, and what happens when descriptors or memory run out: one connection is
- * turned away by means of a spare descriptor, then accepting pauses, 100 ms at first and doubling
- * to 1 s, so that an exhausted process neither spins nor leaves its callers hanging. Not for:
- * binding (the master does, before the fork). */
+ * For: the accept loop, and what happens when descriptors or memory run out: the listener turns one
+ * caller away with a spare descriptor, then accepting pauses, for 100 ms at first and doubling to
+ * 1 s, so that an exhausted process neither spins nor leaves its callers hanging. Not for: binding
+ * (the master does it, before the fork). */
 #ifndef GATE_LISTENER_H
 #define GATE_LISTENER_H
 
@@ -28,9 +28,9 @@ struct listener {
  * text, says why. */
 MUST_CHECK bool listener_init(struct listener *l, struct session_context *context,
                               const struct config_listen *listen, int fd, const char **out_detail);
-/* Accepts no more and closes the socket; sessions go on. May be called twice. */
+/* Accepts no more and closes the socket; sessions go on. A second call does nothing. */
 void listener_stop(struct listener *l);
-/* Stops and frees the TLS context; after the last session. */
+/* Stops, and drops the TLS context, which lives as long as its last session. */
 void listener_done(struct listener *l);
 
 #endif

@@ -53,25 +53,35 @@ static void step_end(struct session *s, enum life_ending ending, const char *det
     step(s, &event);
 }
 
-static enum life_ending finish_dial(struct session *s)
+static struct session_event finish_dial(struct session *s)
 {
-    struct carrier carrier;
-    enum dial_result result = dial_finish(s->dial, &carrier, &s->backend);
+    struct session_event event = {.life = {.type = LIFE_EV_END}};
+    const char *detail = dial_detail(s->dial);
+    size_t candidate = 0;
+    enum dial_result result = dial_finish(s->dial, &s->pump.backend, &candidate);
 
     s->dial = NULL;
+    s->backend = &s->route->backends[candidate];
     s->connect_ms = reactor_now_ms(s->context->reactor) - s->phase_since_ms;
     switch (result) {
     case DIAL_OK:
-        conn_open(&s->pump.backend, &carrier, NULL);
+        event.life.type = LIFE_EV_BACKEND_UP;
         break;
     case DIAL_REFUSED:
-        return LIFE_BACKEND_REFUSED;
+        event.life.ending = LIFE_BACKEND_REFUSED;
+        break;
     case DIAL_TIMEOUT:
-        return LIFE_BACKEND_TIMEOUT;
+        event.life.ending = LIFE_BACKEND_TIMEOUT;
+        break;
     case DIAL_NAME:
-        return LIFE_BACKEND_NAME;
+        event.life.ending = LIFE_BACKEND_NAME;
+        break;
+    case DIAL_TLS:
+        event.life.ending = LIFE_BACKEND_TLS;
+        event.detail = detail;
+        break;
     }
-    return LIFE_NOT_ENDED;
+    return event;
 }
 
 /* A side that cannot be written. One that is still read tells by itself how its peer went, after
@@ -111,8 +121,7 @@ static bool take_pending(struct session *s, struct session_event *out)
         s->is_up_due = false;
         event->type = LIFE_EV_BACKEND_UP;
     } else if (s->dial != NULL && dial_is_decided(s->dial)) {
-        event->ending = finish_dial(s);
-        event->type = event->ending == LIFE_NOT_ENDED ? LIFE_EV_BACKEND_UP : LIFE_EV_END;
+        *out = finish_dial(s);
     } else if (is_flushed(s, &s->pump.client, life->client)) {
         event->type = LIFE_EV_CLIENT_FLUSHED;
     } else if (is_flushed(s, &s->pump.backend, life->backend)) {

@@ -12,14 +12,15 @@ static void do_dial(struct session *s)
         s->is_up_due = true;
         return;
     }
-    s->dial = dial_start(s->context->reactor, s->context->resolver, s->route, session_on_dial, s);
+    s->dial = dial_start(s->context->reactor, s->context->resolver, s->context->scratch,
+                         &s->request->admission.plan, session_on_dial, s);
     s->pump.no_memory = s->pump.no_memory || s->dial == NULL;
 }
 
 static void do_cancel_dial(struct session *s)
 {
     if (s->dial != NULL) {
-        s->backend = dial_cancel(s->dial);
+        s->backend = &s->route->backends[dial_cancel(s->dial)];
         s->dial = NULL;
     }
 }

@@ -19,7 +19,7 @@
 #include "gate/watch.h"
 #include "proto/http.h"
 
-/* The request: kept until the 101 that accepts it was written; a refused one until the end. */
+/* The request: kept until the session is open; a refused one until the end. */
 struct session_request {
     struct http_parser head;
     struct request asked;       /* once the head is a legal request */

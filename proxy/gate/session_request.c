@@ -18,8 +18,10 @@ void session_send_accept(struct session *s)
     answer_101(&s->pump, request->key, request->admission.subprotocol,
                shape->is_deflate ? &shape->deflate_params : NULL);
     s->http_status = 101;
-    mem_free(s->request);
-    s->request = NULL;
+    if (s->life.phase == LIFE_OPEN) {
+        mem_free(s->request);
+        s->request = NULL;
+    }
 }
 
 void session_send_refusal(struct session *s)

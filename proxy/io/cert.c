@@ -19,7 +19,7 @@ static const byte alternative_names[] = {
     0x87, 0x04, 127, 0,   0,   1,                            /* */
     0x87, 0x10, 0,   0,   0,   0,   0,   0,   0,   0,   0,   0, 0, 0, 0, 0, 0, 1};
 
-/* What is needed on the way; large, so it is not on the stack. */
+/* Everything that making a certificate needs; too large for the stack. */
 struct work {
     WC_RNG rng;
     ecc_key key;

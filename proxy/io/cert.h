@@ -2,8 +2,8 @@
 /* cert.h: a throw-away certificate.
  *
  * For: `sluice --demo` and tests: an ECDSA P-256 key and a self-signed certificate for localhost,
- * 127.0.0.1 and ::1, made in memory, valid for 30 days, never written to disk. Not for: production.
- * */
+ * 127.0.0.1 and ::1. It is made in memory, is valid for 30 days and never gets to a disk. Not for:
+ * production. */
 #ifndef IO_CERT_H
 #define IO_CERT_H
 
@@ -21,6 +21,7 @@ struct cert_pair {
     size_t key_len;
 };
 
+/* False: no memory or no random numbers. */
 MUST_CHECK bool cert_make_throw_away(struct cert_pair *out);
 
 #endif

@@ -246,13 +246,13 @@ enum net_result net_connect(const struct addr *a, int *out_fd)
 
 /* --- bytes --------------------------------------------------------------------------------- */
 
-enum net_result net_recv(int fd, void *data, size_t size, size_t *out_len)
+static enum net_result receive(int fd, void *data, size_t size, int flags, size_t *out_len)
 {
     assert(size > 0);
     ssize_t got;
     *out_len = 0;
     do {
-        got = recv(fd, data, size, 0);
+        got = recv(fd, data, size, flags);
     } while (got == -1 && errno == EINTR);
     if (got > 0) {
         *out_len = (size_t)got;
@@ -264,6 +264,16 @@ enum net_result net_recv(int fd, void *data, size_t size, size_t *out_len)
     /* EWOULDBLOCK is the same number. Every other error (reset, ETIMEDOUT from keepalive,
      * EHOSTUNREACH …) means that no byte will come any more. */
     return errno == EAGAIN ? NET_AGAIN : NET_RESET;
+}
+
+enum net_result net_recv(int fd, void *data, size_t size, size_t *out_len)
+{
+    return receive(fd, data, size, 0, out_len);
+}
+
+enum net_result net_peek(int fd, void *data, size_t size, size_t *out_len)
+{
+    return receive(fd, data, size, MSG_PEEK, out_len);
 }
 
 static enum net_result send_result(ssize_t sent, size_t *out_len)

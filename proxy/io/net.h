@@ -52,6 +52,8 @@ MUST_CHECK enum net_result net_connect_result(int fd);
 
 /* NET_OK with *out_len > 0, NET_AGAIN, NET_EOF, NET_RESET. `size` > 0. */
 MUST_CHECK enum net_result net_recv(int fd, void *data, size_t size, size_t *out_len);
+/* As net_recv, but the bytes stay where they are. */
+MUST_CHECK enum net_result net_peek(int fd, void *data, size_t size, size_t *out_len);
 /* Sends what the kernel takes now: NET_OK with *out_len <= all of it, NET_AGAIN (nothing taken),
  * NET_EOF or NET_RESET. After NET_EOF what the peer sent before it closed can still be received.
  * Never raises SIGPIPE.

@@ -155,8 +155,8 @@ bool tls_is_established(const struct tls *tls)
 
 /* ---------------------------------------------------------------------------------------- bytes */
 
-/* A read returns one record's worth at most; what is not asked for would stay in the library
- * while the socket is silent. */
+/* A read of wolfSSL returns one record at most. So this reads until nothing is left: a byte that
+ * stayed in wolfSSL would wait there while the socket is silent. */
 static enum tls_result decrypt(struct tls *tls, struct tls_wire *plain)
 {
     for (;;) {
@@ -239,7 +239,7 @@ void tls_finish(struct tls *tls, struct tls_wire *out)
     }
     tls->is_finished = true;
     tls->out = out;
-    /* It says "not done" until the peer's answer is there, for which nobody waits here. */
+    /* wolfSSL says "not done" until the peer has answered; nobody waits for that here. */
     (void)wolfSSL_shutdown(tls->ssl);
     tls->out = NULL;
 }

@@ -13,7 +13,7 @@
 #include "io/tls_parts.h"
 #include "io/tls_ticket.h"
 
-/* Only forward secrecy and authenticated encryption; the library's own list has more. */
+/* Only forward secrecy and authenticated encryption; wolfSSL's own list has more. */
 #define SUITES_1_3 "TLS13-AES128-GCM-SHA256:TLS13-AES256-GCM-SHA384:TLS13-CHACHA20-POLY1305-SHA256"
 #define SUITES_1_2 \
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:" \
@@ -78,7 +78,7 @@ static const char *judge_key_text(struct span key)
     if (!has_text(key, "-----BEGIN ") || !has_text(key, "PRIVATE KEY-----")) {
         return "key is not PEM";
     }
-    /* PKCS #8 says so in the first line, the older format in a header below it. */
+    /* PKCS #8 says "encrypted" in the first line, the older format in a header below it. */
     if (has_text(key, "-----BEGIN ENCRYPTED PRIVATE KEY-----") || has_text(key, "ENCRYPTED\n") ||
         has_text(key, "4,ENCRYPTED")) {
         return "key is encrypted";
@@ -109,7 +109,7 @@ static bool set_rules(WOLFSSL_CTX *library, enum tls_version min_version)
     int version = is_1_3 ? WOLFSSL_TLSV1_3 : WOLFSSL_TLSV1_2;
     const char *suites = is_1_3 ? SUITES_1_3 : SUITES_1_3 ":" SUITES_1_2;
     (void)wolfSSL_CTX_set_session_cache_mode(library, WOLFSSL_SESS_CACHE_OFF);
-    /* One random generator for the worker's sessions instead of one in each. */
+    /* All sessions of the context share one random generator, instead of one in each. */
     return wolfSSL_CTX_SetMinVersion(library, version) == WOLFSSL_SUCCESS &&
            wolfSSL_CTX_set_cipher_list(library, suites) == WOLFSSL_SUCCESS &&
            wolfSSL_CTX_set_groups(library, groups, sizeof(groups) / sizeof(groups[0])) ==
@@ -219,7 +219,7 @@ static const char *open_site(const struct tls_context *context, struct tls_site 
         return "this build of wolfSSL lacks something that is needed";
     }
     wolfSSL_CTX_set_verify(site->library, verify_mode(context->verify), NULL);
-    /* Else a client of TLS 1.2 that shows no certificate is cut off without an alert. */
+    /* Without this wolfSSL sends no alert to a client of TLS 1.2 that shows no certificate. */
     if (is_server && context->verify == TLS_VERIFY_REQUIRED &&
         wolfSSL_CTX_mutual_auth(site->library, 1) != 0) {
         return "this build of wolfSSL lacks something that is needed";

@@ -33,7 +33,7 @@ void tls_hello_done(struct tls_hello_reader *r)
     r->capacity = 0;
 }
 
-/* Bytes that record is to hold in the end, as far as is known. */
+/* The bytes that the record will hold in the end, as far as the header tells by now. */
 static size_t wanted(const struct tls_hello_reader *r)
 {
     if (r->len < TLS_RECORD_HEADER + MESSAGE_HEADER) {
@@ -44,7 +44,7 @@ static size_t wanted(const struct tls_hello_reader *r)
            ((size_t)length[0] << 16 | (size_t)length[1] << 8 | length[2]);
 }
 
-/* By doubling, so that only bytes that came make it grow, whatever length was announced. */
+/* The block doubles: bytes that came make it grow, and never the length that a peer announces. */
 static bool make_room(struct tls_hello_reader *r, size_t more)
 {
     size_t capacity = r->capacity > 0 ? r->capacity : FIRST_ALLOCATION;
@@ -67,7 +67,7 @@ static enum tls_hello_result check_record(struct tls_hello_reader *r)
 {
     size_t len = (size_t)r->header[3] << 8 | r->header[4];
     if (r->is_second && r->header[0] == RECORD_CHANGE_CIPHER_SPEC) {
-        /* Not between the pieces of a message. */
+        /* Such a record may not stand between the pieces of a message. */
         if (len != 1 || r->len > TLS_RECORD_HEADER || r->skipped >= SKIPPED_MAX) {
             return TLS_HELLO_UNEXPECTED;
         }
@@ -83,7 +83,7 @@ static enum tls_hello_result check_record(struct tls_hello_reader *r)
     return TLS_HELLO_OK;
 }
 
-/* One byte at a time: what speaks another protocol is told from TLS at its first byte. */
+/* Takes one byte at a time: the first one already tells TLS from another protocol. */
 static enum tls_hello_result take_header(struct tls_hello_reader *r, uint8_t byte)
 {
     r->header[r->header_len] = byte;
@@ -120,14 +120,14 @@ static enum tls_hello_result take_body(struct tls_hello_reader *r, const uint8_t
 
 static enum tls_hello_result finish(struct tls_hello_reader *r)
 {
-    /* Nothing may follow in the record: the keys change here, or a reply is due. */
+    /* Nothing may follow in the same record: the keys change here, or a reply is due. */
     if (r->record_left > 0) {
         return TLS_HELLO_UNEXPECTED;
     }
     size_t len = r->len - TLS_RECORD_HEADER;
     r->record[0] = RECORD_HANDSHAKE;
     r->record[1] = 3;
-    /* Any is right there (RFC 8446 5.1), but the library insists after the first. */
+    /* RFC 8446 5.1 allows any version here, but wolfSSL insists on this one after the first. */
     r->record[2] = r->is_second ? 3 : r->header[2];
     r->record[3] = (uint8_t)(len >> 8);
     r->record[4] = (uint8_t)len;
@@ -139,7 +139,7 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Takes what belongs together off data: a byte of a header, a piece of a body. */
+/* Takes one byte of a header, or one piece of a body. */
 static enum tls_hello_result take_some(struct tls_hello_reader *r, const uint8_t *data, size_t len,
                                        size_t *out_taken)
 {

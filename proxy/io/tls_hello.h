@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tls_hello.h: the ClientHello, read and judged before wolfSSL sees it.
  *
- * For: gathering the message from plaintext records however they are cut, and checking the whole
- * of its shape: the library behind us has had holes exactly there (ALPN lists that were not
- * validated to the end, unlimited duplicate key shares). It also tells the server name before a
- * ticket has to be decrypted. Not for: negotiating; the library still judges all it understands.
+ * For: gathering the message from plaintext records however a client cuts them, and checking the
+ * whole of its shape: wolfSSL 5.7.2 does not check ALPN lists to their end, and takes any number of
+ * duplicate key shares. The server name is known here before wolfSSL has to decrypt a ticket. Not
+ * for: negotiating; wolfSSL still judges all that it understands.
  *
  * Pure, RFC 8446 4.1.2, RFC 5246 7.4.1.2. */
 #ifndef IO_TLS_HELLO_H
@@ -26,18 +26,18 @@
 
 enum tls_hello_result {
     TLS_HELLO_OK = 0,
-    TLS_HELLO_MORE,       /* not all there yet */
-    TLS_HELLO_NOT_TLS,    /* another protocol: no alert makes sense */
-    TLS_HELLO_MALFORMED,  /* decode_error */
-    TLS_HELLO_ILLEGAL,    /* illegal_parameter: well formed, but not allowed or out of all reason */
-    TLS_HELLO_UNEXPECTED, /* unexpected_message: another record or message */
-    TLS_HELLO_NO_PROTOCOL, /* no_application_protocol: an ALPN list without one of ours; only the
-                            * reader's owner can say so */
+    TLS_HELLO_MORE,      /* the message is not whole yet */
+    TLS_HELLO_NOT_TLS,   /* another protocol: no alert makes sense */
+    TLS_HELLO_MALFORMED, /* decode_error */
+    TLS_HELLO_ILLEGAL, /* illegal_parameter: well formed, but not allowed, or far too much of it */
+    TLS_HELLO_UNEXPECTED,  /* unexpected_message: another record or message */
+    TLS_HELLO_NO_PROTOCOL, /* no_application_protocol: the ALPN list has none of ours. The caller
+                            * decides this; no function here returns it */
     TLS_HELLO_NO_MEMORY
 };
 
 /* Gathers one message. Owns `record`: a record header of our making and the whole message behind
- * it, ready to be given to the library as one record. */
+ * it, which wolfSSL gets as one record. */
 struct tls_hello_reader {
     uint8_t *record;
     size_t len;      /* bytes of record in use, TLS_RECORD_HEADER included */
@@ -46,15 +46,15 @@ struct tls_hello_reader {
     uint8_t header[TLS_RECORD_HEADER];
     uint8_t header_len;
     uint8_t skipped;   /* change_cipher_spec records */
-    bool is_second;    /* after a HelloRetryRequest: those are allowed (RFC 8446 D.4) */
-    bool is_in_cipher; /* inside such a record */
+    bool is_second;    /* after a HelloRetryRequest, when RFC 8446 D.4 allows such records */
+    bool is_in_cipher; /* the next byte is the body of such a record */
 };
 
 void tls_hello_init(struct tls_hello_reader *r, bool is_second);
 void tls_hello_done(struct tls_hello_reader *r);
 
-/* Takes bytes up to the end of the message; *out_used says how many, all of them with
- * TLS_HELLO_MORE. TLS_HELLO_OK when the message is whole. */
+/* Takes bytes up to the end of the message. *out_used says how many; with TLS_HELLO_MORE it took
+ * all of them. TLS_HELLO_OK: the message is whole. */
 MUST_CHECK enum tls_hello_result tls_hello_read(struct tls_hello_reader *r, const uint8_t *data,
                                                 size_t len, size_t *out_used);
 
@@ -63,7 +63,7 @@ struct tls_hello {
     struct span protocols;   /* the ALPN list as it was sent, with lengths; empty when none was */
 };
 
-/* `message` starts with the handshake header. What is found points into it. */
+/* `message` begins with the handshake header. The spans in *out point into it. */
 MUST_CHECK enum tls_hello_result tls_hello_parse(const uint8_t *message, size_t len,
                                                  struct tls_hello *out);
 

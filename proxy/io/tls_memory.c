@@ -8,7 +8,7 @@
 
 #include "base/mem.h"
 
-/* The library asks for nothing now and then; base/mem calls that a bug. */
+/* wolfSSL asks for 0 bytes now and then; base/mem calls that a bug. */
 static size_t at_least_one(size_t size)
 {
     return size > 0 ? size : 1;

@@ -35,7 +35,7 @@ static enum tls_names_result collect(const DNS_entry *first, void *context)
     return TLS_NAMES_OK;
 }
 
-/* Something that looks at the names of a certificate. */
+/* Looks at the names of a certificate. */
 typedef enum tls_names_result look_fn(const DNS_entry *first, void *context);
 
 static enum tls_names_result look_at(const uint8_t *der, size_t len, look_fn *look, void *context)
@@ -64,7 +64,7 @@ enum tls_names_result tls_names_read(struct span pem, struct tls_names *out)
         memmem(pem.data, pem.len, "-----BEGIN CERTIFICATE-----", 27) == NULL) {
         return TLS_NAMES_NOT_PEM;
     }
-    /* DER is shorter than the base64 it came in. */
+    /* DER is shorter than its base64 text. */
     uint8_t *der = mem_alloc(pem.len);
     if (der == NULL) {
         return TLS_NAMES_NO_MEMORY;

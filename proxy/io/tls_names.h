@@ -2,8 +2,8 @@
 /* tls_names.h: the names that a certificate is good for.
  *
  * For: choosing a certificate by the client's SNI, and telling whether a server's certificate is
- * for the server that was called. Not for: deciding whether to trust a certificate; names in the
- * subject's common name do not count (RFC 9525 section 2). */
+ * good for the name that a client called. Not for: deciding whether to trust a certificate. A
+ * common name in the subject does not count (RFC 9525 section 2). */
 #ifndef IO_TLS_NAMES_H
 #define IO_TLS_NAMES_H
 
@@ -27,7 +27,7 @@ enum tls_names_result {
     TLS_NAMES_OTHER /* tls_names_check: the certificate is for others */
 };
 
-/* Of the first certificate of a PEM text. */
+/* Reads the names of the first certificate in a PEM text. */
 MUST_CHECK enum tls_names_result tls_names_read(struct span pem, struct tls_names *out);
 void tls_names_done(struct tls_names *names);
 

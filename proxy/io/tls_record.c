@@ -7,11 +7,11 @@
 #include "io/tls_parts.h"
 
 enum { RECORD_CHANGE_CIPHER_SPEC = 20 };
-/* A record's AEAD tag alone leaves no content type (RFC 8446 5.2): it once made the library read
- * out of bounds. */
+/* A record of nothing but its AEAD tag has no content type (RFC 8446 5.2); such a record once made
+ * wolfSSL read out of bounds. */
 enum { CIPHERTEXT_MIN = 17, CIPHERTEXT_MAX = TLS_RECORD_MAX + 256 };
-/* Records in a row without a byte for us: key updates, warnings, empty ones. A server may cut its
- * certificates into many small ones before that. */
+/* The most records in a row that bring no byte of data: key updates, warnings, empty records. A
+ * server may cut the certificates of its handshake into more. */
 enum { IDLE_RECORDS_MAX = 32, HANDSHAKE_RECORDS_MAX = 250 };
 
 static size_t smaller(size_t a, size_t b)
@@ -66,7 +66,7 @@ static bool pass_header(struct tls *tls, const uint8_t *data, size_t len)
     return true;
 }
 
-/* Hands out at most the rest of a header or of a body, so that no record starts unseen. */
+/* Hands out at most the rest of a header or of a body, so that the guard sees every record. */
 static int lend(WOLFSSL *ssl, char *buffer, int size, void *context)
 {
     struct tls *tls = context;

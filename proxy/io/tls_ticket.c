@@ -38,7 +38,7 @@ static bool derive(const uint8_t *seed, const char *label, uint64_t epoch, uint8
     return ok;
 }
 
-/* The slot of an epoch; made in the place of the one two epochs older. */
+/* The slot of an epoch. A new key takes the place of the one two epochs older. */
 static const struct tls_ticket_key *key_of(struct tls_ticket_keys *keys, uint64_t epoch)
 {
     struct tls_ticket_key *slot = &keys->slots[epoch % 2];
@@ -57,7 +57,7 @@ static const struct tls_ticket_key *key_of(struct tls_ticket_keys *keys, uint64_
     return slot;
 }
 
-/* What a ticket is bound to: key name, IV and server name. */
+/* The additional data that binds a ticket: key name, IV and server name. */
 struct binding {
     uint8_t bytes[TLS_TICKET_NAME + TLS_TICKET_IV + NAME_MAX_LEN];
     word32 len;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* tls_ticket.h: the keys under which session tickets are locked.
+/* tls_ticket.h: the keys that lock session tickets.
  *
- * For: tickets that every worker of a family can open, and that go stale: keys are derived from
- * one seed and the number of a 12-hour epoch, so all workers rotate at the same moment without
- * talking to each other, and a ticket is opened in its own epoch and the one after it. A ticket is
- * bound to the server name it was given out under. Not for: what stands in a ticket.
+ * For: tickets that every worker of a family can open, and that go stale. Keys follow from one seed
+ * and the number of a 12-hour epoch, so all workers change keys at the same moment without talking
+ * to each other. A ticket opens in its own epoch and the next one, and only for the server name
+ * under which the server gave it out. Not for: what stands in a ticket.
  *
  * AES-256-GCM; keys and key names by HMAC-SHA256. RFC 5077 section 4, RFC 9325 section 3.4. */
 #ifndef IO_TLS_TICKET_H
@@ -22,7 +22,7 @@
 #define TLS_TICKET_IV 16
 #define TLS_TICKET_MAC 32
 
-/* Keys of the current and the previous epoch, made when first needed. */
+/* The keys of one epoch, made when somebody first needs them. */
 struct tls_ticket_key {
     bool is_made;
     uint64_t epoch;
@@ -54,8 +54,8 @@ MUST_CHECK bool tls_ticket_lock(struct tls_ticket_keys *keys, uint64_t now_s,
 
 enum tls_ticket_result {
     TLS_TICKET_OPENED = 0,
-    TLS_TICKET_OLD,     /* opened; of the previous epoch, the client should get a new one */
-    TLS_TICKET_REJECTED /* unknown key, tampered with, or given out under another name */
+    TLS_TICKET_OLD,     /* opened, but of the previous epoch: the client should get a new one */
+    TLS_TICKET_REJECTED /* unknown key, changed bytes, or another server name */
 };
 
 MUST_CHECK enum tls_ticket_result tls_ticket_open(struct tls_ticket_keys *keys, uint64_t now_s,

@@ -63,22 +63,24 @@ static void run_deferred(void)
 /* --- dialling ---------------------------------------------------------------------------------*/
 
 struct dial {
-    const struct config_route *route;
+    size_t candidate_count;
     dial_fn *callback;
     void *owner;
     bool is_decided;
     enum dial_result result;
 };
 
-struct dial *dial_start(struct reactor *r, struct resolver *resolver,
-                        const struct config_route *route, dial_fn *callback, void *owner)
+struct dial *dial_start(struct reactor *r, struct resolver *resolver, const struct scratch *scratch,
+                        const struct dial_plan *plan, dial_fn *callback, void *owner)
 {
     (void)resolver;
+    (void)scratch;
     expect(r == &reactor && !world.has_dialled, "one dial a session");
     expect(!model.is_refused, "a refusal is not dialled");
     struct dial *dial = mem_alloc(sizeof(*dial));
     if (dial != NULL) {
-        *dial = (struct dial){route, callback, owner, world.is_dial_instant, world.dial_result};
+        *dial = (struct dial){plan->candidate_count, callback, owner, world.is_dial_instant,
+                              world.dial_result};
         world.has_dialled = true;
     }
     world.dial = dial;
@@ -90,27 +92,32 @@ bool dial_is_decided(const struct dial *dial)
     return dial->is_decided;
 }
 
-enum dial_result dial_finish(struct dial *dial, struct carrier *out_carrier,
-                             const struct config_backend **out_backend)
+const char *dial_detail(const struct dial *dial)
+{
+    (void)dial;
+    return NULL;
+}
+
+enum dial_result dial_finish(struct dial *dial, struct conn *into, size_t *out_candidate)
 {
     expect(dial != NULL && dial == world.dial && dial->is_decided, "a dial that is decided");
     enum dial_result result = dial->result;
     if (result == DIAL_OK) {
-        *out_carrier = peer_carrier(&world.backend);
+        struct carrier carrier = peer_carrier(&world.backend);
+        conn_open(into, &carrier, NULL);
     }
-    *out_backend = &dial->route->backends[dial->route->backend_count - 1];
+    *out_candidate = dial->candidate_count - 1;
     world.dial = NULL;
     mem_free(dial);
     return result;
 }
 
-const struct config_backend *dial_cancel(struct dial *dial)
+size_t dial_cancel(struct dial *dial)
 {
     expect(dial != NULL && dial == world.dial, "a dial that is under way");
-    const struct config_backend *backend = &dial->route->backends[0];
     world.dial = NULL;
     mem_free(dial);
-    return backend;
+    return 0;
 }
 
 /* Of the dial that is under way; or, before there is one, what it will say at once. */

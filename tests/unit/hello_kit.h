@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// ClientHello messages put together by hand, right and wrong ones.
+// Makes ClientHello messages by hand, right and wrong ones.
 #ifndef TESTS_UNIT_HELLO_KIT_H
 #define TESTS_UNIT_HELLO_KIT_H
 
@@ -11,7 +11,7 @@
 
 enum { HELLO_KIT_MAX = 80 * 1024 };
 
-// `data` is the message with its 4-byte header; lengths are put in by hello_end.
+// `data` is the message with its 4-byte header; hello_end fills in the lengths.
 struct hello_kit {
     uint8_t data[HELLO_KIT_MAX];
     size_t len;

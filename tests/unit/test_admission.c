@@ -8,7 +8,8 @@
 
 static const char ini[] =
     "[server]\nworkers = 1\n[listen a]\naddress = 127.0.0.1:0\n"
-    "[route plain]\npath = /plain\norigins = *\nbackend = tcp://127.0.0.1:1\n"
+    "[route plain]\npath = /plain\norigins = *\n"
+    "backend = tcp://127.0.0.1:1, tcp://desk.example:5900, unix:/run/x\n"
     "[route named]\npath = /named\norigins = https://good.example\n"
     "subprotocols = binary, text.ircv3.net\nbackend = echo:\non_refuse = http\n"
     "[route small]\npath = /small\norigins = *\nbackend = tcp://127.0.0.1:1\n"
@@ -66,6 +67,26 @@ static const struct row rows[] = {
      false, LIFE_BAD_REQUEST, "small", "", SHAPE_BINARY, false},
 };
 
+// The route's backends become candidates, in their order.
+static void check_plan(const char *row, const struct admission *got)
+{
+    const struct config_route *route = got->route;
+    CHECK_EQ_U64(row, got->plan.candidate_count, got->shape.is_echo ? 0 : route->backend_count);
+    CHECK_TRUE(row, got->plan.candidates == got->candidates);
+    CHECK_EQ_U64(row, got->plan.timeout_ms, route->timeouts.connect_ms);
+    CHECK_EQ_U64(row, got->plan.preamble.len, 0);
+    for (size_t i = 0; i < got->plan.candidate_count; i++) {
+        const struct dial_candidate *candidate = &got->candidates[i];
+        const struct config_backend *backend = &route->backends[i];
+        bool is_name = backend->kind == CONFIG_BACKEND_TCP && !backend->is_literal;
+        CHECK_TRUE(row, candidate->tls == NULL);
+        CHECK_TRUE(row, candidate->addresses == (is_name ? NULL : &backend->address));
+        CHECK_EQ_U64(row, candidate->address_count, is_name ? 0 : 1);
+        CHECK_TRUE(row, candidate->host == (is_name ? backend->host.data : NULL));
+        CHECK_EQ_U64(row, candidate->port, is_name ? backend->port : 0);
+    }
+}
+
 static void check_row(const struct config *config, const struct row *row)
 {
     static struct http_fed fed;
@@ -103,6 +124,7 @@ static void check_row(const struct config *config, const struct row *row)
     CHECK_EQ_U64(row->name, got.shape.deflate_settings.max_message_bytes,
                  got.route->max_message_bytes);
     CHECK_EQ_INT(row->name, got.shape.is_echo, got.route->backends[0].kind == CONFIG_BACKEND_ECHO);
+    check_plan(row->name, &got);
 }
 
 static void test_decide(void)

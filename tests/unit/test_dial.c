@@ -6,21 +6,29 @@
 #include "dns_stub.h"
 #include "suites.h"
 
-#define BACKENDS_MAX 3
+#define CANDIDATES_MAX 3
 
 struct world {
     struct reactor *reactor;
+    struct scratch scratch;
     struct resolver *resolver;
     struct stub stub;
     int listener; /* on 127.0.0.LAST */
     uint16_t port;
-    struct config_backend backends[BACKENDS_MAX];
-    struct config_route route;
+    struct addr addrs[CANDIDATES_MAX];
+    struct dial_candidate candidates[CANDIDATES_MAX];
+    struct dial_plan plan;
     int calls;
     enum dial_result result;
-    int fd;
-    const struct config_backend *backend;
+    struct conn conn;
+    size_t candidate;
 };
+
+static void ignore(struct conn *c, unsigned ready)
+{
+    (void)c;
+    (void)ready;
+}
 
 static void on_decided(void *owner)
 {
@@ -35,11 +43,10 @@ static void world_open(struct world *w, const struct zone *zone, unsigned last)
     struct addr a;
     const char *error = NULL;
     memset(w, 0, sizeof(*w));
-    w->fd = -1;
     w->reactor = reactor_new();
     w->resolver = w->reactor == NULL ? NULL : resolver_new(w->reactor);
     snprintf(text, sizeof(text), "127.0.0.%u:0", last);
-    if (w->resolver == NULL || !addr_parse(span_from_str(text), &a)) {
+    if (w->resolver == NULL || !scratch_init(&w->scratch) || !addr_parse(span_from_str(text), &a)) {
         abort();
     }
     w->listener = net_listen(&a, &error);
@@ -53,38 +60,38 @@ static void world_open(struct world *w, const struct zone *zone, unsigned last)
     if (!resolver_set_servers(w->resolver, text)) {
         abort();
     }
-    w->route.backends = w->backends;
-    w->route.timeouts.connect_ms = 20000;
+    w->plan.candidates = w->candidates;
+    w->plan.timeout_ms = 20000;
+    conn_init(&w->conn, &w->scratch, 1000, ignore);
 }
 
 static void world_close(const char *row, struct world *w)
 {
     int calls = w->calls;
-    if (w->fd >= 0) {
-        net_close(w->fd);
-    }
+    conn_close(&w->conn);
     resolver_free(w->resolver);
     stub_close(&w->stub);
     net_close(w->listener);
     reactor_turn(w->reactor, true);
     reactor_free(w->reactor);
+    scratch_done(&w->scratch);
     CHECK_EQ_INT(row, w->calls, calls);
 }
 
 static void add_name(struct world *w)
 {
-    struct config_backend *b = &w->backends[w->route.backend_count++];
-    b->kind = CONFIG_BACKEND_TCP;
-    b->host = SPAN_LIT("backend.example");
-    b->port = w->port;
+    struct dial_candidate *c = &w->candidates[w->plan.candidate_count++];
+    c->host = "backend.example";
+    c->port = w->port;
 }
 
 static void add_literal(struct world *w, const char *host)
 {
-    struct config_backend *b = &w->backends[w->route.backend_count++];
-    b->kind = CONFIG_BACKEND_TCP;
-    b->is_literal = true;
-    if (!addr_parse_host(span_from_str(host), w->port, &b->address)) {
+    struct addr *address = &w->addrs[w->plan.candidate_count];
+    struct dial_candidate *c = &w->candidates[w->plan.candidate_count++];
+    c->addresses = address;
+    c->address_count = 1;
+    if (!addr_parse_host(span_from_str(host), w->port, address)) {
         abort();
     }
 }
@@ -92,7 +99,7 @@ static void add_literal(struct world *w, const char *host)
 /* True when it was decided before dial_start returned. */
 static bool dial(struct world *w)
 {
-    struct dial *d = dial_start(w->reactor, w->resolver, &w->route, on_decided, w);
+    struct dial *d = dial_start(w->reactor, w->resolver, &w->scratch, &w->plan, on_decided, w);
     if (d == NULL) {
         abort();
     }
@@ -102,9 +109,7 @@ static bool dial(struct world *w)
         reactor_turn(w->reactor, false);
     }
     CHECK_EQ_INT("told", w->calls, is_instant ? 0 : 1);
-    struct carrier carrier;
-    w->result = dial_finish(d, &carrier, &w->backend);
-    w->fd = w->result == DIAL_OK ? reactor_io_fd(&carrier.io) : -1;
+    w->result = dial_finish(d, &w->conn, &w->candidate);
     return is_instant;
 }
 
@@ -114,7 +119,7 @@ struct row {
     unsigned last;           /* who listens: 127.0.0.LAST */
     const char *literals[2]; /* tried behind the name */
     enum dial_result result;
-    size_t backend; /* the one that is reported */
+    size_t candidate; /* the one that is reported */
 };
 
 static const struct row rows[] = {
@@ -126,7 +131,7 @@ static const struct row rows[] = {
     {"no such name", {.way = STUB_NXDOMAIN}, 1, {NULL}, DIAL_NAME, 0},
     {"no such name, then an address", {.way = STUB_NXDOMAIN}, 1, {"127.0.0.1"}, DIAL_OK, 1},
     {"refused, then an address", {.a = 1, .is_loopback = true}, 7, {"127.0.0.7"}, DIAL_OK, 1},
-    {"the third backend", {.way = STUB_SERVFAIL}, 8, {"127.0.0.7", "127.0.0.8"}, DIAL_OK, 2},
+    {"the third candidate", {.way = STUB_SERVFAIL}, 8, {"127.0.0.7", "127.0.0.8"}, DIAL_OK, 2},
     {"the last one is told", {.way = STUB_NXDOMAIN}, 8, {"127.0.0.6", "::1"}, DIAL_REFUSED, 2},
 };
 
@@ -143,8 +148,8 @@ static void test_results(void)
         }
         (void)dial(&w);
         CHECK_EQ_INT(row->name, w.result, row->result);
-        CHECK_EQ_INT(row->name, w.fd >= 0, row->result == DIAL_OK);
-        CHECK_EQ_U64(row->name, (size_t)(w.backend - w.backends), row->backend);
+        CHECK_EQ_INT(row->name, conn_is_open(&w.conn), row->result == DIAL_OK);
+        CHECK_EQ_U64(row->name, w.candidate, row->candidate);
         world_close(row->name, &w);
         CHECK_EQ_U64(row->name, mem_live_blocks(), blocks);
     }
@@ -157,7 +162,7 @@ static void test_at_once(void)
         const char *name;
         const char *literals[2];
         enum dial_result result;
-        size_t backend;
+        size_t candidate;
     } instant[] = {
         {"one", {"127.0.0.1"}, DIAL_OK, 0},
         {"refused", {"127.0.0.2"}, DIAL_REFUSED, 0},
@@ -173,8 +178,8 @@ static void test_at_once(void)
         }
         CHECK_TRUE(instant[i].name, dial(&w));
         CHECK_EQ_INT(instant[i].name, w.result, instant[i].result);
-        CHECK_EQ_INT(instant[i].name, w.fd >= 0, instant[i].result == DIAL_OK);
-        CHECK_EQ_U64(instant[i].name, (size_t)(w.backend - w.backends), instant[i].backend);
+        CHECK_EQ_INT(instant[i].name, conn_is_open(&w.conn), instant[i].result == DIAL_OK);
+        CHECK_EQ_U64(instant[i].name, w.candidate, instant[i].candidate);
         world_close(instant[i].name, &w);
         CHECK_EQ_U64(instant[i].name, mem_live_blocks(), blocks);
     }
@@ -196,16 +201,14 @@ static int open_silent(uint16_t port, int fillers[2])
     }
     for (int i = 0; i < 2; i++) {
         fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fillers[i] < 0) {
-            abort();
-        }
         (void)!connect(fillers[i], &a.u.sa, a.len);
     }
     return fd;
 }
 
-/* Behind a silent address, one that refuses costs no head start of its own. On a machine that is
- * held up the wait may be longer; with a head start too many it is never shorter. */
+/* An address that refuses behind a silent one costs no head start of its own. A busy machine makes
+ * the wait longer, so the shortest of five counts; one head start too many makes each of them long.
+ */
 static void test_refused_behind_silent(void)
 {
     struct zone zone = {.a = 3, .is_loopback = true};
@@ -231,29 +234,29 @@ static void test_refused_behind_silent(void)
     CHECK_TRUE("one head start", shortest_ms >= 250 && shortest_ms < 500);
 }
 
-/* A backend that says nothing has its share of the time only. */
+/* A candidate that says nothing gets only its share of the time. */
 static void test_silent_name(void)
 {
     struct zone zone = {.way = STUB_SILENT};
     struct world w;
     world_open(&w, &zone, 1);
-    w.route.timeouts.connect_ms = 1000;
+    w.plan.timeout_ms = 1000;
     add_name(&w);
     add_literal(&w, "127.0.0.1");
     CHECK_TRUE("silent", !dial(&w));
     CHECK_EQ_INT("silent", w.result, DIAL_OK);
-    CHECK_TRUE("silent", w.backend == &w.backends[1]);
+    CHECK_TRUE("silent", w.candidate == 1);
     world_close("silent", &w);
 
     world_open(&w, &zone, 1);
-    w.route.timeouts.connect_ms = 300;
+    w.plan.timeout_ms = 300;
     add_name(&w);
     (void)dial(&w);
     CHECK_EQ_INT("only silent", w.result, DIAL_TIMEOUT);
     world_close("only silent", &w);
 }
 
-/* At every number of turns: no callback afterwards, nothing left. */
+/* Cancelled after any number of turns: no callback comes, nothing is left. */
 static void test_cancel(void)
 {
     struct zone zone = {.a = 3, .aaaa = 1, .is_loopback = true};
@@ -262,21 +265,21 @@ static void test_cancel(void)
         struct world w;
         world_open(&w, &zone, 3);
         add_name(&w);
-        struct dial *d = dial_start(w.reactor, w.resolver, &w.route, on_decided, &w);
+        struct dial *d = dial_start(w.reactor, w.resolver, &w.scratch, &w.plan, on_decided, &w);
         if (d == NULL) {
             abort();
         }
         for (int i = 0; i < turns && w.calls == 0; i++) {
             reactor_turn(w.reactor, true);
         }
-        CHECK_TRUE("cancel", dial_cancel(d) == &w.backends[0]);
+        CHECK_TRUE("cancel", dial_cancel(d) == 0);
         world_close("cancel", &w);
         CHECK_EQ_U64("cancel", mem_live_blocks(), blocks);
     }
 }
 
 CU_TestInfo dial_tests[] = {
-    {"addresses and backends in turn", test_results},
+    {"addresses and candidates in turn", test_results},
     {"decided at once", test_at_once},
     {"refused behind a silent one", test_refused_behind_silent},
     {"a name that nobody answers for", test_silent_name},

@@ -11,7 +11,7 @@
 static struct hello_kit kit;
 static uint8_t wire[2 * HELLO_KIT_MAX];
 
-/* Reads and parses; every piece in a block of its size. The name is copied out. */
+/* Reads and parses, every piece in a block of its size. Copies the name out. */
 static enum tls_hello_result run(const uint8_t *data, size_t len, size_t chunk, char *name,
                                  size_t *out_used)
 {
@@ -282,7 +282,7 @@ static void test_size(void)
     }
 }
 
-/* A hello that is right until one byte of it is not. */
+/* A right hello, cut at every byte, and with every bit flipped. */
 static void test_shape(void)
 {
     char name[256];
@@ -408,7 +408,7 @@ static void test_second(void)
     tls_hello_done(&reader);
 }
 
-/* Little comes, little is held, whatever was announced. */
+/* Memory follows the bytes that came, whatever length a peer announced. */
 static void test_memory(void)
 {
     struct tls_hello_reader reader;

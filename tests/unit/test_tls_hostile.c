@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What nobody sends by mistake, and inputs that broke TLS libraries before: whatever is linked, a
- * session must end in TLS_FAILED, say no more than an alert and give its memory back. */
+/* Inputs that nobody sends by mistake, and inputs that broke TLS libraries before. Whatever wolfSSL
+ * is linked, a session must end in TLS_FAILED, say no more than an alert and give its memory
+ * back. */
 #include "base/mem.h"
 #include "check.h"
 #include "hello_kit.h"
@@ -14,7 +15,7 @@
 static struct hello_kit kit;
 static uint8_t wire[2 * HELLO_KIT_MAX];
 
-/* UNHEARD: the library finds the fault after its ServerHello, and says nothing more. */
+/* UNHEARD: wolfSSL finds the fault after its ServerHello, and says nothing more. */
 enum { ALERT_NONE = 0, UNHEARD = 255 };
 
 /* Feeds bytes to a new session, whole and byte by byte. */
@@ -143,7 +144,7 @@ static void test_weak_suites(void)
     tls_context_free(context);
 }
 
-/* The lists that the library did not check to their end. */
+/* ALPN lists that wolfSSL does not check to their end. */
 static void test_protocol_lists(void)
 {
     static const char *const lists[] = {"\x00\x0a\x08http/1.1\x08", "\x00\x0a\x08http/1.1\xff",
@@ -317,8 +318,8 @@ static void test_flipped_hello(void)
 
 /* ---------------------------------------------------------------------------------- behind it */
 
-/* A record after the ClientHello. The first one is what made TLS 1.3 servers read before their
- * buffer: a tag and nothing else. */
+/* A record after the ClientHello. The first row, a tag and nothing else, made TLS 1.3 servers read
+ * before their buffer. */
 struct record_row {
     const char *name;
     const char *data;
@@ -368,7 +369,7 @@ static void test_records_after_hello(void)
     tls_context_free(context);
 }
 
-/* The same once connected. */
+/* The same records once both ends are connected. */
 static void test_records_when_open(void)
 {
     static const int versions[] = {WOLFSSL_TLSV1_2, WOLFSSL_TLSV1_3};
@@ -389,7 +390,7 @@ static void test_records_when_open(void)
     tls_context_free(context);
 }
 
-/* A byte of a record changed on its way. */
+/* Somebody changes a byte of a record on its way. */
 static void test_tampered(void)
 {
     static const int versions[] = {WOLFSSL_TLSV1_2, WOLFSSL_TLSV1_3};
@@ -412,7 +413,7 @@ static void test_tampered(void)
     tls_context_free(context);
 }
 
-/* Records that carry nothing: some are fine, an endless row is not. */
+/* Some records that carry nothing are fine, an endless row of them is not. */
 static void test_idle_records(void)
 {
     struct tls_context *context = kit_context(KIT_EC, TLS_1_2);

@@ -62,7 +62,7 @@ static void test_names(void)
     for (size_t i = 0; i < COUNT(name_rows) * COUNT(versions); i++) {
         const struct name_row *row = &name_rows[i / COUNT(versions)];
         const char *label = row->name != NULL ? row->name : "none";
-        /* The client takes only the certificate that is wanted; all have keys of their own. */
+        /* The client trusts only the certificate that the row wants; each has its own key. */
         struct kit_wish wish = {.server_name = row->name,
                                 .only_version = versions[i % COUNT(versions)],
                                 .trust = made[row->want].certificate};
@@ -99,7 +99,7 @@ static const struct resume_row resume_rows[] = {
     {"name added", NULL, "first.example", true, seed_a, false},
 };
 
-/* TLS 1.2: what the server sends of a full handshake, in the clear. */
+/* With TLS 1.2 a full handshake shows the server's Certificate message in the clear. */
 static bool has_certificate_message(const struct kit_queue *wire)
 {
     /* Behind the ChangeCipherSpec (20) everything is sealed, and any byte may come first. */
@@ -113,7 +113,7 @@ static bool has_certificate_message(const struct kit_queue *wire)
     return false;
 }
 
-/* wolfSSL's client takes it that a TLS 1.2 ticket is accepted and gives up when it is not. */
+/* wolfSSL's client expects that the server takes its TLS 1.2 ticket, and gives up otherwise. */
 static void check_full_handshake(const char *row, struct kit_link *link)
 {
     (void)kit_shake(link);
@@ -149,7 +149,7 @@ static void resume(const struct resume_row *row, int version)
         second = make_sites(made_sites());
     }
     wish.server_name = row->second_name;
-    /* Twice: what a resumed session hands out is as good as the first. */
+    /* Twice: the ticket of a resumed session is as good as the first one. */
     for (int i = 0; i < 2; i++) {
         kit_link_open(&link, second, &wish, KIT_WHOLE);
         if (version == WOLFSSL_TLSV1_2 && !row->want) {
@@ -249,7 +249,7 @@ static void test_no_pair(void)
     tls_context_free(context);
 }
 
-/* A chain, blanks around it and a text in front are all fine. */
+/* A chain may have blanks around it and text in front. */
 static void test_chain(void)
 {
     static const char *const between[SITES] = {"subject=test\n\n", "\n", ""};

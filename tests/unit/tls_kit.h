@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 // Both ends of a TLS connection in memory: a wolfSSL client, the server's session under test, and
-// the bytes between them, cut as the test wants them. Every piece is handed
-// over in a block of exactly its size, so that the address checker sees a read beyond it.
+// the bytes between them, cut as the test wants them. Every piece has a block of exactly its size,
+// so that the address checker sees a read beyond it.
 #ifndef TESTS_UNIT_TLS_KIT_H
 #define TESTS_UNIT_TLS_KIT_H
 
@@ -29,7 +29,7 @@ struct kit_queue {
     size_t size;
 };
 
-// Not base/mem: tests make that fail.
+// Not with base/mem, which tests make fail.
 KIT void kit_put(struct kit_queue *q, const void *data, size_t len)
 {
     if (q->len + len > q->size) {
