@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* conn.h: one byte stream to one peer.
  *
- * For: a carrier, optional TLS over it, and the out queue where bytes wait for the carrier. Not for:
- * the meaning of the bytes, the decision when to read (the pump's), a polite goodbye. Embedded in a
- * session; owns its carrier, its TLS session and its queue.
+ * For: a carrier, optional TLS over it, and the out queue where bytes wait for the carrier. Not
+ * for: the meaning of the bytes, the decision when to read (the pump's), a polite goodbye. Embedded
+ * in a session; owns its carrier, its TLS session and its queue.
  *
  * Scratch: conn_read uses plain, and with TLS wire_in and wire_out too; conn_send uses gather and
  * wire_out. What conn_read hands out is valid until the next conn_read over the same scratch. */

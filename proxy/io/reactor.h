@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* reactor.h: one event loop; the only user of libev.
  *
- * For: readiness of descriptors, deadlines, signals, and work at the end of a turn. Not for: knowing
- * what travels. Single-threaded; one reactor in a process. The reactor ignores libev's environment
- * variables and asks for epoll by name. */
+ * For: readiness of descriptors, deadlines, signals, and work at the end of a turn. Not for:
+ * knowing what travels. Single-threaded; one reactor in a process. The reactor ignores libev's
+ * environment variables and asks for epoll by name. */
 #ifndef IO_REACTOR_H
 #define IO_REACTOR_H
 
