@@ -30,7 +30,7 @@ void session_make(struct count_session *s, struct tls *tls, bool is_echo)
     s->life.phase = LIFE_OPEN;
     s->life.client = LIFE_SIDE_UP;
     s->life.backend = is_echo ? LIFE_SIDE_GONE : LIFE_SIDE_UP;
-    s->life.has_backend = !is_echo;
+    s->life.route.has_backend = !is_echo;
     s->life.is_websocket = s->life.has_upgraded = true;
 }
 

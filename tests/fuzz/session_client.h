@@ -83,6 +83,7 @@ static void push_frame(uint8_t first, struct span payload)
     static const uint8_t key[4] = {0xa5, 0x00, 0x3c, 0xff};
     uint8_t head[WS_HEADER_MAX];
     size_t head_len = ws_encode_header(head, WS_BINARY, true, payload.len);
+    world.is_early = world.is_early || wire.status == 0;
     head[0] = first;
     head[1] |= 0x80;
     memory_push(&world.client, head, head_len);

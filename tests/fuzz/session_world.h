@@ -60,6 +60,7 @@ struct world {
     bool is_dial_instant; /* decided before dial_start returns, with dial_result */
     enum dial_result dial_result;
     bool is_headed;    /* a request head was sent */
+    bool is_early;     /* the client sent a frame before it was answered */
     bool has_deflated; /* the client, in this session */
     bool is_down_owed; /* all that the backend said was read while it counted */
     unsigned gone_count;

@@ -206,7 +206,7 @@ static struct carrier memory_carrier(struct memory *m)
     return (struct carrier){.ops = &memory_ops, .owner = m};
 }
 
-static bool memory_has_room(const struct memory *m, size_t len)
+__attribute__((unused)) static bool memory_has_room(const struct memory *m, size_t len)
 {
     return !m->is_in_fin && !m->is_in_rst && len <= m->in_size - m->in_len;
 }
@@ -226,7 +226,7 @@ static void memory_push(struct memory *m, const void *data, size_t len)
 }
 
 /* The peer resets; the bytes on their way may be lost. */
-static void memory_reset(struct memory *m, bool is_discarding)
+__attribute__((unused)) static void memory_reset(struct memory *m, bool is_discarding)
 {
     m->is_in_rst = true;
     if (is_discarding) {

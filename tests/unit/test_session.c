@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A session from its first byte to its last: the opening, refusals, every way to end. What counts
+ * is what client and backend see, and the ending. */
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "session_kit.h"
+#include "suites.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define CLOSE_1000 "\x88\x02\x03\xe8"
+
+/* --- the opening ------------------------------------------------------------------------------*/
+
+/* The head comes in two pieces, cut everywhere. */
+static void test_opening(void)
+{
+    static const char head[] = KIT_ECHO;
+    for (size_t cut = 0; cut < sizeof(head) - 1; cut += cut < 8 ? 1 : 7) {
+        struct kit k;
+        kit_open(&k, "", "");
+        size_t blocks = mem_live_blocks();
+        memory_push(&k.client, head, cut);
+        CHECK_TRUE("start", kit_start(&k));
+        kit_settle(&k);
+        CHECK_EQ_U64("no answer to half a head", kit_client_heard.len, 0);
+        kit_client_says(&k, head + cut);
+        CHECK_TRUE("answered", kit_until(&k, kit_is_answered));
+        CHECK_TRUE("accept key", memmem(kit_client_heard.data, kit_client_heard.len,
+                                        KIT_ACCEPT_LINE, strlen(KIT_ACCEPT_LINE)) != NULL);
+        CHECK_EQ_U64("status", kit_take_answer(&k), 101);
+        CHECK_EQ_U64("counted", k.context.scoreboard->slots[0].sessions_now, 1);
+        kit_client_frame(&k, 0x81, "hello", 5);
+        kit_client_frame(&k, 0x89, "p", 1);
+        kit_client_closes(&k);
+        CHECK_TRUE("FIN", kit_until(&k, kit_has_fin));
+        kit_heard_is("echo, Pong, Close", "\x81\x05hello\x8a\x01p" CLOSE_1000, 14);
+        k.client.is_in_fin = true;
+        CHECK_TRUE("gone", kit_until(&k, kit_is_gone));
+        CHECK_EQ_U64("blocks", mem_live_blocks(), blocks);
+        kit_close("opening", &k, LIFE_CLIENT_CLOSE);
+    }
+}
+
+static void test_refusals(void)
+{
+    static const struct {
+        const char *name;
+        const char *request;
+        const char *keys;
+        bool is_draining;
+        unsigned status;
+        const char *close; /* behind the 101 */
+        enum life_ending ending;
+    } rows[] = {
+        {"no route", KIT_REQUEST("/no", ""), "", false, 101, "\x88\x0f\x03\xf0no such route",
+         LIFE_NO_ROUTE},
+        {"origin", KIT_REQUEST("/echo", "Origin: https://no.example\r\n"), "", false, 101,
+         "\x88\x14\x03\xf0origin not allowed", LIFE_ORIGIN},
+        {"origin, by status", KIT_REQUEST("/echo", "Origin: https://no.example\r\n"),
+         "on_refuse = http", false, 403, NULL, LIFE_ORIGIN},
+        {"source", KIT_ECHO, "deny = 192.0.2.0/24", false, 101,
+         "\x88\x15\x03\xf0"
+         "address not allowed",
+         LIFE_SOURCE},
+        {"subprotocol", KIT_ECHO, "subprotocols = chat", false, 101,
+         "\x88\x1b\x03\xf0no acceptable subprotocol", LIFE_SUBPROTOCOL},
+        {"draining", KIT_ECHO, "", true, 101, "\x88\x0f\x03\xe9shutting down", LIFE_SHUTDOWN},
+        {"backend refused", KIT_REQUEST("/closed", ""), "", false, 101,
+         "\x88\x15\x03\xf3"
+         "backend unavailable",
+         LIFE_BACKEND_REFUSED},
+        {"backend refused, by status", KIT_REQUEST("/closed", ""), "on_refuse = http", false, 502,
+         NULL, LIFE_BACKEND_REFUSED},
+        {"no key",
+         "GET /echo HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+         "Sec-WebSocket-Version: 13\r\n\r\n",
+         "", false, 400, NULL, LIFE_BAD_REQUEST},
+        {"no upgrade", "GET /echo HTTP/1.1\r\nHost: h\r\n\r\n", "", false, 426, NULL,
+         LIFE_BAD_REQUEST},
+        {"not HTTP", "SSH-2.0-OpenSSH_9.2\r\n\r\n", "", false, 400, NULL, LIFE_BAD_REQUEST},
+        {"bytes behind the head", KIT_ECHO "x", "", false, 400, NULL, LIFE_BAD_REQUEST},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct kit k;
+        kit_open(&k, "", rows[i].keys);
+        k.context.is_draining = rows[i].is_draining;
+        kit_client_says(&k, rows[i].request);
+        CHECK_TRUE(rows[i].name, kit_start(&k));
+        CHECK_EQ_U64(rows[i].name, kit_take_answer(&k), rows[i].status);
+        kit_settle(&k);
+        if (rows[i].close != NULL) {
+            kit_heard_is(rows[i].name, rows[i].close, strlen(rows[i].close));
+            kit_client_leaves(&k);
+        } else {
+            CHECK_TRUE(rows[i].name, kit_until(&k, kit_has_fin));
+            k.client.is_in_fin = true;
+        }
+        kit_close(rows[i].name, &k, rows[i].ending);
+        CHECK_EQ_INT(rows[i].name, k.backend, -1);
+    }
+}
+
+static void test_full(void)
+{
+    struct kit k;
+    kit_open(&k, "max_sessions = 1", "");
+    scoreboard_add(&k.context.scoreboard->slots[0].sessions_now, 1);
+    kit_client_says(&k, KIT_TCP);
+    CHECK_TRUE("start", kit_start(&k));
+    CHECK_EQ_U64("full", kit_take_answer(&k), 101);
+    kit_settle(&k);
+    kit_heard_is("full", "\x88\x11\x03\xf5try again later", 19);
+    scoreboard_sub(&k.context.scoreboard->slots[0].sessions_now, 1);
+    kit_client_leaves(&k);
+    kit_close("full", &k, LIFE_FULL);
+}
+
+/* Whatever allocation fails, the session ends in order or does not notice. */
+static void test_no_memory(void)
+{
+    for (unsigned nth = 1; nth <= 12; nth++) {
+        struct kit k;
+        kit_open(&k, "", "compression = on");
+        size_t blocks = mem_live_blocks();
+        kit_client_says(&k,
+                        KIT_REQUEST("/tcp", "Sec-WebSocket-Extensions: permessage-deflate\r\n"));
+        mem_fail_after(nth);
+        bool is_started = kit_start(&k);
+        CHECK_EQ_INT("the session itself", is_started, nth > 1);
+        if (is_started) {
+            kit_settle(&k);
+            mem_fail_after(0);
+            kit_client_frame(&k, 0x88, "", 0);
+            kit_settle(&k);
+            k.is_backend_ending = true;
+            k.client.is_in_fin = true;
+            CHECK_TRUE("gone", kit_until(&k, kit_is_gone));
+        }
+        mem_fail_after(0);
+        CHECK_TRUE("closed", k.client.state > MEMORY_OPEN);
+        CHECK_EQ_U64("blocks", mem_live_blocks(), blocks);
+        const struct scoreboard_slot *slot = &k.context.scoreboard->slots[0];
+        uint64_t endings =
+            slot->endings_total[LIFE_INTERNAL] + slot->endings_total[LIFE_CLIENT_CLOSE];
+        CHECK_EQ_U64("its reason", endings, is_started ? 1 : 0);
+        kit_drop(&k);
+    }
+}
+
+/* --- ends -------------------------------------------------------------------------------------*/
+
+static void test_backend_closes(void)
+{
+    struct kit k;
+    kit_open(&k, "", "");
+    if (!kit_connect("backend closes", &k, KIT_TCP)) {
+        return;
+    }
+    kit_backend_says(&k, "bye", 3);
+    k.is_backend_ending = true;
+    kit_settle(&k);
+    kit_heard_is("its bytes, then Close",
+                 "\x82\x03"
+                 "bye\x88\x10\x03\xe8"
+                 "backend closed",
+                 23);
+    CHECK_FALSE("the client's Close is awaited", k.client.has_fin);
+    kit_client_frame(&k, 0x82, "late", 4);
+    kit_client_closes(&k);
+    CHECK_TRUE("FIN", kit_until(&k, kit_has_fin));
+    CHECK_EQ_U64("no byte more", kit_backend_heard.len, 0);
+    k.client.is_in_fin = true;
+    kit_close("backend closes", &k, LIFE_BACKEND_CLOSE);
+}
+
+static void test_backend_resets(void)
+{
+    struct kit k;
+    kit_open(&k, "", "");
+    if (!kit_connect("backend resets", &k, KIT_TCP)) {
+        return;
+    }
+    kit_settle(&k);
+    net_abort(k.backend);
+    k.backend = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    k.is_backend_deaf = true;
+    kit_settle(&k);
+    kit_heard_is("Close",
+                 "\x88\x0f\x03\xf3"
+                 "backend reset",
+                 17);
+    kit_client_leaves(&k);
+    kit_close("backend resets", &k, LIFE_BACKEND_RESET);
+}
+
+/* The client's Close is the backend's FIN; what it still says comes before our Close. */
+static void test_half_close(void)
+{
+    struct kit k;
+    kit_open(&k, "", "");
+    if (!kit_connect("half close", &k, KIT_TCP)) {
+        return;
+    }
+    kit_client_frame(&k, 0x82, "sort me", 7);
+    kit_client_closes(&k);
+    CHECK_TRUE("FIN", kit_until(&k, kit_is_backend_ended));
+    CHECK_EQ_INT("FIN", k.backend_end, KIT_BACKEND_FIN);
+    CHECK_EQ_MEM("before it", kit_backend_heard.data, kit_backend_heard.len, "sort me", 7);
+    kit_settle(&k);
+    CHECK_EQ_U64("no Close yet", kit_client_heard.len, 0);
+    kit_backend_says(&k, "sorted", 6);
+    k.is_backend_ending = true;
+    CHECK_TRUE("FIN", kit_until(&k, kit_has_fin));
+    kit_heard_is("the last word, then Close", "\x82\x06sorted" CLOSE_1000, 12);
+    k.client.is_in_fin = true;
+    kit_close("half close", &k, LIFE_CLIENT_CLOSE);
+}
+
+static void test_client_goes(void)
+{
+    static const struct {
+        const char *name;
+        bool is_reset;
+        int backend_end;
+        enum life_ending ending;
+    } rows[] = {
+        {"FIN", false, KIT_BACKEND_FIN, LIFE_CLIENT_EOF},
+        {"RST", true, KIT_BACKEND_RST, LIFE_CLIENT_RESET},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct kit k;
+        kit_open(&k, "", "");
+        if (!kit_connect(rows[i].name, &k, KIT_TCP)) {
+            return;
+        }
+        kit_client_frame(&k, 0x82, "last", 4);
+        kit_settle(&k);
+        k.client.is_in_fin = !rows[i].is_reset;
+        k.client.is_in_rst = rows[i].is_reset;
+        CHECK_TRUE(rows[i].name, kit_until(&k, kit_is_backend_ended));
+        CHECK_EQ_INT(rows[i].name, k.backend_end, rows[i].backend_end);
+        CHECK_EQ_MEM(rows[i].name, kit_backend_heard.data, kit_backend_heard.len, "last", 4);
+        close(k.backend);
+        k.backend = -1;
+        kit_close(rows[i].name, &k, rows[i].ending);
+    }
+}
+
+static void test_ended_by_us(void)
+{
+    struct kit k;
+    kit_open(&k, "", "");
+    if (!kit_connect("kicked", &k, KIT_TCP)) {
+        return;
+    }
+    session_end(kit_session(&k), LIFE_KICKED);
+    CHECK_TRUE("backend", kit_until(&k, kit_is_backend_ended));
+    CHECK_EQ_INT("backend", k.backend_end, KIT_BACKEND_FIN);
+    kit_heard_is("Close",
+                 "\x88\x17\x03\xf0"
+                 "ended by the operator",
+                 25);
+    kit_client_leaves(&k);
+    kit_close("kicked", &k, LIFE_KICKED);
+
+    kit_open(&k, "", "");
+    if (!kit_connect("killed", &k, KIT_TCP)) {
+        return;
+    }
+    kit_settle(&k);
+    session_kill(kit_session(&k));
+    CHECK_TRUE("backend", kit_until(&k, kit_is_backend_ended));
+    CHECK_EQ_INT("at once", k.client.state == MEMORY_OPEN, false);
+    kit_close("killed", &k, LIFE_SHUTDOWN);
+}
+
+/* --- deadlines --------------------------------------------------------------------------------*/
+
+/* `client` is what the client does after its request, or before it has sent one. */
+static void test_deadlines(void)
+{
+    enum client { SILENT, QUIET, STUCK, CLOSE_ONLY };
+    static const struct {
+        const char *name;
+        const char *server;
+        const char *route;
+        enum client client;
+        const char *heard;
+        size_t heard_len;
+        bool is_aborted;
+        enum life_ending ending;
+    } rows[] = {
+        {"request_timeout", "request_timeout = 30ms", "", SILENT, NULL, 0, false,
+         LIFE_HEAD_TOO_SLOW},
+        {"idle_timeout", "", "idle_timeout = 30ms\nclose_timeout = 10ms", QUIET,
+         "\x88\x06\x03\xe9"
+         "idle",
+         8, false, LIFE_IDLE},
+        {"max_age", "", "max_age = 30ms\nclose_timeout = 10ms", QUIET,
+         "\x88\x09\x03\xe9"
+         "max age",
+         11, false, LIFE_MAX_AGE},
+        {"pong_timeout", "", "ping_interval = 15ms\npong_timeout = 15ms", QUIET, "\x89\x00", 2,
+         true, LIFE_CLIENT_LOST},
+        {"write_timeout", "", "write_timeout = 30ms", STUCK, "", 0, true, LIFE_CLIENT_STALLED},
+        {"close_timeout", "", "close_timeout = 30ms", CLOSE_ONLY, CLOSE_1000, 4, false,
+         LIFE_CLIENT_CLOSE},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct kit k;
+        kit_open(&k, rows[i].server, rows[i].route);
+        uint64_t begin_ms = reactor_now_ms(k.context.reactor);
+        if (rows[i].client == SILENT) {
+            CHECK_TRUE(rows[i].name, kit_start(&k));
+            CHECK_EQ_U64(rows[i].name, kit_take_answer(&k), 408);
+        } else if (!kit_connect(rows[i].name, &k, KIT_TCP)) {
+            return;
+        }
+        k.client.is_ack_frozen = true;
+        if (rows[i].client == STUCK) {
+            k.client.budget_bytes = 0;
+            kit_backend_says(&k, "x", 1);
+        } else if (rows[i].client == CLOSE_ONLY) {
+            kit_client_closes(&k);
+        }
+        while (rows[i].client != SILENT && !kit_is_gone(&k) && !k.client.has_fin) {
+            kit_turn(&k);
+        }
+        CHECK_TRUE("not early", reactor_now_ms(k.context.reactor) - begin_ms >= 30);
+        if (rows[i].heard != NULL) {
+            kit_heard_is(rows[i].name, rows[i].heard, rows[i].heard_len);
+        }
+        k.client.is_in_fin = true;
+        k.is_backend_ending = true;
+        CHECK_TRUE(rows[i].name, kit_until(&k, kit_is_gone));
+        CHECK_EQ_INT(rows[i].name, k.client.state == MEMORY_ABORTED, rows[i].is_aborted);
+        kit_close(rows[i].name, &k, rows[i].ending);
+    }
+}
+
+/* A Pong in time, again and again: nobody is lost. */
+static void test_pongs(void)
+{
+    struct kit k;
+    size_t pings = 0;
+    kit_open(&k, "", "ping_interval = 10ms\npong_timeout = 1h");
+    if (!kit_connect("pongs", &k, KIT_ECHO)) {
+        return;
+    }
+    for (int tries = 0; tries < KIT_WAIT_MS && pings < 3; tries++) {
+        kit_turn(&k);
+        if (kit_client_heard.len > 0) {
+            kit_heard_is("an empty Ping", "\x89\x00", 2);
+            kit_client_heard.len = 0;
+            kit_client_frame(&k, 0x8a, "", 0);
+            pings++;
+        }
+        usleep(1000);
+    }
+    CHECK_EQ_U64("pings", pings, 3);
+    k.client.is_in_fin = true;
+    kit_close("pongs", &k, LIFE_CLIENT_EOF);
+}
+
+CU_TestInfo session_tests[] = {
+    {"the opening, cut everywhere", test_opening},
+    {"refusals", test_refusals},
+    {"no room for another session", test_full},
+    {"every allocation fails once", test_no_memory},
+    {"the backend closes", test_backend_closes},
+    {"the backend resets", test_backend_resets},
+    {"the backend's last word after the client's Close", test_half_close},
+    {"the client goes without a Close", test_client_goes},
+    {"ended by us, with and without politeness", test_ended_by_us},
+    {"deadlines", test_deadlines},
+    {"Pongs in time", test_pongs},
+    CU_TEST_INFO_NULL,
+};
