@@ -79,7 +79,7 @@ KIT uint16_t kit_listen(struct kit *k)
 KIT void kit_configure(struct kit *k, const char *server, const char *route)
 {
     char text[4096];
-    struct config_errors errors;
+    struct report report = {NULL, 0, false};
     uint16_t closed = kit_listen(k);
     close(k->listener);
     uint16_t port = kit_listen(k);
@@ -91,11 +91,11 @@ KIT void kit_configure(struct kit *k, const char *server, const char *route)
                        "[route closed]\npath = /closed\nbackend = tcp://127.0.0.1:%u\n",
                        server, route, port, closed);
     memory_expect(len > 0 && (size_t)len < sizeof(text), "a short configuration");
-    k->config = config_parse("kit.ini", (struct span){text, (size_t)len}, &errors);
+    k->config = config_parse((struct span){text, (size_t)len}, &report);
     if (k->config == NULL) {
-        config_errors_print("kit.ini", &errors, stdout);
+        report_print(&report, "kit.ini", stdout);
     }
-    config_errors_free(&errors);
+    report_done(&report);
     memory_expect(k->config != NULL, "a configuration without mistakes");
 }
 
@@ -288,12 +288,6 @@ KIT bool kit_connect(const char *row, struct kit *k, const char *request)
 {
     kit_client_says(k, request);
     return CHECK_TRUE(row, kit_start(k)) && CHECK_EQ_U64(row, kit_take_answer(k), 101);
-}
-
-KIT struct session *kit_session(struct kit *k)
-{
-    memory_expect(!list_is_empty(&k->context.sessions), "a session");
-    return container_of(k->context.sessions.next, struct session, link);
 }
 
 KIT void kit_drop(struct kit *k)

@@ -247,6 +247,47 @@ static void test_client_goes(void)
     }
 }
 
+/* --- a page longer than any queue --------------------------------------------------------------*/
+
+#define PAGE_BYTES ((size_t)1500 * 1000)
+
+static bool find_letters(struct span path, struct page *out)
+{
+    static char body[PAGE_BYTES];
+    for (size_t i = 0; i < PAGE_BYTES; i++) {
+        body[i] = (char)('a' + i % 26);
+    }
+    *out = (struct page){SPAN_LIT("text/plain"), SPAN_LIT("X-Page: own\r\n"), {body, PAGE_BYTES}};
+    return span_is_equal(path, SPAN_LIT("/long"));
+}
+
+/* The client takes a little at a time, or all at once. */
+static void test_long_page(void)
+{
+    static const size_t steps[] = {7000, MEMORY_ALL};
+    for (size_t i = 0; i < COUNT(steps); i++) {
+        struct kit k;
+        struct page page;
+        kit_open(&k, "", "");
+        k.config->listens[0].has_pages = true;
+        k.context.find_page = find_letters;
+        k.client.budget_bytes = steps[i];
+        kit_client_says(&k, "GET /long HTTP/1.1\r\nHost: h\r\n\r\n");
+        CHECK_TRUE("start", kit_start(&k));
+        for (int turns = 0; !k.client.has_fin && turns < 10000; turns++) {
+            k.client.budget_bytes = steps[i];
+            kit_turn(&k);
+        }
+        CHECK_TRUE("its own header", memmem(kit_client_heard.data, kit_client_heard.len,
+                                            "\r\nX-Page: own\r\n", 15) != NULL);
+        CHECK_EQ_U64("status", kit_take_answer(&k), 200);
+        CHECK_TRUE("found", find_letters(SPAN_LIT("/long"), &page));
+        kit_heard_is("every byte", page.body.data, page.body.len);
+        k.client.is_in_fin = true;
+        kit_close("page", &k, LIFE_PAGE);
+    }
+}
+
 static void test_ended_by_us(void)
 {
     struct kit k;
@@ -254,7 +295,7 @@ static void test_ended_by_us(void)
     if (!kit_connect("kicked", &k, KIT_TCP)) {
         return;
     }
-    session_end(kit_session(&k), LIFE_KICKED);
+    CHECK_EQ_U64("kicked", session_end_some(&k.context, LIFE_KICKED, 5), 1);
     CHECK_TRUE("backend", kit_until(&k, kit_is_backend_ended));
     CHECK_EQ_INT("backend", k.backend_end, KIT_BACKEND_FIN);
     kit_heard_is("Close",
@@ -269,7 +310,7 @@ static void test_ended_by_us(void)
         return;
     }
     kit_settle(&k);
-    session_kill(kit_session(&k));
+    session_kill_all(&k.context);
     CHECK_TRUE("backend", kit_until(&k, kit_is_backend_ended));
     CHECK_EQ_INT("at once", k.client.state == MEMORY_OPEN, false);
     kit_close("killed", &k, LIFE_SHUTDOWN);
@@ -372,6 +413,7 @@ CU_TestInfo session_tests[] = {
     {"the backend resets", test_backend_resets},
     {"the backend's last word after the client's Close", test_half_close},
     {"the client goes without a Close", test_client_goes},
+    {"a page longer than any queue", test_long_page},
     {"ended by us, with and without politeness", test_ended_by_us},
     {"deadlines", test_deadlines},
     {"Pongs in time", test_pongs},
