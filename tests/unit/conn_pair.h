@@ -56,7 +56,8 @@ static int pair_sockets(int *out_near)
     return far;
 }
 
-static void pair_open(struct pair *p, size_t out_limit_bytes, struct tls *tls)
+__attribute__((unused)) static void pair_open(struct pair *p, size_t out_limit_bytes,
+                                              struct tls *tls)
 {
     *p = (struct pair){.reactor = reactor_new(), .near = -1};
     if (p->reactor == NULL || !scratch_init(&p->scratch)) {
@@ -68,7 +69,7 @@ static void pair_open(struct pair *p, size_t out_limit_bytes, struct tls *tls)
     conn_open(&p->conn, &carrier, tls);
 }
 
-static void pair_close(struct pair *p)
+__attribute__((unused)) static void pair_close(struct pair *p)
 {
     conn_close(&p->conn);
     if (p->peer != -1) {
@@ -99,14 +100,16 @@ __attribute__((unused)) static enum conn_result pair_move(struct pair *p)
 }
 
 /* Waits until the connection has something to read, then reads once. */
-static enum conn_result pair_read(struct pair *p, uint8_t **out_data, size_t *out_len)
+__attribute__((unused)) static enum conn_result pair_read(struct pair *p, uint8_t **out_data,
+                                                          size_t *out_len)
 {
     struct pollfd pfd = {.fd = p->near, .events = POLLIN};
     (void)poll(&pfd, 1, PAIR_WAIT_MS);
     return conn_read(&p->conn, SCRATCH_WIRE_IN, out_data, out_len);
 }
 
-static enum conn_result pair_send(struct pair *p, const void *data, size_t len)
+__attribute__((unused)) static enum conn_result pair_send(struct pair *p, const void *data,
+                                                          size_t len)
 {
     struct iovec piece = {.iov_base = (void *)(uintptr_t)data, .iov_len = len};
     return conn_send(&p->conn, &piece, 1);
