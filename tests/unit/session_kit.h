@@ -270,12 +270,12 @@ KIT void kit_heard_is(const char *row, const void *data, size_t len)
 /* The status of the answer, 0 = none; what follows its head stays in kit_client_heard. */
 KIT unsigned kit_take_answer(struct kit *k)
 {
-    unsigned status = 0;
+    static const char version[] = "HTTP/1.1 ";
     struct kit_heard *heard = &kit_client_heard;
-    if (!kit_until(k, kit_is_answered) ||
-        sscanf((const char *)heard->data, "HTTP/1.1 %3u ", &status) != 1) {
+    if (!kit_until(k, kit_is_answered) || memcmp(heard->data, version, strlen(version)) != 0) {
         return 0;
     }
+    unsigned status = (unsigned)strtoul((const char *)heard->data + strlen(version), NULL, 10);
     const uint8_t *end = memmem(heard->data, heard->len, KIT_HEAD_END, 4);
     size_t head_len = (size_t)(end - heard->data) + 4;
     heard->len -= head_len;
