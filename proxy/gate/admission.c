@@ -100,7 +100,7 @@ void admission_decide(const struct admission_question *question, struct admissio
 {
     const struct config *config = question->config;
     struct policy_request asked = {
-        .upgrade = question->request,
+        .asked = question->request,
         .source = question->source,
         .is_secure = question->is_secure,
         .sni = question->sni,

@@ -389,7 +389,7 @@ static void on_resolved(void *owner, const struct addr *addrs, size_t count)
 {
     struct dial *d = owner;
     d->query = NULL;
-    d->addr_count = count < RESOLVER_ADDRS_MAX ? count : RESOLVER_ADDRS_MAX;
+    d->addr_count = size_min(count, RESOLVER_ADDRS_MAX);
     if (d->addr_count > 0) {
         memcpy(d->resolved, addrs, d->addr_count * sizeof(*addrs));
     }

@@ -257,7 +257,7 @@ void pump_send_raw(struct pump *p, const void *data, size_t len)
 {
     uint8_t *bytes = (uint8_t *)(uintptr_t)data; /* iovec has no const */
     while (len > 0) {
-        size_t part = len < SCRATCH_GATHER ? len : SCRATCH_GATHER;
+        size_t part = size_min(len, SCRATCH_GATHER);
         struct iovec piece = {bytes, part};
         pump_send_pieces(p, &p->client, &piece, 1);
         bytes += part;
@@ -283,7 +283,7 @@ static size_t room(size_t queued, size_t high_bytes, size_t most)
 {
     size_t left = high_bytes + PUMP_READ_BYTES / 2;
     left = queued < left ? left - queued : 1;
-    return left < most ? left : most;
+    return size_min(left, most);
 }
 
 static bool is_collecting(const struct pump *p)

@@ -36,7 +36,7 @@ void pump_batch_start_run(struct pump_batch *b, size_t len)
     }
     size_t arena_left = (size_t)(b->arena_end - b->place);
     size_t bytes_left = SCRATCH_GATHER - b->bytes;
-    b->run_end = b->place + (arena_left < bytes_left ? arena_left : bytes_left);
+    b->run_end = b->place + size_min(arena_left, bytes_left);
     assert(len <= (size_t)(b->run_end - b->place));
 }
 

@@ -298,7 +298,7 @@ static enum conn_result feed(struct conn *c, size_t wire_len, size_t *out_len)
 static enum conn_result read_tls(struct conn *c, size_t max_bytes, size_t *out_len)
 {
     size_t wire_len = 0;
-    size_t size = max_bytes < SCRATCH_WIRE_IN ? max_bytes : SCRATCH_WIRE_IN;
+    size_t size = size_min(max_bytes, SCRATCH_WIRE_IN);
     enum conn_result result = receive(c, c->scratch->wire_in, size, &wire_len);
     if (result != CONN_OK || c->tls_input != CONN_TLS_INPUT_OPEN) {
         return result;
@@ -316,7 +316,7 @@ enum conn_result conn_read(struct conn *c, size_t max_bytes, uint8_t **out_data,
     if (c->tls != NULL) {
         return read_tls(c, max_bytes, out_len);
     }
-    size_t size = max_bytes < SCRATCH_PLAIN ? max_bytes : SCRATCH_PLAIN;
+    size_t size = size_min(max_bytes, SCRATCH_PLAIN);
     return receive(c, *out_data, size, out_len);
 }
 

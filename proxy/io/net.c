@@ -308,7 +308,7 @@ enum net_result net_send(int fd, const struct iovec *iov, size_t count, bool is_
     }
     struct msghdr message = {
         .msg_iov = (struct iovec *)(uintptr_t)iov, /* only read */
-        .msg_iovlen = count < IOV_MAX ? count : IOV_MAX,
+        .msg_iovlen = size_min(count, IOV_MAX),
     };
     ssize_t sent;
     do {

@@ -259,8 +259,3 @@ void reactor_defer(struct reactor *r, struct reactor_deferred *d)
         list_append(&r->deferred, &d->link);
     }
 }
-
-void reactor_defer_cancel(struct reactor_deferred *d)
-{
-    list_unlink(&d->link);
-}

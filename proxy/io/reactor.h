@@ -99,7 +99,5 @@ struct reactor_deferred {
 };
 void reactor_deferred_init(struct reactor_deferred *d, reactor_deferred_fn *callback);
 void reactor_defer(struct reactor *r, struct reactor_deferred *d);
-/* Takes it off again. */
-void reactor_defer_cancel(struct reactor_deferred *d);
 
 #endif

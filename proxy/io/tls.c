@@ -8,11 +8,6 @@
 #include "base/mem.h"
 #include "io/tls_parts.h"
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 void tls_free(struct tls *tls)
 {
     if (tls == NULL) {
@@ -161,7 +156,7 @@ static enum tls_result decrypt(struct tls *tls, struct tls_wire *plain)
 {
     for (;;) {
         size_t lent_before = tls->lent_len;
-        size_t room = smaller(plain->size - plain->len, TLS_RECORD_MAX);
+        size_t room = size_min(plain->size - plain->len, TLS_RECORD_MAX);
         if (room == 0) {
             return tls_fail(tls, "no room for decrypted bytes");
         }
@@ -221,7 +216,7 @@ enum tls_result tls_seal(struct tls *tls, const uint8_t *data, size_t len, struc
     }
     tls->out = out;
     while (len > 0 && result == TLS_OK) {
-        size_t piece = smaller(len, TLS_RECORD_MAX);
+        size_t piece = size_min(len, TLS_RECORD_MAX);
         if (wolfSSL_write(tls->ssl, data, (int)piece) != (int)piece) {
             result = tls_fail(tls, "records cannot be made");
         }

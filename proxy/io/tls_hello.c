@@ -134,11 +134,6 @@ static enum tls_hello_result finish(struct tls_hello_reader *r)
     return TLS_HELLO_OK;
 }
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Takes one byte of a header, or one piece of a body. */
 static enum tls_hello_result take_some(struct tls_hello_reader *r, const uint8_t *data, size_t len,
                                        size_t *out_taken)
@@ -153,7 +148,7 @@ static enum tls_hello_result take_some(struct tls_hello_reader *r, const uint8_t
         return *data == 1 ? TLS_HELLO_OK : TLS_HELLO_UNEXPECTED;
     }
     size_t held = r->len > 0 ? r->len : TLS_RECORD_HEADER;
-    *out_taken = smaller(smaller(len, r->record_left), wanted(r) - held);
+    *out_taken = size_min(size_min(len, r->record_left), wanted(r) - held);
     return take_body(r, data, *out_taken);
 }
 

@@ -14,11 +14,6 @@ enum { CIPHERTEXT_MIN = 17, CIPHERTEXT_MAX = TLS_RECORD_MAX + 256 };
  * server may cut the certificates of its handshake into more. */
 enum { IDLE_RECORDS_MAX = 32, HANDSHAKE_RECORDS_MAX = 250 };
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 static bool is_record_allowed(const struct tls *tls)
 {
     size_t len = (size_t)tls->header[3] << 8 | tls->header[4];
@@ -76,7 +71,7 @@ static int lend(WOLFSSL *ssl, char *buffer, int size, void *context)
     }
     bool is_body = tls->record_left > 0;
     size_t len = is_body ? tls->record_left : (size_t)TLS_RECORD_HEADER - tls->header_len;
-    len = smaller(smaller(len, tls->lent_len), (size_t)size);
+    len = size_min(size_min(len, tls->lent_len), (size_t)size);
     if (is_body) {
         tls->record_left -= len;
     } else if (!pass_header(tls, tls->lent, len)) {

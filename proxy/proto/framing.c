@@ -28,7 +28,7 @@ uint64_t framing_max_bytes(const struct framing *f)
     if (header_bytes > 0) {
         field_max = (UINT64_C(1) << (8 * header_bytes)) - 1;
     }
-    return f->max_bytes < field_max ? f->max_bytes : field_max;
+    return size_min(f->max_bytes, field_max);
 }
 
 /* Towards the backend. */

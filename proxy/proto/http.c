@@ -270,7 +270,7 @@ static size_t run_limit(const struct http_parser *p)
     } else if (p->state == STATE_TARGET) {
         room = (size_t)HTTP_TARGET_MAX - (size_t)(p->len - p->target_at);
     }
-    return room < head_room ? room : head_room;
+    return size_min(room, head_room);
 }
 
 static size_t take_run(struct http_parser *p, const uint8_t *data, size_t len)

@@ -100,8 +100,8 @@ static bool sent_origin_parse(struct span text, struct policy_origin *out)
 
 static bool is_same_origin(const struct policy_origin *sent, const struct policy_request *request)
 {
-    const struct request *upgrade = request->upgrade;
-    uint16_t port = upgrade->host_port;
+    const struct request *asked = request->asked;
+    uint16_t port = asked->host_port;
 
     if (request->is_secure && !span_is_equal(sent->scheme, SPAN_LIT("https"))) {
         return false;
@@ -109,7 +109,7 @@ static bool is_same_origin(const struct policy_origin *sent, const struct policy
     if (port == 0) {
         port = default_port(sent->scheme);
     }
-    return sent->port == port && host_is_equal(sent->host, upgrade->host_name);
+    return sent->port == port && host_is_equal(sent->host, asked->host_name);
 }
 
 /* The kinds that name a host. */
@@ -118,7 +118,7 @@ static bool named_origin_matches(const struct policy_origin *entry,
 {
     struct policy_origin sent = {.kind = POLICY_ORIGIN_HOST};
 
-    if (!request->upgrade->has_origin || !sent_origin_parse(request->upgrade->origin, &sent)) {
+    if (!request->asked->has_origin || !sent_origin_parse(request->asked->origin, &sent)) {
         return false;
     }
     if (entry->kind == POLICY_ORIGIN_SAME) {
@@ -130,7 +130,7 @@ static bool named_origin_matches(const struct policy_origin *entry,
 
 bool policy_origin_matches(const struct policy_origin *entry, const struct policy_request *request)
 {
-    const struct request *upgrade = request->upgrade;
+    const struct request *asked = request->asked;
 
     switch (entry->kind) {
     case POLICY_ORIGIN_HOST:
@@ -139,9 +139,9 @@ bool policy_origin_matches(const struct policy_origin *entry, const struct polic
     case POLICY_ORIGIN_ANY:
         return true;
     case POLICY_ORIGIN_NULL:
-        return upgrade->has_origin && span_is_equal(upgrade->origin, SPAN_LIT("null"));
+        return asked->has_origin && span_is_equal(asked->origin, SPAN_LIT("null"));
     case POLICY_ORIGIN_NONE:
-        return !upgrade->has_origin;
+        return !asked->has_origin;
     }
     return false;
 }
@@ -151,20 +151,20 @@ bool policy_origin_matches(const struct policy_origin *entry, const struct polic
 /* How well a route fits, best first; routes that fit equally well: the first one of the file. */
 enum route_fit { FIT_NONE = 0, FIT_PREFIX, FIT_PREFIX_HOST, FIT_EXACT, FIT_EXACT_HOST };
 
-static enum route_fit route_fit(const struct policy_route *route, const struct request *upgrade)
+static enum route_fit route_fit(const struct policy_route *route, const struct request *asked)
 {
     bool has_host = route->host.len > 0;
 
-    if (has_host && host_match(route->host, upgrade->host_name) == HOST_DIFFERS) {
+    if (has_host && host_match(route->host, asked->host_name) == HOST_DIFFERS) {
         return FIT_NONE;
     }
     if (route->is_prefix) {
-        if (!span_starts_with(upgrade->path, route->path)) {
+        if (!span_starts_with(asked->path, route->path)) {
             return FIT_NONE;
         }
         return has_host ? FIT_PREFIX_HOST : FIT_PREFIX;
     }
-    if (!span_is_equal(upgrade->path, route->path)) {
+    if (!span_is_equal(asked->path, route->path)) {
         return FIT_NONE;
     }
     return has_host ? FIT_EXACT_HOST : FIT_EXACT;
@@ -187,7 +187,7 @@ static size_t route_choose(const struct policy_route *routes, size_t route_count
     size_t best = route_count;
 
     for (size_t i = 0; i < route_count; i++) {
-        enum route_fit fit = route_fit(&routes[i], request->upgrade);
+        enum route_fit fit = route_fit(&routes[i], request->asked);
 
         if (fit > best_fit ||
             (fit == best_fit && fit != FIT_NONE && is_closer(&routes[i], &routes[best]))) {
@@ -197,7 +197,7 @@ static size_t route_choose(const struct policy_route *routes, size_t route_count
     }
     /* A certificate for one name must not open the route of another: no next-best route either. */
     if (best < route_count && routes[best].host.len > 0 && request->sni.len > 0 &&
-        !host_is_equal(request->sni, request->upgrade->host_name)) {
+        !host_is_equal(request->sni, request->asked->host_name)) {
         return route_count;
     }
     return best;
@@ -232,25 +232,25 @@ static bool is_origin_allowed(const struct policy_route *route,
     return false;
 }
 
-static bool is_offered(const struct request *upgrade, struct span subprotocol)
+static bool is_offered(const struct request *asked, struct span subprotocol)
 {
-    for (size_t i = 0; i < upgrade->offer_count; i++) {
-        if (span_is_equal(upgrade->offers[i], subprotocol)) {
+    for (size_t i = 0; i < asked->offer_count; i++) {
+        if (span_is_equal(asked->offers[i], subprotocol)) {
             return true;
         }
     }
     return false;
 }
 
-static bool subprotocol_choose(const struct policy_route *route, const struct request *upgrade,
+static bool subprotocol_choose(const struct policy_route *route, const struct request *asked,
                                struct span *out)
 {
     if (route->subprotocol_count == 0) {
-        *out = upgrade->offer_count > 0 ? upgrade->offers[0] : (struct span){NULL, 0};
+        *out = asked->offer_count > 0 ? asked->offers[0] : (struct span){NULL, 0};
         return true;
     }
     for (size_t i = 0; i < route->subprotocol_count; i++) {
-        if (is_offered(upgrade, route->subprotocols[i])) {
+        if (is_offered(asked, route->subprotocols[i])) {
             *out = route->subprotocols[i];
             return true;
         }
@@ -274,7 +274,7 @@ struct policy_decision policy_decide(const struct policy_route *routes, size_t r
         decision.verdict = POLICY_SOURCE;
     } else if (!is_origin_allowed(route, request)) {
         decision.verdict = POLICY_ORIGIN;
-    } else if (!subprotocol_choose(route, request->upgrade, &decision.subprotocol)) {
+    } else if (!subprotocol_choose(route, request->asked, &decision.subprotocol)) {
         decision.verdict = POLICY_SUBPROTOCOL;
     }
     return decision;

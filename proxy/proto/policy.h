@@ -13,7 +13,7 @@
 
 #include "base/addr.h"
 #include "base/span.h"
-#include "proto/upgrade.h"
+#include "proto/request.h"
 
 enum policy_verdict {
     POLICY_OK = 0,
@@ -54,7 +54,7 @@ struct policy_route {
 };
 
 struct policy_request {
-    const struct request *upgrade;
+    const struct request *asked;
     const struct addr *source;
     bool is_secure;  /* came over TLS */
     struct span sni; /* empty = none sent */

@@ -93,7 +93,7 @@ void shape_put(struct shape_out *out, const void *data, size_t len)
 
 struct span shape_take(struct span *from, size_t len)
 {
-    struct span front = {from->data, len < from->len ? len : from->len};
+    struct span front = {from->data, size_min(len, from->len)};
     if (front.len > 0) {
         from->data += front.len;
         from->len -= front.len;

@@ -38,7 +38,7 @@ static bool text_measure(const uint8_t *data, size_t len, size_t *out_whole)
 /* Text that is cut between two characters. */
 static struct span text_take(struct span *from, size_t most)
 {
-    size_t len = from->len < most ? from->len : most;
+    size_t len = size_min(from->len, most);
     while (len < from->len && ((uint8_t)from->data[len] & 0xc0) == 0x80) {
         len--;
     }

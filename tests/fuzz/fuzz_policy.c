@@ -90,7 +90,7 @@ static struct span first_label(struct span origin)
 static bool is_same(const struct policy_request *request)
 {
     static struct line host;
-    struct span name = request->upgrade->host_name;
+    struct span name = request->asked->host_name;
 
     host.len = name.len;
     for (size_t i = 0; i < name.len; i++) {
@@ -103,12 +103,12 @@ static bool is_same(const struct policy_request *request)
     }
     for (size_t i = 0; i < (request->is_secure ? 1 : 2); i++) {
         static struct line line;
-        uint16_t port = request->upgrade->host_port;
+        uint16_t port = request->asked->host_port;
 
         if (port == 0) {
             port = i == 0 ? 443 : 80;
         }
-        if (span_is_equal(request->upgrade->origin,
+        if (span_is_equal(request->asked->origin,
                           serialise(&line, schemes[i], (struct span){NULL, 0},
                                     (struct span){host.text, host.len}, port))) {
             return true;
@@ -120,7 +120,7 @@ static bool is_same(const struct policy_request *request)
 static bool should_match(const struct policy_origin *entry, const struct policy_request *request)
 {
     static struct line line;
-    const struct request *upgrade = request->upgrade;
+    const struct request *asked = request->asked;
     struct span label = {NULL, 0};
     struct span host = entry->host;
 
@@ -128,25 +128,24 @@ static bool should_match(const struct policy_origin *entry, const struct policy_
     case POLICY_ORIGIN_ANY:
         return true;
     case POLICY_ORIGIN_NONE:
-        return !upgrade->has_origin;
+        return !asked->has_origin;
     case POLICY_ORIGIN_NULL:
-        return upgrade->has_origin && span_is_equal(upgrade->origin, SPAN_LIT("null"));
+        return asked->has_origin && span_is_equal(asked->origin, SPAN_LIT("null"));
     case POLICY_ORIGIN_SAME:
-        return upgrade->has_origin && is_same(request);
+        return asked->has_origin && is_same(request);
     case POLICY_ORIGIN_HOST:
         if (entry->host.data[0] != '*') {
             break;
         }
         host = (struct span){host.data + 1, host.len - 1};
-        label = first_label(upgrade->origin);
+        label = first_label(asked->origin);
         if (!is_label(label) || label.len + host.len > HOST_NAME_BYTES_MAX) {
             return false;
         }
         break;
     }
-    return upgrade->has_origin &&
-           span_is_equal(upgrade->origin,
-                         serialise(&line, entry->scheme, label, host, entry->port));
+    return asked->has_origin &&
+           span_is_equal(asked->origin, serialise(&line, entry->scheme, label, host, entry->port));
 }
 
 /* The canonical form of a legal entry is a legal entry and means the same. */
@@ -182,7 +181,7 @@ static void expect_decision(struct policy_origin *entry, const struct policy_req
         {.path = {"/app", 4}, .host = {"a.b", 3}, .origins = entry, .origin_count = 1},
     };
     struct policy_decision got = policy_decide(routes, 4, request);
-    const struct request *upgrade = request->upgrade;
+    const struct request *asked = request->asked;
     const struct policy_route *route;
 
     if (got.verdict == POLICY_NO_ROUTE) {
@@ -191,18 +190,18 @@ static void expect_decision(struct policy_origin *entry, const struct policy_req
     }
     expect(got.route < 4);
     route = &routes[got.route];
-    expect(span_starts_with(upgrade->path, route->path));
-    expect(route->is_prefix || upgrade->path.len == route->path.len);
-    expect(route->host.len == 0 || (span_ends_with(upgrade->host_name, SPAN_LIT("b")) ||
-                                    span_ends_with(upgrade->host_name, SPAN_LIT("B"))));
+    expect(span_starts_with(asked->path, route->path));
+    expect(route->is_prefix || asked->path.len == route->path.len);
+    expect(route->host.len == 0 || (span_ends_with(asked->host_name, SPAN_LIT("b")) ||
+                                    span_ends_with(asked->host_name, SPAN_LIT("B"))));
     expect(route->host.len == 0 || request->sni.len == 0 ||
-           span_is_equal_nocase(request->sni, upgrade->host_name));
+           span_is_equal_nocase(request->sni, asked->host_name));
     expect((got.verdict == POLICY_ORIGIN) == !policy_origin_matches(entry, request));
     if (got.verdict == POLICY_OK && got.subprotocol.len > 0) {
         bool is_found = false;
 
-        for (size_t i = 0; i < upgrade->offer_count; i++) {
-            is_found = is_found || span_is_equal(upgrade->offers[i], got.subprotocol);
+        for (size_t i = 0; i < asked->offer_count; i++) {
+            is_found = is_found || span_is_equal(asked->offers[i], got.subprotocol);
         }
         expect(is_found);
     }
@@ -212,30 +211,30 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct span rest = {(const char *)data, size};
     struct span entry_text = take_line(&rest);
-    struct request upgrade = {.origin = take_line(&rest), .authority = take_line(&rest)};
+    struct request asked = {.origin = take_line(&rest), .authority = take_line(&rest)};
     struct addr source = {.len = 0};
-    struct policy_request request = {.upgrade = &upgrade, .source = &source};
+    struct policy_request request = {.asked = &asked, .source = &source};
     struct policy_origin entry;
     struct span offers;
 
     request.sni = take_line(&rest);
-    upgrade.path = take_line(&rest);
+    asked.path = take_line(&rest);
     offers = take_line(&rest);
     request.is_secure = span_is_equal(take_line(&rest), SPAN_LIT("tls"));
-    upgrade.has_origin = !span_is_equal(upgrade.origin, SPAN_LIT("-"));
+    asked.has_origin = !span_is_equal(asked.origin, SPAN_LIT("-"));
     if (!policy_origin_parse(entry_text, &entry)) {
         return 0;
     }
     expect_canonical(&entry);
-    if (!host_split(upgrade.authority, &upgrade.host_name, &upgrade.host_port)) {
+    if (!host_split(asked.authority, &asked.host_name, &asked.host_port)) {
         return 0;
     }
     expect(policy_origin_matches(&entry, &request) == should_match(&entry, &request));
-    while (upgrade.offer_count < REQUEST_OFFERS_MAX &&
-           span_next(&offers, ',', &upgrade.offers[upgrade.offer_count])) {
-        upgrade.offer_count++;
+    while (asked.offer_count < REQUEST_OFFERS_MAX &&
+           span_next(&offers, ',', &asked.offers[asked.offer_count])) {
+        asked.offer_count++;
     }
-    if (span_starts_with(upgrade.path, SPAN_LIT("/"))) {
+    if (span_starts_with(asked.path, SPAN_LIT("/"))) {
         expect_decision(&entry, &request);
     }
     return 0;

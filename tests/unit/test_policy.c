@@ -36,11 +36,11 @@ static bool matches(const char *row, const char *entry_text, const char *host, c
                     bool is_secure)
 {
     struct policy_origin entry;
-    struct request upgrade = {
+    struct request asked = {
         .authority = span_of(host), .has_origin = origin != NULL, .origin = span_of(origin)};
-    struct policy_request request = {.upgrade = &upgrade, .is_secure = is_secure};
+    struct policy_request request = {.asked = &asked, .is_secure = is_secure};
 
-    CHECK_TRUE(row, host_split(upgrade.authority, &upgrade.host_name, &upgrade.host_port));
+    CHECK_TRUE(row, host_split(asked.authority, &asked.host_name, &asked.host_port));
     return CHECK_TRUE(row, policy_origin_parse(span_of(entry_text), &entry)) &&
            policy_origin_matches(&entry, &request);
 }
@@ -72,13 +72,13 @@ static void test_same(void)
 // An origin with NUL in it is not the one that ends there.
 static void test_origin_with_nul(void)
 {
-    struct request upgrade = {.has_origin = true, .origin = SPAN_LIT("https://a.b\0.c")};
-    struct policy_request request = {.upgrade = &upgrade};
+    struct request asked = {.has_origin = true, .origin = SPAN_LIT("https://a.b\0.c")};
+    struct policy_request request = {.asked = &asked};
     struct policy_origin entry;
 
     CHECK_TRUE("entry", policy_origin_parse(SPAN_LIT("https://a.b"), &entry));
     CHECK_FALSE("NUL", policy_origin_matches(&entry, &request));
-    CHECK_FALSE("NUL", policy_origin_parse(upgrade.origin, &entry));
+    CHECK_FALSE("NUL", policy_origin_parse(asked.origin, &entry));
 }
 
 /* --- routes ---------------------------------------------------------------------------------- */
@@ -161,9 +161,9 @@ static void test_route_choice(void)
     struct addr source = {.len = 0};
 
     for (size_t i = 0; i < COUNT(route_rows); i++) {
-        struct request upgrade = {.path = span_of(route_rows[i].path),
-                                  .host_name = span_of(route_rows[i].host)};
-        struct policy_request request = {.upgrade = &upgrade,
+        struct request asked = {.path = span_of(route_rows[i].path),
+                                .host_name = span_of(route_rows[i].host)};
+        struct policy_request request = {.asked = &asked,
                                          .source = &source,
                                          .is_secure = route_rows[i].sni[0] != '\0',
                                          .sni = span_of(route_rows[i].sni)};
@@ -184,13 +184,13 @@ static void test_route_choice(void)
 static void test_no_route(void)
 {
     struct addr source = {.len = 0};
-    struct request upgrade = {.path = SPAN_LIT("/ap"), .host_name = SPAN_LIT("z")};
-    struct policy_request request = {.upgrade = &upgrade, .source = &source};
+    struct request asked = {.path = SPAN_LIT("/ap"), .host_name = SPAN_LIT("z")};
+    struct policy_request request = {.asked = &asked, .source = &source};
 
     CHECK_EQ_INT("no routes", policy_decide(NULL, 0, &request).verdict, POLICY_NO_ROUTE);
     CHECK_EQ_INT("none fits", policy_decide(&routes[1], 3, &request).verdict, POLICY_NO_ROUTE);
     CHECK_EQ_INT("another host", policy_decide(&routes[10], 1, &request).verdict, POLICY_NO_ROUTE);
-    upgrade.path = SPAN_LIT("/only");
+    asked.path = SPAN_LIT("/only");
     CHECK_EQ_INT("another host", policy_decide(&routes[10], 1, &request).verdict, POLICY_NO_ROUTE);
 }
 
@@ -198,8 +198,8 @@ static void test_no_route(void)
 static void test_route_order(void)
 {
     struct addr source = {.len = 0};
-    struct request upgrade = {.path = SPAN_LIT("/app"), .host_name = SPAN_LIT("a.example")};
-    struct policy_request request = {.upgrade = &upgrade, .source = &source};
+    struct request asked = {.path = SPAN_LIT("/app"), .host_name = SPAN_LIT("a.example")};
+    struct policy_request request = {.asked = &asked, .source = &source};
     struct policy_route reversed[COUNT(routes)];
 
     for (size_t i = 0; i < COUNT(routes); i++) {
@@ -208,7 +208,7 @@ static void test_route_order(void)
     // 7 comes before 6 now.
     CHECK_EQ_U64("reversed", policy_decide(reversed, COUNT(routes), &request).route,
                  COUNT(routes) - 1 - 7);
-    upgrade.path = SPAN_LIT("/app/deep/x");
+    asked.path = SPAN_LIT("/app/deep/x");
     CHECK_EQ_U64("reversed", policy_decide(reversed, COUNT(routes), &request).route,
                  COUNT(routes) - 1 - 4);
 }
@@ -266,9 +266,9 @@ static void test_sources(void)
         struct addr_cidr allow[LIST_MAX];
         struct addr_cidr deny[LIST_MAX];
         struct policy_route route = ROUTE("/", true, "");
-        struct request upgrade = {.path = SPAN_LIT("/"), .host_name = SPAN_LIT("z")};
+        struct request asked = {.path = SPAN_LIT("/"), .host_name = SPAN_LIT("z")};
         struct addr source;
-        struct policy_request request = {.upgrade = &upgrade, .source = &source};
+        struct policy_request request = {.asked = &asked, .source = &source};
         char name[96];
 
         snprintf(name, sizeof(name), "allow '%s' deny '%s' source '%s'", source_rows[i].allow,
@@ -316,16 +316,16 @@ static void test_subprotocols(void)
     for (size_t i = 0; i < COUNT(subprotocol_rows); i++) {
         struct span configured[LIST_MAX];
         struct policy_route route = ROUTE("/", true, "");
-        struct request upgrade = {.path = SPAN_LIT("/"), .host_name = SPAN_LIT("z")};
+        struct request asked = {.path = SPAN_LIT("/"), .host_name = SPAN_LIT("z")};
         struct addr source = {.len = 0};
-        struct policy_request request = {.upgrade = &upgrade, .source = &source};
+        struct policy_request request = {.asked = &asked, .source = &source};
         const char *want = subprotocol_rows[i].want;
         struct policy_decision got;
         char name[64];
 
         snprintf(name, sizeof(name), "'%s', offered '%s'", subprotocol_rows[i].configured,
                  subprotocol_rows[i].offered);
-        upgrade.offer_count = split(subprotocol_rows[i].offered, upgrade.offers);
+        asked.offer_count = split(subprotocol_rows[i].offered, asked.offers);
         route.subprotocols = configured;
         route.subprotocol_count = split(subprotocol_rows[i].configured, configured);
         got = policy_decide(&route, 1, &request);
@@ -347,12 +347,12 @@ static void test_first_refusal(void)
                                  .subprotocol_count = 1,
                                  .deny = &deny,
                                  .deny_count = 1};
-    struct request upgrade = {.path = SPAN_LIT("/"),
-                              .host_name = SPAN_LIT("z"),
-                              .has_origin = true,
-                              .origin = SPAN_LIT("https://c")};
+    struct request asked = {.path = SPAN_LIT("/"),
+                            .host_name = SPAN_LIT("z"),
+                            .has_origin = true,
+                            .origin = SPAN_LIT("https://c")};
     struct addr source;
-    struct policy_request request = {.upgrade = &upgrade, .source = &source};
+    struct policy_request request = {.asked = &asked, .source = &source};
 
     CHECK_TRUE("deny", addr_cidr_parse(SPAN_LIT("10.0.0.1"), &deny));
     CHECK_TRUE("source", addr_parse_host(SPAN_LIT("10.0.0.1"), 1, &source));
@@ -361,9 +361,9 @@ static void test_first_refusal(void)
     CHECK_EQ_INT("source", policy_decide(&route, 1, &request).verdict, POLICY_SOURCE);
     route.deny_count = 0;
     CHECK_EQ_INT("origin", policy_decide(&route, 1, &request).verdict, POLICY_ORIGIN);
-    upgrade.origin = SPAN_LIT("https://b");
+    asked.origin = SPAN_LIT("https://b");
     CHECK_EQ_INT("subprotocol", policy_decide(&route, 1, &request).verdict, POLICY_SUBPROTOCOL);
-    upgrade.offers[upgrade.offer_count++] = SPAN_LIT("a");
+    asked.offers[asked.offer_count++] = SPAN_LIT("a");
     CHECK_EQ_INT("none", policy_decide(&route, 1, &request).verdict, POLICY_OK);
     route.origin_count = 0;
     CHECK_EQ_INT("no origins", policy_decide(&route, 1, &request).verdict, POLICY_ORIGIN);
