@@ -4,39 +4,24 @@
 #include <assert.h>
 #include <string.h>
 
+#include "gate/pump_batch.h"
 #include "gate/pump_parts.h"
 
-#define PIECES_MAX 256
-#define ARENA_BYTES ((size_t)REACTOR_RESULT / 2) /* each direction has its half */
-#define SMALL_BYTES 1024 /* copying so much is cheaper than one more piece of a sendmsg */
+#define SIDE_ARENA_BYTES ((size_t)8 * 1024) /* where only Pongs go */
 
 /* On loopback, whose segments are the largest; a record of 16 KiB costs at most 64 bytes more. */
 #define SEGMENT_BYTES 65483
 _Static_assert(PUMP_READ_BYTES + WS_HEADER_MAX + 4 * 64 <= SEGMENT_BYTES, "one segment");
 _Static_assert(PUMP_FIRST_READ_BYTES <= 2 * SEGMENT_BYTES, "two segments");
+_Static_assert(REACTOR_RESULT - SIDE_ARENA_BYTES >= SHAPE_ROOM, "output of shape_up");
 
-/* The build fills automatic variables with zeroes; 4 KiB a batch would cost more than the frames.
- * */
+/* The build fills automatic variables with zeroes: 4 KiB a batch would cost more than the frames.
+ * The batches and the item are written before they are read. */
 #if defined(__has_attribute) && __has_attribute(uninitialized)
 #define NOT_FILLED __attribute__((uninitialized))
 #else
 #define NOT_FILLED
 #endif
-
-/* What has been collected for one connection in this event and goes out together. */
-struct batch {
-    struct pump *pump;
-    struct conn *to;
-    size_t count;
-    size_t bytes; /* of the pieces */
-    /* Small pieces lie side by side in the arena, and pongs, whose payload is the decoder's. Those
-     * that have come last, a run, are one piece to be: [run, place). Up to run_end it may grow. */
-    uint8_t *arena;
-    uint8_t *run;
-    uint8_t *place;
-    uint8_t *run_end;
-    struct iovec pieces[PIECES_MAX];
-};
 
 void pump_init(struct pump *p, struct reactor *reactor, conn_ready_fn *on_client,
                conn_ready_fn *on_backend)
@@ -68,85 +53,9 @@ void pump_send_pieces(struct pump *p, struct conn *to, const struct iovec *piece
     /* A broken connection shows in to->is_broken. */
 }
 
-static void batch_init(struct batch *b, struct pump *p, struct conn *to, uint8_t *arena)
-{
-    b->pump = p;
-    b->to = to;
-    b->count = 0;
-    b->bytes = 0;
-    b->arena = b->run = b->place = b->run_end = arena;
-}
-
-static void batch_end_run(struct batch *b)
-{
-    size_t len = (size_t)(b->place - b->run);
-    if (len > 0) {
-        assert(b->count < PIECES_MAX);
-        b->pieces[b->count++] = (struct iovec){b->run, len};
-        b->bytes += len;
-    }
-    b->run = b->run_end = b->place;
-}
-
-static void batch_flush(struct batch *b)
-{
-    batch_end_run(b);
-    if (b->count > 0) {
-        pump_send_pieces(b->pump, b->to, b->pieces, b->count);
-    }
-    batch_init(b, b->pump, b->to, b->arena);
-}
-
-/* A run that has room for so many bytes. */
-static void batch_start_run(struct batch *b, size_t len)
-{
-    batch_end_run(b);
-    if (b->count == PIECES_MAX || b->bytes + len > REACTOR_GATHER ||
-        (size_t)(b->place - b->arena) + len > ARENA_BYTES) {
-        batch_flush(b);
-    }
-    size_t arena_left = ARENA_BYTES - (size_t)(b->place - b->arena);
-    size_t bytes_left = REACTOR_GATHER - b->bytes;
-    b->run_end = b->place + (arena_left < bytes_left ? arena_left : bytes_left);
-    assert(len <= (size_t)(b->run_end - b->place));
-}
-
-static inline uint8_t *batch_reserve(struct batch *b, size_t len)
-{
-    if (len > (size_t)(b->run_end - b->place)) {
-        batch_start_run(b, len);
-    }
-    uint8_t *place = b->place;
-    b->place += len;
-    return place;
-}
-
-static void batch_add(struct batch *b, void *data, size_t len)
-{
-    if (len <= SMALL_BYTES) {
-        memcpy(batch_reserve(b, len), data, len);
-        return;
-    }
-    batch_end_run(b);
-    if (b->count == PIECES_MAX || b->bytes + len > REACTOR_GATHER) {
-        batch_flush(b);
-    }
-    b->pieces[b->count++] = (struct iovec){data, len};
-    b->bytes += len;
-}
-
-/* A control frame, or another short one. */
-static void batch_add_frame(struct batch *b, enum ws_opcode opcode, bool is_fin,
-                            const uint8_t *payload, size_t len)
-{
-    uint8_t *frame = batch_reserve(b, WS_HEADER_MAX + len);
-    size_t header_len = ws_encode_header(frame, opcode, is_fin, len);
-    memcpy(frame + header_len, payload, len);
-    b->place = frame + header_len + len;
-}
-
-/* Writes the header of our frame in front of its payload. There is room: a piece is preceded by
- * its client header, which is never shorter, or by the headroom of the scratch. */
+/* Writes the header of our frame in front of its payload. The header fits in: a piece from the
+ * client lies behind the client's header, which is longer than ours, and a read lies behind the
+ * headroom of the scratch. */
 static uint8_t *put_header(uint8_t *payload, size_t len, enum ws_opcode opcode, bool is_fin,
                            size_t *out_len)
 {
@@ -157,28 +66,53 @@ static uint8_t *put_header(uint8_t *payload, size_t len, enum ws_opcode opcode, 
     return payload - header_len;
 }
 
-static void forward(struct pump *p, const struct ws_item *item, struct batch *up,
-                    struct batch *down)
+/* --- the client's bytes -------------------------------------------------------------------- */
+
+/* Where payload goes in one call. */
+enum target {
+    TO_BACKEND = 0,
+    TO_CLIENT, /* echo */
+    TO_SHAPE,
+    TO_MESSAGE, /* the first message */
+    TO_NOWHERE,
+    TO_HELD /* not even decoded yet */
+};
+
+static enum target target_of(const struct pump *p, enum pump_mode mode)
 {
-    p->up_bytes += item->len;
-    if (!p->is_echo) {
-        if (item->len > 0) {
-            batch_add(up, item->data, item->len);
-        }
-        return;
+    const struct pump_kept *kept = p->kept;
+    switch (mode) {
+    case PUMP_FORWARD:
+        break;
+    case PUMP_DISCARD:
+        return TO_NOWHERE;
+    case PUMP_COLLECT:
+        return kept != NULL && kept->first == PUMP_FIRST_OPEN ? TO_MESSAGE : TO_HELD;
     }
+    if (kept != NULL) {
+        assert(kept->first != PUMP_FIRST_OPEN);
+        if (kept->shape != NULL) {
+            return TO_SHAPE;
+        }
+    }
+    return p->is_echo ? TO_CLIENT : TO_BACKEND;
+}
+
+static inline void send_back(struct pump *p, const struct ws_item *item, struct pump_batch *down)
+{
     enum ws_opcode opcode = item->is_message_start ? item->opcode : WS_CONTINUATION;
+    p->up_bytes += item->len;
     p->down_bytes += item->len;
-    if (item->len <= SMALL_BYTES) {
-        batch_add_frame(down, opcode, item->is_message_end, item->data, item->len);
+    if (item->len <= PUMP_BATCH_SMALL_BYTES) {
+        pump_batch_add_frame(down, opcode, item->is_message_end, item->data, item->len);
         return;
     }
     size_t frame_len = 0;
     uint8_t *frame = put_header(item->data, item->len, opcode, item->is_message_end, &frame_len);
-    batch_add(down, frame, frame_len);
+    pump_batch_add(down, frame, frame_len);
 }
 
-enum life_ending pump_ending_of(enum ws_error error)
+static enum life_ending ending_of(enum ws_error error)
 {
     switch (error) {
     case WS_BAD_CLOSE:
@@ -196,64 +130,124 @@ enum life_ending pump_ending_of(enum ws_error error)
     return LIFE_PROTOCOL;
 }
 
-void pump_client_bytes(struct pump *p, uint8_t *data, size_t len, bool is_discarding,
+static inline bool put_payload(struct pump *p, enum target target, const struct ws_item *item,
+                               struct pump_batch *to, struct pump_report *out)
+{
+    out->has_payload = out->has_payload || item->len > 0;
+    switch (target) {
+    case TO_BACKEND:
+        p->up_bytes += item->len;
+        if (item->len > 0) {
+            pump_batch_add(to, item->data, item->len);
+        }
+        return true;
+    case TO_CLIENT:
+        send_back(p, item, to);
+        return true;
+    case TO_SHAPE:
+        return pump_piece_begin(p, item, to, out);
+    case TO_MESSAGE:
+        return pump_collect_piece(p, item, to, out);
+    case TO_NOWHERE:
+    case TO_HELD:
+        break;
+    }
+    return true;
+}
+
+/* Payload goes to `to`, Pongs to `down`. False: decode no further. */
+static inline bool take_item(struct pump *p, enum target target, const struct ws_item *item,
+                             struct pump_batch *to, struct pump_batch *down,
+                             struct pump_report *out)
+{
+    switch (item->type) {
+    case WS_ITEM_PAYLOAD:
+        return put_payload(p, target, item, to, out);
+    case WS_ITEM_PING:
+        if (target != TO_NOWHERE) {
+            pump_batch_add_frame(down, WS_PONG, true, item->data, item->len);
+        }
+        return true;
+    case WS_ITEM_CLOSE:
+        out->verdict = PUMP_CLOSE;
+        out->code = item->close_code;
+        return false;
+    case WS_ITEM_ERROR:
+        out->verdict = PUMP_BAD;
+        out->ending = ending_of(item->error);
+        out->detail = item->detail;
+        return false;
+    case WS_ITEM_NEED_MORE:
+    case WS_ITEM_PONG:
+        break;
+    }
+    return true;
+}
+
+/* Goes on with a piece that had to wait. */
+static bool resume_piece(struct pump *p, enum target target, const uint8_t *data,
+                         struct pump_batch *to, struct pump_report *out)
+{
+    if (target == TO_SHAPE) {
+        return pump_piece_resume(p, data, to, out);
+    }
+    p->kept->has_piece = false;
+    return true;
+}
+
+void pump_client_bytes(struct pump *p, uint8_t *data, size_t len, enum pump_mode mode,
                        struct pump_report *out)
 {
-    struct batch up NOT_FILLED;
-    struct batch down NOT_FILLED;
-    struct ws_item item;
-    size_t consumed = 0;
+    struct pump_batch up NOT_FILLED;
+    struct pump_batch down NOT_FILLED;
+    struct ws_item item NOT_FILLED;
+    size_t part = 0;
+    enum target target = target_of(p, mode);
+    bool is_going = target != TO_HELD;
+    uint8_t *arena = scratch_of(p)->result;
+    size_t up_arena_bytes = p->is_echo ? SIDE_ARENA_BYTES : REACTOR_RESULT - SIDE_ARENA_BYTES;
 
-    if (p->shaped != NULL) {
-        pump_shaped_bytes(p, data, len, is_discarding, out);
-        return;
-    }
-    uint8_t *arena = p->client.reactor->scratch.result;
-    batch_init(&up, p, &p->backend, arena);
-    batch_init(&down, p, &p->client, arena + ARENA_BYTES);
     *out = (struct pump_report){.verdict = PUMP_MORE};
-    while (len > 0 && out->verdict == PUMP_MORE) {
-        ws_decode(&p->decoder, data, len, &consumed, &item);
-        data += consumed;
-        len -= consumed;
-        switch (item.type) {
-        case WS_ITEM_PAYLOAD:
-            out->has_payload = out->has_payload || item.len > 0;
-            if (!is_discarding) {
-                forward(p, &item, &up, &down);
+    pump_batch_init(&up, p, &p->backend, arena, up_arena_bytes);
+    pump_batch_init(&down, p, &p->client, arena + up_arena_bytes, REACTOR_RESULT - up_arena_bytes);
+    struct pump_batch *to = p->is_echo ? &down : &up;
+    if (p->kept != NULL && p->kept->has_piece) {
+        part = p->kept->piece.data.len;
+        is_going = resume_piece(p, target, data, to, out);
+        data += part;
+        len -= part;
+    }
+    if (is_going) { /* once: the loop has no other variable than `len` to look at */
+        while (len > 0) {
+            ws_decode(&p->decoder, data, len, &part, &item);
+            data += part;
+            len -= part;
+            if (!take_item(p, target, &item, to, &down, out)) {
+                break;
             }
-            break;
-        case WS_ITEM_PING:
-            if (!is_discarding) {
-                batch_add_frame(&down, WS_PONG, true, item.data, item.len);
-            }
-            break;
-        case WS_ITEM_CLOSE:
-            out->verdict = PUMP_CLOSE;
-            out->code = item.close_code;
-            break;
-        case WS_ITEM_ERROR:
-            out->verdict = PUMP_BAD;
-            out->ending = pump_ending_of(item.error);
-            out->detail = item.detail;
-            break;
-        case WS_ITEM_NEED_MORE:
-        case WS_ITEM_PONG:
-            break;
         }
     }
-    batch_flush(&up);
-    batch_flush(&down);
+    if (pump_batch_bytes(&up) > 0) {
+        pump_batch_send(&up);
+    }
+    if (pump_batch_bytes(&down) > 0) {
+        pump_batch_send(&down);
+    }
+    if (p->kept != NULL) {
+        pump_end_call(p, data, len, out);
+    }
 }
+
+/* --- to the client ------------------------------------------------------------------------- */
 
 void pump_backend_bytes(struct pump *p, uint8_t *data, size_t len, struct pump_report *out)
 {
     struct iovec frame;
-    if (p->shaped != NULL) {
-        pump_shaped_backend_bytes(p, data, len, out);
+    *out = (struct pump_report){.verdict = PUMP_MORE};
+    if (p->kept != NULL && p->kept->shape != NULL) {
+        pump_shape_down(p, data, len, out);
         return;
     }
-    *out = (struct pump_report){.verdict = PUMP_MORE};
     frame.iov_base = put_header(data, len, WS_BINARY, true, &frame.iov_len);
     p->down_bytes += len;
     pump_send_pieces(p, &p->client, &frame, 1);
@@ -283,6 +277,8 @@ void pump_send_ping(struct pump *p)
     pump_send_raw(p, frame, ws_encode_header(frame, WS_PING, true, 0));
 }
 
+/* --- who is read and written --------------------------------------------------------------- */
+
 static size_t room(size_t queued, size_t high_bytes, size_t most)
 {
     size_t left = high_bytes + PUMP_READ_BYTES / 2;
@@ -290,14 +286,20 @@ static size_t room(size_t queued, size_t high_bytes, size_t most)
     return left < most ? left : most;
 }
 
+static bool is_collecting(const struct pump *p)
+{
+    return p->kept != NULL && p->kept->first == PUMP_FIRST_OPEN;
+}
+
 size_t pump_client_room(const struct pump *p)
 {
     size_t backend_queued = conn_queued(&p->backend);
     size_t client_queued = conn_queued(&p->client);
-    if (backend_queued == 0 && client_queued == 0 && p->shaped == NULL) {
+    if (backend_queued == 0 && client_queued == 0 && p->kept == NULL) {
         return PUMP_FIRST_READ_BYTES;
     }
-    size_t most = p->decoder.is_deflate ? PUMP_DEFLATED_READ_BYTES : PUMP_READ_BYTES;
+    bool is_small = p->decoder.is_deflate || is_collecting(p);
+    size_t most = is_small ? PUMP_SMALL_READ_BYTES : PUMP_READ_BYTES;
     most = room(backend_queued, p->high_bytes, most);
     return room(client_queued, p->high_bytes, most);
 }
@@ -325,10 +327,11 @@ void pump_interest(struct pump *p, const struct life *life)
     set_valve(&p->is_client_full, client_queued, p->high_bytes, p->low_bytes);
     set_valve(&p->is_backend_full, backend_queued, p->high_bytes, p->low_bytes);
 
-    /* Before and after OPEN what is read goes nowhere, so no queue can hold it up. */
+    /* In the other phases, and in a session that has ended, a read adds to no queue. */
     bool is_open = life->phase == LIFE_OPEN;
-    bool is_paused = is_open && pump_is_client_paused(p);
-    bool is_held = pump_is_held(p);
+    bool is_adding = is_open || (is_collecting(p) && life->ending == LIFE_NOT_ENDED);
+    bool is_paused = is_adding && pump_is_client_paused(p);
+    bool is_held = p->kept != NULL && pump_is_held(p);
     unsigned client = client_queued > 0 ? REACTOR_WRITE : 0;
     unsigned backend = backend_queued > 0 ? REACTOR_WRITE : 0;
     if (life_reads_client(life) && !is_paused && !is_held) {
@@ -337,7 +340,7 @@ void pump_interest(struct pump *p, const struct life *life)
     if (life_reads_backend(life) && !(life_forwards_backend(life) && p->is_client_full)) {
         backend |= REACTOR_READ;
     }
-    if (is_held && !is_paused) {
+    if (is_held && is_open && !is_paused) {
         *(p->is_echo ? &client : &backend) |= REACTOR_WRITE;
     }
     conn_want(&p->client, client);

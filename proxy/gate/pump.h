@@ -2,23 +2,30 @@
 /* pump.h: moves bytes between the two sides of a session; contains *the* interest function.
  *
  * For: client bytes through the frame decoder to the backend, backend bytes behind a frame header
- * to the client, pings, pongs and our Close, and who is read when. Not for: phases and deadlines
- * (life), the handshake (session). A byte waits in one place only: the out queue of the connection
- * it leaves by.
+ * to the client, Pings, Pongs and our Close, a first message that is for sluice itself, and who is
+ * read when. Not for: phases and deadlines (life), the handshake (session).
  *
  *     client --conn_read--> decode, unmask in place --pieces--> conn_send--> backend
  *     client <--conn_send-- header written in front <--------- conn_read-- backend
  *     echo:  client --conn_read--> decode --header in front--> conn_send--> client
  *
- * A session whose route or handshake asks for more (compression, framing, text: proto/shape) goes
- * through pump_shape.c instead of the middle of these lines, and owns a struct pump_shaped; every
- * other session has a NULL there and pays nothing. A compressed message may be a thousand times
- * longer than what was read of it: when the queue it leaves by is full, or this session has had its
- * share of the turn, the rest of what was read is held (pump_is_held) and the client not read; it
- * goes on when that side can be written.
+ * One loop decodes the client's bytes for every session and every mode (enum pump_mode). Where the
+ * route or the handshake asks for more (compression, framing, text: proto/shape), each piece of
+ * payload goes through a shape on its way (pump_shape.c).
  *
- * Ceiling of a queue: buffer_high + PUMP_OVERSHOOT_BYTES (asserted). It is reached only when the
- * other side delivers a full read while the queue stands just below its mark. */
+ * A queued byte waits in one place only: the out queue of the connection it leaves by. The client's
+ * bytes are held undecoded in two cases (pump_kept.c), and the client is not read while they are:
+ *   - A compressed message can be a thousand times longer than its frame. When the queue it leaves
+ *     by is full, or the session has used its share of the turn, the pump holds what is left of the
+ *     read, and goes on when that queue can be written.
+ *   - What follows a collected first message is held until the session forwards.
+ *
+ * Memory: a session that neither has a shape nor collects a first message owns nothing but its
+ * queues. For the others the pump owns a struct pump_kept: the shape, at most 80 KiB of held bytes,
+ * and the first message up to the ceiling that the session gave.
+ *
+ * Ceiling of a queue: buffer_high + PUMP_OVERSHOOT_BYTES (asserted). A queue reaches it only when
+ * the other side delivers a full read while the queue stands just below its mark. */
 #ifndef GATE_PUMP_H
 #define GATE_PUMP_H
 
@@ -35,29 +42,29 @@
 /* What one event may add to a queue that is below its mark: a read of at most PUMP_READ_BYTES, and
  * what framing and TLS put around it, a record that TLS had begun before included.
  *
- * A read and what is put around it fit into one segment of the largest kind the kernel builds (64
- * KiB with its headers), the first read into two: a few bytes more would cost a segment for
- * themselves, and wake the peer once more. */
+ * A read and what is put around it fit into one segment of the largest kind that the kernel builds
+ * (64 KiB with its headers), the first read into two: a few bytes more would cost a segment of
+ * their own, and wake the peer once more. */
 #define PUMP_READ_BYTES (63 * 1024)
-#define PUMP_FIRST_READ_BYTES (126 * 1024) /* from a client whose backend queue is empty */
+#define PUMP_FIRST_READ_BYTES (126 * 1024) /* from a client while both queues are empty */
+#define PUMP_SMALL_READ_BYTES (16 * 1024) /* from a client that may compress, or is not known yet */
 #define PUMP_OVERSHOOT_BYTES (160 * 1024)
-#define PUMP_DEFLATED_READ_BYTES (16 * 1024) /* from a client that may compress */
-#define PUMP_SHARE_BYTES (512 * 1024)        /* inflated in one event at most, or a little more */
+#define PUMP_SHARE_BYTES (512 * 1024) /* inflated in one event at most, or one step more */
 
-struct pump_shaped; /* private */
+struct pump_kept; /* private */
 
 struct pump {
     struct conn client;
     struct conn backend;
     struct ws_decoder decoder;
-    struct pump_shaped *shaped; /* NULL unless the session has a shape */
+    struct pump_kept *kept; /* NULL: no shape, nothing held, no first message */
     bool is_echo;
     bool is_client_full;  /* client.out reached high and is not yet down to low */
     bool is_backend_full; /* the same for backend.out */
-    bool no_memory;       /* a queue could not grow: end the session */
+    bool no_memory;       /* a queue or the pump could not grow: end the session */
     size_t high_bytes;
     size_t low_bytes;
-    uint64_t up_bytes;   /* payload from the client */
+    uint64_t up_bytes;   /* payload from the client that was forwarded */
     uint64_t down_bytes; /* payload to the client */
 };
 
@@ -67,60 +74,99 @@ void pump_init(struct pump *p, struct reactor *reactor, conn_ready_fn *on_client
 /* The route is known. */
 void pump_configure(struct pump *p, size_t high_bytes, size_t low_bytes, enum ws_accept accept,
                     uint64_t max_message_bytes, bool is_echo);
-/* The handshake is about to be answered; after pump_configure. Does nothing where no shape is
- * needed; without memory it shows in no_memory. */
+/* Gives the session a shape, if the rules need one: after pump_configure, before the 101 is sent.
+ * A failed allocation shows in no_memory. */
 void pump_shape(struct pump *p, const struct shape_rules *rules);
-/* Frees what is not a connection's. */
+/* Frees what the pump owns besides its connections. */
 void pump_done(struct pump *p);
+
+/* --- the client's bytes --------------------------------------------------------------------- */
+
+/* What happens to the client's payload. Each call names its mode: the phase of the session decides.
+ * The order is COLLECT (if at all), FORWARD, DISCARD; there is no way back. */
+enum pump_mode {
+    PUMP_FORWARD = 0, /* payload goes to the backend, on an echo route back to the client */
+    PUMP_DISCARD,     /* payload and Pings go nowhere, only a Close counts; nothing stays held */
+    PUMP_COLLECT      /* the first message is collected, what follows it is held (pump_collect) */
+};
 
 /* What the bytes amounted to. */
 enum pump_verdict {
     PUMP_MORE = 0,
-    PUMP_CLOSE, /* a valid Close: `code`; what follows it is ignored */
-    PUMP_BAD    /* `ending` and `detail` say what was wrong */
+    PUMP_MESSAGE, /* PUMP_COLLECT: the first message is whole; pump_message has it */
+    PUMP_CLOSE,   /* a valid Close with `code`; the pump ignores what follows it */
+    PUMP_BAD      /* `ending` and `detail` say what was wrong */
 };
 struct pump_report {
     enum pump_verdict verdict;
-    uint16_t code;
+    uint16_t code; /* 0: the Close was empty */
     enum life_ending ending;
-    const char *detail;
-    bool has_payload;
+    const char *detail; /* a constant */
+    bool has_payload;   /* the client sent payload: it is not idle */
 };
 
-/* Decodes and forwards; `data` is the reactor's plain scratch with headroom and is changed. With
- * is_discarding, payload and pings go nowhere: only the Close counts. Failures of the connections
- * show in conn.is_broken and in no_memory. */
-void pump_client_bytes(struct pump *p, uint8_t *data, size_t len, bool is_discarding,
+/* Decodes the bytes and does with the payload as `mode` says; answers Pings. `data` is what
+ * conn_read handed out, and is changed. The caller reads at most pump_client_room bytes, and only
+ * while nothing is held. Failures of the connections show in conn.is_broken and in no_memory. */
+void pump_client_bytes(struct pump *p, uint8_t *data, size_t len, enum pump_mode mode,
                        struct pump_report *out);
 
-/* The client's bytes that are held: because a queue is full, or to let others have their turn. */
+/* True while bytes of the client are held. */
 bool pump_is_held(const struct pump *p);
-/* Goes on with them, as pump_client_bytes. */
-void pump_resume(struct pump *p, bool is_discarding, struct pump_report *out);
+/* Goes on with the held bytes, as pump_client_bytes does; something is held. */
+void pump_resume(struct pump *p, enum pump_mode mode, struct pump_report *out);
 
-/* Frames to the client; `data` is plain scratch with headroom in front and is changed. Without a
- * shape one binary frame. PUMP_MORE or PUMP_BAD. */
+/* The first message is for sluice itself. After pump_shape, before the first byte of the client;
+ * from here on the mode is PUMP_COLLECT. A failed allocation shows in no_memory.
+ *
+ * The message may be text or binary, whatever the route accepts, and compressed if that was agreed
+ * on. The pump inflates it and checks that text is UTF-8, but it applies neither base64 nor framing
+ * (both concern what the backend gets), and does not count it in up_bytes. The message may come in
+ * fragments with Pings between them. More than `most_bytes` of payload (1 to PUMP_SHARE_BYTES) is
+ * PUMP_BAD with LIFE_TOO_BIG, as soon as the first byte too many is there.
+ *
+ * PUMP_MESSAGE comes once. Nothing behind the message is decoded before the mode is another one:
+ * calls with PUMP_COLLECT hold what they are given, so the session may dial meanwhile. */
+void pump_collect(struct pump *p, size_t most_bytes);
+/* The payload of the message, after PUMP_MESSAGE. The pump owns it; it is valid until
+ * pump_drop_message or pump_done. */
+struct span pump_message(const struct pump *p);
+/* Frees the message. */
+void pump_drop_message(struct pump *p);
+
+/* --- the backend's bytes -------------------------------------------------------------------- */
+
+/* Sends frames to the client. `data` is what conn_read handed out, and is changed. Without a shape
+ * all of it is one binary frame. PUMP_MORE or PUMP_BAD. */
 void pump_backend_bytes(struct pump *p, uint8_t *data, size_t len, struct pump_report *out);
-/* The backend has ended: what it left incomplete. */
+/* The backend has ended: sends or judges what it left incomplete. PUMP_MORE or PUMP_BAD. */
 void pump_backend_end(struct pump *p, struct pump_report *out);
 
-/* When memory should be given back that nothing has used since `quiet_since_ms`, 0 = there is none
- * to give; and doing it. */
-uint64_t pump_park_at_ms(const struct pump *p, uint64_t quiet_since_ms, uint64_t idle_ms);
-void pump_park(struct pump *p);
+/* --- what sluice itself says to the client -------------------------------------------------- */
 
 void pump_send_close(struct pump *p, uint16_t code, struct span reason);
 void pump_send_ping(struct pump *p);
-/* Handshake bytes and HTTP answers. */
+/* The 101 and HTTP answers. */
 void pump_send_raw(struct pump *p, const void *data, size_t len);
 
-/* How much may be read now from either side. */
+/* --- memory of a quiet session -------------------------------------------------------------- */
+
+/* When pump_park should be called, on the reactor's clock: `idle_ms` after the last payload
+ * (`quiet_since_ms`) or after the last pump_park. 0: the session has no memory to give back. */
+uint64_t pump_park_at_ms(const struct pump *p, uint64_t quiet_since_ms, uint64_t idle_ms);
+/* Gives back the compressor's memory, as far as the agreement with the client allows. */
+void pump_park(struct pump *p);
+
+/* --- who is read and written ---------------------------------------------------------------- */
+
+/* How much the caller may read now from either side, in bytes; at least 1. */
 size_t pump_client_room(const struct pump *p);
 size_t pump_backend_room(const struct pump *p);
 
-/* The one place that starts and stops reading and writing; called last in each event. */
+/* The one place that starts and stops reading and writing; the session calls it last in each
+ * event. */
 void pump_interest(struct pump *p, const struct life *life);
-/* True when the client is not read although the phase would read it. */
+/* True when a full queue keeps the client from being read although the phase would read it. */
 bool pump_is_client_paused(const struct pump *p);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* pump_parts.h: what pump.c and pump_shape.c share; for nobody else. */
+/* pump_parts.h: what pump.c, pump_shape.c and pump_kept.c share; for nobody else. */
 #ifndef GATE_PUMP_PARTS_H
 #define GATE_PUMP_PARTS_H
 
@@ -7,14 +7,70 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "gate/pump.h"
+#include "gate/pump_batch.h"
+
+enum pump_first {
+    PUMP_FIRST_NONE = 0, /* no message was asked for, or it was dropped */
+    PUMP_FIRST_OPEN,     /* the message is being collected */
+    PUMP_FIRST_WHOLE     /* the message is there */
+};
+
+/* What the pump keeps for a session between two events. */
+struct pump_kept {
+    struct shape *shape; /* NULL: payload goes out as it is */
+
+    /* Held bytes: what is left of `piece`, then wire bytes not yet decoded. */
+    struct buf held;
+    bool has_piece;           /* the shape has begun a piece and is not done with it */
+    struct shape_piece piece; /* data.len: what is left; may be 0 and still inflate to something.
+                                 data.data is set for each step. */
+    size_t share_bytes;       /* payload that went through the shape in this call */
+    uint64_t parked_ms;       /* the last pump_park */
+
+    enum pump_first first;
+    struct buf message;    /* the first message; its limit is the caller's ceiling */
+    enum ws_accept accept; /* the route's, while the first message may be of any kind */
+};
+
+static inline const struct reactor_scratch *scratch_of(const struct pump *p)
+{
+    return &p->client.reactor->scratch;
+}
+
+/* --- pump.c --- */
 
 void pump_send_pieces(struct pump *p, struct conn *to, const struct iovec *pieces, size_t count);
-enum life_ending pump_ending_of(enum ws_error error);
 
-/* pump_client_bytes and pump_backend_bytes of a session with a shape. */
-void pump_shaped_bytes(struct pump *p, uint8_t *data, size_t len, bool is_discarding,
+/* --- pump_shape.c --- */
+
+/* Lets a piece through the shape into `to`. False: decode no further, because the piece was wrong
+ * or has to wait (has_piece). */
+bool pump_piece_begin(struct pump *p, const struct ws_item *item, struct pump_batch *to,
+                      struct pump_report *out);
+/* Goes on with the piece that waits; what is left of it lies at `data`. */
+bool pump_piece_resume(struct pump *p, const uint8_t *data, struct pump_batch *to,
                        struct pump_report *out);
-void pump_shaped_backend_bytes(struct pump *p, uint8_t *data, size_t len, struct pump_report *out);
+/* pump_backend_bytes of a session with a shape. */
+void pump_shape_down(struct pump *p, uint8_t *data, size_t len, struct pump_report *out);
+/* Says what is wrong; does nothing for SHAPE_OK and SHAPE_MORE. */
+void pump_report_shape(const struct pump *p, enum shape_result result, struct pump_report *out);
+
+/* --- pump_kept.c --- */
+
+/* Makes p->kept if there is none. NULL: no memory, which shows in no_memory too. */
+struct pump_kept *pump_keep(struct pump *p);
+/* Frees p->kept if nothing in it is of use any more. */
+void pump_keep_less(struct pump *p);
+/* The end of pump_client_bytes, which has decoded all but the last `len` bytes, at `data`. Counts
+ * what went through the shape. Holds those bytes, and in front of them what is left of a piece,
+ * unless the verdict says that nothing more counts; bytes that were held before stay where they
+ * are. Frees p->kept if it is of no use any more. */
+void pump_end_call(struct pump *p, const uint8_t *data, size_t len, struct pump_report *out);
+/* One piece of the first message; `room` lends its arena to what inflates. False: decode no
+ * further. */
+bool pump_collect_piece(struct pump *p, const struct ws_item *item, struct pump_batch *room,
+                        struct pump_report *out);
 
 #endif

@@ -189,6 +189,7 @@ static void heed(struct session *s, const struct pump_report *report)
     }
     switch (report->verdict) {
     case PUMP_MORE:
+    case PUMP_MESSAGE: /* no phase collects one yet */
         break;
     case PUMP_CLOSE: {
         struct life_event event = {.type = LIFE_EV_CLIENT_CLOSE, .code = report->code};
@@ -201,13 +202,19 @@ static void heed(struct session *s, const struct pump_report *report)
     }
 }
 
-/* Goes on with what is held of the client's bytes. After OPEN only a Close is looked for. */
+/* After OPEN only the client's Close counts. */
+static enum pump_mode mode_of(const struct session *s)
+{
+    return s->life.phase == LIFE_OPEN ? PUMP_FORWARD : PUMP_DISCARD;
+}
+
+/* Goes on with what is held of the client's bytes. */
 static void resume(struct session *s)
 {
     struct pump_report report;
     bool is_open = s->life.phase == LIFE_OPEN;
     if (pump_is_held(&s->pump) && !(is_open && pump_is_client_paused(&s->pump))) {
-        pump_resume(&s->pump, !is_open, &report);
+        pump_resume(&s->pump, mode_of(s), &report);
         heed(s, &report);
     }
 }
@@ -267,7 +274,7 @@ static void client_bytes(struct session *s, uint8_t *data, size_t len)
     case LIFE_CLOSING:
         if (!s->life.close_received) {
             struct pump_report report;
-            pump_client_bytes(&s->pump, data, len, s->life.phase != LIFE_OPEN, &report);
+            pump_client_bytes(&s->pump, data, len, mode_of(s), &report);
             heed(s, &report);
         }
         break;

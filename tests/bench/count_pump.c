@@ -39,7 +39,7 @@ void session_up(struct count_session *s)
     if (conn_read(&s->pump.client, pump_client_room(&s->pump), &data, &len) != CONN_OK) {
         count_die("the client could not be read");
     }
-    pump_client_bytes(&s->pump, data, len, false, &report);
+    pump_client_bytes(&s->pump, data, len, PUMP_FORWARD, &report);
     pump_interest(&s->pump, &s->life);
     if (report.verdict != PUMP_MORE || !report.has_payload) {
         count_die("the client's bytes were not taken");

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the pump keeps for a session between two events: held bytes and a first message. */
+#include <assert.h>
+
+#include "base/mem.h"
+#include "gate/pump.h"
+#include "gate/pump_parts.h"
+
+/* One read, and a record that TLS had begun before it. */
+#define HELD_MAX_BYTES ((size_t)PUMP_READ_BYTES + TLS_PLAIN_EXTRA)
+
+struct pump_kept *pump_keep(struct pump *p)
+{
+    if (p->kept == NULL) {
+        p->kept = mem_alloc_zero(sizeof(*p->kept));
+        if (p->kept == NULL) {
+            p->no_memory = true;
+            return NULL;
+        }
+        buf_init(&p->kept->held, HELD_MAX_BYTES);
+        buf_init(&p->kept->message, 1);
+    }
+    return p->kept;
+}
+
+void pump_done(struct pump *p)
+{
+    if (p->kept != NULL) {
+        shape_free(p->kept->shape);
+        buf_clear(&p->kept->held);
+        buf_clear(&p->kept->message);
+        mem_free(p->kept);
+        p->kept = NULL;
+    }
+}
+
+void pump_keep_less(struct pump *p)
+{
+    const struct pump_kept *kept = p->kept;
+    if (kept->shape == NULL && kept->first == PUMP_FIRST_NONE && kept->held.len == 0) {
+        pump_done(p);
+    }
+}
+
+/* --- held bytes ---------------------------------------------------------------------------- */
+
+void pump_end_call(struct pump *p, const uint8_t *data, size_t len, struct pump_report *out)
+{
+    struct pump_kept *kept = p->kept;
+    struct buf *held = &kept->held;
+
+    p->up_bytes += kept->share_bytes;
+    p->down_bytes += p->is_echo ? kept->share_bytes : 0;
+    /* One read can hold so much that it leaves for minutes: the client is not idle then. */
+    out->has_payload = out->has_payload || kept->share_bytes > 0;
+    kept->share_bytes = 0;
+
+    if (kept->has_piece) {
+        data -= kept->piece.data.len;
+        len += kept->piece.data.len;
+    }
+    if (out->verdict == PUMP_CLOSE || out->verdict == PUMP_BAD) {
+        len = 0;
+    }
+    if (held->len > 0) {
+        assert(len == 0 || (const char *)data + len == buf_peek(held).data + held->len);
+        buf_consume(held, held->len - len);
+    } else if (len > 0 && buf_append(held, data, len) != BUF_OK) {
+        p->no_memory = true;
+        kept->has_piece = false; /* its bytes are gone */
+    }
+    pump_keep_less(p);
+}
+
+void pump_resume(struct pump *p, enum pump_mode mode, struct pump_report *out)
+{
+    struct span held = buf_peek(&p->kept->held);
+    /* The block is ours: decoding unmasks in place. A piece that can still inflate has no bytes. */
+    uint8_t *data = held.len > 0 ? (uint8_t *)(uintptr_t)held.data : scratch_of(p)->plain;
+    pump_client_bytes(p, data, held.len, mode, out);
+}
+
+bool pump_is_held(const struct pump *p)
+{
+    return p->kept != NULL && (p->kept->has_piece || p->kept->held.len > 0);
+}
+
+/* --- the first message --------------------------------------------------------------------- */
+
+void pump_collect(struct pump *p, size_t most_bytes)
+{
+    struct pump_kept *kept = pump_keep(p);
+    assert(most_bytes > 0 && most_bytes <= PUMP_SHARE_BYTES);
+    if (kept != NULL) {
+        assert(kept->first == PUMP_FIRST_NONE);
+        kept->first = PUMP_FIRST_OPEN;
+        buf_init(&kept->message, most_bytes);
+        kept->accept = p->decoder.accept;
+        p->decoder.accept = WS_ACCEPT_ANY;
+    }
+}
+
+static bool append(struct pump *p, struct span payload, struct pump_report *out)
+{
+    switch (payload.len > 0 ? buf_append(&p->kept->message, payload.data, payload.len) : BUF_OK) {
+    case BUF_OK:
+        return true;
+    case BUF_FULL:
+        out->verdict = PUMP_BAD;
+        out->ending = LIFE_TOO_BIG;
+        out->detail = "first message too big";
+        return false;
+    case BUF_NO_MEMORY:
+        break;
+    }
+    p->no_memory = true;
+    return false;
+}
+
+/* The ceiling of the message bounds how much one piece inflates to here. */
+static bool inflate(struct pump *p, const struct ws_item *item, struct pump_batch *room,
+                    struct pump_report *out)
+{
+    struct shape_piece piece = {
+        .data = {(const char *)item->data, item->len},
+        .opcode = item->opcode,
+        .is_end = item->is_message_end,
+        .is_compressed = true,
+        .is_bare = true,
+    };
+    enum shape_result result;
+    do {
+        struct shape_out payload = {pump_batch_reserve(room, SHAPE_ROOM), 0, SHAPE_ROOM};
+        size_t payload_bytes = 0;
+        result = shape_up(p->kept->shape, &piece, scratch_of(p)->work, &payload, &payload_bytes);
+        room->place = payload.data;
+        pump_report_shape(p, result, out);
+        if (out->verdict != PUMP_MORE ||
+            !append(p, (struct span){(const char *)payload.data, payload.len}, out)) {
+            return false;
+        }
+    } while (result == SHAPE_MORE);
+    return true;
+}
+
+bool pump_collect_piece(struct pump *p, const struct ws_item *item, struct pump_batch *room,
+                        struct pump_report *out)
+{
+    bool is_taken = item->is_compressed
+                        ? inflate(p, item, room, out)
+                        : append(p, (struct span){(const char *)item->data, item->len}, out);
+    if (!is_taken || !item->is_message_end) {
+        return is_taken;
+    }
+    p->decoder.accept = p->kept->accept;
+    p->kept->first = PUMP_FIRST_WHOLE;
+    out->verdict = PUMP_MESSAGE;
+    return false;
+}
+
+struct span pump_message(const struct pump *p)
+{
+    assert(p->kept != NULL && p->kept->first == PUMP_FIRST_WHOLE);
+    return buf_peek(&p->kept->message);
+}
+
+void pump_drop_message(struct pump *p)
+{
+    if (p->kept != NULL) {
+        buf_clear(&p->kept->message);
+        p->kept->first = PUMP_FIRST_NONE;
+        pump_keep_less(p);
+    }
+}
