@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+// A pump between two socket pairs. The kit does what a session does with it, plays the client and
+// the backend, and writes down what happened. For tests/unit/test_pump*.c.
+#ifndef TESTS_UNIT_PUMP_KIT_H
+#define TESTS_UNIT_PUMP_KIT_H
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "check.h"
+#include "gate/pump.h"
+#include "shape_client.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define KIT_UNUSED __attribute__((unused))
+#define KIT_HIGH_BYTES ((size_t)64 * 1024)
+#define KIT_LOW_BYTES ((size_t)16 * 1024)
+#define MIB ((size_t)1024 * 1024)
+
+// Of struct shape_rules: compression as most clients agree on.
+#define KIT_DEFLATE \
+    .is_deflate = true, .deflate_settings = {.window_bits = 15, .is_takeover = true}, \
+    .deflate_params = {.server_bits = 15, .client_bits = 15}
+
+struct kit_rules {
+    struct shape_rules shape; // as of a route and a handshake; the default needs no shape
+    enum ws_accept accept;
+    uint64_t max_message_bytes;
+    size_t collect_bytes; // 0: no first message
+};
+
+struct kit {
+    const char *row;
+    size_t blocks_before;
+    struct reactor *reactor;
+    struct pump pump;
+    struct life life;
+    enum pump_mode mode;
+    int client_peer; // what the kit, as client or backend, reads and writes
+    int backend_peer;
+    unsigned client_ready; // what the reactor reported
+    unsigned backend_ready;
+    bool is_message_kept; // leave the mode at PUMP_COLLECT behind the first message
+    bool is_over;         // a Close or an error came
+    bool has_payload;
+    struct client_bytes to_client;
+    struct client_bytes to_backend;
+    char story[256]; // verdicts in order
+};
+
+KIT_UNUSED static void kit_on_client(struct conn *conn, unsigned ready)
+{
+    container_of(conn, struct kit, pump.client)->client_ready |= ready;
+}
+
+KIT_UNUSED static void kit_on_backend(struct conn *conn, unsigned ready)
+{
+    container_of(conn, struct kit, pump.backend)->backend_ready |= ready;
+}
+
+// Returns the pump's end.
+KIT_UNUSED static int kit_sockets(int *out_peer)
+{
+    int fds[2];
+    int small = 4096; // the kernel soon takes no more
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0 ||
+        setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)) != 0) {
+        abort();
+    }
+    *out_peer = fds[1];
+    return fds[0];
+}
+
+KIT_UNUSED static void kit_open(struct kit *k, const char *row, const struct kit_rules *rules)
+{
+    bool is_echo = rules->shape.is_echo;
+    *k = (struct kit){.row = row, .blocks_before = mem_live_blocks(), .reactor = reactor_new()};
+    if (k->reactor == NULL) {
+        abort();
+    }
+    pump_init(&k->pump, k->reactor, kit_on_client, kit_on_backend);
+    conn_open(&k->pump.client, kit_sockets(&k->client_peer), NULL);
+    conn_open(&k->pump.backend, kit_sockets(&k->backend_peer), NULL);
+    pump_configure(&k->pump, KIT_HIGH_BYTES, KIT_LOW_BYTES, rules->accept, rules->max_message_bytes,
+                   is_echo);
+    pump_shape(&k->pump, &rules->shape);
+    if (rules->collect_bytes > 0) {
+        k->mode = PUMP_COLLECT;
+        pump_collect(&k->pump, rules->collect_bytes);
+    }
+    life_init(&k->life, false);
+    k->life.phase = LIFE_OPEN;
+    k->life.client = LIFE_SIDE_UP;
+    k->life.backend = LIFE_SIDE_UP;
+    client_put(&k->to_client, "", 0);
+    client_put(&k->to_backend, "", 0);
+}
+
+KIT_UNUSED static void kit_close(struct kit *k)
+{
+    conn_close(&k->pump.client);
+    conn_close(&k->pump.backend);
+    pump_done(&k->pump);
+    close(k->client_peer);
+    close(k->backend_peer);
+    reactor_free(k->reactor);
+    client_drop(&k->to_client);
+    client_drop(&k->to_backend);
+    CHECK_EQ_U64(k->row, mem_live_blocks(), k->blocks_before);
+}
+
+// --- the two peers ------------------------------------------------------------------------------
+
+KIT_UNUSED static void kit_drain(int peer, struct client_bytes *out, size_t most)
+{
+    uint8_t block[4096] = {0};
+    while (most > 0) {
+        ssize_t len = recv(peer, block, most < sizeof(block) ? most : sizeof(block), 0);
+        if (len <= 0) {
+            return;
+        }
+        client_put(out, block, (size_t)len);
+        most -= (size_t)len;
+    }
+}
+
+// Reads until nothing waits for either peer.
+KIT_UNUSED static void kit_hear(struct kit *k)
+{
+    size_t queued = 0;
+    do {
+        kit_drain(k->client_peer, &k->to_client, SIZE_MAX);
+        kit_drain(k->backend_peer, &k->to_backend, SIZE_MAX);
+        queued = conn_queued(&k->pump.client) + conn_queued(&k->pump.backend);
+        bool is_sent = conn_flush(&k->pump.client) != CONN_RESET;
+        is_sent = conn_flush(&k->pump.backend) != CONN_RESET && is_sent;
+        if (!is_sent) {
+            abort();
+        }
+    } while (queued > 0);
+    kit_drain(k->client_peer, &k->to_client, SIZE_MAX);
+    kit_drain(k->backend_peer, &k->to_backend, SIZE_MAX);
+}
+
+// --- what a session does ------------------------------------------------------------------------
+
+__attribute__((format(printf, 2, 3))) KIT_UNUSED static void kit_tell(struct kit *k,
+                                                                      const char *format, ...)
+{
+    va_list args;
+    size_t len = strlen(k->story);
+    va_start(args, format);
+    (void)vsnprintf(k->story + len, sizeof(k->story) - len, format, args);
+    va_end(args);
+}
+
+KIT_UNUSED static void kit_heed(struct kit *k, const struct pump_report *report)
+{
+    k->has_payload = k->has_payload || report->has_payload;
+    switch (report->verdict) {
+    case PUMP_MORE:
+        break;
+    case PUMP_MESSAGE: {
+        struct span message = pump_message(&k->pump);
+        kit_tell(k, "message(%.*s) ", (int)message.len, message.data);
+        kit_hear(k);
+        CHECK_EQ_U64(k->row, k->to_backend.len, 0);
+        CHECK_EQ_U64(k->row, k->pump.up_bytes, 0);
+        if (!k->is_message_kept) {
+            k->mode = PUMP_FORWARD;
+            pump_drop_message(&k->pump);
+        }
+        break;
+    }
+    case PUMP_CLOSE:
+        k->is_over = true;
+        kit_tell(k, "close(%u)", report->code);
+        break;
+    case PUMP_BAD:
+        k->is_over = true;
+        kit_tell(k, "%s: %s", life_ending_row(report->ending)->word, report->detail);
+        break;
+    }
+}
+
+// Goes on with what is held as long as that helps; the peers read everything.
+KIT_UNUSED static void kit_resume(struct kit *k)
+{
+    struct pump_report report;
+    size_t calls = 0;
+    while (pump_is_held(&k->pump) && k->mode != PUMP_COLLECT) {
+        kit_hear(k);
+        pump_resume(&k->pump, k->mode, &report);
+        kit_heed(k, &report);
+        if (++calls > 10000) {
+            CHECK_TRUE(k->row, calls == 0);
+            abort();
+        }
+    }
+}
+
+// One read of the client.
+KIT_UNUSED static bool kit_read_client(struct kit *k)
+{
+    struct pump_report report;
+    uint8_t *data = NULL;
+    size_t len = 0;
+    size_t room = pump_client_room(&k->pump);
+    if (conn_read(&k->pump.client, room, &data, &len) != CONN_OK) {
+        return false;
+    }
+    pump_client_bytes(&k->pump, data, len, k->mode, &report);
+    kit_heed(k, &report);
+    return true;
+}
+
+// The client sends bytes; the pump reads and forwards all of them, unless they are held.
+KIT_UNUSED static void kit_up(struct kit *k, const uint8_t *data, size_t len)
+{
+    while (len > 0 && !k->is_over) {
+        ssize_t sent = send(k->client_peer, data, len < 98304 ? len : 98304, 0);
+        if (sent <= 0) {
+            abort();
+        }
+        while (!k->is_over && !pump_is_held(&k->pump) && kit_read_client(k)) {
+            kit_resume(k);
+        }
+        data += sent;
+        len -= (size_t)sent;
+    }
+    kit_hear(k);
+}
+
+// --- what a client sends ------------------------------------------------------------------------
+
+struct kit_frame {
+    uint8_t first; // byte of the header; with 0x40 the payload is deflated
+    const char *payload;
+};
+#define TEXT(payload) \
+    { \
+        0x81, (payload) \
+    }
+#define BINARY(payload) \
+    { \
+        0x82, (payload) \
+    }
+#define PACKED(payload) \
+    { \
+        0xc1, (payload) \
+    }
+#define FIRST(payload) \
+    { \
+        0x01, (payload) \
+    }
+#define NEXT(payload) \
+    { \
+        0x00, (payload) \
+    }
+#define LAST(payload) \
+    { \
+        0x80, (payload) \
+    }
+#define PING(payload) \
+    { \
+        0x89, (payload) \
+    }
+#define PONG(payload) \
+    { \
+        0x8a, (payload) \
+    }
+#define CLOSE_1000 \
+    { \
+        0x88, "\x03\xe8" \
+    }
+
+KIT_UNUSED static void kit_put_frame(struct client_bytes *out, uint8_t first, struct span payload)
+{
+    static const uint8_t key[4] = {0x37, 0xfa, 0x21, 0x3d};
+    uint8_t header[WS_HEADER_MAX];
+    size_t header_len = ws_encode_header(header, WS_BINARY, true, payload.len);
+    header[0] = first;
+    header[1] |= 0x80;
+    client_put(out, header, header_len);
+    client_put(out, key, sizeof(key));
+    for (size_t i = 0; i < payload.len; i++) {
+        uint8_t byte = (uint8_t)payload.data[i] ^ key[i % 4];
+        client_put(out, &byte, 1);
+    }
+}
+
+// One after the other, up to one without payload pointer.
+KIT_UNUSED static void kit_put_frames(struct client_bytes *out, const struct kit_frame *frames,
+                                      size_t count)
+{
+    struct client client;
+    struct client_rules rules = {.is_deflate = true, .client_bits = 15, .server_bits = 15};
+    client_open(&client, &rules);
+    for (size_t i = 0; i < count && frames[i].payload != NULL; i++) {
+        struct client_bytes packed = {0};
+        struct span payload = span_from_str(frames[i].payload);
+        if ((frames[i].first & 0x40) != 0) {
+            client_deflate(&client, payload, true, &packed);
+            payload = client_span(&packed);
+        }
+        kit_put_frame(out, frames[i].first, payload);
+        client_drop(&packed);
+    }
+    client_close(&client);
+}
+
+// A compressed message of so many zeroes, and frames behind it.
+KIT_UNUSED static void kit_put_long(struct client_bytes *out, size_t len,
+                                    const struct kit_frame *behind, size_t count)
+{
+    struct client client;
+    struct client_rules rules = {.is_deflate = true, .client_bits = 15, .server_bits = 15};
+    struct client_bytes zeroes = {0};
+    struct client_bytes packed = {0};
+    client_open(&client, &rules);
+    zeroes.data = calloc(1, len);
+    zeroes.len = zeroes.cap = len;
+    if (zeroes.data == NULL) {
+        abort();
+    }
+    client_deflate(&client, client_span(&zeroes), true, &packed);
+    kit_put_frame(out, 0xc2, client_span(&packed));
+    kit_put_frames(out, behind, count);
+    client_drop(&packed);
+    client_drop(&zeroes);
+    client_close(&client);
+}
+
+// The client sends; neither peer reads, and what is held stays held.
+KIT_UNUSED static void kit_send_up(struct kit *k, const struct client_bytes *wire)
+{
+    if (send(k->client_peer, wire->data, wire->len, 0) != (ssize_t)wire->len) {
+        abort();
+    }
+    while (!k->is_over && !pump_is_held(&k->pump) && kit_read_client(k)) {
+    }
+}
+
+// --- what a client gets -------------------------------------------------------------------------
+
+// Frames as text: T[..] and B[..] messages, whatever their frames were, pong(..).
+KIT_UNUSED static void kit_frames_text(const struct client_bytes *bytes, char *out, size_t size)
+{
+    size_t at = 0;
+    size_t used = 0;
+    bool in_message = false;
+    out[0] = '\0';
+    while (at + 2 <= bytes->len && used < size) {
+        uint8_t first = bytes->data[at];
+        size_t len = bytes->data[at + 1];
+        at += 2;
+        if (len == 126) {
+            len = (size_t)bytes->data[at] << 8 | bytes->data[at + 1];
+            at += 2;
+        }
+        if (len > bytes->len - at) {
+            snprintf(out, size, "half a frame");
+            return;
+        }
+        const char *payload = (const char *)bytes->data + at;
+        at += len;
+        bool is_pong = (first & 0x0f) == WS_PONG;
+        const char *before = is_pong                     ? "pong("
+                             : in_message                ? ""
+                             : (first & 0x0f) == WS_TEXT ? "T["
+                                                         : "B[";
+        bool is_fin = (first & 0x80) != 0;
+        const char *behind = is_pong ? ")" : is_fin ? "]" : "";
+        in_message = is_pong ? in_message : !is_fin;
+        used += (size_t)snprintf(out + used, size - used, "%s%.*s%s", before, (int)len, payload,
+                                 behind);
+    }
+}
+
+#endif
