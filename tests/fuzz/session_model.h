@@ -11,12 +11,6 @@
 #define STREAM_MAX ((size_t)2 * 1024 * 1024)
 #define BORDERS_MAX ((size_t)2 * 1024 * 1024)
 
-/* 1: the end of the client's bytes without a Close must stand behind all of them too, as it has to.
- * 0: the session may throw away what it holds of them. */
-#ifndef IS_EOF_BEHIND_ALL
-#define IS_EOF_BEHIND_ALL 0
-#endif
-
 UNWATCHED_BEGIN
 
 struct stream {
