@@ -16,7 +16,7 @@
 
 #include "base/addr.h"
 #include "base/span.h"
-#include "conf/config.h"
+#include "conf/snapshot.h"
 #include "gate/dial.h"
 #include "proto/life.h"
 #include "proto/request.h"

@@ -85,7 +85,7 @@ bool answer_more(struct pump *p, struct answer_body *body)
         body->at_bytes += len;
         pump_send_raw(p, part, len);
     }
-    p->is_client_turn_due = !answer_is_done(body) && !p->client.is_broken;
+    p->is_client_owed = !answer_is_done(body) && !p->client.is_broken;
     return body->at_bytes > before_bytes;
 }
 

@@ -126,7 +126,7 @@ static void arm(struct dial *d)
     reactor_timer_at(&d->timer, at_ms);
 }
 
-static void heed(struct dial_attempt *a, enum dial_step step)
+static void take_step(struct dial_attempt *a, enum dial_step step)
 {
     struct dial *d = a->dial;
     switch (step) {
@@ -153,7 +153,7 @@ static void on_attempt_ready(struct reactor_io *io, unsigned ready)
 {
     struct dial_attempt *a = container_of(io, struct dial_attempt, io);
     struct dial *d = a->dial;
-    heed(a, dial_attempt_ready(a, ready));
+    take_step(a, dial_attempt_ready(a, ready));
     if (a->fd < 0) {
         go_on(d);
     }
@@ -175,7 +175,7 @@ static bool start_next_addr(struct dial *d)
     }
     reactor_io_init(&a->io, d->reactor, a->fd, on_attempt_ready);
     d->next_at_ms = reactor_now_ms(d->reactor) + HEAD_START_MS;
-    heed(a, dial_attempt_start(a, result));
+    take_step(a, dial_attempt_start(a, result));
     return true;
 }
 

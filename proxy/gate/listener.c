@@ -100,7 +100,7 @@ static bool make_tls(struct listener *l, const char **out_detail)
     const struct config_listen *listen = l->listen;
     struct tls_pair *pairs = mem_alloc(listen->pair_count * sizeof(*pairs));
     if (pairs == NULL) {
-        *out_detail = "no memory";
+        *out_detail = "out of memory";
         return false;
     }
     for (size_t i = 0; i < listen->pair_count; i++) {

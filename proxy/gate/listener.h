@@ -8,7 +8,7 @@
 #ifndef GATE_LISTENER_H
 #define GATE_LISTENER_H
 
-#include "conf/config.h"
+#include "conf/snapshot.h"
 #include "gate/session.h"
 #include "io/reactor.h"
 #include "io/tls.h"

@@ -25,6 +25,7 @@
 #define EXIT_CANNOT_START 3
 #define RESPAWN_FIRST_MS 100
 #define RESPAWN_LONGEST_MS 30000
+#define FORK_RETRY_MS 1000
 #define LIVED_WELL_MS 10000 /* a worker that lived so long starts the back-off anew */
 #define KILL_GRACE_MS 2000  /* beyond the drain time */
 
@@ -66,13 +67,13 @@ static bool bind_listen(struct master *m, size_t index, struct addr *out_address
     const struct config_listen *listen = &m->config->listens[index];
     struct addr a = listen->address;
     for (size_t i = 0; i < m->slot_count; i++) {
-        const char *error = NULL;
-        int fd = net_listen(&a, &error);
+        const char *detail = NULL;
+        int fd = net_listen(&a, &detail);
         if (fd < 0 || !net_local_addr(fd, &a)) {
             char text[ADDR_TEXT_MAX];
             fprintf(stderr, "sluice: cannot listen on %s ([listen %.*s]): %s\n",
                     addr_print(&a, text, sizeof(text)), (int)listen->name.len, listen->name.data,
-                    error != NULL ? error : "no local address");
+                    detail != NULL ? detail : "no local address");
             if (fd >= 0) {
                 net_close(fd);
             }
@@ -88,14 +89,14 @@ static bool bind_listen(struct master *m, size_t index, struct addr *out_address
  * */
 static bool is_address_free(const struct config_listen *listen)
 {
-    const char *error = NULL;
-    if (addr_port(&listen->address) == 0 || net_is_free(&listen->address, &error)) {
+    const char *detail = NULL;
+    if (addr_port(&listen->address) == 0 || net_is_free(&listen->address, &detail)) {
         return true;
     }
     char text[ADDR_TEXT_MAX];
     fprintf(stderr, "sluice: cannot listen on %s ([listen %.*s]): %s\n",
             addr_print(&listen->address, text, sizeof(text)), (int)listen->name.len,
-            listen->name.data, error);
+            listen->name.data, detail);
     return false;
 }
 
@@ -184,7 +185,7 @@ static void spawn(struct master *m, size_t slot)
     }
     if (pid < 0) {
         log_message(LOG_ERROR, "worker.failed", "fork: %s", strerror(errno));
-        s->respawn_ms = clock_now_ms() + RESPAWN_LONGEST_MS / 30;
+        s->respawn_ms = clock_now_ms() + FORK_RETRY_MS;
         return;
     }
     s->pid = pid;

@@ -10,7 +10,7 @@
 #ifndef GATE_MASTER_H
 #define GATE_MASTER_H
 
-#include "conf/config.h"
+#include "conf/snapshot.h"
 
 /* Returns the exit code of the program: 0 after a stop, 3 when it could not start. `on_ready` (may
  * be NULL) is called once with the first listener's real address. */

@@ -332,7 +332,7 @@ void pump_interest(struct pump *p, const struct life *life)
     bool is_adding = is_open || (is_collecting(p) && life->ending == LIFE_NOT_ENDED);
     bool is_paused = is_adding && pump_is_client_paused(p);
     bool is_held = p->kept != NULL && pump_is_held(p);
-    unsigned client = client_queued > 0 || p->is_client_turn_due ? REACTOR_WRITE : 0;
+    unsigned client = client_queued > 0 || p->is_client_owed ? REACTOR_WRITE : 0;
     unsigned backend = backend_queued > 0 ? REACTOR_WRITE : 0;
     if (life_reads_client(life) && !is_paused && !is_held) {
         client |= REACTOR_READ;

@@ -59,10 +59,10 @@ struct pump {
     struct ws_decoder decoder;
     struct pump_kept *kept; /* NULL: no shape, nothing held, no first message */
     bool is_echo;
-    bool is_client_full;     /* client.out reached high and is not yet down to low */
-    bool is_backend_full;    /* the same for backend.out */
-    bool no_memory;          /* a queue or the pump could not grow: end the session */
-    bool is_client_turn_due; /* the client is owed more than its queue holds: the session wants to
+    bool is_client_full;  /* client.out reached high and is not yet down to low */
+    bool is_backend_full; /* the same for backend.out */
+    bool no_memory;       /* a queue or the pump could not grow: end the session */
+    bool is_client_owed;  /* the client is owed more than its queue holds: the session wants to
                                 know when the client can be written */
     size_t high_bytes;
     size_t low_bytes;

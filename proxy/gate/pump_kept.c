@@ -9,7 +9,7 @@
 /* One read, and a record that TLS had begun before it. */
 #define HELD_MAX_BYTES ((size_t)PUMP_READ_BYTES + TLS_PLAIN_EXTRA)
 
-struct pump_kept *pump_keep(struct pump *p)
+struct pump_kept *pump_make_kept(struct pump *p)
 {
     if (p->kept == NULL) {
         p->kept = mem_alloc_zero(sizeof(*p->kept));
@@ -34,7 +34,7 @@ void pump_done(struct pump *p)
     }
 }
 
-void pump_keep_less(struct pump *p)
+void pump_free_unused_kept(struct pump *p)
 {
     const struct pump_kept *kept = p->kept;
     if (kept->shape == NULL && kept->first == PUMP_FIRST_NONE && kept->held.len == 0) {
@@ -69,7 +69,7 @@ void pump_end_call(struct pump *p, const uint8_t *data, size_t len, struct pump_
         p->no_memory = true;
         kept->has_piece = false; /* its bytes are gone */
     }
-    pump_keep_less(p);
+    pump_free_unused_kept(p);
 }
 
 void pump_resume(struct pump *p, enum pump_mode mode, struct pump_report *out)
@@ -89,7 +89,7 @@ bool pump_is_held(const struct pump *p)
 
 void pump_collect(struct pump *p, size_t most_bytes)
 {
-    struct pump_kept *kept = pump_keep(p);
+    struct pump_kept *kept = pump_make_kept(p);
     assert(most_bytes > 0 && most_bytes <= PUMP_SHARE_BYTES);
     if (kept != NULL) {
         assert(kept->first == PUMP_FIRST_NONE);
@@ -169,6 +169,6 @@ void pump_drop_message(struct pump *p)
     if (p->kept != NULL) {
         buf_clear(&p->kept->message);
         p->kept->first = PUMP_FIRST_NONE;
-        pump_keep_less(p);
+        pump_free_unused_kept(p);
     }
 }

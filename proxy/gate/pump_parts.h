@@ -60,9 +60,9 @@ void pump_report_shape(const struct pump *p, enum shape_result result, struct pu
 /* --- pump_kept.c --- */
 
 /* Makes p->kept if there is none. NULL: no memory, which shows in no_memory too. */
-struct pump_kept *pump_keep(struct pump *p);
+struct pump_kept *pump_make_kept(struct pump *p);
 /* Frees p->kept if nothing in it is of use any more. */
-void pump_keep_less(struct pump *p);
+void pump_free_unused_kept(struct pump *p);
 /* The end of pump_client_bytes, which has decoded all but the last `len` bytes, at `data`. Counts
  * what went through the shape. Holds those bytes, and in front of them what is left of a piece,
  * unless the verdict says that nothing more counts; bytes that were held before stay where they

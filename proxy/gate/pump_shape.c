@@ -11,13 +11,13 @@ _Static_assert(SHAPE_HEADROOM <= SCRATCH_HEADROOM, "in front of the backend's by
 
 void pump_shape(struct pump *p, const struct shape_rules *rules)
 {
-    if (!shape_is_needed(rules) || pump_keep(p) == NULL) {
+    if (!shape_is_needed(rules) || pump_make_kept(p) == NULL) {
         return;
     }
     p->kept->shape = shape_new(rules);
     if (p->kept->shape == NULL) {
         p->no_memory = true;
-        pump_keep_less(p);
+        pump_free_unused_kept(p);
         return;
     }
     p->decoder.is_deflate = rules->is_deflate;

@@ -34,13 +34,12 @@ struct scoreboard {
 /* NULL: no memory. Lives until the process ends. */
 MUST_CHECK struct scoreboard *scoreboard_new(size_t slot_count);
 void scoreboard_clear_slot(struct scoreboard *board, size_t slot);
-/* Sum of sessions_now over all slots. */
-uint64_t scoreboard_sessions(const struct scoreboard *board);
 
 /* Takes a seat for one session, or returns false when `max_sessions` sit already. The worker counts
  * the seat first and looks at the sum afterwards: two workers that take seats at the same moment
  * may both be turned away from the last one, but never go over. */
-MUST_CHECK bool scoreboard_take_seat(struct scoreboard *board, size_t slot, uint64_t max_sessions);
+MUST_CHECK bool scoreboard_add_session(struct scoreboard *board, size_t slot,
+                                       uint64_t max_sessions);
 
 /* A number that this slot has not given out before, whichever worker sits in it. */
 uint64_t scoreboard_next_id(struct scoreboard *board, size_t slot);

@@ -93,7 +93,7 @@ static bool is_lost(const struct conn *conn, enum life_side side, bool is_eof)
 
 static bool is_flushed(const struct session *s, const struct conn *conn, enum life_side side)
 {
-    bool is_owed_more = conn == &s->pump.client && s->pump.is_client_turn_due;
+    bool is_owed_more = conn == &s->pump.client && s->pump.is_client_owed;
     return side == LIFE_SIDE_DRAINING && conn_queued(conn) == 0 && !is_owed_more;
 }
 
@@ -109,7 +109,8 @@ static bool take_pending(struct session *s, struct session_event *out)
     }
     if (s->pump.no_memory && !s->is_no_memory_told) {
         s->is_no_memory_told = true;
-        *out = (struct session_event){{.type = LIFE_EV_END, .ending = LIFE_INTERNAL}, "no memory"};
+        *out =
+            (struct session_event){{.type = LIFE_EV_END, .ending = LIFE_INTERNAL}, "out of memory"};
     } else if (is_lost(&s->pump.client, life->client, life->client_eof)) {
         event->type = LIFE_EV_CLIENT_RESET;
     } else if (is_lost(&s->pump.backend, life->backend, life->backend_eof)) {
@@ -131,7 +132,7 @@ static bool take_pending(struct session *s, struct session_event *out)
 }
 
 /* What bytes that the pump took amounted to. */
-static void heed(struct session *s, const struct pump_report *report)
+static void take_report(struct session *s, const struct pump_report *report)
 {
     if (report->has_payload) {
         s->payload_ms = reactor_now_ms(s->context->reactor);
@@ -165,7 +166,7 @@ static void resume(struct session *s)
     bool is_open = s->life.phase == LIFE_OPEN;
     if (pump_is_held(&s->pump) && !(is_open && pump_is_client_paused(&s->pump))) {
         pump_resume(&s->pump, mode_of(s), &report);
-        heed(s, &report);
+        take_report(s, &report);
     }
 }
 
@@ -238,7 +239,7 @@ static void client_bytes(struct session *s, uint8_t *data, size_t len)
         if (!s->life.close_received) {
             struct pump_report report;
             pump_client_bytes(&s->pump, data, len, mode_of(s), &report);
-            heed(s, &report);
+            take_report(s, &report);
         }
         break;
     case LIFE_TLS:
@@ -278,7 +279,7 @@ static void read_client(struct session *s)
                  "bad TLS record or handshake");
         break;
     case CONN_NO_MEMORY:
-        step_end(s, LIFE_INTERNAL, "no memory");
+        step_end(s, LIFE_INTERNAL, "out of memory");
         break;
     }
 }
@@ -292,7 +293,7 @@ static void flush(struct conn *conn)
 /* The next parts of a body. The time for an answer counts for each part anew. */
 static void continue_answer(struct session *s)
 {
-    if (s->pump.is_client_turn_due && answer_more(&s->pump, &s->request->body)) {
+    if (s->pump.is_client_owed && answer_more(&s->pump, &s->request->body)) {
         s->phase_since_ms = reactor_now_ms(s->context->reactor);
     }
 }
@@ -327,7 +328,7 @@ static void read_backend(struct session *s)
     if (result == CONN_EOF && is_forwarded && report.verdict == PUMP_MORE) {
         pump_backend_end(&s->pump, &report);
     }
-    heed(s, &report);
+    take_report(s, &report);
     switch (result) {
     case CONN_OK:
     case CONN_AGAIN:
@@ -340,7 +341,7 @@ static void read_backend(struct session *s)
         step_type(s, LIFE_EV_BACKEND_RESET);
         break;
     case CONN_NO_MEMORY:
-        step_end(s, LIFE_INTERNAL, "no memory");
+        step_end(s, LIFE_INTERNAL, "out of memory");
         break;
     }
 }

@@ -16,7 +16,7 @@
 
 #include "base/addr.h"
 #include "base/list.h"
-#include "conf/config.h"
+#include "conf/snapshot.h"
 #include "gate/page.h"
 #include "gate/scoreboard.h"
 #include "io/carrier.h"

@@ -36,9 +36,9 @@ static void do_retire(struct session *s)
     struct scoreboard_slot *slot = &s->context->scoreboard->slots[s->context->slot];
 
     assert(s->dial == NULL);
-    if (s->has_seat) {
+    if (s->is_counted) {
         scoreboard_sub(&slot->sessions_now, 1);
-        s->has_seat = false;
+        s->is_counted = false;
     }
     session_log_end(s);
     scoreboard_add(&slot->endings_total[s->life.ending], 1);

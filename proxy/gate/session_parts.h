@@ -61,7 +61,7 @@ struct session {
     const char *tls_version; /* constant; NULL on a plain listener or before the handshake */
     uint16_t http_status;    /* what was answered; 0 = nothing */
     bool is_close_lost;      /* nothing could be written to the client when a Close was due */
-    bool has_seat;           /* the scoreboard counts it */
+    bool is_counted;         /* the scoreboard counts it */
     bool is_up_due;          /* echo: "connected" is to be reported */
     bool is_no_memory_told;
     bool is_client_paused; /* queues are full: the client is not read, nor its Pong seen */

@@ -97,7 +97,7 @@ static void take_no_route(struct session *s)
 }
 
 /* A legal opening handshake. */
-static struct session_event judge(struct session *s)
+static struct session_event admit(struct session *s)
 {
     struct session_context *context = s->context;
     struct admission *admission = &s->request->admission;
@@ -122,9 +122,9 @@ static struct session_event judge(struct session *s)
     if (admission->refusal != LIFE_NOT_ENDED) {
         return end(admission->refusal, admission->detail);
     }
-    s->has_seat =
-        scoreboard_take_seat(context->scoreboard, context->slot, context->config->max_sessions);
-    if (!s->has_seat) {
+    s->is_counted =
+        scoreboard_add_session(context->scoreboard, context->slot, context->config->max_sessions);
+    if (!s->is_counted) {
         return end(LIFE_FULL, NULL);
     }
     return (struct session_event){{.type = LIFE_EV_REQUEST_OK}, NULL};
@@ -162,7 +162,7 @@ static struct session_event on_head_complete(struct session *s, size_t bytes_beh
          * smuggled past whatever stands in front. */
         return end_bad(s, 400, "bytes behind the request head");
     }
-    return judge(s);
+    return admit(s);
 }
 
 bool session_take_head(struct session *s, const uint8_t *data, size_t len,
@@ -172,7 +172,7 @@ bool session_take_head(struct session *s, const uint8_t *data, size_t len,
     if (s->request == NULL) {
         s->request = mem_alloc(sizeof(*s->request));
         if (s->request == NULL) {
-            *out = end(LIFE_INTERNAL, "no memory");
+            *out = end(LIFE_INTERNAL, "out of memory");
             return true;
         }
         http_parser_init(&s->request->head);

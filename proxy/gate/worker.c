@@ -164,7 +164,6 @@ static bool start_listeners(struct worker *w)
 
 static bool init(struct worker *w, const struct worker_start *start)
 {
-    w->start = start;
     w->context.config = start->config;
     w->context.scoreboard = start->scoreboard;
     w->context.slot = start->slot;

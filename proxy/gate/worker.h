@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "conf/config.h"
+#include "conf/snapshot.h"
 #include "gate/scoreboard.h"
 
 struct worker_start {

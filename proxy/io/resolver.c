@@ -2,7 +2,6 @@
 #include "io/resolver.h"
 
 #include <ares.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>

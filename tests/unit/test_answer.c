@@ -66,7 +66,7 @@ static void talk_finish(struct talk *t, struct answer_body *body)
     for (int idle = 0; idle < 1000;) {
         conn_uncork(&t->pump.client);
         (void)!conn_flush(&t->pump.client);
-        if (body != NULL && t->pump.is_client_turn_due) {
+        if (body != NULL && t->pump.is_client_owed) {
             (void)answer_more(&t->pump, body);
         }
         size_t queued = conn_queued(&t->pump.client);
@@ -170,9 +170,9 @@ static void test_produced(void)
         talk_open(&t);
         answer_http(&t.pump, &http, &body);
         CHECK_FALSE("not at once", answer_is_done(&body));
-        CHECK_TRUE("the session is to be told", t.pump.is_client_turn_due);
+        CHECK_TRUE("the session is to be told", t.pump.is_client_owed);
         talk_finish(&t, &body);
-        CHECK_TRUE("done", answer_is_done(&body) && !t.pump.is_client_turn_due);
+        CHECK_TRUE("done", answer_is_done(&body) && !t.pump.is_client_owed);
         const uint8_t *got = find_body(&t, &len);
         CHECK_TRUE("every byte", got != NULL && is_letters(got, len));
         CHECK_TRUE("its headers", has_text(&t, "\r\nX-Page: its own\r\n"));
@@ -218,7 +218,7 @@ static void test_broken(void)
     answer_http(&t.pump, &http, &body);
     t.pump.client.is_broken = true;
     CHECK_FALSE("no part more", answer_more(&t.pump, &body));
-    CHECK_FALSE("no turn", t.pump.is_client_turn_due);
+    CHECK_FALSE("no turn", t.pump.is_client_owed);
     talk_close(&t);
 }
 
