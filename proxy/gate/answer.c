@@ -9,7 +9,8 @@
 #include "proto/upgrade.h"
 
 #define HEAD_MAX 2048
-#define PARTS_PER_EVENT (PUMP_SHARE_BYTES / ANSWER_PART_BYTES) /* then other sessions have a turn */
+/* After so many, other sessions have their turn. */
+#define PARTS_PER_EVENT (PUMP_SHARE_BYTES / ANSWER_PART_BYTES)
 
 void answer_101(struct pump *p, struct span key, struct span subprotocol,
                 const struct deflate_params *deflate)
@@ -21,7 +22,7 @@ void answer_101(struct pump *p, struct span key, struct span subprotocol,
         deflate_response(deflate, extensions);
     }
     size_t len = upgrade_write_101(text, key, subprotocol, span_from_str(extensions));
-    assert(len > 0); /* whoever reads offers and configured names bounds them */
+    assert(len > 0); /* the parsers of offers and of names bound their length */
     pump_send_raw(p, text, len);
 }
 
@@ -31,8 +32,8 @@ void answer_close(struct pump *p, uint16_t code, struct span reason)
     pump_send_close(p, code, reason);
 }
 
-/* What RFC 9110 demands beside a status (15.5.6, 15.5.22), and what a client that was turned away
- * for now should know. */
+/* The fields that RFC 9110 demands with a status (15.5.6, 15.5.22), and when a client that is
+ * refused for now may come back. */
 static struct span fields_of(unsigned status)
 {
     switch (status) {
@@ -103,7 +104,7 @@ void answer_http(struct pump *p, const struct answer_http *http, struct answer_b
     assert(extra_len >= 0 && (size_t)extra_len < sizeof(extra));
     size_t head_len = http_write_head(head, sizeof(head), http->status, http->content_type,
                                       len_bytes, (struct span){extra, (size_t)extra_len});
-    assert(head_len > 0);  /* the headers of pages are constants of ours */
+    assert(head_len > 0);  /* a page has constant headers, which fit */
     conn_cork(&p->client); /* head and body travel together */
     pump_send_raw(p, head, head_len);
     (void)answer_more(p, body);

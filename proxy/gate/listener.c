@@ -93,7 +93,7 @@ static void on_ready(struct reactor_io *io, unsigned ready)
     }
 }
 
-/* The configuration has proven every pair; a worker only loads them. */
+/* The configuration has proven every pair; the worker only loads the pairs. */
 static bool make_tls(struct listener *l, const char **out_detail)
 {
     static const struct span protocols[] = {SPAN_LIT("http/1.1")};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a piece of payload goes through in a session that has a shape. */
+/* The way of a piece of payload through the shape of its session. */
 #include "gate/pump.h"
 #include "gate/pump_parts.h"
 
@@ -92,7 +92,7 @@ bool pump_piece_begin(struct pump *p, const struct ws_item *item, struct pump_ba
         .is_end = item->is_message_end,
         .is_compressed = item->is_compressed,
     };
-    /* An empty line or record is a message like any other; in a stream it is nothing. */
+    /* An empty line or record is a message like any other; a stream has no empty messages. */
     if (item->len == 0 && p->kept->shape->rules.framing.kind != FRAMING_STREAM) {
         out->has_payload = true;
     }
@@ -149,7 +149,7 @@ uint64_t pump_park_at_ms(const struct pump *p, uint64_t quiet_since_ms, uint64_t
     if (p->kept == NULL || p->kept->shape == NULL || !shape_can_rest(p->kept->shape)) {
         return 0;
     }
-    /* A pump_park inside a message gave nothing back, and the next one is as far away again. */
+    /* A pump_park inside a message gives nothing back; the next one comes as long after it. */
     uint64_t parked_ms = p->kept->parked_ms;
     return (quiet_since_ms > parked_ms ? quiet_since_ms : parked_ms) + idle_ms;
 }

@@ -20,7 +20,6 @@ struct scoreboard *scoreboard_new(size_t slot_count)
 void scoreboard_clear_slot(struct scoreboard *board, size_t slot)
 {
     assert(slot < board->slot_count);
-    /* Totals go on over a worker's life; only what lived with the worker is gone. */
     atomic_store_explicit(&board->slots[slot].sessions_now, 0, memory_order_relaxed);
 }
 

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "gate/session_parts.h"
 
-#define DISCARD_BYTES (64 * 1024) /* one read of a side whose bytes go nowhere */
+#define DISCARD_BYTES (64 * 1024) /* one read from a side whose bytes nobody wants */
 
 /* --- events -------------------------------------------------------------------------------- */
 
@@ -19,7 +19,7 @@ static void on_open(struct session *s, uint64_t now_ms)
     session_log_open(s);
 }
 
-/* The only place where the life goes on. */
+/* The only caller of life_step. */
 static void step(struct session *s, const struct session_event *event)
 {
     struct life before = s->life;
@@ -84,8 +84,8 @@ static struct session_event finish_dial(struct session *s)
     return event;
 }
 
-/* A side that cannot be written. One that is still read tells by itself how its peer went, after
- * the bytes that came before: a Close, a FIN or a reset. */
+/* True when a side cannot be written, and reading it would tell no more. A side that is still read
+ * tells how its peer went, after the bytes that came before: by a Close, a FIN or a reset. */
 static bool is_lost(const struct conn *conn, enum life_side side, bool is_eof)
 {
     return conn->is_broken && (side == LIFE_SIDE_DRAINING || (side == LIFE_SIDE_UP && is_eof));
@@ -97,7 +97,8 @@ static bool is_flushed(const struct session *s, const struct conn *conn, enum li
     return side == LIFE_SIDE_DRAINING && conn_queued(conn) == 0 && !is_owed_more;
 }
 
-/* What follows from the state by itself. Each of these changes the state, so this ends. */
+/* Finds the event that follows from the state alone. Each such event changes the state, so settle()
+ * comes to an end. */
 static bool take_pending(struct session *s, struct session_event *out)
 {
     const struct life *life = &s->life;
@@ -131,7 +132,7 @@ static bool take_pending(struct session *s, struct session_event *out)
     return event->type != LIFE_EV_COUNT;
 }
 
-/* What bytes that the pump took amounted to. */
+/* Makes an event of what the pump reports. */
 static void take_report(struct session *s, const struct pump_report *report)
 {
     if (report->has_payload) {
@@ -139,7 +140,7 @@ static void take_report(struct session *s, const struct pump_report *report)
     }
     switch (report->verdict) {
     case PUMP_MORE:
-    case PUMP_MESSAGE: /* no phase collects one yet */
+    case PUMP_MESSAGE: /* no phase collects a first message yet */
         break;
     case PUMP_CLOSE: {
         const struct session_event event = {
@@ -159,7 +160,7 @@ static enum pump_mode mode_of(const struct session *s)
     return s->life.phase == LIFE_OPEN ? PUMP_FORWARD : PUMP_DISCARD;
 }
 
-/* Goes on with what is held of the client's bytes. */
+/* Goes on with the held bytes of the client. */
 static void resume(struct session *s)
 {
     struct pump_report report;
@@ -170,7 +171,7 @@ static void resume(struct session *s)
     }
 }
 
-/* After OPEN nothing is held: the client would not be read, and its Close not be seen. */
+/* After OPEN the pump must hold nothing: nobody would read the client and see its Close. */
 static void discard_held(struct session *s)
 {
     if (s->life.phase != LIFE_OPEN) {
@@ -249,7 +250,7 @@ static void client_bytes(struct session *s, uint8_t *data, size_t len)
     case LIFE_ANSWER:
     case LIFE_LINGER:
     case LIFE_DEAD:
-        break; /* discarded */
+        break; /* nobody wants these bytes */
     }
 }
 
@@ -268,7 +269,7 @@ static void read_client(struct session *s)
     case CONN_AGAIN:
         break;
     case CONN_EOF:
-        /* Behind every byte that came before it. */
+        /* The event comes behind every byte that came before the end. */
         s->is_eof_due = true;
         break;
     case CONN_RESET:
@@ -287,10 +288,10 @@ static void read_client(struct session *s)
 static void flush(struct conn *conn)
 {
     enum conn_result result = conn_flush(conn);
-    (void)result; /* a broken connection shows in is_broken, what is left in the queue */
+    (void)result; /* is_broken and the queue show what came of it */
 }
 
-/* The next parts of a body. The time for an answer counts for each part anew. */
+/* Sends the next parts of a body. The deadline of an answer counts from each part anew. */
 static void continue_answer(struct session *s)
 {
     if (s->pump.is_client_owed && answer_more(&s->pump, &s->request->body)) {
@@ -420,8 +421,8 @@ size_t session_end_some(struct session_context *context, enum life_ending ending
 
     while (link != &context->sessions && ended < most) {
         struct session *s = container_of(link, struct session, link);
-        link = link->next; /* ending may take it off the list */
-        /* One that waits for its backend's last word has ended, but may take its time. */
+        link = link->next; /* step_end may take the session off the list */
+        /* A session that waits for its backend's last bytes has ended, but may wait long. */
         if (!life_has_ended(&s->life) || s->life.phase == LIFE_HALF_CLOSED) {
             step_end(s, ending, NULL);
             settle(s);

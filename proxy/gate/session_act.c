@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Carrying out what the life of a session says. No action steps the life: what an action finds out
- * shows in the session's state, and session.c makes events of it. */
+/* Carries out the actions of the life. No action steps the life: an action leaves what it finds out
+ * in the session's state, and session.c makes an event of it. */
 #include <assert.h>
 
 #include "gate/session_parts.h"

@@ -81,7 +81,7 @@ void session_log_step(const struct session *s, const struct life *before,
     log_end(&line);
 }
 
-/* What was asked for is told only when it was refused: an admitted session has its route. */
+/* The line names a request only when sluice refused it: an admitted session has its route. */
 static void log_request(struct log_line *line, const struct session *s)
 {
     if (s->request == NULL || !s->life.is_websocket) {

@@ -26,8 +26,8 @@ void session_send_accept(struct session *s)
 
 void session_send_refusal(struct session *s)
 {
-    /* Without a subprotocol that it offered Chromium fails the handshake, and the page never sees
-     * the Close. */
+    /* Without one of the subprotocols that it offered, Chromium fails the handshake, and the page
+     * never sees the Close. */
     answer_101(&s->pump, s->request->key, request_first_offer(&s->request->asked), NULL);
     s->http_status = 101;
 }
@@ -96,7 +96,7 @@ static void take_no_route(struct session *s)
     life_set_route(&s->life, &rules);
 }
 
-/* A legal opening handshake. */
+/* Asks whether a legal opening handshake may have a session. */
 static struct session_event admit(struct session *s)
 {
     struct session_context *context = s->context;
@@ -158,8 +158,8 @@ static struct session_event on_head_complete(struct session *s, size_t bytes_beh
         break;
     }
     if (bytes_behind > 0) {
-        /* RFC 6455 4.1: a client waits for the answer. Bytes behind the head are how a request is
-         * smuggled past whatever stands in front. */
+        /* RFC 6455 4.1: a client waits for the answer. Bytes behind the head could smuggle a second
+         * request past a proxy in front of sluice. */
         return end_bad(s, 400, "bytes behind the request head");
     }
     return admit(s);

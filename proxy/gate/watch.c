@@ -14,7 +14,7 @@ void watch_queue(struct watch *w, const struct conn *c, uint64_t now_ms)
     } else if (w->since_ms == 0) {
         watch_begin(w, c, now_ms);
     } else if (c->sent_bytes != w->sent_bytes) {
-        w->since_ms = now_ms; /* the old acked_bytes will do: the question costs a system call */
+        w->since_ms = now_ms; /* acked_bytes may stay old: asking costs a system call */
     }
     w->sent_bytes = c->sent_bytes;
 }

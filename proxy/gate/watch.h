@@ -15,16 +15,17 @@
 
 struct watch {
     uint64_t since_ms;    /* when the wait began; 0 = nobody waits */
-    uint64_t sent_bytes;  /* wire bytes that the kernel had taken, when last seen */
+    uint64_t sent_bytes;  /* wire bytes that the kernel had taken at the last watch_queue */
     uint64_t acked_bytes; /* wire bytes that had reached the peer's kernel when the wait began */
 };
 
-/* A wait for an answer of the peer begins. */
+/* Begins a wait for an answer of the peer. */
 void watch_begin(struct watch *w, const struct conn *c, uint64_t now_ms);
-/* After each event: waits while bytes are queued for the peer and the kernel takes none of them. */
+/* Call it after each event: a wait lasts while bytes are queued for the peer and the kernel takes
+ * none of them. */
 void watch_queue(struct watch *w, const struct conn *c, uint64_t now_ms);
-/* The time is over: true when the peer has taken more since the wait began, which then begins
- * again. Costs a system call. */
+/* The time of the wait is over. True when the peer has taken more since the wait began; the wait
+ * then begins again. Costs a system call. */
 bool watch_renew(struct watch *w, const struct conn *c, uint64_t now_ms);
 
 #endif
