@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* net.h: socket calls, and errno to five kinds.
+/* net.h: socket calls; errno becomes five kinds.
  *
  * For: making, accepting, connecting, reading and writing sockets, which are always non-blocking
  * and close-on-exec. errno does not leave io/, but for net_listen's message, which an operator must

@@ -92,7 +92,7 @@ static const struct tls_site *choose_site(const struct tls_context *context, str
     return best;
 }
 
-/* wolfSSL is told only of the protocol that was chosen. */
+/* Tells wolfSSL of the chosen protocol alone. */
 static bool use_protocol(struct tls *tls)
 {
     struct span name = tls_protocol(tls);
