@@ -134,6 +134,27 @@ static void test_status(void)
     }
 }
 
+// Bytes that nobody reads fill the kernel, then the queue past its mark; a refusal still goes behind
+// them, whole and at once.
+static void test_status_behind_a_full_queue(void)
+{
+    static uint8_t block[16 * 1024];
+    static const char want[] = "\r\n\r\n404 Not Found\n";
+    struct talk t;
+
+    memset(block, '.', sizeof(block));
+    talk_open(&t);
+    while (conn_queued(&t.pump.client) < t.pump.high_bytes) {
+        pump_send_raw(&t.pump, block, sizeof(block));
+    }
+    answer_status(&t.pump, 404);
+    CHECK_FALSE("nothing is left to produce", t.pump.is_client_owed);
+    talk_finish(&t, NULL);
+    CHECK_TRUE("every byte", t.len > sizeof(want) && memcmp(t.said + t.len - (sizeof(want) - 1),
+                                                            want, sizeof(want) - 1) == 0);
+    talk_close(&t);
+}
+
 static size_t produce_letters(struct answer_body *body, uint8_t *out, size_t size)
 {
     uint64_t left_bytes = LARGE_BYTES - body->at_bytes;
@@ -240,7 +261,11 @@ static void test_101_and_close(void)
 }
 
 CU_TestInfo answer_tests[] = {
-    {"a status in words", test_status},    {"a body in parts", test_produced},
-    {"a body that is whole", test_whole},  {"a client that is gone", test_broken},
-    {"101 and Close", test_101_and_close}, CU_TEST_INFO_NULL,
+    {"a status in words", test_status},
+    {"a status behind a full queue", test_status_behind_a_full_queue},
+    {"a body in parts", test_produced},
+    {"a body that is whole", test_whole},
+    {"a client that is gone", test_broken},
+    {"101 and Close", test_101_and_close},
+    CU_TEST_INFO_NULL,
 };
