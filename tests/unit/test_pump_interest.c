@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// Whom gate/pump reads and writes, and how much. Modes: test_pump.c.
+// Whom gate/pump reads and writes, and how much. test_pump.c tests the modes.
 #include "pump_kit.h"
 #include "suites.h"
 
@@ -59,12 +59,12 @@ static void test_valves(void)
     }
 }
 
-// What the reactor reports when everything is ready is what the interest function wants.
+// Makes both sockets ready for everything. What the reactor then reports is what the pump wants.
 static void check_wants(struct kit *k, const char *want)
 {
     char got[16];
     pump_interest(&k->pump, &k->life);
-    kit_drain(k->client_peer, &k->to_client, SIZE_MAX); // now the sockets can be written
+    kit_drain(k->client_peer, &k->to_client, SIZE_MAX); // now the pump can write to the sockets
     kit_drain(k->backend_peer, &k->to_backend, SIZE_MAX);
     if (send(k->client_peer, "x", 1, 0) != 1 || send(k->backend_peer, "x", 1, 0) != 1) {
         abort();
@@ -108,7 +108,7 @@ static void test_interest(void)
         bool has_ended;
         bool is_client_full;
         bool is_backend_full;
-        const char *want; // of the client, of the backend
+        const char *want; // of the client, then of the backend
     } rows[] = {
         {"open", NOTHING_HELD, LIFE_OPEN, false, false, false, "r- r-"},
         {"a full client", NOTHING_HELD, LIFE_OPEN, false, true, false, "-w --"},
