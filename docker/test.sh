@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Builds the image and runs it, without a container engine: the base is made with debootstrap from
 # the machine's own package mirror, buildah works in a chroot. Needs root and about 3 GB below
-# build/docker. Not part of `make test`; the base is kept for the next run.
+# build/docker. Not part of `make test`; the base is kept for the next run. SUITE names the Debian
+# release of the base: bookworm (the default) or trixie.
 set -euo pipefail
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 work=$top/build/docker
-base=$work/base
+suite=${SUITE:-bookworm}
+base=$work/base-$suite
 passed=0
 failed=0
 pid=
@@ -76,7 +78,7 @@ mkdir -p "$work"
 if [ ! -e "$base/.complete" ]; then
     step "making the base image's files"
     rm -rf "$base"
-    debootstrap --variant=minbase --include=ca-certificates bookworm "$base" "$(mirror)" \
+    debootstrap --variant=minbase --include=ca-certificates "$suite" "$base" "$(mirror)" \
         >"$work/debootstrap.log" 2>&1 || { tail -n 20 "$work/debootstrap.log" >&2; exit 1; }
     rm -rf "$base"/var/cache/apt/archives/*.deb
     touch "$base/.complete"

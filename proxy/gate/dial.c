@@ -5,26 +5,12 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "gate/dial_attempt.h"
 #include "io/net.h"
 
 #define HEAD_START_MS 250
 #define ATTEMPTS_MAX 4                   /* under way at once */
 #define ATTEMPT_QUEUE_BYTES (128 * 1024) /* certificates that the kernel does not take at once */
-
-/* What one step of an attempt has led to. */
-enum step { STEP_WAIT = 0, STEP_DONE, STEP_REFUSED, STEP_TLS_FAILED };
-
-/* Connecting, until `is_connected`; then speaking (preamble, TLS) until TLS, if there is any, is
- * established and all has left. */
-struct attempt {
-    struct reactor_io io;
-    struct dial *dial;
-    int fd; /* -1 = free */
-    bool is_connected;
-    struct tls *tls;
-    struct buf out;      /* what the kernel did not take at once */
-    uint64_t sent_bytes; /* what it took */
-};
 
 struct dial {
     struct reactor *reactor;
@@ -47,11 +33,11 @@ struct dial {
     bool was_tls;
     const char *detail;
 
-    struct attempt attempts[ATTEMPTS_MAX];
+    struct dial_attempt attempts[ATTEMPTS_MAX];
     struct reactor_timer timer;
     bool is_decided;
     enum dial_result result;
-    struct attempt *winner; /* NULL: none, or handed over */
+    struct dial_attempt *winner; /* NULL: none, or handed over */
 
     struct span preamble; /* behind the candidates */
     size_t candidate_count;
@@ -66,28 +52,19 @@ static const struct dial_candidate *current(const struct dial *d)
     return &d->candidates[d->candidate];
 }
 
-/* --- one attempt --------------------------------------------------------------------------- */
-
-static void close_attempt(struct attempt *a)
-{
-    if (a->fd >= 0) {
-        reactor_io_want(&a->io, 0);
-        tls_free(a->tls);
-        a->tls = NULL;
-        buf_clear(&a->out);
-        net_close(a->fd);
-        a->fd = -1;
-    }
-}
-
-static struct attempt *open_attempt(struct dial *d)
+static struct dial_attempt *open_attempt(struct dial *d)
 {
     for (size_t i = 0; i < ATTEMPTS_MAX; i++) {
-        struct attempt *a = &d->attempts[i];
+        struct dial_attempt *a = &d->attempts[i];
         if (a->fd < 0) {
-            a->dial = d;
-            a->is_connected = false;
-            a->sent_bytes = 0;
+            *a = (struct dial_attempt){
+                .dial = d,
+                .fd = -1,
+                .scratch = d->scratch,
+                .preamble = d->preamble,
+                .context = current(d)->tls,
+                .tls_name = current(d)->tls_name,
+            };
             buf_init(&a->out, ATTEMPT_QUEUE_BYTES);
             return a;
         }
@@ -95,153 +72,11 @@ static struct attempt *open_attempt(struct dial *d)
     return NULL;
 }
 
-static enum net_result send_now(struct attempt *a, const void *data, size_t len, size_t *out_sent)
-{
-    struct iovec piece = {(void *)(uintptr_t)data, len}; /* iovec has no const */
-    return net_send(a->fd, &piece, 1, false, out_sent);
-}
-
-/* Sends what the kernel takes now and queues the rest. */
-static bool say(struct attempt *a, const void *data, size_t len)
-{
-    size_t sent = 0;
-    if (len == 0) {
-        return true;
-    }
-    if (a->out.len == 0) {
-        enum net_result result = send_now(a, data, len, &sent);
-        if (result != NET_OK && result != NET_AGAIN) {
-            return false;
-        }
-        a->sent_bytes += sent;
-    }
-    return sent == len || buf_append(&a->out, (const uint8_t *)data + sent, len - sent) == BUF_OK;
-}
-
-static bool flush(struct attempt *a)
-{
-    while (a->out.len > 0) {
-        struct span waiting = buf_peek(&a->out);
-        size_t sent = 0;
-        enum net_result result = send_now(a, waiting.data, waiting.len, &sent);
-        if (result != NET_OK) {
-            return result == NET_AGAIN;
-        }
-        a->sent_bytes += sent;
-        buf_consume(&a->out, sent);
-    }
-    return true;
-}
-
-/* Goes on with the handshake; *out_used bytes belong to it. */
-static enum step shake(struct attempt *a, const uint8_t *wire, size_t len, size_t *out_used)
-{
-    struct tls_wire out = {.data = a->dial->scratch->wire_out, .size = SCRATCH_WIRE_OUT};
-    enum tls_result result = tls_shake(a->tls, wire, len, out_used, &out);
-    bool is_said = say(a, out.data, out.len); /* an alert too */
-    if (result == TLS_OK && is_said) {
-        return STEP_WAIT;
-    }
-    const char *detail = tls_detail(a->tls);
-    a->dial->detail = detail != NULL ? detail : "the server broke off the handshake";
-    return STEP_TLS_FAILED;
-}
-
-/* Takes from the kernel what belongs to the handshake; the rest is for whoever gets the
- * connection, who will see it as readable. */
-static enum step hear(struct attempt *a)
-{
-    uint8_t *wire = a->dial->scratch->wire_in;
-    size_t len = 0;
-    size_t used = 0;
-    switch (net_peek(a->fd, wire, SCRATCH_WIRE_IN, &len)) {
-    case NET_OK:
-        break;
-    case NET_AGAIN:
-        return STEP_WAIT;
-    case NET_EOF:
-    case NET_RESET:
-    case NET_REFUSED:
-    case NET_FAILED:
-        a->dial->detail = "the server broke off the handshake";
-        return STEP_TLS_FAILED;
-    }
-    enum step step = shake(a, wire, len, &used);
-    /* After a failure nothing stays: to close with bytes unread is a reset, and overtakes the
-     * alert. */
-    size_t rest = step == STEP_WAIT ? used : len;
-    while (rest > 0 && net_recv(a->fd, wire, rest, &len) == NET_OK) {
-        rest -= len;
-    }
-    return rest == 0 ? step : STEP_TLS_FAILED;
-}
-
-static bool is_shaking(const struct attempt *a)
-{
-    return a->tls != NULL && !tls_is_established(a->tls);
-}
-
-/* Done when nothing is left to hear or to send. */
-static enum step conclude_step(struct attempt *a, enum step step)
-{
-    if (step == STEP_WAIT && a->is_connected && !is_shaking(a) && a->out.len == 0) {
-        return STEP_DONE;
-    }
-    return step;
-}
-
-/* What is said right after connecting. */
-static enum step greet(struct attempt *a)
-{
-    struct dial *d = a->dial;
-    const struct dial_candidate *candidate = current(d);
-    size_t used = 0;
-    a->is_connected = true;
-    if (!say(a, d->preamble.data, d->preamble.len)) {
-        return STEP_REFUSED;
-    }
-    if (candidate->tls == NULL) {
-        return STEP_WAIT;
-    }
-    a->tls = tls_new_client(candidate->tls, candidate->tls_name);
-    if (a->tls == NULL) {
-        d->detail = "out of memory";
-        return STEP_TLS_FAILED;
-    }
-    return shake(a, NULL, 0, &used);
-}
-
-static enum step step_ready(struct attempt *a, unsigned ready)
-{
-    if (!a->is_connected) {
-        enum net_result result = net_connect_result(a->fd);
-        if (result == NET_AGAIN) {
-            return STEP_WAIT;
-        }
-        return result == NET_OK ? greet(a) : STEP_REFUSED;
-    }
-    if ((ready & REACTOR_WRITE) && !flush(a)) {
-        return is_shaking(a) ? STEP_TLS_FAILED : STEP_REFUSED;
-    }
-    return (ready & REACTOR_READ) && is_shaking(a) ? hear(a) : STEP_WAIT;
-}
-
-static void want(struct attempt *a)
-{
-    unsigned wanted = is_shaking(a) ? REACTOR_READ : 0;
-    if (!a->is_connected || a->out.len > 0) {
-        wanted |= REACTOR_WRITE;
-    }
-    reactor_io_want(&a->io, wanted);
-}
-
-/* --- all of it ----------------------------------------------------------------------------- */
-
 static void close_attempts(struct dial *d)
 {
     for (size_t i = 0; i < ATTEMPTS_MAX; i++) {
         if (&d->attempts[i] != d->winner) {
-            close_attempt(&d->attempts[i]);
+            dial_attempt_close(&d->attempts[i]);
         }
     }
 }
@@ -266,7 +101,7 @@ static bool is_trying(const struct dial *d)
     return false;
 }
 
-static void conclude(struct dial *d, enum dial_result result, struct attempt *winner)
+static void conclude(struct dial *d, enum dial_result result, struct dial_attempt *winner)
 {
     d->is_decided = true;
     d->result = result;
@@ -291,33 +126,34 @@ static void arm(struct dial *d)
     reactor_timer_at(&d->timer, at_ms);
 }
 
-static void heed(struct attempt *a, enum step step)
+static void heed(struct dial_attempt *a, enum dial_step step)
 {
     struct dial *d = a->dial;
-    switch (conclude_step(a, step)) {
-    case STEP_WAIT:
-        want(a);
+    switch (step) {
+    case DIAL_STEP_WAIT:
+        dial_attempt_want(a);
         return;
-    case STEP_DONE:
+    case DIAL_STEP_DONE:
         reactor_io_want(&a->io, 0);
         conclude(d, DIAL_OK, a);
         return;
-    case STEP_REFUSED:
+    case DIAL_STEP_REFUSED:
         d->was_refused = true;
         break;
-    case STEP_TLS_FAILED:
+    case DIAL_STEP_TLS_FAILED:
         d->was_tls = true;
+        d->detail = a->detail != NULL ? a->detail : "the server broke off the handshake";
         break;
     }
-    close_attempt(a);
+    dial_attempt_close(a);
     d->next_at_ms = reactor_now_ms(d->reactor); /* no head start for one that has failed */
 }
 
 static void on_attempt_ready(struct reactor_io *io, unsigned ready)
 {
-    struct attempt *a = container_of(io, struct attempt, io);
+    struct dial_attempt *a = container_of(io, struct dial_attempt, io);
     struct dial *d = a->dial;
-    heed(a, step_ready(a, ready));
+    heed(a, dial_attempt_ready(a, ready));
     if (a->fd < 0) {
         go_on(d);
     }
@@ -327,7 +163,7 @@ static void on_attempt_ready(struct reactor_io *io, unsigned ready)
 /* Starts an attempt at the next address; false when none is left or too many are under way. */
 static bool start_next_addr(struct dial *d)
 {
-    struct attempt *a = d->addr_next < d->addr_count ? open_attempt(d) : NULL;
+    struct dial_attempt *a = d->addr_next < d->addr_count ? open_attempt(d) : NULL;
     if (a == NULL) {
         return false;
     }
@@ -339,7 +175,7 @@ static bool start_next_addr(struct dial *d)
     }
     reactor_io_init(&a->io, d->reactor, a->fd, on_attempt_ready);
     d->next_at_ms = reactor_now_ms(d->reactor) + HEAD_START_MS;
-    heed(a, result == NET_OK ? greet(a) : STEP_WAIT);
+    heed(a, dial_attempt_start(a, result));
     return true;
 }
 

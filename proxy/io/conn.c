@@ -63,7 +63,7 @@ static void break_off(struct conn *c)
     buf_clear(&c->out);
 }
 
-/* One send; *out_sent bytes of it were taken. False: the connection is broken. */
+/* One send, of which the carrier took *out_sent bytes. False: the connection is broken. */
 static bool send_now(struct conn *c, const struct iovec *iov, size_t count, bool is_corked,
                      size_t *out_sent)
 {
@@ -152,7 +152,7 @@ static size_t total_bytes(const struct iovec *iov, size_t count)
     return total;
 }
 
-/* One block for one call of the sealer: records are then filled across the pieces. */
+/* Lays the pieces side by side for one call of the sealer, which fills records across them. */
 static const uint8_t *gather(const struct conn *c, const struct iovec *iov, size_t count)
 {
     if (count == 1) {
@@ -260,7 +260,7 @@ static enum conn_result receive(struct conn *c, uint8_t *into, size_t size, size
     return CONN_RESET;
 }
 
-/* What TLS has to say by itself. A peer that cannot be reached is found by the next recv. */
+/* Sends what TLS says by itself. The next recv finds out that the peer is gone. */
 static enum conn_result answer(struct conn *c, const struct tls_wire *wire)
 {
     if (c->is_finished || wire->len == 0) {
@@ -331,7 +331,7 @@ void conn_finish(struct conn *c)
         struct tls_wire wire = empty_wire(c);
         tls_finish(c->tls, &wire);
         conn_cork(c); /* the FIN takes it along */
-        /* Without memory for it the connection is broken, which the next flush tells. */
+        /* Without memory for close_notify the connection is broken, which the next flush tells. */
         (void)!send_wire(c, &wire);
     }
     c->is_finished = true;

@@ -6,7 +6,7 @@
  * in a session; owns its carrier, its TLS session and its queue.
  *
  * Scratch: conn_read uses plain, and with TLS wire_in and wire_out too; conn_send uses gather and
- * wire_out. What conn_read hands out is valid until the next conn_read over the same scratch. */
+ * wire_out. The bytes of conn_read are valid until the next conn_read over the same scratch. */
 #ifndef IO_CONN_H
 #define IO_CONN_H
 
@@ -38,17 +38,18 @@ struct conn {
     struct buf out;
     conn_ready_fn *on_ready;
     enum conn_tls_input tls_input;
-    bool is_broken;   /* sending failed: every later send is thrown away */
+    bool is_broken;   /* sending failed: conn throws every later send away */
     bool is_reset;    /* the peer reset the connection, or it timed out; not merely closed */
-    bool is_finished; /* conn_finish was called */
+    bool is_finished; /* after conn_finish */
     bool is_fin_sent;
-    bool is_corked;          /* conn_cork was called, conn_uncork not yet */
-    bool has_corked_bytes;   /* the carrier may keep some back until it is uncorked */
+    bool is_corked;          /* between conn_cork and conn_uncork */
+    bool has_corked_bytes;   /* the carrier may keep bytes back until conn_uncork */
     uint64_t sent_bytes;     /* wire bytes the carrier took */
     uint64_t received_bytes; /* wire bytes */
 };
 
-/* Not open yet: all calls are harmless. out_limit_bytes is the ceiling of the queue. */
+/* Makes a connection that is not open: all calls are harmless. out_limit_bytes is the ceiling of
+ * the queue. */
 void conn_init(struct conn *c, const struct scratch *scratch, size_t out_limit_bytes,
                conn_ready_fn *on_ready);
 /* Takes over a copy of the carrier, and the TLS session (or NULL). */
@@ -60,23 +61,24 @@ enum conn_result {
     CONN_AGAIN,
     CONN_EOF, /* FIN or close_notify; bytes may have come with it */
     CONN_RESET,
-    CONN_TLS_FAILED, /* what TLS had to say (an alert) was sent as far as the carrier took it */
-    CONN_NO_MEMORY   /* the queue could not take it: end the session */
+    CONN_TLS_FAILED, /* the alert was sent as far as the carrier took it */
+    CONN_NO_MEMORY   /* the queue could not take the bytes: end the session */
 };
 
-/* ONE recv. CONN_OK: *out has 0 or more plain bytes (0 while a handshake or a record is
- * incomplete), writable, with SCRATCH_HEADROOM bytes in front that the caller may overwrite.
- * max_bytes (> 0) caps the recv, at most SCRATCH_PLAIN or, with TLS, SCRATCH_WIRE_IN. After
- * close_notify or CONN_TLS_FAILED further calls throw away what comes (CONN_OK, no bytes) until FIN
- * (CONN_EOF): for lingering. */
+/* ONE recv. CONN_OK: *out_data has *out_len plain bytes, 0 while a handshake or a record is
+ * incomplete. The caller may change them and the SCRATCH_HEADROOM bytes in front of them. max_bytes
+ * (> 0) caps the recv, at most SCRATCH_PLAIN or, with TLS, SCRATCH_WIRE_IN. After close_notify or
+ * CONN_TLS_FAILED further calls throw away what comes (CONN_OK, no bytes) until FIN (CONN_EOF): for
+ * lingering. */
 MUST_CHECK enum conn_result conn_read(struct conn *c, size_t max_bytes, uint8_t **out_data,
                                       size_t *out_len);
 
-/* Sends all the pieces: at once what the carrier takes (when nothing waits before them), and queues
- * the rest. Encrypts on a TLS connection. Only CONN_OK, CONN_RESET (broken; thrown away) and
- * CONN_NO_MEMORY (broken too: nothing may follow a gap). At most SCRATCH_GATHER bytes in one call.
- * CONN_RESET does not tell how the peer went: conn_read hands out the bytes it sent before and then
- * CONN_EOF (it had closed) or CONN_RESET. After conn_finish: thrown away, CONN_OK. */
+/* Sends all the pieces, at most SCRATCH_GATHER bytes: hands the carrier what it takes (when nothing
+ * waits before them) and queues the rest. Encrypts on a TLS connection. CONN_OK; CONN_RESET: the
+ * connection is broken and the bytes are thrown away; CONN_NO_MEMORY: broken too, as nothing may
+ * follow a gap. CONN_RESET does not tell how the peer went: conn_read hands out what the peer sent
+ * before, and then CONN_EOF (the peer had closed) or CONN_RESET. After conn_finish conn_send throws
+ * the bytes away and says CONN_OK. */
 MUST_CHECK enum conn_result conn_send(struct conn *c, const struct iovec *iov, size_t count);
 
 /* After conn_cork the carrier may keep back what is sent until conn_uncork, a FIN or a close, so
@@ -94,15 +96,15 @@ size_t conn_queued(const struct conn *c);
 /* Wire bytes that have reached the peer's kernel. */
 uint64_t conn_acked_bytes(const struct conn *c);
 
-/* Readiness wanted: REACTOR_READ | REACTOR_WRITE. Only the pump's interest function calls this. */
+/* Waits for REACTOR_READ | REACTOR_WRITE. Only the pump's interest function calls this. */
 void conn_want(struct conn *c, unsigned want);
 
-/* close_notify (queued behind what waits, sent if possible), and FIN once the queue is empty: at
- * once, or by the conn_flush that empties it. Reading goes on. */
+/* Sends close_notify, behind what waits, and FIN once the queue is empty: at once, or by the
+ * conn_flush that empties the queue. Reading goes on. */
 void conn_finish(struct conn *c);
-/* close() with what is there. Frees TLS and queue. */
+/* Closes; the carrier still delivers what it took. Frees TLS and queue. */
 void conn_close(struct conn *c);
-/* RST and close. */
+/* Closes with a reset. Frees TLS and queue. */
 void conn_abort(struct conn *c);
 
 #endif

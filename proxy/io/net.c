@@ -21,7 +21,7 @@ static bool set_option(int fd, int level, int name, int value)
     return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
 }
 
-/* None of these is worth losing a connection for. */
+/* A connection is worth more than any of these options. */
 static void tune_tcp(int fd)
 {
     (void)set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
@@ -71,7 +71,7 @@ static bool bind_and_listen(int fd, const struct addr *a)
     if (a->u.sa.sa_family == AF_INET6 && !set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) {
         return false;
     }
-    tune_tcp(fd); /* what is accepted inherits it */
+    tune_tcp(fd); /* accepted sockets inherit the options */
     return bind(fd, &a->u.sa, a->len) == 0 && listen(fd, LISTEN_BACKLOG) == 0;
 }
 
@@ -176,8 +176,8 @@ static enum net_result connect_result(int error)
     }
 }
 
-/* Dialling a port of this machine that nobody listens on can, when the kernel picks that same port
- * as the local one, connect the socket to itself: an echo that nobody asked for. */
+/* A socket that dials a port of this machine can meet itself: nobody listens there, and the kernel
+ * picks that same port as the local one. The result is an echo that nobody asked for. */
 static bool is_self_connected(int fd, const struct sockaddr_storage *peer, socklen_t peer_len)
 {
     struct sockaddr_storage local;
@@ -285,8 +285,8 @@ static enum net_result send_result(ssize_t sent, size_t *out_len)
     if (errno == EAGAIN) {
         return NET_AGAIN;
     }
-    /* EPIPE: the peer closed first and our bytes came too late. What it had sent before is still
-     * to be received, and so is its FIN. */
+    /* EPIPE: the peer closed first and our bytes came too late. What the peer had sent before can
+     * still be received, and so can its FIN. */
     return errno == EPIPE ? NET_EOF : NET_RESET;
 }
 

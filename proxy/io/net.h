@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* net.h: socket calls, and errno to five kinds.
  *
- * For: making, accepting, connecting and reading sockets, non-blocking and close-on-exec always;
- * errno does not leave io/ (but for net_listen's message, which an operator must read). Not for:
- * events, TLS. */
+ * For: making, accepting, connecting, reading and writing sockets, which are always non-blocking
+ * and close-on-exec. errno does not leave io/, but for net_listen's message, which an operator must
+ * read. Not for: events (reactor), TLS. The caller owns every descriptor it gets. */
 #ifndef IO_NET_H
 #define IO_NET_H
 
@@ -25,25 +25,25 @@ enum net_result {
 };
 
 /* A listening socket with SO_REUSEPORT and a backlog of 4096; IPV6_V6ONLY on for IPv6. Returns a
- * descriptor, or -1 and a message for the operator ("address already in use"). Unix sockets are not
- * listened on. */
+ * descriptor, or -1 and a message for the operator ("address already in use"). Unix sockets are
+ * refused. */
 MUST_CHECK int net_listen(const struct addr *a, const char **out_error);
 
-/* False, with a message, when somebody listens on the address already (SO_REUSEPORT would let a
- * second program of the same user share it silently) or it cannot be bound at all. */
+/* False, with a message, when somebody listens on the address already or nobody can bind it.
+ * SO_REUSEPORT alone would let a second program of the same user share the address silently. */
 MUST_CHECK bool net_is_free(const struct addr *a, const char **out_error);
 
 enum net_accept_result {
     NET_ACCEPT_OK = 0,
-    NET_ACCEPT_NONE,      /* nothing waits, or it went away again */
+    NET_ACCEPT_NONE,      /* no connection waits, or it went away again */
     NET_ACCEPT_EXHAUSTED, /* no descriptors or memory: pause the listener */
 };
 /* The new socket has TCP_NODELAY and keepalive (60 s, then 3 probes 10 s apart), which it inherits
- * from one made by net_listen. */
+ * from a socket of net_listen. */
 MUST_CHECK enum net_accept_result net_accept(int listen_fd, int *out_fd, struct addr *out_peer);
 
 /* Starts a connection; NET_OK (already there), NET_AGAIN (wait for writable, then ask
- * net_connect_result), NET_REFUSED or NET_FAILED. *out_fd is set for the first two only. TCP
+ * net_connect_result), NET_REFUSED or NET_FAILED. The first two set *out_fd. TCP
  * sockets get TCP_NODELAY and keepalive. A TCP connection that met itself (RFC 9293 3.5: a free
  * port dialled from that same port) counts as refused. */
 MUST_CHECK enum net_result net_connect(const struct addr *a, int *out_fd);

@@ -9,7 +9,7 @@
 
 /* Less than a turn takes, so that the loop does not sleep; zero would switch the timer off. */
 #define SOONEST_S 1e-9
-#define LATE_MS 100 /* a turn that comes so late after a deadline: this process was held up */
+#define LATE_MS 100 /* a turn so long after a deadline: something stopped this process */
 
 /* --- the loop ------------------------------------------------------------------------------ */
 
@@ -22,8 +22,8 @@ static void run_deferred(struct reactor *r)
     }
 }
 
-/* libev has no hook after the events of a turn, but nothing lies between the last event and the
- * next prepare: it comes before the loop may sleep. */
+/* libev has no hook after the events of a turn. The next prepare does as well: nothing lies between
+ * the last event and it, and it comes before the loop may sleep. */
 static void on_prepare(struct ev_loop *loop, struct ev_prepare *w, int revents)
 {
     (void)loop;
@@ -50,13 +50,13 @@ struct reactor *reactor_new(void)
         mem_free(r);
         return NULL;
     }
-    /* c-ares and wolfSSL cannot be trusted to send with MSG_NOSIGNAL everywhere. */
+    /* c-ares and wolfSSL may send without MSG_NOSIGNAL somewhere. */
     signal(SIGPIPE, SIG_IGN);
     list_init(&r->deferred);
     ev_prepare_init(&r->end_of_turn, on_prepare);
     ev_prepare_start(r->loop, &r->end_of_turn);
     ev_check_init(&r->start_of_turn, on_check);
-    /* Before every event of the turn, so that all of them see the same new time. */
+    /* It runs before every event of the turn, so that all events see the same new time. */
     ev_set_priority(&r->start_of_turn, EV_MAXPRI);
     ev_check_start(r->loop, &r->start_of_turn);
     r->now_ms = clock_now_ms();
@@ -75,7 +75,7 @@ void reactor_free(struct reactor *r)
     mem_free(r);
 }
 
-/* Between two runs the loop's idea of now, which timers are counted from, has stood still. */
+/* Timers count from the loop's idea of now, which stands still between two runs. */
 static void enter_loop(struct reactor *r, int flags)
 {
     ev_now_update(r->loop);
@@ -181,8 +181,8 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
         start_timer(t);
         return;
     }
-    /* What came in time meanwhile is read first, or a pause of the machine would end every session.
-     * A wait that a signal broke off has not even looked. */
+    /* The loop first reads what came in time meanwhile, or a pause of the machine would end every
+     * session. A wait that a signal broke off has not even looked. */
     if (!t->is_put_off && now_ms - t->at_ms > LATE_MS) {
         t->is_put_off = true;
         start_timer(t);
@@ -199,7 +199,7 @@ void reactor_timer_init(struct reactor_timer *t, struct reactor *r, reactor_time
     t->at_ms = 0;
     t->is_put_off = false;
     ev_timer_init(&t->watcher, on_timer, 0.0, 0.0);
-    /* After the descriptors of the same turn. */
+    /* A deadline comes after the descriptors of the same turn. */
     ev_set_priority(&t->watcher, EV_MINPRI);
 }
 
@@ -233,7 +233,7 @@ void reactor_signal_init(struct reactor_signal *s, struct reactor *r, int signum
     s->callback = callback;
     ev_signal_init(&s->watcher, on_signal, signum);
     ev_signal_start(r->loop, &s->watcher);
-    /* By ourselves: libev 4.33 does it only with EVFLAG_NOSIGMASK, its manual says only without. */
+    /* libev 4.33 unblocks the signal only with EVFLAG_NOSIGMASK; its manual says only without. */
     sigset_t one;
     sigemptyset(&one);
     sigaddset(&one, signum);

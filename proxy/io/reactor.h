@@ -20,16 +20,17 @@ struct reactor {
     struct ev_prepare end_of_turn;
     struct ev_check start_of_turn;
     struct list deferred;
-    uint64_t now_ms; /* sampled once a turn */
+    uint64_t now_ms; /* the clock, read once a turn */
     bool is_stopping;
 };
 
-/* NULL: no memory or no epoll. Must be made after fork. SIGPIPE is ignored from here on. */
+/* NULL: no memory or no epoll. A child makes its own after fork. The process ignores SIGPIPE from
+ * here on. */
 MUST_CHECK struct reactor *reactor_new(void);
-/* Does the deferred work that is left. Every watcher on it must have been stopped. */
+/* Does the deferred work that is left. The caller has stopped every watcher on it. */
 void reactor_free(struct reactor *r);
-/* Runs until reactor_stop; the deferred work of the last turn is done too. A stop asked for before
- * the run makes it return at once. */
+/* Runs until reactor_stop and does the deferred work of the last turn too. After an earlier
+ * reactor_stop it returns at once. */
 void reactor_run(struct reactor *r);
 /* One turn, for tests: waits for events unless is_nowait. */
 void reactor_turn(struct reactor *r, bool is_nowait);
@@ -47,15 +48,16 @@ struct reactor_io {
     reactor_io_fn *callback;
 };
 
-/* Until the first reactor_io_want other than 0 the object may be copied and moved. */
+/* The caller may copy and move the object until the first reactor_io_want other than 0. */
 void reactor_io_init(struct reactor_io *io, struct reactor *r, int fd, reactor_io_fn *callback);
 static inline int reactor_io_fd(const struct reactor_io *io)
 {
     return io->watcher.fd;
 }
-/* Sets what is waited for; costs nothing when unchanged. 0 stops; no late callback follows. Always
- * set 0 before close(). Error and hang-up are reported as whatever is waited for: doing the I/O
- * finds them. The object may free itself in the callback after it has stopped. */
+/* Waits for `want` (REACTOR_READ, REACTOR_WRITE, both) from now on; costs nothing when unchanged. 0
+ * stops, and no late callback follows. Set 0 before close(). An error or hang-up is reported as
+ * whatever the object waits for: the I/O itself finds it. The object may free itself in the
+ * callback after it has stopped. */
 void reactor_io_want(struct reactor_io *io, unsigned want);
 
 /* One deadline. */
@@ -65,12 +67,12 @@ struct reactor_timer {
     struct ev_timer watcher; /* its data is the reactor */
     reactor_timer_fn *callback;
     uint64_t at_ms;
-    bool is_put_off; /* by a turn that came late; private */
+    bool is_put_off; /* a turn that came late gave it one turn more; private */
 };
 
 void reactor_timer_init(struct reactor_timer *t, struct reactor *r, reactor_timer_fn *callback);
-/* Once, at a time of reactor_now_ms's clock (the past = the next turn); moves a running one. Never
- * early: in the callback reactor_now_ms has reached at_ms. */
+/* Calls back once, at a time of reactor_now_ms's clock (the past = the next turn); moves a running
+ * deadline. Never early: in the callback reactor_now_ms has reached at_ms. */
 void reactor_timer_at(struct reactor_timer *t, uint64_t at_ms);
 void reactor_timer_stop(struct reactor_timer *t);
 
@@ -88,9 +90,9 @@ void reactor_signal_init(struct reactor_signal *s, struct reactor *r, int signum
  * fork must stop its copy of the parent's before it listens to the same signal itself. */
 void reactor_signal_stop(struct reactor_signal *s);
 
-/* Work done once at the end of this turn, after all of its events: where objects are freed. Asking
- * twice is asking once. The object may free itself in the callback. Work that is deferred by such
- * work is done in the same turn. */
+/* Work for the end of this turn, after all of its events: there objects are freed. Asking twice is
+ * asking once. The object may free itself in the callback. Deferred work that defers more work gets
+ * it done in the same turn. */
 struct reactor_deferred;
 typedef void reactor_deferred_fn(struct reactor_deferred *d);
 struct reactor_deferred {

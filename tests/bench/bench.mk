@@ -34,7 +34,7 @@ $(B)/bench/backend: $(wildcard tests/bench/backend.c tests/bench/protocol.[ch])
 	$(Q)mkdir -p $(@D) && $(BENCH_COMPILE) -o $@ $(filter %.c,$^) $(LDFLAGS)
 
 # System calls are replaced, so that only our instructions are counted.
-COUNT_WRAP = -Wl,--wrap=net_recv,--wrap=net_send,--wrap=net_send_pieces
+COUNT_WRAP = -Wl,--wrap=net_recv,--wrap=net_send
 $(B)/bench/count: $(wildcard tests/bench/count*.[ch]) $(ARCHIVE) $(OUT)/link-flags $(WOLFSSL_STAMP)
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D) && $(COMPILE) $(LINK_FLAGS) $(COUNT_WRAP) -o $@ \

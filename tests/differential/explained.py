@@ -1,6 +1,27 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where sluice, `ws` and `wsproto` may differ, who is right, and why. Anything else is a failure.
 
+DIFFERENCES is the table; one class more is `later`: the stream ends inside a frame or a message,
+sluice has seen the mistake at its byte, and the peer says the same once it is given the rest.
+Each rule is narrow: what comes before the difference must be the same, and a difference of `ws`
+counts only where `wsproto` says what sluice says.
+
+How often each class comes in 100,000 streams without / with compression (run.py --streams 100000
+--seed 7):
+
+    later                  ws       2,107 / 2,935    wsproto  822 / 634
+    utf8_at_the_end        ws       2,746 / 1,647
+    never_whole            ws           0 / 153
+    length_over_53_bits    ws         854 / 1,011
+    length_not_minimal     ws       1,159 / 1,183
+    unknown_1014           wsproto    661 / 629
+    behind_a_final_block   ws           - / 936
+    empty_compressed       ws           - / 59
+    unfinished_block       ws           - / 2,306
+
+CPython's UTF-8 codec takes the first two bytes of an encoded surrogate and complains about the
+third; wsproto_receiver.py says so at the second, so this is no class.
+
 Events are those of decode.c; those of a stream's end ("tail") are what a peer says once it is given
 the rest of what it waits for.
 """
@@ -22,7 +43,7 @@ class Verdict:
 
 
 def plain(event):
-    """Without the words that everybody chooses himself."""
+    """Without the words that each decoder chooses itself."""
     return " ".join(event.split(" ", 2)[:2]) if event.startswith("error ") else event
 
 

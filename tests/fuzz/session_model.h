@@ -11,12 +11,6 @@
 #define STREAM_MAX ((size_t)2 * 1024 * 1024)
 #define BORDERS_MAX ((size_t)2 * 1024 * 1024)
 
-/* 1: when the client ends without a Close, the backend's FIN must come behind all of the client's
- * bytes. 0: the session may throw away those that it holds. */
-#ifndef IS_EOF_BEHIND_ALL
-#define IS_EOF_BEHIND_ALL 0
-#endif
-
 UNWATCHED_BEGIN
 
 struct stream {

@@ -242,7 +242,7 @@ static unsigned memory_ready(const struct memory *m)
 }
 
 /* Calls the carrier's owner for one event, if there is one. */
-static void memory_poll(struct memory *m)
+__attribute__((unused)) static void memory_poll(struct memory *m)
 {
     unsigned ready = memory_ready(m);
     if (ready != 0) {

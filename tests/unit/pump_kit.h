@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// A pump between two socket pairs. The kit calls the pump as a session does, plays the client and
-// the backend, and writes down what happened. test_pump*.c use it.
+// A pump between two peers that are memory. The kit calls the pump as a session does, plays the
+// client and the backend, and writes down what happened. test_pump*.c use it.
 #ifndef TESTS_UNIT_PUMP_KIT_H
 #define TESTS_UNIT_PUMP_KIT_H
-
-#include <errno.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "check.h"
 #include "gate/pump.h"
+#include "memory_carrier.h"
 #include "shape_client.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -18,6 +15,8 @@
 #define KIT_HIGH_BYTES ((size_t)64 * 1024)
 #define KIT_LOW_BYTES ((size_t)16 * 1024)
 #define MIB ((size_t)1024 * 1024)
+#define KIT_KERNEL_BYTES ((size_t)8 * 1024) // what a kernel takes before its peer reads
+#define KIT_IN_BYTES ((size_t)256 * 1024)   // at most so many are on their way from a peer
 
 // Fields of struct shape_rules: compression as most clients agree on.
 #define KIT_DEFLATE \
@@ -34,15 +33,12 @@ struct kit_rules {
 struct kit {
     const char *row;
     size_t blocks_before;
-    struct reactor *reactor;
     struct scratch scratch;
     struct pump pump;
     struct life life;
     enum pump_mode mode;
-    int client_peer; // the kit reads and writes here as client or backend
-    int backend_peer;
-    unsigned client_ready; // what the reactor reported
-    unsigned backend_ready;
+    struct memory client;
+    struct memory backend;
     bool is_message_kept; // the mode stays PUMP_COLLECT behind the first message
     bool is_over;         // a Close or an error came
     bool has_payload;
@@ -51,41 +47,51 @@ struct kit {
     char story[256]; // the pump's verdicts in order
 };
 
-KIT_UNUSED static void kit_on_client(struct conn *conn, unsigned ready)
+// The tests say themselves when the pump reads and flushes.
+KIT_UNUSED static void kit_on_ready(struct conn *conn, unsigned ready)
 {
-    container_of(conn, struct kit, pump.client)->client_ready |= ready;
+    (void)conn;
+    (void)ready;
 }
 
-KIT_UNUSED static void kit_on_backend(struct conn *conn, unsigned ready)
+KIT_UNUSED static void kit_client_gets(struct memory *m, const uint8_t *data, size_t len)
 {
-    container_of(conn, struct kit, pump.backend)->backend_ready |= ready;
+    client_put(&container_of(m, struct kit, client)->to_client, data, len);
 }
 
-// Returns the end that the pump gets.
-KIT_UNUSED static int kit_sockets(int *out_peer)
+KIT_UNUSED static void kit_backend_gets(struct memory *m, const uint8_t *data, size_t len)
 {
-    int fds[2];
-    int small = 4096; // the kernel soon takes no more
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0 ||
-        setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)) != 0) {
-        abort();
-    }
-    *out_peer = fds[1];
-    return fds[0];
+    client_put(&container_of(m, struct kit, backend)->to_backend, data, len);
+}
+
+// The peer reads what its kernel has.
+KIT_UNUSED static void kit_drain(struct memory *m)
+{
+    m->budget_bytes = KIT_KERNEL_BYTES;
+}
+
+KIT_UNUSED static void kit_connect(struct conn *conn, struct memory *m, uint8_t *in,
+                                   memory_sent_fn *on_sent)
+{
+    memory_init(m, in, KIT_IN_BYTES);
+    m->on_sent = on_sent;
+    kit_drain(m);
+    struct carrier carrier = memory_carrier(m);
+    conn_open(conn, &carrier, NULL);
 }
 
 KIT_UNUSED static void kit_open(struct kit *k, const char *row, const struct kit_rules *rules)
 {
+    static uint8_t from_client[KIT_IN_BYTES];
+    static uint8_t from_backend[KIT_IN_BYTES];
     bool is_echo = rules->shape.is_echo;
-    *k = (struct kit){.row = row, .blocks_before = mem_live_blocks(), .reactor = reactor_new()};
-    if (k->reactor == NULL || !scratch_init(&k->scratch)) {
+    *k = (struct kit){.row = row, .blocks_before = mem_live_blocks()};
+    if (!scratch_init(&k->scratch)) {
         abort();
     }
-    pump_init(&k->pump, &k->scratch, kit_on_client, kit_on_backend);
-    struct carrier client = carrier_of_socket(k->reactor, kit_sockets(&k->client_peer));
-    struct carrier backend = carrier_of_socket(k->reactor, kit_sockets(&k->backend_peer));
-    conn_open(&k->pump.client, &client, NULL);
-    conn_open(&k->pump.backend, &backend, NULL);
+    pump_init(&k->pump, &k->scratch, kit_on_ready, kit_on_ready);
+    kit_connect(&k->pump.client, &k->client, from_client, kit_client_gets);
+    kit_connect(&k->pump.backend, &k->backend, from_backend, kit_backend_gets);
     pump_configure(&k->pump, KIT_HIGH_BYTES, KIT_LOW_BYTES, rules->accept, rules->max_message_bytes,
                    is_echo);
     pump_shape(&k->pump, &rules->shape);
@@ -106,9 +112,6 @@ KIT_UNUSED static void kit_close(struct kit *k)
     conn_close(&k->pump.client);
     conn_close(&k->pump.backend);
     pump_done(&k->pump);
-    close(k->client_peer);
-    close(k->backend_peer);
-    reactor_free(k->reactor);
     scratch_done(&k->scratch);
     client_drop(&k->to_client);
     client_drop(&k->to_backend);
@@ -117,35 +120,20 @@ KIT_UNUSED static void kit_close(struct kit *k)
 
 // --- the two peers ------------------------------------------------------------------------------
 
-KIT_UNUSED static void kit_drain(int peer, struct client_bytes *out, size_t most)
-{
-    uint8_t block[4096] = {0};
-    while (most > 0) {
-        ssize_t len = recv(peer, block, most < sizeof(block) ? most : sizeof(block), 0);
-        if (len <= 0) {
-            return;
-        }
-        client_put(out, block, (size_t)len);
-        most -= (size_t)len;
-    }
-}
-
-// Reads until nothing waits for either peer.
+// Both peers read until nothing waits for them.
 KIT_UNUSED static void kit_hear(struct kit *k)
 {
-    size_t queued = 0;
     do {
-        kit_drain(k->client_peer, &k->to_client, SIZE_MAX);
-        kit_drain(k->backend_peer, &k->to_backend, SIZE_MAX);
-        queued = conn_queued(&k->pump.client) + conn_queued(&k->pump.backend);
+        kit_drain(&k->client);
+        kit_drain(&k->backend);
         bool is_sent = conn_flush(&k->pump.client) != CONN_RESET;
         is_sent = conn_flush(&k->pump.backend) != CONN_RESET && is_sent;
         if (!is_sent) {
             abort();
         }
-    } while (queued > 0);
-    kit_drain(k->client_peer, &k->to_client, SIZE_MAX);
-    kit_drain(k->backend_peer, &k->to_backend, SIZE_MAX);
+    } while (conn_queued(&k->pump.client) + conn_queued(&k->pump.backend) > 0);
+    kit_drain(&k->client);
+    kit_drain(&k->backend);
 }
 
 // --- what a session does ------------------------------------------------------------------------
@@ -224,15 +212,13 @@ KIT_UNUSED static bool kit_read_client(struct kit *k)
 KIT_UNUSED static void kit_up(struct kit *k, const uint8_t *data, size_t len)
 {
     while (len > 0 && !k->is_over) {
-        ssize_t sent = send(k->client_peer, data, len < 98304 ? len : 98304, 0);
-        if (sent <= 0) {
-            abort();
-        }
+        size_t sent = size_min(len, 96 * 1024);
+        memory_push(&k->client, data, sent);
         while (!k->is_over && !pump_is_held(&k->pump) && kit_read_client(k)) {
             kit_resume(k);
         }
         data += sent;
-        len -= (size_t)sent;
+        len -= sent;
     }
     kit_hear(k);
 }
@@ -313,9 +299,7 @@ KIT_UNUSED static void kit_put_long(struct client_bytes *out, size_t len,
 // The client sends; neither peer reads, and what the pump holds stays held.
 KIT_UNUSED static void kit_send_up(struct kit *k, const struct client_bytes *wire)
 {
-    if (send(k->client_peer, wire->data, wire->len, 0) != (ssize_t)wire->len) {
-        abort();
-    }
+    memory_push(&k->client, wire->data, wire->len);
     while (!k->is_over && !pump_is_held(&k->pump) && kit_read_client(k)) {
     }
 }

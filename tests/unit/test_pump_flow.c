@@ -242,8 +242,7 @@ static void test_backend(void)
         uint8_t *data = NULL;
         size_t len = 0;
         kit_open(&k, rows[i].name, rows[i].rules);
-        CHECK_EQ_I64(k.row, send(k.backend_peer, rows[i].data.data, rows[i].data.len, 0),
-                     rows[i].data.len);
+        memory_push(&k.backend, rows[i].data.data, rows[i].data.len);
         CHECK_EQ_INT(k.row, conn_read(&k.pump.backend, pump_backend_room(&k.pump), &data, &len),
                      CONN_OK);
         pump_backend_bytes(&k.pump, data, len, &report);
@@ -277,7 +276,7 @@ static void test_parking(void)
     CHECK_EQ_U64("nothing used yet", pump_park_at_ms(&k.pump, 100, 10), 0);
     kit_put_frames(&wire, frames, COUNT(frames));
     kit_up(&k, wire.data, wire.len);
-    uint64_t now_ms = reactor_now_ms(k.reactor);
+    uint64_t now_ms = 1000;
     size_t blocks = mem_live_blocks();
     CHECK_EQ_U64("after the last payload", pump_park_at_ms(&k.pump, now_ms + 5, 10), now_ms + 15);
     pump_park(&k.pump, now_ms);

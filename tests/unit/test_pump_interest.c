@@ -59,22 +59,13 @@ static void test_valves(void)
     }
 }
 
-// Makes both sockets ready for everything. What the reactor then reports is what the pump wants.
 static void check_wants(struct kit *k, const char *want)
 {
     char got[16];
     pump_interest(&k->pump, &k->life);
-    kit_drain(k->client_peer, &k->to_client, SIZE_MAX); // now the pump can write to the sockets
-    kit_drain(k->backend_peer, &k->to_backend, SIZE_MAX);
-    if (send(k->client_peer, "x", 1, 0) != 1 || send(k->backend_peer, "x", 1, 0) != 1) {
-        abort();
-    }
-    k->client_ready = k->backend_ready = 0;
-    reactor_turn(k->reactor, true);
-    snprintf(got, sizeof(got), "%s%s %s%s", k->client_ready & REACTOR_READ ? "r" : "-",
-             k->client_ready & REACTOR_WRITE ? "w" : "-",
-             k->backend_ready & REACTOR_READ ? "r" : "-",
-             k->backend_ready & REACTOR_WRITE ? "w" : "-");
+    snprintf(got, sizeof(got), "%s%s %s%s", k->client.want & REACTOR_READ ? "r" : "-",
+             k->client.want & REACTOR_WRITE ? "w" : "-", k->backend.want & REACTOR_READ ? "r" : "-",
+             k->backend.want & REACTOR_WRITE ? "w" : "-");
     CHECK_EQ_STR(k->row, got, want);
 }
 

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* dial_attempt.h: one attempt of a dial at one address. A part of dial, for nobody else.
+ *
+ * An attempt connects; then it speaks (the preamble, TLS) until TLS, if there is any, is
+ * established and every byte has left. dial.c says when an attempt begins and ends. */
+#ifndef GATE_DIAL_ATTEMPT_H
+#define GATE_DIAL_ATTEMPT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/span.h"
+#include "io/net.h"
+#include "io/reactor.h"
+#include "io/scratch.h"
+#include "io/tls.h"
+
+/* What an attempt has come to. */
+enum dial_step { DIAL_STEP_WAIT = 0, DIAL_STEP_DONE, DIAL_STEP_REFUSED, DIAL_STEP_TLS_FAILED };
+
+struct dial_attempt {
+    struct reactor_io io;
+    struct dial *dial;
+    int fd; /* -1 = free */
+    const struct scratch *scratch;
+    struct span preamble;
+    struct tls_context *context; /* NULL: plain */
+    struct span tls_name;
+    struct tls *tls;
+    const char *detail;  /* with DIAL_STEP_TLS_FAILED; a constant */
+    struct buf out;      /* bytes that the kernel did not take at once */
+    uint64_t sent_bytes; /* bytes that it took */
+    bool is_connected;
+};
+
+/* The kernel has answered the connect: NET_OK or NET_AGAIN. */
+enum dial_step dial_attempt_start(struct dial_attempt *a, enum net_result connected);
+/* The descriptor is ready. */
+enum dial_step dial_attempt_ready(struct dial_attempt *a, unsigned ready);
+/* Sets what the attempt waits for next. */
+void dial_attempt_want(struct dial_attempt *a);
+/* Closes the attempt, if it is open. */
+void dial_attempt_close(struct dial_attempt *a);
+
+#endif
