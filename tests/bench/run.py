@@ -7,7 +7,8 @@
 
 The program prints a line for each sample, then a Markdown table. It writes the table, all samples
 (JSON) and a chart (SVG) into --out. With --check it exits 1 when a ratio of budgets.json is broken.
-It needs two cores, and root or a hard limit of 20,000 descriptors. A README tells the rest.
+It needs two cores, and root or a hard limit of 20,000 descriptors. README.md in this folder tells
+the rest.
 """
 import argparse
 import fnmatch
