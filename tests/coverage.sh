@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Sums up what gcov counted, per source file, and fails when one of proto/ is below the bar.
+# Prints the counts of gcov for each source, and fails when a source of proto/ is below PERCENT.
 #
-#   tests/coverage.sh OUT PERCENT SOURCE...       OUT holds the objects, next to their counts
+#   tests/coverage.sh OUT PERCENT SOURCE...       OUT holds the objects and their counts
 set -u
 
 out=$1
@@ -12,7 +12,7 @@ report=$out/coverage.txt
 : >"$report"
 
 for source in "$@"; do
-    # gcov names the headers too; only the source itself is wanted. A source that no test
+    # gcov names the headers too; this takes only the source itself. A source that no test
     # touched has no counts.
     lines=$(gcov -n -b -o "$out/${source%.c}.gcda" "$source" 2>/dev/null | awk -v source="$source" '
         /^File / { ours = index($0, "\047" source "\047") > 0 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The service behind the proxies that are measured: echo, source and sink in one, as cheap as it
- * can be (protocol.h says what it is told). Listens on a free port of loopback, prints
- * `PORT N` and runs until its standard input ends.
+/* The service behind the measured proxies: echo, source and sink in one, as cheap as possible;
+ * protocol.h has its commands. It listens on a free port of loopback, prints `PORT N` and runs
+ * until its standard input ends.
  *
  *     backend
  */
@@ -25,20 +25,20 @@
 
 struct peer {
     int fd;
-    uint32_t events; /* waited for */
+    uint32_t events; /* events that the peer waits for */
     uint8_t head[COMMAND_BYTES];
     size_t head_have;
     bool has_command;
-    struct command command; /* count: what is left of it; start moves along */
-    uint64_t taken;         /* by this command */
+    struct command command; /* count: what is left; start moves with the bytes */
+    uint64_t taken;         /* bytes that this command has brought */
     bool is_wrong;
-    uint8_t *queue; /* what the kernel did not take */
+    uint8_t *queue; /* bytes that the kernel did not take */
     size_t queue_head;
     size_t queue_len;
 };
 
 static int poll_fd;
-static struct peer *peers[PEERS_MAX]; /* by descriptor */
+static struct peer *peers[PEERS_MAX]; /* the index is the descriptor */
 static uint8_t scratch[READ_BYTES];
 
 __attribute__((format(printf, 1, 2), noreturn)) static void die(const char *format, ...)
@@ -72,7 +72,7 @@ static void peer_close(struct peer *p)
     free(p);
 }
 
-/* Bytes the kernel took, or -1 when the connection is gone. */
+/* Returns how many bytes the kernel took, or -1 when the connection is gone. */
 static ssize_t peer_write(const struct peer *p, const uint8_t *data, size_t len)
 {
     ssize_t sent = send(p->fd, data, len, MSG_NOSIGNAL);
@@ -82,7 +82,7 @@ static ssize_t peer_write(const struct peer *p, const uint8_t *data, size_t len)
     return sent;
 }
 
-/* Sends, and keeps what the kernel did not take. Called only when nothing is queued. */
+/* Sends, and keeps what the kernel does not take. The queue must be empty. */
 static bool peer_send(struct peer *p, const uint8_t *data, size_t len)
 {
     ssize_t sent = peer_write(p, data, len);
@@ -142,7 +142,7 @@ static bool peer_report(struct peer *p)
     return peer_send(p, report, sizeof(report));
 }
 
-/* Bytes that belong to the command under way. */
+/* Handles bytes that belong to the current command. */
 static bool peer_obey(struct peer *p, const uint8_t *data, size_t len)
 {
     p->command.count -= len;
@@ -295,7 +295,7 @@ int main(void)
             if (fd == listen_fd) {
                 accept_all(listen_fd);
             } else if (fd == STDIN_FILENO) {
-                return 0; /* nobody writes to it: this is its end */
+                return 0; /* nobody writes to standard input, so this is its end */
             } else if (peers[fd] != NULL) {
                 peer_event(peers[fd], events[i].events);
             }

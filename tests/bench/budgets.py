@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""budgets.json: what is defended. Ratios and figures of a run, and counts of instructions.
+"""budgets.json: the limits that a run defends: ratios, figures and counts of instructions.
 
-A ratio may have a `target` below its `at_most`: wished for, and not reached on the machine
-where it was written. The table of a run shows the target, --check defends at_most.
+A ratio may have a `target` below its `at_most`: the goal, which the machine of the last committed
+run did not reach. The table of a run shows the target; --check defends at_most.
 """
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ def name(ratio):
 
 
 def value(results, ratio):
-    """The figure that the budget is about, or None when it was not measured."""
+    """Returns the figure that the budget limits, or None when the run did not measure it."""
     if "than" in ratio or "than_work" in ratio:
         return report.ratio(results, ratio["work"], ratio["figure"], ratio.get("than", "sluice"),
                             ratio.get("than_work", ratio["work"]))
@@ -39,7 +39,7 @@ def of_work(work, figure):
 
 
 def check_ratios(results):
-    """Prints each budget with its figure; 1 when one is broken or nothing could be compared."""
+    """Prints each budget with its figure. Returns 1 when one is broken or none was measured."""
     kept, broken, unknown = 0, 0, 0
     print("\n| budget | figure | at most | |\n|---|---|---|---|")
     for ratio in read()["ratios"]:

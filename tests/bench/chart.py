@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Draws the medians of a run as bars, in SVG that reads on light and on dark ground."""
+"""Draws the medians of a run as bars, in an SVG for light and dark backgrounds."""
 from xml.sax.saxutils import escape
 
 import report

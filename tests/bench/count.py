@@ -4,10 +4,11 @@
 
     count.py --tools build/bench [--check] [--write] [-k PATTERN]
 
-The counts are the same in every run, however busy the machine is. With --check each is compared
-with its budget in budgets.json, and the last line is `N passed, N failed`; --write makes the counts
-of now the budgets. They belong to one compiler, C library, wolfSSL and kind of processor; on
-others the paths are run and not compared. (valgrind knows no AVX-512; the program uses none.)
+The counts are the same in every run, however busy the machine is. Each line compares a count with
+its budget in budgets.json; with --check a broken budget fails the run. --write makes the present
+counts, plus 2 %, the budgets. They belong to one compiler, C library, wolfSSL and kind of
+processor; elsewhere the program runs the paths and compares nothing. (valgrind knows no AVX-512,
+and the program uses none.)
 """
 import argparse
 import fnmatch
@@ -24,7 +25,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 FILE = Path(__file__).resolve().parent / "budgets.json"
 MARGIN = 1.02
-# The C library copies long blocks with one instruction, or not, as the processor's maker has it.
+# By itself the C library copies long blocks with one instruction on some processors only.
 ENVIRONMENT = {**os.environ, "LC_ALL": "C",
                "GLIBC_TUNABLES": "glibc.cpu.x86_rep_movsb_threshold=0x40000000:"
                                  "glibc.cpu.x86_rep_stosb_threshold=0x40000000:"
@@ -37,7 +38,7 @@ def run(command):
 
 
 def made_with(tools):
-    """What the counts depend on besides our sources."""
+    """Returns what the counts depend on besides our sources."""
     binary = (Path(tools) / "count").read_bytes()
     compiler = re.search(rb"GCC: \([^)]*\) (\d+\.\d+)", binary)
     wolfssl = run([str(Path(tools) / "count"), "--library"]).stdout.strip()
@@ -49,7 +50,7 @@ def made_with(tools):
 
 
 def count(tools, name):
-    """(instructions for each unit, the unit), or (None, what went wrong)."""
+    """Returns (instructions for each unit, the unit), or (None, what went wrong)."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
         result = run(["valgrind", "--tool=callgrind", "--collect-atstart=no",
@@ -65,7 +66,7 @@ def count(tools, name):
 
 
 def write(budgets, environment, counts):
-    """One line for each entry, so that a change shows as one line."""
+    """Writes each entry on a line of its own, so that a diff shows one line for one change."""
     old = budgets.get("counts", {})
     most = dict(old.get("at_most", {})) if old.get("made_with") == environment else {}
     most.update({name: round(value * MARGIN, 1) for name, value in counts.items()})
@@ -77,7 +78,7 @@ def write(budgets, environment, counts):
 
 
 def judge(name, value, text, most, is_comparable):
-    """(passed, line)"""
+    """Returns (has passed, the line to print)."""
     if value is None:
         return False, f"FAIL {name:16} {text}"
     line = f"{name:16} {value:12,.1f} instructions for a {text}"

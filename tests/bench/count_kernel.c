@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Stands in for io/net's reading and writing (the linker's --wrap): a kernel that always has bytes
- * and takes everything. */
+/* The linker (--wrap) puts these functions in the place of io/net's reading and writing: a kernel
+ * that always has bytes and takes everything. */
 #include <string.h>
 
 #include "count.h"
@@ -47,13 +47,13 @@ void kernel_counts(void)
     is_counting = true;
 }
 
-/* The program copies nothing here, so callgrind is told to leave this function out: entering it
- * turns counting off and leaving it on again, which is why it may not be used while warming up. */
+/* The program itself does not copy here, so callgrind must leave this function out. Entering it
+ * turns counting off and leaving it turns counting on, so no case may call it while warming up. */
 void kernel_copy(void *to, const void *from, size_t len);
 __attribute__((noinline)) void kernel_copy(void *to, const void *from, size_t len)
 {
     memcpy(to, from, len);
-    __asm__ volatile("" ::: "memory"); /* or the copy would be a jump, and never left */
+    __asm__ volatile("" ::: "memory"); /* else the copy is a jump, which never returns here */
 }
 
 enum net_result kernel_recv(int fd, void *data, size_t size, size_t *out_len)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Runs one path of the program for count.py, which has callgrind count what count_step() executes.
+/* Runs one path of the program for count.py. callgrind counts what count_step() executes.
  *
- *     count CASE        prints the units of work in all of the steps, to divide the count by
+ *     count CASE        prints how many units of work all steps have; count.py divides by it
  *     count --list
  *     count --library   wolfSSL's version
  */
@@ -28,7 +28,7 @@ struct count_case {
 
 static uint8_t input[COUNT_READ_BYTES];
 static size_t input_len;
-static size_t units; /* in one step */
+static size_t units; /* units of work in one step */
 static struct count_session session;
 static struct ws_decoder decoder;
 static mask_fn *mask;
@@ -101,7 +101,7 @@ static void prepare_mask(const struct count_case *self)
     units = MASKED_BYTES / 1024;
 }
 
-/* Six bytes in: where the payload of a short frame begins. */
+/* The payload of a short frame begins behind six bytes. */
 static void step_mask(void)
 {
     static const uint8_t key[4] = {1, 2, 3, 4};
@@ -172,7 +172,7 @@ static const struct count_case cases[] = {
     {"wss-down-128", "read of 128 bytes", prepare_down, step_down, 128},
 };
 
-/* callgrind knows it by name. */
+/* count.py tells callgrind this name. */
 void count_step(const struct count_case *chosen);
 __attribute__((noinline)) void count_step(const struct count_case *chosen)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A session without listener and dial: what gate/session does in an event of an open session. */
+/* A session without listener and dial: the work of gate/session in one event of an open session. */
 #include <sys/socket.h>
 
 #include "count.h"

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* load.h: the load generator's parts.
+/* load.h: the parts of the load generator.
  *
- * One thread, epoll, any number of connections to 127.0.0.1: a WebSocket client of its own, or with
- * --raw the same bytes without WebSocket, over TLS (OpenSSL) or plain TCP. What a connection does
- * is its role; load_main.c runs the stages: open and warm up all connections, wait for the word,
- * run, report. Every failure ends the process with a message that names the connection. */
+ * The load generator has one thread, epoll and any number of connections to 127.0.0.1. It has a
+ * WebSocket client of its own; with --raw it sends the same bytes without WebSocket. Below are TLS
+ * (OpenSSL) or plain TCP. The role of a connection says what it does. load_main.c runs the stages:
+ * open all connections and warm them up, wait for a line, run, report. Every failure ends the
+ * process with a message that names the connection. */
 #ifndef BENCH_LOAD_H
 #define BENCH_LOAD_H
 
@@ -14,8 +15,8 @@
 #include <stdint.h>
 
 #define WIRE_BYTES (256 * 1024)  /* one recv */
-#define PLAIN_BYTES (256 * 1024) /* frames made, or records opened, in one step */
-#define FRAME_HEADER_MAX 14      /* of a client: masked */
+#define PLAIN_BYTES (256 * 1024) /* frames that one step makes, or records that it opens */
+#define FRAME_HEADER_MAX 14      /* a client's header, with the mask */
 #define ANSWER_MAX 1024          /* head of the server's answer to the upgrade */
 
 struct load_options {
@@ -23,19 +24,19 @@ struct load_options {
     bool is_tls;
     bool is_raw;
     bool is_resumed;
-    bool is_waiting; /* for a line on standard input, between warming up and running */
+    bool is_waiting; /* between warming up and running, wait for a line on standard input */
     const char *ca;
-    const char *path; /* of the WebSocket's URL */
+    const char *path; /* path of the WebSocket's URL */
     uint64_t connections;
     uint64_t message_bytes;
-    uint64_t in_flight_bytes; /* echo: sent and not yet back */
-    uint64_t total_bytes;     /* each connection, or messages for all of them */
+    uint64_t in_flight_bytes; /* echo: sent and not back yet */
+    uint64_t total_bytes;     /* for each connection; `messages` counts all connections together */
     uint64_t warm_bytes;
     uint64_t messages;
     uint64_t think_us; /* between an answer and the next message */
-    uint64_t idle;     /* connections more that do nothing */
+    uint64_t idle;     /* so many further connections do nothing */
     uint64_t concurrency;
-    uint64_t deadline_s; /* of each stage */
+    uint64_t deadline_s; /* for each stage */
 };
 
 /* --- load_stat.c: time and the distribution of latencies ------------------------------------ */
@@ -45,14 +46,14 @@ uint64_t stat_now_ns(void);
 #define STAT_PART_BITS 6
 #define STAT_BUCKETS ((64 - STAT_PART_BITS + 1) << STAT_PART_BITS)
 
-/* Buckets a 64th of their value wide. */
+/* Each bucket is a 64th of its value wide. */
 struct stat_latency {
     uint64_t buckets[STAT_BUCKETS];
     uint64_t count;
     uint64_t max_ns;
 };
 void stat_add(struct stat_latency *s, uint64_t ns);
-/* In microseconds; `part` from 0 to 1. 0 when there is none. */
+/* Returns microseconds, or 0 without values; `part` is between 0 and 1. */
 double stat_percentile_us(const struct stat_latency *s, double part);
 
 /* --- connections ---------------------------------------------------------------------------- */
@@ -63,7 +64,7 @@ enum load_phase {
     LOAD_TLS,
     LOAD_UPGRADE,
     LOAD_OPEN,
-    LOAD_CLOSING, /* we have said all; waiting for the end */
+    LOAD_CLOSING, /* we have sent everything and wait for the end */
     LOAD_ENDED
 };
 
@@ -78,7 +79,7 @@ struct load_queue {
 struct load;
 struct load_conn;
 
-/* What a connection does. Sending is done in `turn`, which follows each event. */
+/* What a connection does. `turn` follows each event and does the sending. */
 struct load_role {
     const char *name;
     void (*warm)(struct load_conn *c); /* the session is open; calls load_ready once warm */
@@ -93,12 +94,12 @@ struct load_conn {
     uint32_t index;
     int fd;
     enum load_phase phase;
-    uint32_t events; /* waited for */
+    uint32_t events; /* events that the connection waits for */
     SSL *ssl;
     struct load_queue out;
 
     /* frames from the server */
-    char *answer; /* while upgrading */
+    char *answer; /* during the upgrade */
     size_t answer_len;
     uint8_t header[FRAME_HEADER_MAX];
     size_t header_len;
@@ -108,10 +109,10 @@ struct load_conn {
     uint8_t control[125];
     size_t control_len;
 
-    /* the role's */
+    /* fields of the role */
     bool is_ready;
     bool is_running;
-    bool has_more; /* to send: asks for a turn when the queue is empty */
+    bool has_more; /* more to send: the role wants a turn when the queue is empty */
     uint64_t sent; /* payload, without commands */
     uint64_t sent_goal;
     uint64_t received;
@@ -139,10 +140,10 @@ struct load {
     uint64_t end_ns;
     struct stat_latency latency;
 
-    /* messages of all connections together */
+    /* counts of all connections together */
     uint64_t messages_begun;
     uint64_t messages_ended;
-    /* connections that think, in the order in which they are due: a ring */
+    /* a ring of the connections that think, in the order in which they are due */
     struct load_conn **thinking;
     size_t thinking_head;
     size_t thinking_count;
@@ -153,7 +154,7 @@ struct load {
     char tls_name[96];
     uint32_t random;
 
-    const uint8_t *wire_at; /* what OpenSSL reads from now */
+    const uint8_t *wire_at; /* what OpenSSL reads now */
     size_t wire_left;
     uint8_t wire[WIRE_BYTES];
     uint8_t plain[PLAIN_BYTES];
@@ -167,7 +168,7 @@ __attribute__((format(printf, 2, 3), noreturn)) void load_fail(const struct load
 
 /* The connection is warm. */
 void load_ready(struct load_conn *c);
-/* It has done what it had to in the run; the last one ends the run. */
+/* The connection has done its part of the run. The last one ends the run. */
 void load_settled(struct load_conn *c);
 void load_finish(struct load *load);
 
@@ -175,32 +176,33 @@ void load_finish(struct load *load);
 
 void conn_connect(struct load *load, struct load_conn *c);
 void conn_event(struct load_conn *c, uint32_t ready);
-/* Wire bytes into the queue. */
+/* Puts wire bytes into the queue. */
 void conn_queue(struct load_conn *c, const void *data, size_t len);
-/* Plain bytes: through TLS, if there is any, into the queue. */
+/* Puts plain bytes into the queue, through TLS if the connection has any. */
 void conn_push(struct load_conn *c, const void *data, size_t len);
 void conn_flush(struct load_conn *c);
-/* Orderly: Close, or close_notify and FIN; then the server's end is awaited. */
+/* Sends Close, or close_notify and FIN, and then waits for the server's end. */
 void conn_finish(struct load_conn *c);
 
 /* --- load_tls.c ----------------------------------------------------------------------------- */
 
 void tls_init(struct load *load);
 void tls_begin(struct load_conn *c);
-/* Wire bytes that came; hands plain bytes to ws_input or the role. */
+/* Takes wire bytes that came, and hands plain bytes to ws_input or to the role. */
 void tls_input(struct load_conn *c, const uint8_t *wire, size_t len);
 void tls_push(struct load_conn *c, const uint8_t *data, size_t len);
 void tls_close(struct load_conn *c);
 
 /* --- load_ws.c ------------------------------------------------------------------------------ */
 
-/* The way is free for plain bytes: sends the upgrade, or with --raw is open at once. */
+/* Plain bytes can pass now: sends the upgrade; with --raw the session is open at once. */
 void ws_begin(struct load_conn *c);
-/* Plain bytes that came. */
+/* Takes plain bytes that came. */
 void ws_input(struct load_conn *c, const uint8_t *data, size_t len);
-/* One message of `len` bytes. */
+/* Sends one message of `len` bytes. */
 void ws_send(struct load_conn *c, const uint8_t *payload, size_t len);
-/* `count` bytes of pattern as messages of options.message_bytes; the last one may be shorter. */
+/* Sends `count` bytes of pattern as messages of options.message_bytes; the last one may be
+ * shorter. */
 void ws_send_pattern(struct load_conn *c, uint64_t position, uint64_t count);
 void ws_send_close(struct load_conn *c);
 
@@ -212,19 +214,19 @@ extern const struct load_role role_echo;     /* keeps in_flight_bytes on the way
 extern const struct load_role role_download; /* the backend sends */
 extern const struct load_role role_upload;   /* the backend counts */
 extern const struct load_role role_trip;     /* one message on the way */
-extern const struct load_role role_idle;     /* is there */
-extern const struct load_role role_open;     /* connects, is answered one byte, closes */
+extern const struct load_role role_idle;     /* stays open */
+extern const struct load_role role_open;     /* connects, gets one byte, closes */
 
-/* Bytes that the backend is told to begin with, as a message of its own. */
+/* Tells the backend its command, in a message of its own. */
 void role_command(struct load_conn *c, char op, uint64_t count);
-/* Where in the pattern this connection begins. */
+/* Returns where in the pattern this connection begins. */
 uint64_t role_start(const struct load_conn *c);
 /* Checks payload against the pattern and counts it. */
 void role_check(struct load_conn *c, const uint8_t *data, size_t len);
-/* Starts those that have thought enough; returns the time of the next, or 0. */
+/* Starts those that have thought long enough. Returns the time of the next one, or 0. */
 uint64_t trip_think(struct load *load, uint64_t now_ns);
 void trip_init(struct load *load);
-/* Begins as many connections as may be under way. */
+/* Role `open`: begins new connections until `concurrency` of them are under way. */
 void open_more(struct load *load);
 
 #endif

@@ -68,7 +68,7 @@ static void echo_turn(struct load_conn *c)
     const struct load_options *options = &c->load->options;
     uint64_t room = options->in_flight_bytes - (c->sent - c->received);
     uint64_t left = c->sent_goal - c->sent;
-    /* Whole messages, but for the last one. */
+    /* Sends whole messages; only the last one may be shorter. */
     uint64_t count = left <= room ? left : room / options->message_bytes * options->message_bytes;
     if (count > 0) {
         ws_send_pattern(c, role_start(c) + c->sent, count);

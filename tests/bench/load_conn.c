@@ -98,7 +98,7 @@ void conn_flush(struct load_conn *c)
             if (c->phase != LOAD_CLOSING) {
                 load_fail(c, "send: %s", strerror(errno));
             }
-            sent = (ssize_t)q->len; /* whoever has gone needs nothing more */
+            sent = (ssize_t)q->len; /* a connection that has ended needs nothing more */
         }
         if (sent > 0) {
             q->head += (size_t)sent;
@@ -112,7 +112,7 @@ void conn_finish(struct load_conn *c)
 {
     c->phase = LOAD_CLOSING;
     if (!c->load->options.is_raw) {
-        /* The server's Close and its FIN follow. */
+        /* the server's Close and FIN follow */
         ws_send_close(c);
         conn_flush(c);
         return;

@@ -4,13 +4,14 @@
  *     load MODE --port N [--tls --ca FILE] [--raw] [--wait] [OPTION N]...
  *
  * OPTION is --connections, --message, --in-flight, --bytes, --warm, --messages, --think-us, --idle,
- * --concurrency or --deadline: load.h says what each is; --path is the path of the URL, --resume
- * offers tickets.
+ * --concurrency or --deadline; load.h says what each means. --path gives the path of the URL;
+ * --resume offers tickets.
  *
- * MODE is echo, download, upload, trip, idle or open; load.h says what each does. Prints READY when
- * all connections are open and warm, waits (with --wait) for a line on standard input, runs, and
- * prints one JSON object. With --wait the connections stay until standard input ends; its end
- * during the run ends the run. Exits 1 after {"error": "..."}.
+ * MODE is echo, download, upload, trip, idle or open; load.h says what each does. The program
+ * prints READY when all connections are open and warm, runs, and prints one JSON object. With
+ * --wait it waits for a line on standard input before it runs, and keeps the connections until
+ * standard input ends; an end during the run ends the run. On a failure it prints {"error": "..."}
+ * and exits 1.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -28,10 +29,10 @@
 #include "protocol.h"
 
 #define EVENTS 512
-#define UNDER_WAY 64 /* connections being opened at a time */
+#define UNDER_WAY 64 /* so many connections may be opening at a time */
 #define TICK_NS 50000000
 
-static char input_mark; /* tells standard input from connections */
+static char input_mark; /* the address tells standard input from connections */
 
 /* --- failing -------------------------------------------------------------------------------- */
 
@@ -121,7 +122,7 @@ void load_settled(struct load_conn *c)
     }
 }
 
-/* True when a line came; its end is noted. */
+/* Returns true when a line came, and notes the end of the input. */
 static bool read_input(struct load *load)
 {
     char text[64];
@@ -132,7 +133,7 @@ static bool read_input(struct load *load)
     return got > 0;
 }
 
-/* One turn; true when a line came on standard input. */
+/* Takes one turn. Returns true when a line came on standard input. */
 static bool load_turn(struct load *load)
 {
     struct epoll_event events[EVENTS];
@@ -181,7 +182,7 @@ static void wait_stage(struct load *load)
 {
     printf("READY\n");
     (void)fflush(stdout);
-    /* Frames of the server's own (pings) are answered meanwhile. */
+    /* Meanwhile each turn answers the server's own frames (pings). */
     while (load->options.is_waiting && !load_turn(load)) {
         if (load->is_stopped) {
             exit(0);
@@ -251,7 +252,7 @@ static void print_result(const struct load *load)
     (void)fflush(stdout);
 }
 
-/* So that thousands of closed connections do not keep their ports for a minute. */
+/* Without this, thousands of closed connections would keep their ports for a minute. */
 static void reset_all(const struct load *load)
 {
     struct linger hard = {.l_onoff = 1, .l_linger = 0};
@@ -343,7 +344,7 @@ static void parse_options(struct load_options *o, int argc, char **argv)
 static void make_conns(struct load *load)
 {
     const struct load_options *o = &load->options;
-    /* With open, one more: the pilot. */
+    /* The role `open` has one connection more, the pilot. */
     size_t active = load->role == &role_open ? o->messages + 1 : o->connections;
     load->conn_count = active + o->idle;
     load->conns = calloc(load->conn_count, sizeof(struct load_conn));

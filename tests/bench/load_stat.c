@@ -18,7 +18,7 @@ static unsigned shift_of(uint64_t ns)
     return bits < STAT_PART_BITS ? 0 : bits - STAT_PART_BITS;
 }
 
-/* Values below PARTS have a bucket each; above, the highest bits choose. */
+/* Values below PARTS have a bucket each; above, the highest bits choose the bucket. */
 static size_t bucket_of(uint64_t ns)
 {
     if (ns < PARTS) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* TLS 1.3, AES-128-GCM and P-256 only, so that every server does the same work. OpenSSL reads from
- * the memory of one recv and writes into the connection's queue: one system call for many records,
- * or the load generator would be what is measured. */
+ * the memory of one recv and writes into the connection's queue: one system call moves many
+ * records. Otherwise the benchmark would measure the load generator. */
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <string.h>
@@ -48,7 +48,8 @@ __attribute__((noreturn)) static void fail_tls(const struct load_conn *c, const 
     load_fail(c, "%s: %s", what, code == 0 ? "no reason given" : text);
 }
 
-/* Copies, because OpenSSL spoils the session of a connection that ends without close_notify. */
+/* Copies the session, because OpenSSL spoils that of a connection that ends without
+ * close_notify. */
 static int keep_session(SSL *ssl, SSL_SESSION *session)
 {
     struct load *load = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
@@ -107,7 +108,7 @@ void tls_begin(struct load_conn *c)
     SSL_set_connect_state(c->ssl);
     offer_session(c);
     c->phase = LOAD_TLS;
-    tls_input(c, NULL, 0); /* says hello */
+    tls_input(c, NULL, 0); /* sends the hello */
 }
 
 static void note_name(struct load_conn *c)
@@ -148,7 +149,7 @@ void tls_input(struct load_conn *c, const uint8_t *wire, size_t len)
         int got = SSL_read(c->ssl, load->plain, sizeof(load->plain));
         if (got <= 0) {
             int error = SSL_get_error(c->ssl, got);
-            /* After close_notify only the end of the connection can follow. */
+            /* Behind close_notify only the end of the connection can follow. */
             if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_ZERO_RETURN) {
                 fail_tls(c, "a TLS record could not be read");
             }

@@ -11,7 +11,7 @@ static void do_nothing(struct load_conn *c)
     (void)c;
 }
 
-/* Sends the next `count` bytes, which are to come back. */
+/* Sends the next `count` bytes, which must come back. */
 static void ask(struct load_conn *c, uint64_t count)
 {
     ws_send_pattern(c, role_start(c) + c->sent, count);
@@ -60,7 +60,7 @@ static void trip_run(struct load_conn *c)
         trip_begin(c);
         return;
     }
-    /* Spread, so that they do not all come at once. */
+    /* Spreads the first messages, so that they do not come all at once. */
     think(c, c->load->begin_ns + options->think_us * 1000 * c->index / options->connections);
 }
 
@@ -112,7 +112,7 @@ static void idle_warm(struct load_conn *c)
     ask(c, 1);
 }
 
-/* Proves that the session still lives; beside busy ones it stays quiet. */
+/* Proves that the session is alive; beside busy sessions it stays quiet. */
 static void idle_run(struct load_conn *c)
 {
     if (c->load->role == &role_idle) {
@@ -134,7 +134,7 @@ const struct load_role role_idle = {"idle", idle_warm, idle_run, idle_payload, d
 
 /* --- opening and closing -------------------------------------------------------------------- */
 
-/* The command and one byte for it in one message: the backend's first byte is the answer. */
+/* Sends the command and one byte in one message; the backend's first byte is the answer. */
 static void open_warm(struct load_conn *c)
 {
     uint8_t bytes[COMMAND_BYTES + 1];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A WebSocket client (RFC 6455) that trusts no server: the answer to its upgrade and every frame
- * are checked. With --raw it is left out and bytes pass as they are. */
+/* A WebSocket client (RFC 6455) that trusts no server: it checks the answer to its upgrade and
+ * every frame. With --raw the bytes bypass it. */
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +41,7 @@ static void copy_masked(uint8_t *out, const uint8_t *in, size_t len, uint32_t ke
     }
 }
 
-/* Writes a whole frame and returns its length. */
+/* Writes a whole frame. Returns its length. */
 static size_t put_frame(struct load *load, uint8_t *out, uint8_t opcode, const uint8_t *payload,
                         size_t len)
 {
@@ -100,7 +100,7 @@ void ws_send_pattern(struct load_conn *c, uint64_t position, uint64_t count)
         send_raw_pattern(c, position, count);
         return;
     }
-    /* Frames side by side, so that TLS records are full. */
+    /* Puts frames side by side, so that TLS records are full. */
     while (count > 0) {
         uint64_t most = load->options.message_bytes;
         size_t part = (size_t)(count < most ? count : most);
@@ -179,7 +179,7 @@ void ws_begin(struct load_conn *c)
     conn_push(c, request, (size_t)len);
 }
 
-/* The value of a header, or NULL; ended by CR. */
+/* Returns the value of a header, which ends before CR, or NULL. */
 static const char *find_header(const char *head, const char *name)
 {
     size_t len = strlen(name);
@@ -265,7 +265,7 @@ static void take_control(struct load_conn *c)
     }
 }
 
-/* The second byte says how many the header has. */
+/* The second byte says how many bytes the header has. */
 static size_t header_need(const struct load_conn *c)
 {
     static const size_t more[] = {2, 8};

@@ -10,13 +10,13 @@ from servers import Failed
 
 
 class Program:
-    """A child that speaks in lines and ends when its standard input does."""
+    """A child that writes lines, and ends when its standard input ends."""
 
     def __init__(self, command, core, is_background=False):
         def prepare():
             os.sched_setaffinity(0, {core})
             if is_background:
-                # Runs only when nobody else wants the core, so that it delays no measured message.
+                # The child runs only when nobody else wants the core, so it delays no message.
                 os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
         self.name = os.path.basename(command[0])
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -63,7 +63,7 @@ class Backend(Program):
 
 
 class Load(Program):
-    """`options` are those of load_main.c, by name."""
+    """`options` are the options of load_main.c by name."""
     DEADLINE = 60
 
     def __init__(self, path, core, server, mode, options, is_bulk=False):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the kernel says: about this machine, and about processes and what they use."""
+"""What the kernel says about this machine, about processes, and about what they use."""
 import os
 import platform
 import resource
@@ -11,7 +11,7 @@ TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 
 def cores():
-    """The proxy's core, the other one, and one for a second worker of the proxy's, if there is."""
+    """Returns the proxy's core, the load's core, and one for a second worker of the proxy."""
     usable = sorted(os.sched_getaffinity(0))
     if len(usable) < 2:
         raise SystemExit("bench: two cores are needed: one for the proxy, one for load and backend")
@@ -19,7 +19,7 @@ def cores():
 
 
 def raise_descriptors(wanted):
-    """Lets this process and its children open so many descriptors; returns how many they may."""
+    """Tries to let this process and its children open so many descriptors. Returns the limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     for limits in ((wanted, max(wanted, hard)), (min(wanted, hard), hard)):
         try:
@@ -50,7 +50,7 @@ def describe():
 
 
 def commit(folder):
-    """The commit, with a + when the program's sources differ from it."""
+    """Returns the commit, with a + when the program's sources differ from it."""
     def git(*words):
         return subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True,
                               check=False).stdout.strip()
@@ -60,13 +60,13 @@ def commit(folder):
 
 
 def _stat(pid):
-    """The fields of /proc/PID/stat from the state on, or None."""
+    """Returns the fields of /proc/PID/stat from the state on, or None."""
     text = read(f"/proc/{pid}/stat")
     return text[text.rindex(")") + 2:].split() if ")" in text else None
 
 
 def tree(root):
-    """Process ids of `root` and of what it started: its descendants, and its whole session."""
+    """Returns the process ids of `root`, of its descendants and of its session."""
     parents, found = {}, set()
     for entry in os.listdir("/proc"):
         fields = _stat(entry) if entry.isdigit() else None
@@ -84,9 +84,9 @@ def tree(root):
 
 
 def cpu_ns(root):
-    """User and system time of a process tree, ended children included.
+    """Returns the user and system time of a process tree, with the children that have ended.
 
-    Living threads are read in nanoseconds; children that have been waited for only in ticks.
+    The kernel tells nanoseconds of living threads, and ticks of children that have ended.
     """
     total = 0
     for pid in tree(root):
@@ -104,7 +104,7 @@ def cpu_ns(root):
 
 
 def pss_kib(root):
-    """Memory of a process tree; pages that processes share count once."""
+    """Returns the memory of a process tree. Pages that processes share count once."""
     total = 0
     for pid in tree(root):
         for line in read(f"/proc/{pid}/smaps_rollup").splitlines():
@@ -114,7 +114,7 @@ def pss_kib(root):
 
 
 def descriptors(root):
-    """Open descriptors of each process below `root`, without `root` itself."""
+    """Returns the open descriptors of each process below `root`, without `root` itself."""
     counts = {}
     for pid in tree(root):
         if pid != root:
@@ -126,7 +126,7 @@ def descriptors(root):
 
 
 def core_ticks(core):
-    """(busy, stolen, all) time of a core, in ticks."""
+    """Returns (busy, stolen, all) time of a core, in ticks."""
     for line in read("/proc/stat").splitlines():
         fields = line.split()
         if fields and fields[0] == f"cpu{core}":
@@ -146,7 +146,7 @@ def is_listening(port):
 
 
 def wait_for(condition, seconds, pause=0.01):
-    """True as soon as the condition holds; False when it did not in time."""
+    """Returns True as soon as the condition holds, and False after `seconds`."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

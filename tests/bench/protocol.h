@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* protocol.h: what the load generator and the backend agree on.
+/* protocol.h: what load generator and backend agree on.
  *
- * A connection to the backend begins with a command of 16 bytes and obeys it; when the command's
- * count of bytes has passed, the next command is expected. The bytes that pass are a pattern whose
- * every byte follows from its position, so that a lost, doubled, changed or moved byte is seen. */
+ * Each connection to the backend begins with a command of 16 bytes. When as many bytes as the
+ * command's count have passed, the next command follows. The bytes are a pattern in which every
+ * byte follows from its position, so the reader notices a byte that is lost, doubled, changed or
+ * moved. */
 #ifndef BENCH_PROTOCOL_H
 #define BENCH_PROTOCOL_H
 
@@ -23,25 +24,25 @@ enum command_op {
 
 struct command {
     enum command_op op;
-    uint32_t start; /* where in the pattern to begin */
+    uint32_t start; /* where in the pattern the bytes begin */
     uint64_t count;
 };
 
 #define COMMAND_ENDLESS ((uint64_t)1 << 62)
 
 void command_put(uint8_t out[COMMAND_BYTES], const struct command *command);
-/* False: this is no command. */
+/* Returns false when this is no command. */
 bool command_get(const uint8_t in[COMMAND_BYTES], struct command *out);
 
-/* A prime, so that no power of two of bytes leads back to the same place. */
+/* A prime number: no step of a power of two leads back to the same place of the pattern. */
 #define PATTERN_PERIOD 65521
-/* Bytes that may be read from where pattern_at points. */
+/* pattern_at returns so many readable bytes. */
 #define PATTERN_RUN (64 * 1024)
 
-/* Once, before the others. */
+/* The program calls this once, before the functions below. */
 void pattern_init(void);
 const uint8_t *pattern_at(uint64_t position);
-/* True when data is the pattern from `position` on. */
+/* Returns true when `data` is the pattern from `position` on. */
 bool pattern_is(uint64_t position, const uint8_t *data, size_t len);
 
 #endif

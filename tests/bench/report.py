@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From samples to medians, ratios and a Markdown table."""
+"""Makes medians, ratios and a Markdown table of samples."""
 import statistics
 
 import budgets
@@ -20,7 +20,7 @@ def median(numbers):
 
 
 def ratio(results, work, figure, server, other_work):
-    """Ours divided by the other's in the same round; of these, the median."""
+    """Divides ours by the other's in each round, and returns the median."""
     def by_round(key, name):
         return {sample["round"]: sample["figures"].get(figure)
                 for sample in results["samples"]
@@ -81,7 +81,7 @@ def markdown(results):
 
 
 def short(results):
-    """The table of the project's README: medians of the works that say most."""
+    """Returns the table of the project's README: the medians of the works that say most."""
     kinds = [kind for kind in ALL if kind.name in results["programs"]]
     lines = ["| | " + " | ".join(kind.title for kind in kinds) + " |",
              "|---|" + "---|" * len(kinds)]
@@ -110,6 +110,6 @@ def _remarks(results):
                            f"{speed:.0f} MB/s.")
     if noisy:
         remarks.append(f"- The machine was busy: in {noisy} of {len(samples)} samples others used "
-                       f"more than {NOISY:.0%} of the proxy's core. CPU time suffers little from "
-                       "it, latencies much.")
+                       f"more than {NOISY:.0%} of the proxy's core. That changes CPU time little "
+                       "and latencies much.")
     return remarks

@@ -5,9 +5,10 @@
     run.py --sluice build/sluice --tools build/bench [--rounds N] [--quick] [-k PATTERN] [--check]
     run.py --check --from tests/bench/results/FILE.json
 
-Prints a line for each sample, then a Markdown table; writes it with all samples (JSON) and a chart
-(SVG) into --out. With --check the exit status is 1 when a ratio of budgets.json is broken. It needs
-two cores and root, or a hard limit of 20,000 descriptors. README.md in tests/ tells the rest.
+The program prints a line for each sample, then a Markdown table. It writes the table, all samples
+(JSON) and a chart (SVG) into --out. With --check it exits 1 when a ratio of budgets.json is broken.
+It needs two cores, and root or a hard limit of 20,000 descriptors. README.md in this folder tells
+the rest.
 """
 import argparse
 import fnmatch
@@ -35,7 +36,7 @@ QUICK_SECONDS = 100
 
 
 class Progress:
-    """One line that says where the run is; one line for each sample when nobody watches."""
+    """Shows where the run is: in one line on a terminal, elsewhere in a line a sample."""
 
     def __init__(self, total):
         self.total = total
@@ -84,7 +85,7 @@ def chosen_works(arguments):
 
 
 def find_servers(arguments, results):
-    """(class, path) of all that are there; the others are named."""
+    """Returns (class, path) of the installed servers, and notes which others are missing."""
     wanted = [name for name in arguments.servers.split(",") if name]
     found = []
     for kind in servers.ALL:
@@ -102,7 +103,7 @@ def find_servers(arguments, results):
 
 
 def plan(works, kinds, limit, results):
-    """(round, work, kind) in order: each round begins with another server."""
+    """Returns (round, work, kind) in order. Each round begins with another server."""
     steps = []
     is_quick = results["quick"]
     for number in range(1, results["rounds"] + 1):
@@ -153,7 +154,7 @@ def run(arguments):
     kinds = find_servers(arguments, results)
     works = chosen_works(arguments)
     if not works:
-        sys.exit("bench: no work is called so")
+        sys.exit("bench: no work has such a name")
     folder = Path(tempfile.mkdtemp(prefix="sluice-bench-"))
     try:
         folder.chmod(0o755)
@@ -186,7 +187,7 @@ def main():
         for work in WORKS:
             print(f"{work.key:18} {work.title}")
         return 0
-    # So that the `finally`s run, which stop what was started.
+    # With these, the `finally` blocks run and stop what the program has started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
     if arguments.source:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The proxies that are measured: how each is found, configured, started and stopped.
+"""The measured proxies: a class finds, configures, starts and stops each of them.
 
-Every one of them serves one certificate (ECDSA P-256) and TLS 1.3 with AES-128-GCM only, with one
-worker or thread and no log of connections. What else differs from a program's defaults stands, with
-its reason, in its class. Each sample gets a new process in a directory of its own.
+Each proxy serves one certificate (ECDSA P-256) and TLS 1.3 with AES-128-GCM only, with one worker
+or thread and no log of connections. A class names everything else in which its proxy differs from
+its defaults, with the reason. Each sample gets a new process in a directory of its own.
 """
 import os
 import re
@@ -16,13 +16,13 @@ from pathlib import Path
 
 import machine
 
-# HAProxy will not start when it may not open two descriptors for each, and many machines allow
-# 20,000.
+# HAProxy starts only when it may open two descriptors for each session, and many machines allow
+# 20,000 descriptors.
 SESSIONS_MAX = 9500
 
 
 class Failed(Exception):
-    """A sample could not be taken; the text says why."""
+    """A sample failed; the text says why."""
 
 
 def free_port():
@@ -32,7 +32,7 @@ def free_port():
 
 
 def make_certificate(folder):
-    """cert.pem, key.pem and both.pem."""
+    """Writes cert.pem, key.pem and both.pem."""
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                     "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-subj",
                     "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
@@ -43,11 +43,11 @@ def make_certificate(folder):
 
 
 class Server:
-    """One running proxy. `backends` are ports; the second one serves the path /bulk."""
+    """One running proxy. `backends` are ports; the second port serves the path /bulk."""
     name = ""
     title = ""
-    programs = ()  # the first that exists is run
-    is_raw = False  # relays bytes: the client speaks no WebSocket with it
+    programs = ()  # start() runs the first that exists
+    is_raw = False  # it relays bytes: the client speaks no WebSocket
     can_resume = True
     version_args = ("-v",)
 
@@ -64,7 +64,7 @@ class Server:
 
     @classmethod
     def find(cls):
-        """The program's path, or None."""
+        """Returns the program's path, or None."""
         path = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
         for name in cls.programs:
             found = shutil.which(name, path=path)
@@ -80,7 +80,7 @@ class Server:
         return found.group() if found else "unknown"
 
     def command(self):
-        """Writes the configuration and returns what to run."""
+        """Writes the configuration and returns the command line."""
         raise NotImplementedError
 
     def port(self, is_bulk=False):
@@ -111,7 +111,7 @@ class Server:
             if self.process.poll() is None:
                 self.process.send_signal(signal.SIGKILL)
             self.process.wait()
-            for pid in pids:  # ours: read as its children a moment ago
+            for pid in pids:  # a moment ago these were children of our process
                 try:
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:
@@ -120,8 +120,8 @@ class Server:
 
 
 class Sluice(Server):
-    """Production's defaults. Lines about sessions off; no pings and no idle timeout: nobody else
-    sends any in the time measured."""
+    """The defaults, but without log lines about sessions, pings and the idle timeout: no other
+    proxy has any of these in the measured time."""
     name = "sluice"
     title = "sluice"
     version_args = ("--version",)
@@ -140,9 +140,9 @@ class Sluice(Server):
 
 
 class Haproxy(Server):
-    """A plain TLS-to-TCP (or TCP) relay: mode tcp. Buffers (16 KiB), TLS records and TCP_NODELAY
-    as it comes. maxconn because its default follows the descriptors; timeouts because it warns
-    without. No splicing: it is off by default, and cannot be used with TLS."""
+    """A plain relay of TLS or TCP: mode tcp. Buffers (16 KiB), TLS records and TCP_NODELAY have
+    their defaults. maxconn is there because its default follows the descriptors, and the timeouts
+    because HAProxy warns without them. Splicing is off by default, and impossible with TLS."""
     name = "haproxy"
     title = "HAProxy"
     programs = ("haproxy",)
@@ -164,8 +164,8 @@ class Haproxy(Server):
 
 
 class Nginx(Server):
-    """A plain relay: the stream module. Buffer (16 KiB), TCP_NODELAY as it comes. One worker,
-    connections for two sides a session, a session cache as its own documentation advises."""
+    """A plain relay: the stream module. Buffer (16 KiB) and TCP_NODELAY have their defaults. It has
+    one worker, two connections a session, and the session cache that its documentation advises."""
     name = "nginx"
     title = "nginx"
     programs = ("nginx",)
@@ -194,8 +194,8 @@ class Nginx(Server):
 
 
 class Lighttpd(Server):
-    """mod_wstunnel. Binary frames, because text cannot carry every byte; room for the sessions; no
-    ping; timeouts long enough for idle sessions."""
+    """mod_wstunnel. It sends binary frames, because text cannot carry every byte, and no pings; it
+    has room for the sessions, and timeouts that no idle session meets."""
     name = "lighttpd"
     title = "lighttpd"
     programs = ("lighttpd",)
@@ -225,7 +225,7 @@ class Lighttpd(Server):
 
 
 class Websockify(Server):
-    """As it comes: one process for each connection."""
+    """All defaults: one process for each connection."""
     name = "websockify"
     title = "websockify"
     programs = ("websockify",)

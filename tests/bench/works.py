@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is measured: the works, and how one sample of each is taken.
+"""The works that the benchmark measures, and how it takes one sample of each.
 
-CPU is user and system time of all of the proxy's processes while the load runs; opening the
-connections and a warm-up come before, except where opening is the work.
+CPU is the user and system time of all processes of the proxy while the load runs. Before that, the
+load opens its connections and warms them up, unless opening is the work.
 """
 import time
 from dataclasses import dataclass, field
@@ -33,26 +33,26 @@ class Work:
     slow: float = 0.1  # websockify gets this part of the amount
     quick: float = 0.0  # QUICK=1 gets this part of it; 0 = the work is left out
     workers: int = 1
-    has_bulk: bool = False  # another session moves data at full speed meanwhile
+    has_bulk: bool = False  # meanwhile another session moves data at full speed
     sessions: int = 1
     is_in_short: bool = False  # a row of the README's table
 
     def runs_on(self, server, limit):
-        """Whether this server takes part; two descriptors a session are needed."""
+        """Says whether this server takes part. It needs two descriptors a session."""
         return (server.name in self.servers and 2 * self.sessions + 200 <= limit and
                 (server.can_resume or "resume" not in self.options))
 
     def is_due(self, server, is_quick, round_number):
-        """websockify is slow: in a quick run, once."""
+        """websockify is slow: a quick run measures it once."""
         return server.name != "websockify" or not is_quick or round_number == 1
 
     def options_for(self, server_name, is_quick):
         part = self.slow if server_name == "websockify" else 1
         options = dict(self.options)
-        if self.mode == "idle":  # as many in a quick run: what comes once is shared by them all
+        if self.mode == "idle":  # all of them also in a quick run: they share the fixed cost
             options["connections"] = int(options["connections"] * part)
         if is_quick:
-            part *= self.quick or 0.3  # asked for by name
+            part *= self.quick or 0.3  # -k asked for this work by name
         for name in ("bytes", "messages"):
             if name in options:
                 options[name] = max(int(options[name] * part), options.get("connections", 1), 10)
@@ -64,7 +64,7 @@ KIB = 1024
 
 
 def _bulk(scheme):
-    """Rows in which only bytes count."""
+    """Works in which only bytes count."""
     is_tls = scheme == "wss"
     amount = 500 * MB if is_tls else 800 * MB
     common = {"is_tls": is_tls, "figures": ("cpu_gb",)}
@@ -85,9 +85,9 @@ def _bulk(scheme):
 
 
 def _trips():
-    """Round trips; the growth from 1 to 9,000 sessions is among them."""
-    # lighttpd stops accepting at nine tenths of its descriptors: 9,000 sessions need more than are
-    # allowed on many machines.
+    """Round trips, with 1 to 9,000 sessions."""
+    # lighttpd stops accepting at nine tenths of its descriptors: for 9,000 sessions it needs more
+    # than many machines allow.
     relays = ("sluice", "haproxy", "nginx")
     for count, messages, quick in ((1, 30000, 0), (10, 50000, 0), (100, 60000, 0.5),
                                    (1000, 60000, 0), (9000, 90000, 0)):
@@ -115,8 +115,8 @@ def _idle():
 
 
 def _beside():
-    """What sessions feel of each other."""
-    # Long, because a p99 says little of a second's messages.
+    """How sessions delay each other."""
+    # These runs are long, because the p99 of one second says little.
     busy = {"connections": 100, "message": 128, "messages": 240000}
     yield Work("wss-busy-alone", "100 busy wss sessions", "trip", ("p99", "cpu_us"), busy,
                servers=OURS, sessions=100)
@@ -144,7 +144,7 @@ WORKS = (*_bulk("wss"), *_bulk("ws"), *_trips(), *_opens(), *_idle(), *_beside()
 
 @dataclass
 class Bench:
-    """Where things are, and where they run."""
+    """The paths of the programs, and the cores where they run."""
     load: str
     backend: str
     certificate: str
@@ -156,7 +156,7 @@ class Bench:
 
 
 def _evenness(server, before):
-    """How much more than its share of the sessions the busiest worker has; two descriptors each."""
+    """Returns the busiest worker's descriptors divided by an even share of them."""
     now = machine.descriptors(server.process.pid)
     counts = [now[pid] - before.get(pid, 0) for pid in now]
     return max(counts) * len(counts) / sum(counts) if sum(counts) > 0 else 0
@@ -171,13 +171,13 @@ def _figures(work, result, cpu_ns, kib, uneven):
 
 
 class Sample:
-    """One work on one server in new processes."""
+    """Takes one sample: one work on one server in new processes."""
 
     def __init__(self, bench, work, kind):
         self.bench = bench
         self.work = work
         self.kind = kind
-        self.running = []  # stopped in the reverse order
+        self.running = []  # take() stops these in the reverse order
 
     def take(self):
         try:
@@ -205,7 +205,7 @@ class Sample:
                            self.work.is_tls, [b.port for b in backends], self.work.workers)
         self.running.append(server)
         server.start(pin)
-        time.sleep(0.1)  # what it does after it has begun to listen is not the work
+        time.sleep(0.1)  # the server may finish its start, which is not the work
         return server
 
     def _take(self):
@@ -231,7 +231,7 @@ class Sample:
         cpu_before, ticks_before = machine.cpu_ns(root), machine.core_ticks(self.bench.proxy_core)
         load.go()
         result = load.result()
-        time.sleep(0.02)  # until the proxy has done what is left; waiting costs it nothing
+        time.sleep(0.02)  # the proxy does what is left; its waiting costs no CPU time
         cpu_ns = machine.cpu_ns(root) - cpu_before
         ticks = machine.core_ticks(self.bench.proxy_core)
         sample = {"figures": _figures(work, result, cpu_ns, kib, uneven),
@@ -247,7 +247,7 @@ class Sample:
 
     @staticmethod
     def _noise(before, after, cpu_ns):
-        """Parts of the proxy's core that others used, and that the host took away."""
+        """Returns the parts of the proxy's core that other processes used and the host took."""
         busy, stolen, total = (b - a for a, b in zip(before, after))
         if total <= 0:
             return {"others": 0.0, "stolen": 0.0}
@@ -255,8 +255,8 @@ class Sample:
         return {"others": round(others / total, 3), "stolen": round(stolen / total, 3)}
 
     def _check(self, sample):
-        """Content is checked by the load generator; this is about the clock."""
+        """Checks the clock; the load generator checks the content."""
         if self.work.mode != "idle" and sample["cpu_s"] <= 0:
-            raise Failed("no CPU time was seen; is this process tree the right one?")
+            raise Failed("the proxy used no CPU time; is this process tree the right one?")
         if sample["cpu_s"] > 1.5 * (sample["seconds"] + 0.1) * self.work.workers:
             raise Failed(f"{sample['cpu_s']:.2f} s of CPU in {sample['seconds']:.2f} s")

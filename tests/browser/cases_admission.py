@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who gets in: pages of different origins, and what they may speak."""
+"""Who gets in: pages of different origins, and the subprotocols that they may speak."""
 
 from harness import case, equal
 from pages import ECHO, start, url_of, wants_close
@@ -8,7 +8,7 @@ REFUSED = "origin not allowed"
 
 
 def gets_in(page, url, *protocols):
-    """An echo through the gateway; returns the protocol that was chosen."""
+    """Makes an echo through the gateway. Returns the chosen subprotocol."""
     probe = page.dial(url, *protocols)
     result = probe.opened()
     equal(result["opened"], True, "opened")
@@ -21,7 +21,7 @@ def gets_in(page, url, *protocols):
 
 @case()
 def two_origins(t):
-    """The same page from two ports: one is listed, the other is refused and can read why."""
+    """The same page comes from two ports: the gateway refuses the one that is not in the list."""
     good, other = t.site(), t.site()
     backend = t.backend()
     p = t.gateway(r="origins = %s\nsubprotocols = binary\nbackend = %s" % (
@@ -52,14 +52,14 @@ def http_is_not_https(t):
 
 @case()
 def same_origin_only(t):
-    """The default: a page from another port is a stranger."""
+    """With the default, a page from another port is a stranger."""
     p = t.gateway(r=ECHO)
     wants_close(t.page().dial(url_of(p)), 1008, REFUSED)
 
 
 @case()
 def sandboxed_frame(t):
-    """Its origin is null, which neither `same` nor the page's own origin lets in."""
+    """A sandboxed frame has the origin null, which `same` and the page's origin keep out."""
     site = t.site()
     p = t.gateway(r=ECHO, page="%s\norigins = %s" % (ECHO, site.origin),
                   null=ECHO + "\norigins = null")
@@ -74,7 +74,7 @@ def sandboxed_frame(t):
 
 @case()
 def subprotocols_without_list(t):
-    """The page's first offer is taken, since it gives up when none is."""
+    """The gateway takes the page's first offer: a page gives up when none is taken."""
     _, page, url = start(t, ECHO)
     equal(gets_in(page, url), "", "the protocol for no offer")
     equal(gets_in(page, url, "one"), "one", "the protocol for one")
@@ -83,7 +83,7 @@ def subprotocols_without_list(t):
 
 @case()
 def subprotocols_with_list(t):
-    """The route's order decides; without a match the page is refused and can read why."""
+    """The route's order decides. Without a match the gateway refuses, and the page sees why."""
     _, page, url = start(t, ECHO + "\nsubprotocols = binary, base64")
     equal(gets_in(page, url, "base64", "binary"), "binary", "the protocol")
     equal(gets_in(page, url, "mqtt", "base64"), "base64", "the protocol")
@@ -109,7 +109,7 @@ def address_not_allowed(t):
 
 @case()
 def plain_from_loopback(t):
-    """A listener without TLS, from a page without TLS."""
+    """A page without TLS uses a listener without TLS."""
     p = t.gateway(defaults="origins = *", r=ECHO)
     page = t.page(t.site(is_tls=False))
     equal(gets_in(page, "ws://127.0.0.1:%d/r" % p.ports["plain"][1], "binary"), "binary",

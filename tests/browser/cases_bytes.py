@@ -17,16 +17,16 @@ PIECE = 8 * MIB
 
 @case(timeout=90)
 def buffered_amount(t):
-    """It grows while the backend does not read, stands still, and goes down when it reads."""
+    """bufferedAmount grows while the backend does not read, and falls when it reads."""
     backend = t.backend(receive_buffer=8192)
     p, page, url = start(t, "write_timeout = 10m\nbackend = " + backend.url)
     probe = page.dial(url)
     peer = backend.accept()
     probe.opened()
     levels, hashes = [0], []
-    # At first sockets' buffers take some of it. Once they are full, nothing more leaves the page.
+    # At first the buffers of the sockets take some. Once they are full, nothing leaves the page.
     while len(levels) < 4 or levels[-1] - levels[-3] < 2 * PIECE:
-        assert len(levels) < 20, "no end to what is taken: %r" % levels
+        assert len(levels) < 20, "the gateway takes more and more: %r" % levels
         hashes.append(probe.do("sendRandom", MIB, PIECE // MIB))
         levels.append(settled(probe))
     total = PIECE * len(hashes)
@@ -40,7 +40,7 @@ def buffered_amount(t):
         return seen[-1] == 0
 
     wait_until(is_empty, "an empty bufferedAmount", 40)
-    assert seen == sorted(seen, reverse=True), "it grew again: %r" % seen
+    assert seen == sorted(seen, reverse=True), "bufferedAmount grew again: %r" % seen
     join(reader)
     pieces = [hashlib.sha256(got[0][at:at + PIECE]).hexdigest()
               for at in range(0, total, PIECE)]
@@ -52,7 +52,7 @@ def buffered_amount(t):
 
 
 def settled(probe):
-    """bufferedAmount, once it has not changed for half a second."""
+    """Returns bufferedAmount once it has stood still for half a second."""
     last = {"level": None, "since": 0.0}
 
     def has_settled():
@@ -67,7 +67,7 @@ def settled(probe):
 
 @case(timeout=90)
 def both_ways_at_once(t):
-    """16 MiB down while large and tiny messages go up."""
+    """16 MiB come down while large and tiny messages go up."""
     backend = t.backend()
     p, page, url = start(t, "subprotocols = binary\nbackend = " + backend.url)
     probe = page.dial(url, "binary")
@@ -97,7 +97,7 @@ def redis_cli(port, *words):
 
 @case(timeout=90)
 def redis(t):
-    """RESP as binary messages: SET, GET, a 10 MiB value and back, QUIT."""
+    """A page speaks RESP in binary messages: SET, GET, 10 MiB there and back, QUIT."""
     port = services.redis(t)
     p, page, url = start(t, "subprotocols = binary\naccept = binary\n"
                             "backend = tcp://127.0.0.1:%d" % port)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every close code a configuration can make a page see, with its reason and wasClean."""
+"""Every close code that a configuration can show to a page, with its reason and wasClean."""
 
 import hashlib
 import os
@@ -53,7 +53,7 @@ def too_big(t):
             ("normal", [1000], 1000),
             ("empty", [], 1005)])
 def by_the_page(t, arguments, code):
-    """The page's own code comes back to it, none for none, and the backend gets FIN."""
+    """The gateway echoes the page's code, or no code for no code; the backend gets FIN."""
     backend = t.backend()
     p, page, url = start(t, "backend = " + backend.url)
     probe = page.dial(url)
@@ -81,7 +81,7 @@ def time_is_up(t, key, reason):
 
 @case()
 def shutdown(t):
-    """SIGTERM: every page is told, and the program exits with 0."""
+    """SIGTERM: every page gets 1001, and the program exits with 0."""
     p, page, url = start(t, ECHO)
     probes = [page.dial(url) for _ in range(3)]
     for probe in probes:
@@ -94,7 +94,7 @@ def shutdown(t):
 
 @case()
 def full(t):
-    """The one session too many is told to try again, and gets in once there is room."""
+    """The session that is one too many gets 1013, and gets in once there is room."""
     p, page, url = start(t, ECHO, server="max_sessions = 1")
     first = page.dial(url)
     equal(first.opened()["opened"], True, "opened")
@@ -112,7 +112,7 @@ def full(t):
 
 @case()
 def backend_ends(t):
-    """FIN: 1000, and every byte before it."""
+    """After a FIN the page gets every byte and then 1000."""
     backend = t.backend()
     p, page, url = start(t, "subprotocols = binary\nbackend = " + backend.url)
     probe = page.dial(url, "binary")
@@ -147,7 +147,7 @@ def backend_resets(t, key):
 
 @case()
 def backend_stalls(t):
-    """It takes nothing for write_timeout. Bytes that never left the page make it unclean there."""
+    """The backend takes nothing for write_timeout. Unsent bytes make the page's Close unclean."""
     backend = t.backend(receive_buffer=4096)
     p, page, url = start(t, "write_timeout = 500ms\nbackend = " + backend.url)
     probe = page.dial(url)
@@ -162,7 +162,7 @@ def backend_stalls(t):
 
 @case()
 def backend_comes_back(t):
-    """Refused with 1011 while it is down; the next try gets through."""
+    """While the backend is down, the page gets 1011; the next try gets through."""
     holder = t.backend(backlog=None)
     p, page, url = start(t, "backend = " + holder.url)
     wants_close(page.dial(url), 1011, "backend unavailable")

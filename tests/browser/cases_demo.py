@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The demo page as a newcomer meets it: its own fields and buttons, in `sluice --demo`."""
+"""The demo page of `sluice --demo`, through its own fields and buttons."""
 
 import os
 import random
@@ -17,7 +17,7 @@ GREETING = "gr\u00fc\u00dfe \u2713"
 
 
 class Demo:
-    """The page, open in the browser."""
+    """The demo page, open in the browser."""
 
     def __init__(self, t, host="127.0.0.1", program=None):
         self.browser = t.browser
@@ -29,7 +29,7 @@ class Demo:
         return self.browser.text(name)
 
     def wait(self, name, value, timeout=20.0):
-        """Until the field shows it: a text, or a pattern."""
+        """Waits until the field shows the text, or fits the pattern."""
         matches = value.fullmatch if hasattr(value, "fullmatch") else value.__eq__
         try:
             return wait_until(lambda: matches(self.field(name)), name, timeout)
@@ -37,7 +37,7 @@ class Demo:
             raise AssertionError("%s shows %r, not %r" % (name, self.field(name), value)) from error
 
     def wait_log(self, pattern, timeout=20.0):
-        """Until a line of the page's log fits."""
+        """Waits until a line of the page's log fits."""
         return wait_until(lambda: re.search(pattern, self.field("log")),
                           "a line like %r in the page's log" % pattern, timeout)
 
@@ -67,7 +67,7 @@ return Array.from(document.querySelectorAll('#routes button'), button => (
 
 @case()
 def loads(t):
-    """Over https at localhost, as the program prints it."""
+    """The page loads over https at localhost, the address that the program prints."""
     demo = Demo(t, "localhost")
     browser = demo.browser
     printed = demo.program.output.text()
@@ -80,14 +80,14 @@ def loads(t):
           [True, False, False, False, False], "which buttons can be pressed")
     equal(browser.run("return performance.getEntriesByType('resource')"
                       ".map(entry => entry.name).filter(name => !name.startsWith('data:'))"), [],
-          "what else was loaded")
+          "what else the page loaded")
     equal([(button["text"], button["is_pressed"]) for button in browser.run(ROUTE_BUTTONS)],
           [("/echo", "true"), ("/echo-binary", "false"), ("/refused", "false"),
            ("/down", "false")], "the buttons for routes")
     browser.run("document.querySelectorAll('#routes button')[2].click()")
     equal(browser.run("return document.getElementById('path').value"), "/refused", "the route")
     assert "1008" in demo.field("hint"), demo.field("hint")
-    demo.opens("/echo")  # the same origin, by this name too
+    demo.opens("/echo")  # this name is the same origin too
     demo.wants_quiet_console()
 
 
@@ -95,7 +95,7 @@ def loads(t):
 def echo(t):
     demo = Demo(t)
     browser = demo.browser
-    browser.click("connect")  # with what the fields hold at first
+    browser.click("connect")  # the fields have their first values
     demo.wait("state", "1 OPEN")
     equal(demo.field("protocol"), "binary", "the protocol")
     equal([browser.is_enabled(name) for name in
@@ -114,7 +114,7 @@ def echo(t):
     browser.click("close")
     demo.closed_with(1000, "\u2013")
     demo.wants_quiet_console()
-    browser.click("connect")  # and once more
+    browser.click("connect")  # the page connects again
     demo.wait("state", "1 OPEN")
     equal((demo.field("code"), demo.field("clean")), ("\u2013", "\u2013"), "code and wasClean")
     browser.click("close")
@@ -122,8 +122,8 @@ def echo(t):
     demo.program.log.wait("session.end", 2, ending="client_close", code="1000", route="echo")
 
 
-# How many of the plot's pixels, well above its floor, have the colour of what was received. (The
-# other two lines may lie below this one.) Read from a copy: the page's own canvas stays as it is.
+# Counts the pixels well above the floor of the plot that have the colour of the received bytes.
+# (The other two lines may lie below this one.) It reads a copy: the page's own canvas stays as is.
 DRAWN = """
 const plot = document.getElementById('plot'), copy = document.createElement('canvas');
 [copy.width, copy.height] = [plot.width, plot.height];
@@ -141,7 +141,7 @@ return count;"""
 
 @case(timeout=90)
 def flood(t):
-    """64 MiB there and back, every byte compared by the page."""
+    """64 MiB go there and back; the page compares every byte."""
     demo = Demo(t)
     demo.opens("/echo-binary", "binary")
     demo.browser.click("flood")
@@ -158,7 +158,7 @@ def flood(t):
 
 @case()
 def refused(t):
-    """A refusal that can be read, though the page offered a subprotocol."""
+    """The page can read the reason of a refusal, also when it offered a subprotocol."""
     demo = Demo(t)
     demo.connect("/refused", "binary")
     demo.closed_with(1008, "origin not allowed")
@@ -182,7 +182,7 @@ def down(t):
 
 @case()
 def subprotocols(t):
-    """None, several, one that the route does not know, one that is no token."""
+    """The page offers no subprotocol, several, an unknown one, and one that is no token."""
     demo = Demo(t)
     for offer, chosen in (("", "\u2013"), ("one, two ,three", "one")):
         demo.opens("/echo", offer)
@@ -211,7 +211,7 @@ def text_to_binary_route(t):
 
 
 def quiet_port():
-    """A free port that the system gives to nobody by itself, so it stays free in between."""
+    """Returns a free port that the kernel gives to nobody by itself, so that it stays free."""
     while True:
         with socket.socket() as sock:
             try:
@@ -233,7 +233,7 @@ new MutationObserver(() => {
 
 
 def wants_retries(demo, count):
-    """The page tries so often; each wait is drawn from twice the range of the one before."""
+    """Waits for `count` tries. Each wait comes from twice the range of the wait before."""
     wait_until(lambda: len(demo.browser.run("return window.retries")) >= count,
                "%d tries" % count, 40)
     tries = demo.browser.run("return window.retries")
@@ -244,14 +244,14 @@ def wants_retries(demo, count):
 
 @case(timeout=120)
 def comes_back(t):
-    """sluice stops; the page tries again, each time later; sluice starts; the page is back."""
+    """sluice stops, and the page tries again, each time later; sluice starts: the page is back."""
     port = quiet_port()
     demo = Demo(t, program=t.demo(port))
     demo.opens("/echo", "binary")
     demo.browser.click("again")
     demo.browser.run(WATCH_RETRIES)
     demo.program.send_signal(signal.SIGTERM)
-    demo.wait_log("closed: 1001 .shutting down., clean")  # the fields are soon cleared again
+    demo.wait_log("closed: 1001 .shutting down., clean")  # the page soon clears its fields
     demo.program.stop()
     wants_retries(demo, 3)
     again = t.demo(port)
@@ -259,7 +259,7 @@ def comes_back(t):
     demo.browser.click("send-binary")
     demo.wait_log("\u2190 binary ")
     equal(demo.field("protocol"), "binary", "the protocol")
-    demo.browser.click("close")  # asked for: no more tries
+    demo.browser.click("close")  # this ends the tries
     demo.closed_with(1000, "\u2013")
     equal(demo.field("retry"), "\u2013", "the next try")
     again.log.wait("session.end", ending="client_close", code="1000")
@@ -267,7 +267,7 @@ def comes_back(t):
 
 @case(timeout=90)
 def retries_a_service_that_is_down(t):
-    """A refusal by Close opens first; the waits grow all the same, and Close ends the tries."""
+    """A refusal by Close opens first. The waits grow all the same; the button ends the tries."""
     demo = Demo(t)
     demo.browser.run(WATCH_RETRIES)
     demo.browser.click("again")
@@ -277,12 +277,12 @@ def retries_a_service_that_is_down(t):
     wait_until(lambda: [demo.browser.is_enabled(name) for name in ("connect", "close")]
                == [True, False], "connect can be pressed, close cannot")
     equal(demo.field("retry"), "\u2013", "the next try")
-    equal(demo.browser.run("return wantsOpen"), False, "more tries are meant")
+    equal(demo.browser.run("return wantsOpen"), False, "the page means to try again")
 
 
 @case()
 def does_not_retry_a_refusal(t):
-    """1008 will be 1008 again."""
+    """After 1008 the page does not try again: it would get 1008 again."""
     demo = Demo(t)
     demo.browser.run(WATCH_RETRIES)
     demo.browser.click("again")
@@ -334,7 +334,7 @@ return {count: seen.length, problems};
 
 
 def fill_page(demo):
-    """An echo of each kind, a refusal and a flood, so that there is something to see."""
+    """Fills the page: a refusal, an echo of each kind and a flood."""
     demo.connect("/refused", "binary")
     demo.closed_with(1008, "origin not allowed")
     demo.opens("/echo", "binary")
@@ -348,7 +348,7 @@ def fill_page(demo):
 
 @case(rows=LOOKS)
 def fits(t, shape, scheme):
-    """Nothing sticks out, every text can be read, every control can be hit."""
+    """Nothing sticks out, every text has contrast, every control is large enough."""
     width, height, is_phone = SHAPES[shape]
     t.browser.show_as(width, height, scheme, is_phone)
     demo = Demo(t)
@@ -361,12 +361,12 @@ def fits(t, shape, scheme):
     equal(demo.browser.run("return matchMedia('(prefers-color-scheme: dark)').matches"),
           scheme == "dark", "a dark page")
     found = demo.browser.run(LAYOUT)
-    assert found["count"] > 30, "only %d texts were looked at" % found["count"]
+    assert found["count"] > 30, "the page has only %d texts" % found["count"]
     equal(found["problems"], [], "what is wrong with the page")
 
 
 def take_pictures(t, directory):
-    """Desktop and phone, light and dark, each after an echo and a flood; the whole page."""
+    """Saves the page for desktop and phone, light and dark, after an echo and a flood."""
     program = t.demo()
     for name, shape, scheme in LOOKS:
         width, height, is_phone = SHAPES[shape]

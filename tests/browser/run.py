@@ -18,14 +18,14 @@ import webdriver  # noqa: E402
 
 
 class BrowserTest(harness.Test):
-    """One run of one case: what the integration cases get, and a browser."""
+    """One run of one case: a case has what the integration cases have, and a browser."""
 
     def __init__(self, directory, browser):
         super().__init__(directory)
         self.browser = browser
 
     def site(self, is_tls=True):
-        """A web server for the cases' page; each has an origin of its own."""
+        """Starts a web server for the cases' page. Each server has an origin of its own."""
         site = pages.Site(*(self.certificate() if is_tls else ()))
         self.cleanup(site.close)
         return site
@@ -34,7 +34,7 @@ class BrowserTest(harness.Test):
         return pages.Page(self.browser, site or self.site())
 
     def demo(self, port=0):
-        """A running `sluice --demo`; its page is at https://127.0.0.1:PORT/."""
+        """Starts `sluice --demo`. Its page is at https://127.0.0.1:PORT/."""
         return self.start_with(["--demo", "--listen", "127.0.0.1:%d" % port], stop_timeout=45.0)
 
     def begin(self):
@@ -57,7 +57,7 @@ class BrowserTest(harness.Test):
 
 
 class BrowserSuite(runner.Suite):
-    """One Chromium serves all cases; after a case that failed the next one gets a new one."""
+    """One Chromium serves all cases. After a failed case the next case gets a new Chromium."""
 
     jobs = 1
     browser = None
@@ -77,7 +77,7 @@ class BrowserSuite(runner.Suite):
         if self.browser:
             self.browser.stop()
             self.browser = None
-        # Processes of Chromium that outlive it become the runner's children. No case runs now.
+        # Processes that outlive Chromium become the runner's children. No case runs now.
         while left := runner.children(os.getpid()):
             for pid in left:
                 runner.kill_tree(pid)

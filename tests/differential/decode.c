@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* decode.c: sluice's decoder for the differential test (run.py).
  *
- * Reads streams from stdin and prints what a server would make of each, one event a line:
+ * The program reads streams from stdin and prints what a server finds in each, one event a line:
  *   text HEX | binary HEX | ping HEX | pong HEX | close CODE HEX | error CODE DETAIL
- * and `end` after each; no bytes are `-`, a Close without a code is 1005. A stream is four bytes
- * (is permessage-deflate agreed on, the client's window bits, client_no_context_takeover, 0), the
- * number of its chunks, each chunk's length and bytes; numbers are four bytes, little-endian. */
+ * and `end` behind each stream. `-` stands for no bytes, 1005 for a Close without a code.
+ *
+ * A stream is four bytes (whether permessage-deflate is on, the client's window bits,
+ * client_no_context_takeover, 0), the number of its chunks, and each chunk's length and bytes.
+ * Numbers have four bytes, little-endian. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,12 +18,12 @@
 #include "proto/deflate.h"
 #include "proto/ws.h"
 
-#define INFLATED_BYTES ((size_t)4096) /* small, so that pieces are cut */
+#define INFLATED_BYTES ((size_t)4096) /* small, so that long pieces are cut */
 
 struct receiver {
     struct ws_decoder decoder;
     struct deflate deflate;
-    struct utf8 utf8; /* of inflated text; the decoder checks the other */
+    struct utf8 utf8; /* checks inflated text; the decoder checks the rest */
     uint8_t *message;
     size_t message_len;
     size_t message_cap;
@@ -34,7 +36,7 @@ static void give_up(const char *why)
     exit(1);
 }
 
-/* False at the end of the input if that may be. */
+/* Returns false at the end of the input, where the input may end. */
 static bool read_bytes(void *out, size_t len, bool may_end)
 {
     size_t got = fread(out, 1, len, stdin);
@@ -197,7 +199,7 @@ static void take_stream(const uint8_t header[4])
         if (len == 0) {
             continue;
         }
-        uint8_t *chunk = mem_alloc(len); /* of this very size: the sanitizer sees every byte */
+        uint8_t *chunk = mem_alloc(len); /* exactly this size, for the address checker */
         if (chunk == NULL) {
             give_up("no memory");
         }

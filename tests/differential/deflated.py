@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Compressed messages for the differential test, in the ways RFC 7692 7.2 allows, and spoilt."""
+"""Compressed messages for the differential test: all forms of RFC 7692 7.2, and spoilt ones."""
 
 import struct
 import zlib
@@ -8,7 +8,7 @@ TAIL = b"\0\0\xff\xff"
 
 
 class Packer:
-    """A client's compressor."""
+    """Compresses the messages of one client."""
 
     def __init__(self, rng, bits, is_no_takeover):
         self.rng, self.bits, self.is_no_takeover = rng, bits, is_no_takeover
@@ -20,7 +20,7 @@ class Packer:
         return zlib.compressobj(level, zlib.DEFLATED, -self.bits, 8, strategy)
 
     def pack(self, payload):
-        """The payload of a compressed message."""
+        """Returns the payload of a compressed message."""
         rng = self.rng
         if self.compressor is None or self.is_no_takeover:
             self.compressor = self.fresh()
@@ -38,15 +38,15 @@ class Packer:
         return out[:-4]
 
     def pack_final(self, payload):
-        """7.2.3.4: a block with BFINAL, and the byte that makes an empty block of the rest. What
-        comes after it cannot look back in every implementation, so the context starts anew."""
+        """7.2.3.4: a block with BFINAL, and the byte that makes an empty block of the rest. Not
+        every implementation can look back over it, so the context starts anew."""
         one = zlib.compressobj(6, zlib.DEFLATED, -self.bits)
         out = one.compress(payload) + one.flush(zlib.Z_FINISH)
         self.compressor = None
         return out + b"\0"
 
     def spoil(self, payload):
-        """A message that is not right."""
+        """Returns the payload of a message with a mistake."""
         rng = self.rng
         data = bytearray(self.pack(payload))
         how = rng.randrange(7)
@@ -65,7 +65,7 @@ class Packer:
         elif how == 5:
             at = rng.randrange(len(data))
             data[at:at] = rng.randbytes(1)
-        else:  # a stored block that wants so many bytes of the tail too
+        else:  # a stored block whose length takes in the tail
             size = len(payload) + rng.choice((0, 1, 3, 4, 4, 4, 5, 8))
             data = bytearray(struct.pack("<BHH", 0, size, size ^ 0xFFFF) + payload)
         self.compressor = None

@@ -33,7 +33,7 @@ FAR = "Unsupported WebSocket frame: payload length > 2^53 - 1"
 
 
 class Verdict:
-    """What one decoder said to one stream."""
+    """What one decoder said about one stream."""
 
     def __init__(self, events, tail=None, facts=None):
         self.events, self.tail, self.facts = events, tail or [], facts or {}
@@ -52,7 +52,7 @@ def kind(event):
 
 
 def detail(verdict):
-    """Why sluice gave up."""
+    """Returns why sluice gave up."""
     last = verdict.events[-1] if verdict.events else ""
     return last.split(" ", 2)[2] if last.startswith("error ") else ""
 
@@ -67,7 +67,7 @@ def is_later(sluice, peer):
 
 
 def common(sluice, peer):
-    """How many events are the same."""
+    """Returns how many events are the same."""
     pairs = enumerate(zip(sluice.plain, peer.all_plain))
     shortest = min(len(sluice.plain), len(peer.all_plain))
     return next((at for at, (ours, theirs) in pairs if ours != theirs), shortest)
@@ -77,8 +77,8 @@ def event_at(verdict, at):
     return verdict.all[at] if at < len(verdict.all) else ""
 
 
-# Rules: of sluice's verdict, the peer's, and wsproto's, which has confirmed sluice's when the peer
-# is ws. `at` is the first event that differs.
+# A rule looks at the verdicts of sluice, of the peer and of wsproto; where the peer is ws, wsproto
+# confirms sluice. `at` is the first event that differs.
 
 
 def unknown_1014(sluice, peer, wsproto, at):
@@ -88,7 +88,7 @@ def unknown_1014(sluice, peer, wsproto, at):
 
 
 def utf8_at_the_end(sluice, peer, wsproto, at):
-    """Between the wrong byte and the end of its message only control frames and another end fit."""
+    """From the wrong byte to the end of its message, only control frames and an end may differ."""
     rest = peer.all[at:]
     middle = rest[:-1] if rest and kind(rest[-1]) in ("error", "close", "endless") else rest
     return (detail(sluice) == "text is not UTF-8" and at == len(sluice.events) - 1
@@ -151,7 +151,7 @@ DIFFERENCES = (
 
 
 def explain(sluice, peer, name, wsproto):
-    """The name of the class of this difference ("same" if there is none), or None."""
+    """Returns the class of this difference, "same" if there is none, or None if no class fits."""
     if is_same(sluice, peer):
         return "same"
     if is_later(sluice, peer):
@@ -164,7 +164,7 @@ def explain(sluice, peer, name, wsproto):
 
 
 def judge(sluice, ws, wsproto):
-    """(class for ws, class for wsproto); a difference of ws counts as explained only when wsproto
+    """Returns (class for ws, class for wsproto). A difference of ws is explained only when wsproto
     says what sluice says."""
     of_wsproto = explain(sluice, wsproto, "wsproto", wsproto)
     of_ws = explain(sluice, ws, "ws", wsproto)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""RFC 7692 7.2.2 over Python's zlib, for wsproto's frames: its own extension forgets that a message
-is compressed when a control frame comes inside it, loses what comes behind a final block, and takes
-messages that end inside a block (see explained.py)."""
+"""RFC 7692 7.2.2 over Python's zlib, for wsproto's frames.
+
+wsproto's own extension forgets that a message is compressed when a control frame comes inside it,
+loses what comes behind a final block, and takes messages that end inside a block.
+"""
 
 import zlib
 
@@ -13,7 +15,7 @@ EMPTY_FINAL_BLOCK = b"\x01\0\0\xff\xff"
 
 
 class Unfinished(zlib.error):
-    """A message that ends inside a block."""
+    """The message ends inside a block."""
 
 
 class Inflater:
@@ -26,7 +28,7 @@ class Inflater:
         self.zlib = zlib.decompressobj(-self.bits, zdict=self.history)
 
     def feed(self, data):
-        """What these bytes of a message inflate to."""
+        """Inflates bytes of a message and returns what comes out."""
         out = b""
         self.has_input = self.has_input or bool(data)
         while data:
@@ -41,7 +43,7 @@ class Inflater:
         return out
 
     def end(self):
-        """The message has no more bytes."""
+        """Ends the message: it has no more bytes."""
         if not self.has_input:
             self.facts.add("empty")
         elif not self.zlib.eof:
@@ -63,7 +65,7 @@ class Inflater:
 
 
 class Extension(PerMessageDeflate):
-    """wsproto's, with the Inflater."""
+    """wsproto's extension, but with the Inflater."""
 
     def __init__(self, bits, is_no_takeover):
         super().__init__(client_no_context_takeover=is_no_takeover, client_max_window_bits=bits)
@@ -73,8 +75,8 @@ class Extension(PerMessageDeflate):
 
     def frame_inbound_header(self, proto, opcode, rsv, payload_length):
         result = super().frame_inbound_header(proto, opcode, rsv, payload_length)
-        # It is asked again when the header was not whole. A message that begins inside another is
-        # refused, but only after it came by here.
+        # wsproto calls this again when the header was not whole. It refuses a message that begins
+        # inside another one, but only after this call.
         is_wrong = self.in_message and opcode is not Opcode.CONTINUATION
         self.is_left_alone = opcode.iscontrol() or is_wrong
         if not self.is_left_alone and not self.in_message:

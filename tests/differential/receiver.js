@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Node's `ws` for the differential test: reads what decode.c reads, prints what it prints. When a
-// stream ends without an error or a Close, `tail` follows, and then what `ws` says once the frame
-// and the message that are not complete are completed with zeroes and an empty last fragment;
-// `endless` when that would take too much.
+// Node's `ws` for the differential test. It reads and prints what decode.c does. When a stream ends
+// without an error or a Close, it prints `tail`, completes the open frame with zeroes and the open
+// message with an empty last fragment, and prints what `ws` says then; or `endless` when that would
+// take too much.
 'use strict';
 
 const fs = require('fs');
@@ -20,7 +20,7 @@ function hex(data) {
   return data.length ? data.toString('hex') : '-';
 }
 
-// Bytes that the receiver waits for, by its state: two of a header, lengths, key, payload.
+// Returns how many bytes the receiver waits for: two of a header, a length, a key, the payload.
 function missing(receiver) {
   const have = receiver._bufferedBytes;
   if (receiver._state === 0) {
@@ -100,7 +100,7 @@ class Stream {
     at += 4;
     for (let count = number(); count > 0; count--) {
       const size = number();
-      // A copy: it unmasks in place.
+      // ws unmasks in place, so it gets a copy.
       const chunk = Buffer.from(input.subarray(at, at + size));
       at += size;
       if (size > 0 && !stream.isOver) {

@@ -3,7 +3,7 @@
 """Gives the same random client streams to sluice's decoder, Node's ws and Python's wsproto.
 
 Every difference must be one of explained.py. A test is one kind of streams (streams.py), without
-or with permessage-deflate. --show NUMBER prints what each made of one stream.
+or with permessage-deflate. --show NUMBER prints what each decoder said about one stream.
 """
 
 import argparse
@@ -27,7 +27,7 @@ SHOWN_CHARACTERS = 300
 
 
 def encode(stream):
-    """As decode.c and receiver.js read it."""
+    """Writes a stream as decode.c and receiver.js read it."""
     out = [bytes([stream.is_deflate, stream.client_bits, stream.is_no_takeover, 0]),
            struct.pack("<I", len(stream.chunks))]
     for chunk in stream.chunks:
@@ -36,7 +36,7 @@ def encode(stream):
 
 
 def environment():
-    """Where Debian and `make test-deps` put Node's modules."""
+    """Returns an environment with the places of Debian's and `make test-deps`' Node modules."""
     root = os.path.dirname(os.path.dirname(HERE))
     places = ["/usr/share/nodejs", os.path.join(root, "build/node/node_modules"),
               os.environ.get("NODE_PATH", "")]
@@ -44,7 +44,7 @@ def environment():
 
 
 def ask(command, data):
-    """The verdicts of a program that prints events."""
+    """Returns the verdicts of a program that prints events."""
     done = subprocess.run(command, input=data, capture_output=True, env=environment())
     if done.returncode:
         print("%s ended with %d\n%s" % (command[0], done.returncode,
@@ -69,7 +69,7 @@ def ask_wsproto(stream):
 
 
 class Count:
-    """Of one kind of streams."""
+    """The results of one kind of streams."""
 
     def __init__(self):
         self.streams, self.classes, self.failures = 0, collections.Counter(), []
@@ -98,7 +98,7 @@ def run_batch(options, numbers, is_deflate, counts, totals):
     data = b"".join(map(encode, made))
     of_sluice = ask([options.decoder], data)
     of_ws = ask(["node", os.path.join(HERE, "receiver.js")], data)
-    assert len(of_sluice) == len(of_ws) == len(made), "a stream was lost"
+    assert len(of_sluice) == len(of_ws) == len(made), "a decoder lost a stream"
     for number, stream, sluice, ws in zip(numbers, made, of_sluice, of_ws):
         wsproto = ask_wsproto(stream)
         verdicts = (sluice, ws, wsproto)
@@ -116,7 +116,7 @@ def run_batch(options, numbers, is_deflate, counts, totals):
 
 
 def report(counts, word):
-    """One line for each kind; returns how many failed."""
+    """Prints one line for each kind. Returns how many kinds failed."""
     failed = 0
     for kind, count in counts.items():
         name = "%s.%s" % (word, kind)
@@ -149,10 +149,11 @@ def main():
     options.add_argument("--decoder", default="build/release/differential_decode", metavar="PATH",
                          help="sluice's decoder: decode.c")
     options.add_argument("--streams", type=int, default=2000, metavar="N",
-                         help="how many, without and with compression each (2000)")
+                         help="N without and N with compression (2000)")
     options.add_argument("--seed", type=int, default=1, metavar="N", help="another set of streams")
     options.add_argument("--only", choices=("plain", "deflate"), help="one of the two")
-    options.add_argument("--show", type=int, metavar="NUMBER", help="what was made of one stream")
+    options.add_argument("--show", type=int, metavar="NUMBER",
+                         help="what each decoder said about one stream")
     options = options.parse_args()
     began = time.monotonic()
     totals = {"plain": collections.Counter(), "deflate": collections.Counter()}

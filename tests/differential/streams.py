@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Random client streams, the same for the same seed and number: valid ones, and ones with mistakes
-of a given kind; cut into chunks at random."""
+"""Random client streams: valid ones, and ones with mistakes of one kind, in random chunks.
+
+The same seed and number always give the same stream.
+"""
 
 import collections
 import random
@@ -26,12 +28,12 @@ Stream = collections.namedtuple("Stream",
 
 
 class Frame:
-    """A frame as it will be written, right or wrong."""
+    """A frame that encode() writes as it is, right or wrong."""
 
     def __init__(self, opcode, payload=b"", is_fin=True, rsv=0, key=b""):
         self.opcode, self.payload, self.is_fin, self.rsv, self.key = (
             opcode, payload, is_fin, rsv, key)
-        self.length = None  # (code, value) when it is not the real one
+        self.length = None  # (code, value), if not the real length
 
     def copy(self):
         other = Frame(self.opcode, self.payload, self.is_fin, self.rsv, self.key)
@@ -95,7 +97,7 @@ class Maker:
         return Frame(CLOSE, struct.pack("!H", rng.choice(CODES)) + reason, key=self.key())
 
     def message(self, payload=None, opcode=None):
-        """The frames of a message; between them, sometimes, control frames."""
+        """Returns the frames of a message, sometimes with control frames between them."""
         rng = self.rng
         opcode = opcode or rng.choice((TEXT, BINARY))
         if payload is None:
@@ -124,8 +126,8 @@ class Maker:
         return out
 
 
-# The kinds of mistakes. Each takes the maker and the frames of a valid stream and returns frames,
-# or bytes when the mistake is below the frames.
+# The kinds of mistakes. Each function takes the maker and the frames of a valid stream, and returns
+# frames, or bytes when the mistake is below the frames.
 
 
 def valid(maker, frames):
@@ -178,12 +180,12 @@ def unmasked(maker, frames):
 
 
 def bad_text(maker, frames):
-    """A text message with a mistake somewhere, in fragments or not, in front of the others."""
+    """Returns a text message with a mistake, whole or in fragments, and messages behind it."""
     rng = maker.rng
     text = maker.text(rng.randrange(20))
     at = rng.randint(0, len(text))
     payload = text[:at] + rng.choice(BAD_TEXT) + text[at:] * rng.randrange(2)
-    return frames[:0] + maker.message(payload, TEXT) + maker.frames()
+    return maker.message(payload, TEXT) + maker.frames()
 
 
 def closes(maker, frames):
@@ -227,7 +229,7 @@ def moved_frames(maker, frames):
 
 
 def wrong_start(maker, frames):
-    """A continuation of nothing, or a start inside a message."""
+    """Makes a continuation of nothing, or a start inside a message."""
     rng = maker.rng
     chosen = rng.choice([f for f in frames if f.opcode < 8] or maker.message())
     chosen.opcode = rng.choice((CONTINUATION, TEXT, BINARY))
@@ -244,7 +246,7 @@ def with_garbage(maker, frames):
 
 
 def noise(maker, frames):
-    """Random bytes, but often with a first byte that is legal."""
+    """Returns random bytes, behind first bytes that are often legal."""
     rng, out = maker.rng, b""
     for _ in range(rng.randint(1, 4)):
         first = rng.choice((0x81, 0x82, 0x01, 0x02, 0x80, 0x00, 0x89, 0x8A, 0x88, 0xC1, 0x41))
@@ -265,7 +267,7 @@ def replaced_bytes(maker, frames):
 
 
 def bad_compressed(maker, frames):
-    """A compressed message with a mistake inside."""
+    """Puts a compressed message with a mistake among other messages."""
     rng = maker.rng
     payload = maker.text(rng.randrange(60))
     bad = maker.packer.spoil(payload)
@@ -303,7 +305,7 @@ def chop(rng, data):
 
 
 def make(seed, number, is_deflate):
-    """Stream `number` of this seed; its kind follows from the number."""
+    """Returns stream `number` of this seed. Its kind follows from the number."""
     kinds = DEFLATE_KINDS if is_deflate else KINDS
     kind = kinds[number % len(kinds)]
     rng = random.Random("%d %d %d" % (seed, number, is_deflate))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Python's `wsproto` for the differential test: the same events as decode.c prints."""
+"""Python's `wsproto` for the differential test: it makes the events that decode.c prints."""
 
 from inflated import Extension
 from wsproto.frame_protocol import FrameProtocol, Opcode, ParseFailed
@@ -14,8 +14,8 @@ def shown(data):
 
 
 class Stream:
-    """One stream: `events` up to its end; `tail`, if that was neither an error nor a Close: see
-    receiver.js. `facts`: what happened on the way that others are known to stumble over, with the
+    """One stream. `events` come up to its end; `tail` follows when the end was neither an error nor
+    a Close (see receiver.js). `facts` are things over which other decoders stumble, each with the
     number of events before it."""
 
     def __init__(self, is_deflate, client_bits, is_no_takeover):
@@ -50,8 +50,8 @@ class Stream:
             self.add("%s %s" % (NAMES[frame.opcode], shown(self.message)))
             self.message = b""
         elif self.messages.decoder:
-            # CPython's codec waits for the third byte of an encoded surrogate; no text goes on
-            # after its second one.
+            # CPython's codec waits for the third byte of an encoded surrogate, but no text can go
+            # on behind the second one.
             held, _ = self.messages.decoder.getstate()
             if held[:1] == b"\xed" and held[1:2] >= b"\xa0":
                 self.note("surrogate")
@@ -74,7 +74,7 @@ class Stream:
                 self.facts.setdefault(fact, before)
 
     def complete(self):
-        """What it says once frame and message are complete."""
+        """Completes the last frame and message, and notes what wsproto says then."""
         if self.is_over:
             return
         self.tail = []
@@ -93,7 +93,7 @@ class Stream:
 
 
 def decode(stream):
-    """The Stream of one of streams.make()."""
+    """Feeds a stream of streams.make(). Returns the Stream here."""
     out = Stream(stream.is_deflate, stream.client_bits, stream.is_no_takeover)
     for chunk in stream.chunks:
         if chunk:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* addr: what is accepted prints as a text that is accepted as the same again. */
+/* addr: what the parser accepts prints as a text that parses to the same address. */
 #include "base/addr.h"
 
 #include <assert.h>
@@ -38,7 +38,7 @@ static void check_cidr(struct span text)
     struct span base = {text.data, span_find(text, '/')};
     assert(addr_parse_host(base, 1, &a) && addr_cidr_contains(&cidr, &a));
     assert(addr_cidr_parse(base, &lone) && addr_cidr_contains(&lone, &a));
-    /* The first bit beyond the prefix may change, the last one of it may not. */
+    /* The first bit behind the prefix may change; the last bit of the prefix may not. */
     uint8_t *bytes =
         cidr.family == AF_INET ? (uint8_t *)&a.u.in.sin_addr : a.u.in6.sin6_addr.s6_addr;
     if (cidr.bits < lone.bits) {
@@ -51,7 +51,7 @@ static void check_cidr(struct span text)
     }
 }
 
-/* The bytes as the kernel could have left them: any family, any length. */
+/* The kernel could return such bytes: any family, any length. */
 static void check_sockaddr(const uint8_t *data, size_t size)
 {
     struct sockaddr_storage storage;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* buf against a plain array. The first two bytes are the limit, then each operation is three:
- * what to do and how many bytes. */
+/* buf against a plain array. The first two bytes are the limit. Each operation is three bytes: what
+ * to do and how many bytes. */
 #include "base/buf.h"
 
 #include <assert.h>
@@ -12,7 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { OPERATIONS_MAX = 48, APPEND_MAX = 65536 };
 
-/* Everything that was ever appended, in a row: what waits is a window that moves over it. */
+/* Everything that the target ever appended, in a row. What waits is a window that moves over this
+ * row. */
 struct model {
     uint8_t bytes[OPERATIONS_MAX * APPEND_MAX];
     size_t start;

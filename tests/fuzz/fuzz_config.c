@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* config: any bytes are a snapshot or a list of errors in line order, and no line is ignored; a
- * snapshot prints as a text that is accepted and prints the same again. */
+/* config: any bytes give a snapshot, or a list of errors in line order, and the reader ignores no
+ * line. A snapshot prints as a text that the reader accepts and that prints the same again. */
 #include "conf/config.h"
 
 #include <assert.h>
@@ -15,7 +15,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Two users are enough, and need no file: looking one up took most of the time. */
+/* The target knows two users and reads no file: looking users up took most of the time. */
 struct passwd *getpwnam(const char *name)
 {
     static struct passwd user = {.pw_uid = 65534, .pw_gid = 65534};
@@ -55,7 +55,7 @@ static bool is_line_of(const struct draft_section *section, unsigned line)
     return section->line == line;
 }
 
-/* The section that a line belongs to, when all of the file's are in the draft. */
+/* The section of a line, when the draft has all sections of the file. */
 static const struct draft_section *section_at(const struct draft *draft, unsigned line)
 {
     const struct draft_section *found = NULL;
@@ -67,7 +67,7 @@ static const struct draft_section *section_at(const struct draft *draft, unsigne
     return found;
 }
 
-/* Also behind a byte order mark, which is told to be wrong. */
+/* A header may follow a byte order mark; the report then names the mark. */
 static bool is_header(struct span content)
 {
     if (span_starts_with(content, SPAN_LIT("\xef\xbb\xbf"))) {
@@ -76,8 +76,8 @@ static bool is_header(struct span content)
     return content.len > 0 && content.data[0] == '[';
 }
 
-/* No line is ignored: it says something, is told to be wrong, or is a comment; or it stands below a
- * header that was refused. */
+/* The reader ignores no line. Each has a key or a header, or an error, or is a comment, or stands
+ * below a header that was refused. */
 static void check_lines(struct span text)
 {
     struct arena texts = {0};
@@ -116,7 +116,7 @@ static void check_report(const struct report *report)
     for (size_t i = 0; i < report->count; i++) {
         assert(report->errors[i].message[0] != '\0');
         assert(i == 0 || report->errors[i - 1].line <= report->errors[i].line);
-        /* What a terminal would act upon is refused before it is quoted. */
+        /* A message quotes no byte that a terminal would act on. */
         for (const char *c = report->errors[i].message; *c != '\0'; c++) {
             assert((unsigned char)*c >= 0x20 || *c == '\t');
         }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* host: a text is one kind of host or none, however it is asked for; what is split comes together
- * again; a pattern fits what its definition says.
+/* host: every function says the same kind for a text; the parts of host_split make the text again;
+ * a pattern matches what its definition says.
  *
  * Input, in lines: a host with or without port; a pattern; a host to match. */
 #include "base/host.h"
@@ -24,7 +24,7 @@ static struct span take_line(struct span *rest)
     return line;
 }
 
-/* The definition, label by label. */
+/* The definition of a name, label by label. */
 static bool is_name(struct span text)
 {
     struct span label;

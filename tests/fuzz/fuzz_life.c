@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// Random event sequences through the life cycle: at most one Close, one 101 or HTTP answer, the
-// first reason stays, and after the input flushed queues and deadlines alone lead to DEAD.
+// Random event sequences through the life cycle. A life has at most one Close and one 101 or HTTP
+// answer, and its first reason stays. Behind the input, flushed queues and deadlines alone lead to
+// DEAD.
 #include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "proto/life.h"
 
-/* What comes by itself when nothing else does. */
+/* These events come by themselves when nothing else does. */
 static const struct life_event last_events[] = {
     {.type = LIFE_EV_END, .ending = LIFE_IDLE}, {.type = LIFE_EV_CLIENT_FLUSHED},
     {.type = LIFE_EV_BACKEND_FLUSHED},          {.type = LIFE_EV_DEADLINE},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* log_escape: what comes out is clean, and says what went in. The first byte chooses the room. */
+/* log_escape: the text that comes out is clean, and says what went in. The first byte of the input
+ * chooses the room. */
 #include "base/log.h"
 
 #include <assert.h>
@@ -11,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { KEPT_MAX = 256, OUT_MAX = 4096 };
 
-/* RFC 3629 section 4, written as its grammar is. Returns the length, or 0. */
+/* Follows the grammar of RFC 3629 section 4. Returns the length of a character, or 0. */
 static size_t utf8_len(const unsigned char *s, size_t len)
 {
     static const struct {
@@ -87,7 +88,7 @@ static size_t put_char(unsigned c, char *out)
     return 3;
 }
 
-/* Reads one escape as a JSON parser (or the reader of key=value) would; returns its length. */
+/* Reads one escape as a JSON parser or a reader of key=value does. Returns its length. */
 static size_t read_escape(enum log_format format, const char *s, char *out, size_t *used)
 {
     static const char from[] = "nrt\"\\";
@@ -107,7 +108,8 @@ static size_t read_escape(enum log_format format, const char *s, char *out, size
     return 4;
 }
 
-/* Asserts that the text is clean and writes what it stands for to `out`; returns its length. */
+/* Asserts that the text is clean, and writes what it stands for to `out`. Returns the length of
+ * that. */
 static size_t read_back(enum log_format format, const char *text, size_t len, char *out)
 {
     size_t used = 0;
@@ -125,7 +127,7 @@ static size_t read_back(enum log_format format, const char *text, size_t len, ch
     return used;
 }
 
-/* What JSON is to say: each byte that belongs to no character is U+FFFD. */
+/* What JSON must say: each byte that belongs to no character is U+FFFD. */
 static size_t replace_bad(struct span raw, char *out)
 {
     size_t used = 0;
@@ -161,7 +163,7 @@ static void check_whole(enum log_format format, struct span raw)
     } else if (raw.len > 0) {
         memcpy(want, raw.data, raw.len);
     }
-    /* A character that the cut falls into is left out. */
+    /* The escaped text leaves out a character that the cut would split. */
     assert(back_len == want_len || (raw.len == KEPT_MAX && back_len < want_len));
     assert(memcmp(back, want, back_len) == 0);
 }

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The core of the gateway (session, pump and all of proto/) driven by random events, over peers,
- * a kernel and a clock that are memory.
+/* Random events drive the core of the gateway (session, pump and all of proto/), over peers, a
+ * kernel and a clock that are memory.
  *
- * Input: 1 byte flags (FLAG_*; 4 means nothing), then events: 1 byte what (its low five bits modulo
- * EVENT_COUNT; bit 7: the next event happens in the same turn; bit 6: in a turn the backend goes
- * first), then what happen() reads for it, one byte where nothing else is said. "Content" is 1 byte
- * n: below 0xf0 that many bytes of the input, else a size of the table in take_content() and 1
- * byte: below 0x80 what is repeated, else 0x7f more than how many bytes of the input are.
+ * Input: 1 byte of flags (FLAG_*; 4 means nothing), then events. An event begins with 1 byte: its
+ * low five bits modulo EVENT_COUNT say what happens; with bit 7 the next event happens in the same
+ * turn; with bit 6 the backend goes first in a turn. Behind this byte stands what happen() reads:
+ * one byte, unless the enum says something else. "Content" is 1 byte n. Below 0xf0, n bytes of the
+ * input follow. From 0xf0 on, n chooses a size from the table in take_content(), and 1 byte more
+ * says what fills it: below 0x80 that byte, else the next (byte - 0x7f) bytes of the input, again
+ * and again.
  *
- * Checked: what the client gets is what a strict client expects (session_wire.h); what arrives is
- * what was said, and nothing is lost (session_model.h); no queue outgrows its ceiling, nothing
- * spins, no deadline is missed, nobody is blamed wrongly; when nothing happens any more, deadlines
- * alone end the session, with one line in the log, and all its memory has come back. */
+ * The target checks that the client gets what a strict client expects (session_wire.h), that what
+ * was said arrives and nothing is lost (session_model.h), that no queue outgrows its ceiling,
+ * nothing spins, no deadline is missed and the log blames nobody wrongly. When nothing happens any
+ * more, deadlines alone must end the session, with one line in the log, and the session must give
+ * all its memory back. */
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -24,21 +27,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define FLAG_PAGES 2
 #define FLAG_FULL 8 /* another worker holds the last session */
 #define FLAG_DRAINING 16
-#define FLAG_HTTP 32      /* on_refuse = http, without a route too */
-#define FLAG_NO_MEMORY 64 /* memory that was taken away does not come back for the end */
-#define FLAG_SILENT 128   /* no TLS handshake; with FLAG_NO_MEMORY: none for the session */
+#define FLAG_HTTP 32      /* on_refuse = http, also for requests without a route */
+#define FLAG_NO_MEMORY 64 /* memory that was taken away stays away until the session has ended */
+#define FLAG_SILENT 128   /* no TLS handshake comes; with FLAG_NO_MEMORY: no memory for a session */
 
 #define EVENTS_MAX 120
 
 enum event {
     EVENT_HEAD = 0, /* 3 bytes: route, flaw and extensions, subprotocols and origin */
-    EVENT_FRAME,    /* 1 byte, the frame's first; content */
-    EVENT_DEFLATED, /* 1 byte how (HOW_*); content */
+    EVENT_FRAME,    /* 1 byte: the first of the frame; content */
+    EVENT_DEFLATED, /* 1 byte: how (HOW_*); content */
     EVENT_CLIENT_RAW,
     EVENT_CLIENT_END,
     EVENT_BACKEND_BYTES,
     EVENT_BACKEND_END,
-    EVENT_CLIENT_KERNEL, /* 1 byte: how much it takes, an index */
+    EVENT_CLIENT_KERNEL, /* 1 byte: how much the kernel takes, an index */
     EVENT_BACKEND_KERNEL,
     EVENT_SEND_REFUSED,
     EVENT_DIALLED,
@@ -153,7 +156,7 @@ static void kill_session(void)
     }
 }
 
-/* What one byte says all of. */
+/* Events for which one byte says everything. */
 static void happen_around(enum event event, uint8_t how)
 {
     switch (event) {
@@ -335,7 +338,7 @@ static bool start(uint8_t flags)
     return true;
 }
 
-/* Deadlines alone must end it; but where there are none, somebody else has to. */
+/* Deadlines alone must end the session. Where a route has none, the operator ends it. */
 static void run_out(void)
 {
     bool is_told = false;
@@ -359,7 +362,8 @@ static void run_out(void)
     run_deferred();
 }
 
-/* Nobody is blamed for what he did not do, and an orderly end is passed on as one. */
+/* The word blames nobody for what he did not do, and the session passes an orderly end on as
+ * one. */
 static void check_ending(const char *word)
 {
     static const char *const faults[] = {"protocol", "bad_close", "opcode",      "bad_text",
@@ -386,7 +390,7 @@ static void check_ending(const char *word)
     expect(is_lost || strcmp(word, "client_close") != 0 || backend->has_fin, "a Close is a FIN");
 }
 
-/* One line, and it says which Close the client got. */
+/* The session logs one line, and the line says which Close the client got. */
 static void check_log(void)
 {
     char text[2 * LOG_LINE_MAX];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* span against plain restatements of what it promises. */
+/* span: each function against a plain restatement of its promise. */
 #include "base/span.h"
 
 #include <assert.h>
@@ -25,7 +25,7 @@ static void check_trim(struct span s)
     assert(span_is_equal(span_trim(trimmed), trimmed));
 }
 
-/* A list has one item more than separators, except that nothing has none. */
+/* A list has one item more than separators; an empty text has no item. */
 static void check_list(struct span list, char separator)
 {
     size_t want = list.len == 0 ? 0 : 1;

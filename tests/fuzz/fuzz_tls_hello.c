@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The ClientHello reader in three chunkings: whole, byte by byte, and in chunks that follow from
- * the input's own bytes. All must come to the same verdict, the same message and the same place in
- * the stream. What is accepted holds to the limits.
+/* The ClientHello reader in three chunkings: whole, byte by byte, and in chunks whose sizes come
+ * from the input's own bytes. All three must come to the same verdict, the same message and the
+ * same place in the stream. A hello that the reader accepts keeps the limits.
  *
  * Input: one byte (bit 0: a second hello), then the bytes of a connection. */
 #include <stdlib.h>
@@ -24,7 +24,7 @@ static void expect(bool condition)
     }
 }
 
-/* One chunk in a block of its own, so that reading past its end is seen. */
+/* The chunk has a block of its own, so that the address checker sees a read past its end. */
 static enum tls_hello_result read_copy(struct tls_hello_reader *r, const uint8_t *data, size_t len,
                                        size_t *out_used)
 {
@@ -36,7 +36,7 @@ static enum tls_hello_result read_copy(struct tls_hello_reader *r, const uint8_t
     return result;
 }
 
-/* chunk 0: sizes from the bytes themselves. */
+/* chunk 0: the bytes themselves give the sizes. */
 static void run(struct outcome *o, bool is_second, const uint8_t *data, size_t size, size_t chunk)
 {
     tls_hello_init(&o->reader, is_second);

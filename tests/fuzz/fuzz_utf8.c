@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The UTF-8 check whole, byte by byte and in two chunkings, against a reference that decodes code
- * points; decoding and cutting.
+ * points; then decoding and cutting.
  *
- * Input: 1 byte for the chunk sizes, the text. */
+ * Input: 1 byte for the chunk sizes, then the text. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,8 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum verdict { VERDICT_WRONG, VERDICT_INCOMPLETE, VERDICT_COMPLETE };
 
-/* Could `have` bytes of a sequence of `len`, read so far as `value`, still become a legal code
- * point? Asks for the smallest and the largest that may follow. */
+/* Can a sequence of `len` bytes, of which the first `have` give `value`, still become a legal code
+ * point? Tries the smallest and the largest that may follow. */
 static bool is_possible(uint32_t value, size_t have, size_t len)
 {
     static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -59,7 +59,7 @@ static enum verdict reference(const uint8_t *data, size_t size)
     return verdict;
 }
 
-/* Chunks of `step` and, in turn, `other` bytes. */
+/* Feeds chunks of `step` and `other` bytes in turn. */
 static enum verdict feed(const uint8_t *data, size_t size, size_t step, size_t other)
 {
     struct utf8 u;
@@ -78,8 +78,8 @@ static enum verdict feed(const uint8_t *data, size_t size, size_t step, size_t o
     return utf8_is_complete(&u) ? VERDICT_COMPLETE : VERDICT_INCOMPLETE;
 }
 
-/* Characters one after the other are the text; the first byte that begins none is where the
- * reference finds the text wrong or cut off. */
+/* The characters that utf8_decode finds, one behind the other, are the text. Where it finds none,
+ * the reference must find the text wrong or cut off. */
 static enum verdict decode(const uint8_t *data, size_t size)
 {
     size_t i = 0;
@@ -109,7 +109,7 @@ static enum verdict decode(const uint8_t *data, size_t size)
     return VERDICT_COMPLETE;
 }
 
-/* A cut is as long as it may be and leaves whole characters whole. */
+/* A cut is as long as it may be and splits no character. */
 static void check_cut(struct span text, size_t most)
 {
     struct span cut = utf8_cut(text, most);

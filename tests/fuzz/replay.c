@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// Runs a fuzz target over files, each one a plain test, with any compiler: a crash that fuzzing
-// found becomes a regression test by adding its input to the corpus.
+// Runs a fuzz target over files, with any compiler; each file is a plain test. A crash that fuzzing
+// found becomes a regression test when its input joins the corpus.
 //
 //   replay_NAME FILE...
 //
-// A target that finds something wrong aborts; the file's name is printed before it runs, so the
-// last name is the culprit. One `ok FILE` line for each file that passed.
+// The program prints a file's name before it runs the file, and `ok FILE` when the file passed. A
+// target that finds a fault aborts, so the last name is the culprit.
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@ static int replay_file(const char *path)
         printf("cannot read, or longer than %d bytes\n", REPLAY_MAX_BYTES);
         return -1;
     }
-    // An allocation of exactly this size, so that a read past the end is caught.
+    // A block of exactly this size, so that the address checker sees a read past its end.
     uint8_t *input = malloc(size == 0 ? 1 : size);
 
     if (input == NULL) {

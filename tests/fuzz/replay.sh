@@ -4,8 +4,8 @@
 #
 #   tests/fuzz/replay.sh OUT NAME...       OUT holds the replay_NAME programs
 #
-# A target without a corpus is a failure. An input that ends the program ends only itself: the
-# files after it still run.
+# A target without a corpus is a failure. When an input ends the program, the files behind it still
+# run.
 set -u
 
 out=$1
@@ -18,7 +18,7 @@ for name in "$@"; do
     files=0
     list=$(find "$corpora/$name" -type f 2>/dev/null | LC_ALL=C sort)
     log=$out/replay_$name.log
-    # All at once first, as that is quick; one by one only if something failed.
+    # First all files at once, which is quick; one by one only after a failure.
     # shellcheck disable=SC2086 # file names of the corpus hold no spaces
     if [ -n "$list" ] && "$out/replay_$name" $list >"$log" 2>&1; then
         files=$(grep -c '^ok ' "$log")

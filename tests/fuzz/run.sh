@@ -4,7 +4,7 @@
 #
 #   tests/fuzz/run.sh OUT SECONDS NAME...
 #
-# New inputs go to OUT/found/NAME, crashes to OUT/crashes/NAME-*. Nothing committed is changed.
+# New inputs go to OUT/found/NAME, crashes to OUT/crashes/NAME-*. Committed files stay as they are.
 set -u
 
 out=$1

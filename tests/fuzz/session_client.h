@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* session_client.h: what the client of the fuzzed session sends, read from the input, and told to
- * the model. */
+/* session_client.h: what the client of the fuzzed session sends. The input says what, and the model
+ * hears of it. */
 #ifndef FUZZ_SESSION_CLIENT_H
 #define FUZZ_SESSION_CLIENT_H
 
@@ -11,10 +11,10 @@
 #define SPENT_MAX ((size_t)700 * 1024) /* content of one input */
 
 #define HOW_BINARY 1
-#define HOW_FRAGMENTS 6 /* one less than there are */
+#define HOW_FRAGMENTS 6 /* one less than the number of fragments */
 #define HOW_ANEW 8      /* without what came before */
 #define HOW_STORED 16   /* not compressed */
-#define HOW_PING 32     /* a Ping between the fragments */
+#define HOW_PING 32     /* a Ping between two fragments */
 
 struct reader {
     const uint8_t *data;
@@ -65,7 +65,7 @@ static struct span take_content(struct reader *r)
     }
     size_t done = pattern.len < len ? pattern.len : len;
     memcpy(content, pattern.data, done);
-    while (done < len) { /* what is there, once more */
+    while (done < len) { /* repeats what is there */
         size_t part = done < len - done ? done : len - done;
         memcpy(content + done, content, part);
         done += part;
@@ -134,7 +134,7 @@ static void send_raw(struct span data)
     }
 }
 
-/* Deflates as a client may: with a window that suits every agreement. Returns the length. */
+/* Deflates as a client may, with a window that suits every agreement. Returns the length. */
 static size_t deflate_content(uint8_t how, struct span data, uint8_t *out, size_t cap)
 {
     int level = how & HOW_STORED ? Z_NO_COMPRESSION : 1;

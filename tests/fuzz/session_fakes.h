@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* session_fakes.h: io/reactor and gate/dial over the memory of session_world.h. They keep the
- * contracts of the real ones' headers; being defined here, they are taken instead of those from the
- * library, and so is the TLS of session_tls.h. */
+ * contracts in the headers of the real ones. The linker takes them, and the TLS of session_tls.h,
+ * instead of those in the library, because it finds these first. */
 #ifndef FUZZ_SESSION_FAKES_H
 #define FUZZ_SESSION_FAKES_H
 
@@ -120,7 +120,7 @@ size_t dial_cancel(struct dial *dial)
     return 0;
 }
 
-/* Of the dial that is under way; or, before there is one, what it will say at once. */
+/* Decides the dial that is under way, or says what the next dial will find at once. */
 static void dial_answer(enum dial_result result)
 {
     if (world.dial == NULL) {

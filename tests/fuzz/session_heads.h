@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* session_heads.h: request heads that the fuzzed client sends, put together from parts. */
+/* session_heads.h: the request heads of the fuzzed client, made of parts. */
 #ifndef FUZZ_SESSION_HEADS_H
 #define FUZZ_SESSION_HEADS_H
 
@@ -8,9 +8,9 @@
 #define HEAD_MAX 16384
 #define LONG_VALUE_BYTES 9000
 
-/* What a head is made of; each number counts modulo its table. */
+/* The parts of a head; each number counts modulo its table. */
 struct head_parts {
-    uint8_t route; /* index; beyond the last: a path that no route has */
+    uint8_t route; /* an index; behind the last one: a path that no route has */
     uint8_t flaw;
     uint8_t extensions;
     uint8_t subprotocols;
@@ -57,7 +57,7 @@ enum head_flaw {
     HEAD_FLAW_COUNT
 };
 
-/* Returns its length. */
+/* Returns the length of the head. */
 static size_t head_write(const struct head_parts *parts, char out[HEAD_MAX])
 {
     enum head_flaw flaw = (enum head_flaw)(parts->flaw % HEAD_FLAW_COUNT);
@@ -90,7 +90,7 @@ static bool is_refusal_due(const struct head_parts *parts, const struct config_r
            (route->is_deflate && parts->extensions % 8 == 7);
 }
 
-/* What follows from a head that is all right. */
+/* Tells the model what follows from a good head. */
 static void head_model(const struct head_parts *parts)
 {
     if (parts->flaw % HEAD_FLAW_COUNT != HEAD_GOOD || parts->route >= ROUTE_COUNT) {

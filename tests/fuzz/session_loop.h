@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* session_loop.h: the turns of the loop around the session that is fuzzed, and what must be so when
- * it has come to rest. */
+/* session_loop.h: the turns of the loop around the fuzzed session, and what must hold when the loop
+ * has come to rest. */
 #ifndef FUZZ_SESSION_LOOP_H
 #define FUZZ_SESSION_LOOP_H
 
@@ -22,13 +22,13 @@ static void poll_peer(struct memory *m)
     uint64_t passes = s != NULL && pump_is_held(&s->pump) ? 2 : 1;
     memory_poll(m);
     s = world_session();
-    /* A pass for what was held, one for what was read. */
+    /* The session forwards one share of what it held and one of what it read. */
     expect(s == NULL ||
                s->pump.up_bytes - up_before_bytes <= passes * (PUMP_SHARE_BYTES + SCRATCH_WORK),
            "others have their turn too");
 }
 
-/* Changes with whatever can change in a turn. */
+/* This number changes with whatever can change in a turn. */
 static uint64_t progress_stamp(void)
 {
     const struct session *s = world_session();
@@ -68,7 +68,7 @@ static void check_timer(const struct session *s)
            "no deadline is missed");
 }
 
-/* When all is quiet in an open session, all that was said has arrived. */
+/* When an open session is at rest, everything that was said has arrived. */
 static void check_rest(void)
 {
     const struct session *s = world_session();
@@ -82,7 +82,7 @@ static void check_rest(void)
     }
     bool is_blocked = world.client.budget_bytes == 0 || world.backend.budget_bytes == 0;
     if (pump_is_held(&s->pump) && is_blocked) {
-        return; /* for the side to become writable */
+        return; /* the session waits until this side is writable */
     }
     expect(!pump_is_held(&s->pump), "nothing is held back for nothing");
     expect(memory_waiting(&world.client) == 0 || s->life.client_eof, "the client is read");

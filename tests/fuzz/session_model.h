@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* session_model.h: what has to arrive. Fed with what the two peers say, at once and in whole
- * pieces, it knows every byte that the backend and the client may see and where messages end. What
- * arrives must be a beginning of that. When the client says something that it must not
- * (is_spoiled), what it said before still counts, and nothing is known of what follows. */
+/* session_model.h: what has to arrive. The model hears at once, and in whole pieces, what the two
+ * peers say. So it knows every byte that backend and client may see, and where messages end. What
+ * arrives must be a beginning of that. When the client says something that it must not say
+ * (is_spoiled), what it said before still counts, and the model knows nothing of what follows. */
 #ifndef FUZZ_SESSION_MODEL_H
 #define FUZZ_SESSION_MODEL_H
 
@@ -16,27 +16,27 @@ UNWATCHED_BEGIN
 struct stream {
     uint8_t *data; /* STREAM_MAX bytes */
     size_t len;
-    size_t got; /* of it have arrived */
+    size_t got; /* so many bytes of it have arrived */
 };
 
 struct border {
-    uint32_t at; /* in `down`: a message ends here */
+    uint32_t at; /* a message ends at this place of `down` */
     uint8_t opcode;
 };
 
 struct pong_mark {
     uint32_t len;
-    uint32_t down_at; /* what an echo answers before */
+    uint32_t down_at; /* an echo answers so many bytes of `down` before the Pong */
 };
 
 struct model {
-    const struct config_route *route; /* NULL: not known */
+    const struct config_route *route; /* NULL: no route is known */
     enum shape_payload payload;
     bool is_echo;
-    bool is_refused; /* the request must be */
+    bool is_refused; /* the session must refuse the request */
     bool is_spoiled;
     bool is_client_done; /* its Close is on the way */
-    uint64_t close_ms;   /* since then */
+    uint64_t close_ms;   /* when it closed */
     bool is_down_over;   /* the backend's bytes do not fit the route */
 
     /* the client's message */
@@ -50,7 +50,7 @@ struct model {
     struct stream up;    /* to the backend */
     struct stream pongs; /* struct pong_mark and payload of each */
     struct stream down;  /* content for the client */
-    size_t down_whole;   /* of it can be sent: up to a whole character */
+    size_t down_whole;   /* the session can send so much of it, up to a whole character */
     struct border borders[BORDERS_MAX];
     size_t border_count;
     size_t border_got;
@@ -84,7 +84,7 @@ static void stream_add(struct stream *stream, const void *data, size_t len)
     }
 }
 
-/* What lies beyond is allowed only when nothing is known of it. */
+/* Bytes behind the known ones may come only when the model knows nothing of them. */
 static void stream_match(struct stream *stream, size_t whole, const uint8_t *data, size_t len,
                          bool is_more_allowed)
 {
@@ -145,7 +145,7 @@ static void wrap_message(void)
     model.message.len = 0;
 }
 
-/* Content of a message that has been judged. */
+/* Takes content of a message that the model has judged. */
 static void model_content(struct span data, bool is_end)
 {
     static uint8_t decoded[FIFO_MAX];
@@ -187,7 +187,7 @@ static bool is_accepted(enum ws_opcode opcode)
     return accept == WS_ACCEPT_ANY || (accept == WS_ACCEPT_TEXT) == (opcode == WS_TEXT);
 }
 
-/* The next piece of content; false when it must not be. */
+/* Judges the next piece of content. Returns false when the client must not send it. */
 static bool judge_content(struct span content, bool is_end)
 {
     uint64_t max = model.route->max_message_bytes;
@@ -247,7 +247,7 @@ static void model_control(enum ws_opcode opcode, struct span payload)
     }
 }
 
-/* A frame of the client's that is not compressed. */
+/* The client sends a frame that is not compressed. */
 static void model_frame(uint8_t first, struct span payload)
 {
     enum ws_opcode opcode = (enum ws_opcode)(first & 0x0f);
@@ -271,7 +271,7 @@ static void model_frame(uint8_t first, struct span payload)
     }
 }
 
-/* A whole message of the client's that is compressed. */
+/* The client sends a whole message that is compressed. */
 static void model_deflated(enum ws_opcode opcode, struct span content, bool is_agreed)
 {
     if (model.is_spoiled || model.is_client_done) {
@@ -286,7 +286,7 @@ static void model_deflated(enum ws_opcode opcode, struct span content, bool is_a
 
 /* --- what the backend says --------------------------------------------------------------------*/
 
-/* Content up to the first byte that is not text. */
+/* Adds content up to the first byte that is not text. */
 static void add_down(struct span data)
 {
     bool is_text = model.payload == SHAPE_TEXT;
@@ -322,7 +322,7 @@ static void add_down_piece(const struct framing_piece *piece)
     }
 }
 
-/* What comes before the error, if it comes by itself. */
+/* Adds what comes before the error when the bytes come one by one. */
 static void add_down_front(struct framing_splitter splitter, struct span data)
 {
     enum framing_error error = FRAMING_OK;
@@ -338,7 +338,7 @@ static void add_down_front(struct framing_splitter splitter, struct span data)
         case FRAMING_ERROR:
             return;
         }
-        data.data += 1 - byte.len; /* a CR that was held back comes without it */
+        data.data += 1 - byte.len; /* a CR that the splitter held back is not in `byte` */
         data.len -= 1 - byte.len;
     }
 }
@@ -423,7 +423,7 @@ static bool has_borders(void)
     return model.is_echo || model.route->framing.kind != FRAMING_STREAM;
 }
 
-/* Content of a message, decoded. */
+/* Decoded content of a message arrives. */
 static void model_client_got(const uint8_t *data, size_t len)
 {
     if (model.route == NULL) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* session_peers.h: the carriers of the fuzzed session. What the kernel takes goes to
+/* session_peers.h: the carriers of the fuzzed session. They hand what the kernel takes to
  * session_wire.h or to the model. */
 #ifndef FUZZ_SESSION_PEERS_H
 #define FUZZ_SESSION_PEERS_H

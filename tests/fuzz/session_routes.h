@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* session_routes.h: the configuration under which sessions are fuzzed: a route for each framing,
- * payload and way to refuse. */
+/* session_routes.h: the configuration of the fuzzed sessions: a route for each framing, payload and
+ * way to refuse. */
 #ifndef FUZZ_SESSION_ROUTES_H
 #define FUZZ_SESSION_ROUTES_H
 
@@ -86,7 +86,7 @@ static struct config_route *route_of(char letter)
     abort();
 }
 
-/* Once. */
+/* The target calls this once. */
 static void routes_init(void)
 {
     struct config_route *endless = route_of('k');

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* session_tls.h: io/tls for the client of the fuzzed session, in the place of the real one. It
- * keeps the contract of the real one's header and encrypts so little that the model can read all:
- * what the client sends are the bytes themselves, in records that have to be whole; what it gets is
- * changed by TLS_PAD, so that a byte which did not come through tls_seal, or came through it twice,
- * is noticed. */
+ * keeps the contract of the real one's header, and its encryption is so weak that the model can
+ * read everything. The client sends the bytes themselves, in records that the gateway needs whole.
+ * Towards the client, tls_seal changes each byte by TLS_PAD. So the client notices a byte that
+ * passed tls_seal not at all, or twice. */
 #ifndef FUZZ_SESSION_TLS_H
 #define FUZZ_SESSION_TLS_H
 
@@ -32,7 +32,7 @@ UNWATCHED_BEGIN
 
 /* --- plain scratch ----------------------------------------------------------------------------*/
 
-static uint8_t *plain_end; /* NULL: nothing is guarded */
+static uint8_t *plain_end; /* NULL: the target guards nothing */
 
 static void unguard_plain(void)
 {
@@ -42,8 +42,8 @@ static void unguard_plain(void)
     }
 }
 
-/* Nobody may touch what lies behind the bytes just read. Before the 101 the session writes its
- * answer there. */
+/* Nobody may touch what lies behind the bytes of the last read. Before the 101 there is no guard,
+ * because the session writes its answer there. */
 static void guard_plain(size_t len)
 {
     if (wire.status == 101 && len + RED_ZONE <= SCRATCH_PLAIN) {
@@ -54,7 +54,7 @@ static void guard_plain(size_t len)
 
 /* --- what the client says ---------------------------------------------------------------------*/
 
-/* How much of a record stands in front of this place of the stream. */
+/* Returns how much of a record stands in front of this place of the stream. */
 static size_t record_begun(uint64_t at)
 {
     size_t begun = (size_t)(at % (RECORD_BYTES + SHORT_RECORD_BYTES));
@@ -84,7 +84,7 @@ static size_t shake_hands(struct tls *tls, size_t len, struct tls_wire *out)
     return done;
 }
 
-/* Hands out the records that are whole and keeps the beginning of the next one. */
+/* Hands out the whole records and keeps the beginning of the next one. */
 static size_t open_records(struct tls *tls, const uint8_t *wire_bytes, size_t len, uint8_t *plain)
 {
     size_t total = tls->held_len + len;
@@ -117,7 +117,7 @@ static enum tls_result end_input(struct tls *tls, size_t *plain_len, struct tls_
         *plain_len = 0;
         tls->is_failed = true;
         return TLS_FAILED;
-    case TLS_END_NO_MEMORY: /* for what TLS itself answers */
+    case TLS_END_NO_MEMORY: /* no memory for what TLS itself answers */
         tls->end = TLS_END_NONE;
         world.client.budget_bytes = 0;
         memset(make_wire(tls, out, TLS_FLOOD_BYTES), 0, TLS_FLOOD_BYTES);
@@ -129,7 +129,7 @@ static enum tls_result end_input(struct tls *tls, size_t *plain_len, struct tls_
 enum tls_result tls_feed(struct tls *tls, const uint8_t *wire_bytes, size_t len, uint8_t *plain,
                          size_t plain_size, size_t *out_plain_len, struct tls_wire *out)
 {
-    /* The byte that stands for the end is the last one. */
+    /* The last byte stands for the end. */
     bool is_end = tls->end != TLS_END_NONE && memory_waiting(&world.client) == 0;
     expect(tls->is_live && plain_size >= len + TLS_PLAIN_EXTRA, "tls_feed's room");
     unguard_plain();
@@ -166,7 +166,7 @@ void tls_finish(struct tls *tls, struct tls_wire *out)
     }
 }
 
-/* What the client reads of its TLS; a ticket first, and at last the close_notify. */
+/* What the client reads of its TLS: first a ticket, and at last the close_notify. */
 static void tls_heard(struct tls *tls, const uint8_t *data, size_t len)
 {
     static uint8_t plain[4096];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* session_wire.h: reads what the client is sent, as a strict client: one HTTP answer, or a 101 and
- * frames (RFC 6455 5, RFC 7692) up to a Close. Content goes on to the model. */
+/* session_wire.h: a strict client, which reads what the session sends: one HTTP answer, or a 101
+ * and frames (RFC 6455 5, RFC 7692) up to a Close. It hands content on to the model. */
 #ifndef FUZZ_SESSION_WIRE_H
 #define FUZZ_SESSION_WIRE_H
 
@@ -20,19 +20,19 @@ struct wire {
     char head[2048];
     size_t head_len;
     unsigned int status; /* 0: no whole head yet */
-    size_t left;         /* of the body or payload */
+    size_t left;         /* of the body or the payload */
     uint8_t header[WS_HEADER_MAX];
     size_t header_have;
-    bool in_message; /* a data message has begun and its last frame has not */
+    bool in_message; /* a data message has begun, and its last frame has not */
     bool is_compressed;
-    enum ws_opcode opcode; /* of the message */
+    enum ws_opcode opcode; /* opcode of the message */
     struct utf8 utf8;
     struct base64_decoder base64;
     uint8_t control[WS_CONTROL_MAX];
     size_t control_have;
     bool has_close;
-    uint16_t close_code; /* 0: none in it */
-    bool is_deflate;     /* agreed */
+    uint16_t close_code; /* 0: the Close has no code */
+    bool is_deflate;     /* the answer agreed on it */
     struct deflate_params params;
     bool is_key_known; /* the request had the key of RFC 6455 1.3 */
 };
@@ -193,7 +193,7 @@ static void begin_data(enum ws_opcode opcode)
     }
 }
 
-/* Our Close is there. */
+/* Our Close has come. */
 static void judge_close(void)
 {
     const struct memory *backend = &world.backend;
@@ -304,7 +304,7 @@ static size_t take_payload(const uint8_t *data, size_t len)
     return part;
 }
 
-/* Bytes that the kernel took for the client. */
+/* The kernel took these bytes for the client. */
 static void wire_got(const uint8_t *data, size_t len)
 {
     while (len > 0) {
@@ -328,7 +328,7 @@ static void wire_got(const uint8_t *data, size_t len)
     }
 }
 
-/* Our FIN. */
+/* Our FIN has come. */
 static void wire_got_fin(const struct life *life)
 {
     expect(wire.state == WIRE_OVER || (wire.state == WIRE_HEAD && wire.head_len == 0) ||

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// Certificates made on the spot.
+// The tests make their certificates here, each when a test first wants it.
 #ifndef TESTS_UNIT_CERT_KIT_H
 #define TESTS_UNIT_CERT_KIT_H
 
@@ -49,8 +49,8 @@ KIT bool kit_write_pem(const byte *der, int len, int type, char *out)
 // What a certificate says. Only an EC pair can be an issuer.
 struct kit_form {
     const char *names;             // "a.example,*.b.example,10.0.0.5"; short
-    const struct kit_pair *issuer; // NULL: it signs itself
-    const char *first_day;         // "20200101"; NULL: valid from now, for two days
+    const struct kit_pair *issuer; // NULL: the certificate signs itself
+    const char *first_day; // "20200101"; NULL: the certificate is valid from now, for two days
     const char *last_day;
 };
 
@@ -83,7 +83,7 @@ KIT int kit_write_day(const char *day, byte out[CTC_DATE_SIZE])
     return snprintf((char *)out, CTC_DATE_SIZE, "\x18\x0f%s000000Z", day);
 }
 
-// Puts the issuer's name into the certificate; the key that signs it is the caller's to free.
+// Puts the issuer's name into the certificate. The caller frees the issuer's key in `out`.
 KIT bool kit_take_issuer(const struct kit_pair *issuer, Cert *certificate, ecc_key *out)
 {
     static byte der[KIT_DER_MAX];
@@ -167,7 +167,7 @@ KIT struct kit_pair kit_make_pair(enum kit_kind kind, const char *names)
     return kit_make(kind, &form);
 }
 
-// Made once for each kind; an RSA key takes a while.
+// The kit makes one pair of each kind and keeps it, because an RSA key takes a while.
 KIT const struct kit_pair *kit_pair_of(enum kit_kind kind)
 {
     static struct kit_pair pairs[2];

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// Checks for table-driven unit tests. CUnit prints only the text of a failed expression; these also
-// print which row of a table failed and the two values.
+// Checks for table-driven unit tests. CUnit prints only the text of a failed expression; these
+// checks also print both values and which row of a table failed.
 //
-// `row` names the row: any string, usually the row's `name`. The check is counted by CUnit like
-// CU_ASSERT. Nothing here jumps: a failed check returns false and the test goes on, so a test
-// that cannot go on writes `if (!CHECK_TRUE(row, p != NULL)) { return; }`.
+// `row` names the row: any string, usually the row's `name`. CUnit counts the check like CU_ASSERT.
+// No check jumps: a failed one returns false and the test goes on, so a test that cannot go on
+// writes `if (!CHECK_TRUE(row, p != NULL)) { return; }`.
 //
-// Each argument is evaluated once. Bytes are shown escaped and cut to what fits a line.
+// A check evaluates each argument once. It escapes the bytes that it shows and cuts them to what
+// fits a line.
 #ifndef TESTS_UNIT_CHECK_H
 #define TESTS_UNIT_CHECK_H
 
@@ -30,12 +31,12 @@
 #define CHECK_EQ_INT(row, got, want) CHECK_EQ_I64(row, got, want)
 // NULL equals only NULL.
 #define CHECK_EQ_STR(row, got, want) check_eq_str(CHECK_AT(row, #got), (got), (want))
-// Pointer and length on both sides. A NULL pointer is fine when its length is zero.
+// Both sides are a pointer and a length. A pointer may be NULL when its length is zero.
 #define CHECK_EQ_MEM(row, got, got_len, want, want_len) \
     check_eq_mem(CHECK_AT(row, #got), (struct check_bytes){(got), (got_len)}, \
                  (struct check_bytes){(want), (want_len)})
 
-// Which row, which expression, and where.
+// Where a check stands: its row, its expression, its file and line.
 struct check_at {
     const char *row;
     const char *text;

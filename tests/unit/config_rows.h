@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// Configurations with one mistake each: the line that must be named and a part of the message.
+// Configurations with one mistake each, the line that the error must name, and a part of its
+// message.
 #ifndef TESTS_UNIT_CONFIG_ROWS_H
 #define TESTS_UNIT_CONFIG_ROWS_H
 
@@ -13,9 +14,9 @@
 #define CONFIG_A200 CONFIG_A50 CONFIG_A50 CONFIG_A50 CONFIG_A50
 #define CONFIG_A1000 CONFIG_A200 CONFIG_A200 CONFIG_A200 CONFIG_A200 CONFIG_A200
 #define CONFIG_A4100 CONFIG_A1000 CONFIG_A1000 CONFIG_A1000 CONFIG_A1000 CONFIG_A50 CONFIG_A50
-// A route with these lines in it, from line 6 on.
+// A route with these lines, which begin at line 6.
 #define ROUTE_WITH(lines) CONFIG_GOOD lines
-// The one route has this backend (line 5), path (line 4).
+// The one route has this backend (line 5) or this path (line 4).
 #define WITH_BACKEND(text) CONFIG_LISTEN_TEXT "[route r]\npath = /r\nbackend = " text "\n"
 #define WITH_PATH(text) CONFIG_LISTEN_TEXT "[route r]\npath = " text "\nbackend = echo:\n"
 #define WITH_ADDRESS(text) "[listen a]\naddress = " text "\n" CONFIG_ROUTE_TEXT

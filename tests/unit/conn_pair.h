@@ -17,7 +17,7 @@ struct pair {
     struct reactor *reactor;
     struct scratch scratch;
     struct conn conn;
-    int near; /* the connection's own socket, to wait for */
+    int near; /* the connection's own socket, for waiting */
     int peer; /* non-blocking */
     unsigned ready;
     int calls;
@@ -38,7 +38,7 @@ static int pair_sockets(int *out_near)
     int far = -1;
     bool is_ok = addr_parse(SPAN_LIT("127.0.0.1:0"), &a);
     int listener = net_listen(&a, &error);
-    /* Small buffers, set before connecting, so that the kernel soon takes no more. */
+    /* Small buffers, set before connecting, make the kernel refuse bytes soon. */
     int small = 4096;
     setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
     is_ok = is_ok && listener != -1 && net_local_addr(listener, &a);
@@ -79,7 +79,7 @@ __attribute__((unused)) static void pair_close(struct pair *p)
     scratch_done(&p->scratch);
 }
 
-/* What the peer finds: a length, 0 for FIN, -ECONNRESET, -EAGAIN after waiting in vain. */
+/* Returns what the peer finds: a length, 0 for FIN, -ECONNRESET, -EAGAIN after waiting in vain. */
 __attribute__((unused)) static ssize_t pair_peer_read(struct pair *p, void *data, size_t size)
 {
     struct pollfd pfd = {.fd = p->peer, .events = POLLIN};
@@ -88,7 +88,8 @@ __attribute__((unused)) static ssize_t pair_peer_read(struct pair *p, void *data
     return got == -1 ? -(ssize_t)errno : got;
 }
 
-/* Waits until the peer can read or, when bytes are queued, the connection can send; flushes. */
+/* Waits until the peer can read, or until the connection can send what its queue has; then
+ * flushes. */
 __attribute__((unused)) static enum conn_result pair_move(struct pair *p)
 {
     struct pollfd pfds[2] = {

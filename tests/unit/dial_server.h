@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// A server on the test's own loop: what it hears, and how it behaves to those who dial it.
+// A server on the test's own loop. The test says how it treats whoever dials it, and sees what it
+// hears.
 #ifndef TESTS_UNIT_DIAL_SERVER_H
 #define TESTS_UNIT_DIAL_SERVER_H
 
@@ -19,7 +20,7 @@ enum manner {
     SAYS_NOTHING, // takes every byte
     TAKES_NOTHING,
     HANGS_UP,       // at the first byte
-    SPEAKS_ANOTHER, // answers a hello with words of its own
+    SPEAKS_ANOTHER, // answers a hello with bytes that are no TLS
 };
 
 #define DIAL_SERVER __attribute__((unused)) static
@@ -28,20 +29,20 @@ struct server {
     enum manner manner;
     struct tls_context *context;
     size_t preamble_len;  // bytes that come before TLS
-    const char *greeting; // said at once, with the last of the handshake
+    const char *greeting; // sent at once, with the last bytes of the handshake
     struct reactor *reactor;
     struct addr addr;
     int listener;
     struct reactor_io listener_io;
-    int fd; // of the one that called last; -1 = none
+    int fd; // the last accepted connection; -1 = none
     struct reactor_io io;
     struct tls *tls;
     bool is_greeted;
     size_t calls;
-    struct kit_queue heard; // the preamble, and plain bytes
+    struct kit_queue heard; // the preamble and the plain bytes
 };
 
-// Whoever called may be gone again.
+// The one who dialled may have left already.
 DIAL_SERVER void server_send(struct server *s, const void *data, size_t len)
 {
     size_t sent = 0;
@@ -62,7 +63,7 @@ DIAL_SERVER void server_hang_up(struct server *s)
     s->tls = NULL;
 }
 
-// Answers and greeting leave together.
+// The answers of TLS and the greeting leave together.
 DIAL_SERVER void server_feed(struct server *s, const uint8_t *data, size_t len)
 {
     static uint8_t plain[KIT_WIRE_SIZE + TLS_PLAIN_EXTRA];
@@ -154,7 +155,7 @@ DIAL_SERVER void server_on_call(struct reactor_io *io, unsigned ready)
     }
 }
 
-// On 127.0.0.1, or on a Unix path. The server's struct says how it behaves.
+// The server listens on 127.0.0.1, or on a Unix path. Its struct says how it behaves.
 DIAL_SERVER void server_open(struct server *s, struct reactor *r, const char *path)
 {
     const char *error = NULL;
@@ -190,7 +191,7 @@ DIAL_SERVER void server_close(struct server *s)
     kit_empty(&s->heard);
 }
 
-// Descriptors that are open now.
+// Counts the open descriptors of this process.
 DIAL_SERVER size_t count_descriptors(void)
 {
     size_t count = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A name server of a few lines, UDP and TCP, on the reactor of the test. */
+/* A small name server for UDP and TCP, on the test's reactor. */
 #ifndef TESTS_UNIT_DNS_STUB_H
 #define TESTS_UNIT_DNS_STUB_H
 
@@ -30,10 +30,10 @@ struct zone {
     size_t aaaa;      /* addresses 2001:db8::1 … */
     bool is_mapped;   /* AAAA ::ffff:10.0.0.1 … */
     bool is_loopback; /* 127.0.0.1, 127.0.0.2 … and ::1, ::2 … */
-    bool is_repeated; /* the same address each time */
-    bool is_alias;    /* a CNAME in front */
+    bool is_repeated; /* all addresses are the same one */
+    bool is_alias;    /* a CNAME stands in front */
     bool is_aaaa_silent;
-    bool is_truncated; /* over UDP: ask over TCP */
+    bool is_truncated; /* the answer over UDP says: ask over TCP */
 };
 
 struct stub {
@@ -147,7 +147,7 @@ static void on_udp(struct reactor_io *io, unsigned ready)
     }
 }
 
-/* c-ares sends length and question in one write, but maybe several of them. */
+/* c-ares sends length and question in one write, but perhaps several questions together. */
 static void on_session(struct reactor_io *io, unsigned ready)
 {
     (void)ready;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// Makes ClientHello messages by hand, right and wrong ones.
+// Makes ClientHello messages by hand, valid and invalid ones.
 #ifndef TESTS_UNIT_HELLO_KIT_H
 #define TESTS_UNIT_HELLO_KIT_H
 
@@ -15,7 +15,7 @@ enum { HELLO_KIT_MAX = 80 * 1024 };
 struct hello_kit {
     uint8_t data[HELLO_KIT_MAX];
     size_t len;
-    size_t extensions_at; // of the extensions' length
+    size_t extensions_at; // where the length of the extensions stands
 };
 
 HELLO_KIT void hello_raw(struct hello_kit *h, const void *bytes, size_t len)
@@ -43,7 +43,7 @@ HELLO_KIT void hello_set(struct hello_kit *h, size_t at, size_t number, size_t w
     }
 }
 
-// suites: 16-bit numbers in network order.
+// `suites` are 16-bit numbers in network order.
 HELLO_KIT void hello_begin(struct hello_kit *h, unsigned version, const char *suites, size_t len)
 {
     h->len = 0;
@@ -73,7 +73,7 @@ HELLO_KIT void hello_end(struct hello_kit *h)
     hello_set(h, 1, h->len - 4, 3);
 }
 
-// What every client sends: TLS 1.3 and 1.2, groups, signature algorithms.
+// Begins with what every client sends: TLS 1.3 and 1.2, groups, signature algorithms.
 HELLO_KIT void hello_begin_usual(struct hello_kit *h)
 {
     hello_begin(h, 0x0303, "\x13\x01\x13\x02\xc0\x2b\xc0\x2f", 8);
@@ -89,7 +89,7 @@ HELLO_KIT void hello_key_share(struct hello_kit *h)
     hello_extension(h, 51, share, sizeof(share));
 }
 
-// Cut into records of at most `cut` bytes; returns the bytes written to out.
+// Cuts the message into records of at most `cut` bytes; returns how many bytes it wrote to `out`.
 HELLO_KIT size_t hello_records(const struct hello_kit *h, size_t cut, uint8_t *out, size_t size)
 {
     size_t len = 0;

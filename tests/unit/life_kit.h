@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// Lives to begin with, events, and timeouts that all differ.
+// Lives to begin with, events, and timeouts that all differ from each other.
 #ifndef TESTS_UNIT_LIFE_KIT_H
 #define TESTS_UNIT_LIFE_KIT_H
 
@@ -46,7 +46,7 @@ CHECK_UNUSED static unsigned end_step(struct life *life, enum life_ending ending
     return life_step(life, &event);
 }
 
-/* A legal opening was read on a plain listener. */
+/* A life on a plain listener that has read a legal opening. */
 CHECK_UNUSED static struct life requested_life(const struct life_route *route)
 {
     struct life life;
@@ -56,7 +56,7 @@ CHECK_UNUSED static struct life requested_life(const struct life_route *route)
     return life;
 }
 
-/* half_close = keep or close; with a backend or echo. */
+/* A life in OPEN. The backend is a service or echo, half_close is keep or close. */
 CHECK_UNUSED static struct life open_session_of(bool has_backend, bool is_half_open)
 {
     struct life_route route = {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* memory_carrier.h: a carrier that is memory, for tests of what stands above io/carrier.
  *
- * struct memory is one peer together with the kernel between it and the program: bytes and ends on
+ * struct memory is one peer and the kernel between the peer and the program: bytes and ends on
  * their way in, how much a send takes, what the peer has acknowledged. The test says what the peer
- * does and calls memory_poll, which stands for the event loop. The carrier is not part of the
- * program: a table that only tests use belongs to the tests. */
+ * does and calls memory_poll, which stands for the event loop. Only tests use this table of
+ * functions, so it stands here and not in the program. */
 #ifndef TESTS_UNIT_MEMORY_CARRIER_H
 #define TESTS_UNIT_MEMORY_CARRIER_H
 
@@ -18,7 +18,7 @@
 
 enum memory_state {
     MEMORY_UNUSED = 0,
-    MEMORY_OPEN, /* memory_carrier made a carrier of it */
+    MEMORY_OPEN, /* memory_carrier has made a carrier of this memory */
     MEMORY_CLOSED,
     MEMORY_ABORTED
 };
@@ -29,32 +29,32 @@ typedef void memory_event_fn(struct memory *m);
 
 struct memory {
     enum memory_state state;
-    struct carrier *carrier; /* its last place; NULL before the first `want` */
+    struct carrier *carrier; /* where the carrier was last; NULL before the first `want` */
     unsigned want;
 
     /* from the peer */
-    uint8_t *in; /* lent by the test */
+    uint8_t *in; /* the test's own block */
     size_t in_size;
     size_t in_at;
     size_t in_len;
-    size_t chop_bytes;  /* what one recv finds at most */
+    size_t chop_bytes;  /* one recv finds at most so many bytes */
     bool is_in_fin;     /* the peer's FIN is behind the bytes */
-    bool is_in_rst;     /* its reset */
-    bool is_reset_told; /* the kernel tells a reset once; then there is a mere end */
+    bool is_in_rst;     /* the peer's reset is behind the bytes */
+    bool is_reset_told; /* the kernel tells of a reset once; after that, recv finds an end */
 
     /* to the peer */
-    size_t budget_bytes;  /* what the kernel takes now; MEMORY_ALL = whatever comes */
-    bool is_send_refused; /* the next send finds that the peer had closed */
+    size_t budget_bytes;  /* what the kernel takes now; MEMORY_ALL = everything */
+    bool is_send_refused; /* the next send finds that the peer has closed */
     bool is_ack_frozen;   /* the peer acknowledges nothing more */
     bool is_corked;       /* the kernel keeps bytes back */
     bool has_fin;
     uint64_t sent_bytes;
     uint64_t acked_bytes;
 
-    /* What the test is told; each may be NULL. */
-    memory_sent_fn *on_sent; /* bytes that the kernel took */
+    /* Functions of the test that the memory calls; each may be NULL. */
+    memory_sent_fn *on_sent; /* the kernel took bytes */
     memory_event_fn *on_fin;
-    memory_event_fn *on_got; /* a recv has handed out bytes or the peer's FIN */
+    memory_event_fn *on_got; /* a recv handed out bytes or the peer's FIN */
 };
 
 static void memory_expect(bool condition, const char *what)
@@ -80,7 +80,7 @@ static enum net_result memory_recv(struct carrier *carrier, void *data, size_t s
     memory_expect(size > 0, "a recv asks for something");
     memory_expect(m->state == MEMORY_OPEN, "a recv of what is open");
     if (memory_waiting(m) > 0) {
-        /* Longer pieces of much, so that the turns can be counted. */
+        /* When much waits, a recv finds longer pieces: a hundred turns are enough. */
         size_t chop = memory_waiting(m) / 100;
         chop = m->chop_bytes > chop ? m->chop_bytes : chop;
         size_t len = size < chop ? size : chop;
@@ -182,7 +182,7 @@ static size_t memory_unacked(const struct carrier *carrier)
 
 /* --- for the test ---------------------------------------------------------------------------*/
 
-/* A peer that is silent and takes everything; `in` has `size` bytes. */
+/* The peer begins silent and takes everything. `in` has `size` bytes. */
 static void memory_init(struct memory *m, uint8_t *in, size_t size)
 {
     *m = (struct memory){
@@ -211,7 +211,7 @@ __attribute__((unused)) static bool memory_has_room(const struct memory *m, size
     return !m->is_in_fin && !m->is_in_rst && len <= m->in_size - m->in_len;
 }
 
-/* The peer sends; there is room. */
+/* The peer sends. `in` must have room. */
 static void memory_push(struct memory *m, const void *data, size_t len)
 {
     if (m->in_at == m->in_len) {
@@ -225,7 +225,7 @@ static void memory_push(struct memory *m, const void *data, size_t len)
     }
 }
 
-/* The peer resets; the bytes on their way may be lost. */
+/* The peer resets. With `is_discarding` the bytes on their way are lost. */
 __attribute__((unused)) static void memory_reset(struct memory *m, bool is_discarding)
 {
     m->is_in_rst = true;
@@ -241,7 +241,7 @@ static unsigned memory_ready(const struct memory *m)
     return m->want & ((is_readable ? REACTOR_READ : 0U) | (is_writable ? REACTOR_WRITE : 0U));
 }
 
-/* One event, if there is one. */
+/* Calls the carrier's owner for one event, if there is one. */
 __attribute__((unused)) static void memory_poll(struct memory *m)
 {
     unsigned ready = memory_ready(m);

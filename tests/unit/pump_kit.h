@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// A pump between two peers that are memory. The kit does what a session does with the pump, plays
-// the client and the backend, and writes down what happened. For tests/unit/test_pump*.c.
+// A pump between two peers that are memory. The kit calls the pump as a session does, plays the
+// client and the backend, and writes down what happened. test_pump*.c use it.
 #ifndef TESTS_UNIT_PUMP_KIT_H
 #define TESTS_UNIT_PUMP_KIT_H
 
@@ -16,18 +16,18 @@
 #define KIT_LOW_BYTES ((size_t)16 * 1024)
 #define MIB ((size_t)1024 * 1024)
 #define KIT_KERNEL_BYTES ((size_t)8 * 1024) // what a kernel takes before its peer reads
-#define KIT_IN_BYTES ((size_t)256 * 1024)   // on their way from a peer, at most
+#define KIT_IN_BYTES ((size_t)256 * 1024)   // at most so many are on their way from a peer
 
-// Of struct shape_rules: compression as most clients agree on.
+// Fields of struct shape_rules: compression as most clients agree on.
 #define KIT_DEFLATE \
     .is_deflate = true, .deflate_settings = {.window_bits = 15, .is_takeover = true}, \
     .deflate_params = {.server_bits = 15, .client_bits = 15}
 
 struct kit_rules {
-    struct shape_rules shape; // as of a route and a handshake; the default needs no shape
+    struct shape_rules shape; // what a route and a handshake ask for; the default needs no shape
     enum ws_accept accept;
     uint64_t max_message_bytes;
-    size_t collect_bytes; // 0: no first message
+    size_t collect_bytes; // 0: the pump collects no first message
 };
 
 struct kit {
@@ -39,12 +39,12 @@ struct kit {
     enum pump_mode mode;
     struct memory client;
     struct memory backend;
-    bool is_message_kept; // leave the mode at PUMP_COLLECT behind the first message
+    bool is_message_kept; // the mode stays PUMP_COLLECT behind the first message
     bool is_over;         // a Close or an error came
     bool has_payload;
     struct client_bytes to_client;
     struct client_bytes to_backend;
-    char story[256]; // verdicts in order
+    char story[256]; // the pump's verdicts in order
 };
 
 // The tests say themselves when the pump reads and flushes.
@@ -177,7 +177,7 @@ KIT_UNUSED static void kit_heed(struct kit *k, const struct pump_report *report)
     }
 }
 
-// Goes on with what is held as long as that helps; the peers read everything.
+// Resumes held items as long as that helps; both peers read everything.
 KIT_UNUSED static void kit_resume(struct kit *k)
 {
     struct pump_report report;
@@ -193,7 +193,7 @@ KIT_UNUSED static void kit_resume(struct kit *k)
     }
 }
 
-// One read of the client.
+// Reads once from the client.
 KIT_UNUSED static bool kit_read_client(struct kit *k)
 {
     struct pump_report report;
@@ -208,7 +208,7 @@ KIT_UNUSED static bool kit_read_client(struct kit *k)
     return true;
 }
 
-// The client sends bytes; the pump reads and forwards all of them, unless they are held.
+// The client sends bytes. The pump reads and forwards them as long as it holds none.
 KIT_UNUSED static void kit_up(struct kit *k, const uint8_t *data, size_t len)
 {
     while (len > 0 && !k->is_over) {
@@ -226,7 +226,7 @@ KIT_UNUSED static void kit_up(struct kit *k, const uint8_t *data, size_t len)
 // --- what a client sends ------------------------------------------------------------------------
 
 struct kit_frame {
-    uint8_t first; // byte of the header; with 0x40 the payload is deflated
+    uint8_t first; // first byte of the header; with 0x40 the payload is deflated
     const char *payload;
 };
 #define TEXT(payload) {0x81, (payload)}
@@ -254,7 +254,7 @@ KIT_UNUSED static void kit_put_frame(struct client_bytes *out, uint8_t first, st
     }
 }
 
-// One after the other, up to one without payload pointer.
+// Puts frames one behind the other, up to the first without a payload pointer.
 KIT_UNUSED static void kit_put_frames(struct client_bytes *out, const struct kit_frame *frames,
                                       size_t count)
 {
@@ -274,7 +274,7 @@ KIT_UNUSED static void kit_put_frames(struct client_bytes *out, const struct kit
     client_close(&client);
 }
 
-// A compressed message of so many zeroes, and frames behind it.
+// Puts a compressed message of `len` zeroes, and frames behind it.
 KIT_UNUSED static void kit_put_long(struct client_bytes *out, size_t len,
                                     const struct kit_frame *behind, size_t count)
 {
@@ -296,7 +296,7 @@ KIT_UNUSED static void kit_put_long(struct client_bytes *out, size_t len,
     client_close(&client);
 }
 
-// The client sends; neither peer reads, and what is held stays held.
+// The client sends; neither peer reads, and what the pump holds stays held.
 KIT_UNUSED static void kit_send_up(struct kit *k, const struct client_bytes *wire)
 {
     memory_push(&k->client, wire->data, wire->len);
@@ -306,7 +306,7 @@ KIT_UNUSED static void kit_send_up(struct kit *k, const struct client_bytes *wir
 
 // --- what a client gets -------------------------------------------------------------------------
 
-// Frames as text: T[..] and B[..] messages, whatever their frames were, pong(..).
+// Writes frames as text: T[..] and B[..] for messages, whatever frames carried them, and pong(..).
 KIT_UNUSED static void kit_frames_text(const struct client_bytes *bytes, char *out, size_t size)
 {
     size_t at = 0;

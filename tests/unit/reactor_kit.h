@@ -10,7 +10,7 @@
 
 #include "io/reactor.h"
 
-/* What happened, in order, one letter each. */
+/* The story has one letter for each event, in order. */
 static struct {
     char text[64];
     size_t len;

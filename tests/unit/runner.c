@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// Runs every suite and says so in the exit status, which CUnit itself does not: its run returns
-// success after failed checks, and a suite whose set-up fails counts as no failure at all.
+// Runs every suite and says by its exit status how that went. CUnit itself returns success after
+// failed checks, and does not count a suite whose set-up fails.
 #include <CUnit/Basic.h>
 #include <stdbool.h>
 #include <stdio.h>

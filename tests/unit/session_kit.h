@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One session between a client that is memory and a backend that is a socket of this machine. The
- * kit shows what both of them see; of the session it uses only what session.h offers. */
+/* One session between a client that is memory and a backend that is a real socket. The kit shows
+ * what both of them see. It uses nothing of the session but session.h. */
 #ifndef TESTS_UNIT_SESSION_KIT_H
 #define TESTS_UNIT_SESSION_KIT_H
 
@@ -17,7 +17,7 @@
 #include "proto/ws.h"
 
 #define KIT __attribute__((unused)) static
-#define KIT_BYTES ((size_t)8 * 1024 * 1024) /* each way and side */
+#define KIT_BYTES ((size_t)8 * 1024 * 1024) /* for each direction of each side */
 #define KIT_WAIT_MS 5000
 #define KIT_HEAD_END "\r\n\r\n"
 
@@ -32,17 +32,17 @@ struct kit {
     struct config *config;
     struct memory client;
     int listener;
-    int backend; /* -1 before it was accepted */
+    int backend; /* -1 before the backend has accepted */
     enum { KIT_BACKEND_SPEAKS = 0, KIT_BACKEND_FIN, KIT_BACKEND_RST } backend_end;
     bool is_backend_deaf;   /* the backend does not read */
-    bool is_backend_ending; /* its FIN follows what it says */
+    bool is_backend_ending; /* the backend sends FIN behind its bytes */
     const uint8_t *backend_says;
     size_t backend_left;
     unsigned gone_count;
 };
 
 static uint8_t kit_client_fifo[KIT_BYTES];
-static struct kit_heard kit_client_heard; /* behind the HTTP head once it was taken off */
+static struct kit_heard kit_client_heard; /* without the HTTP head once kit_take_answer has run */
 static struct kit_heard kit_backend_heard;
 
 KIT void kit_on_gone(struct session_context *context)
@@ -69,14 +69,14 @@ KIT uint16_t kit_listen(struct kit *k)
     const char *error = NULL;
     memory_expect(addr_parse(SPAN_LIT("127.0.0.1:0"), &a), "an address");
     k->listener = net_listen(&a, &error);
-    int small = 4096; /* inherited, so that the kernel soon takes no more */
+    int small = 4096; /* an accepted socket inherits this; the kernel soon takes no more */
     setsockopt(k->listener, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
     memory_expect(k->listener != -1 && net_local_addr(k->listener, &a), "a port");
     return addr_port(&a);
 }
 
-/* `server` and `route` are lines of their sections. The routes are /echo, /tcp (a listening
- * socket) and /closed (a port where nobody listens). */
+/* `server` and `route` are lines of their sections. The routes are /echo, /tcp (a listening socket)
+ * and /closed (a port where nobody listens). */
 KIT void kit_configure(struct kit *k, const char *server, const char *route)
 {
     char text[4096];
@@ -100,7 +100,7 @@ KIT void kit_configure(struct kit *k, const char *server, const char *route)
     memory_expect(k->config != NULL, "a configuration without mistakes");
 }
 
-/* A worker without sessions. */
+/* Opens a worker without sessions. */
 KIT void kit_open(struct kit *k, const char *server, const char *route)
 {
     static struct scoreboard *board;
@@ -172,7 +172,8 @@ KIT void kit_turn(struct kit *k)
 
 typedef bool kit_fn(const struct kit *k);
 
-/* Turns until it is so; the client's bytes alone take no time. False: not after a long wait. */
+/* Turns until `is_so` says yes; sleeps only when the client has nothing to do. Returns false after
+ * a long wait. */
 KIT bool kit_until(struct kit *k, kit_fn *is_so)
 {
     for (int tries = 0; !is_so(k); tries++) {
@@ -208,7 +209,7 @@ KIT bool kit_is_answered(const struct kit *k)
     return memmem(kit_client_heard.data, kit_client_heard.len, KIT_HEAD_END, 4) != NULL;
 }
 
-/* Some turns more than anything could need. */
+/* Takes some turns more than the session can need. */
 KIT void kit_settle(struct kit *k)
 {
     for (int i = 0; i < 20; i++) {
@@ -249,7 +250,7 @@ KIT void kit_client_closes(struct kit *k)
     kit_client_frame(k, 0x88, "\x03\xe8", 2);
 }
 
-/* The goodbye of a client that got our Close. */
+/* The client answers our Close and ends. */
 KIT void kit_client_leaves(struct kit *k)
 {
     kit_client_frame(k, 0x88, "", 0);
@@ -268,7 +269,7 @@ KIT void kit_heard_is(const char *row, const void *data, size_t len)
 #define KIT_TCP KIT_REQUEST("/tcp", "")
 #define KIT_ACCEPT_LINE "\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
 
-/* The status of the answer, 0 = none; what follows its head stays in kit_client_heard. */
+/* Returns the status of the answer, 0 = none. What follows its head stays in kit_client_heard. */
 KIT unsigned kit_take_answer(struct kit *k)
 {
     static const char version[] = "HTTP/1.1 ";
@@ -284,7 +285,7 @@ KIT unsigned kit_take_answer(struct kit *k)
     return status;
 }
 
-/* A session in OPEN. */
+/* Brings a session to OPEN. */
 KIT bool kit_connect(const char *row, struct kit *k, const char *request)
 {
     kit_client_says(k, request);
@@ -302,7 +303,7 @@ KIT void kit_drop(struct kit *k)
     }
 }
 
-/* The session must be gone and counted under its ending. */
+/* Checks that the session is gone and counted under its ending. */
 KIT void kit_close(const char *row, struct kit *k, enum life_ending ending)
 {
     const struct scoreboard_slot *slot = &k->context.scoreboard->slots[0];

@@ -16,7 +16,7 @@ static const char *print(const struct addr *a)
 
 static const struct {
     const char *text;
-    const char *printed; /* NULL: refused */
+    const char *printed; /* NULL: the parser refuses it */
 } parse_rows[] = {
     {"127.0.0.1:80", "127.0.0.1:80"},
     {"0.0.0.0:0", "0.0.0.0:0"},
@@ -97,7 +97,7 @@ static void test_parse(void)
     CHECK_FALSE("NULL", addr_parse((struct span){NULL, 0}, &a));
 }
 
-/* A text that is cut anywhere is a shorter port or nothing. */
+/* A text that is cut anywhere has a shorter port, or is no address. */
 static void test_parse_cut(void)
 {
     static const char *const texts[] = {"127.0.0.1:65535", "[2001:db8::1]:65535"};

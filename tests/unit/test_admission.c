@@ -19,11 +19,11 @@ static const char ini[] =
 struct row {
     const char *name;
     const char *path;
-    const char *lines; // of the head
+    const char *lines; // lines of the request's head
     const char *source;
     bool is_draining;
     enum life_ending refusal;
-    const char *route;       // NULL: none
+    const char *route;       // NULL: no route
     const char *subprotocol; // of an admitted request
     enum shape_payload payload;
     bool is_deflate;
@@ -68,7 +68,7 @@ static const struct row rows[] = {
      false, LIFE_BAD_REQUEST, "small", "", SHAPE_BINARY, false},
 };
 
-// The route's backends become candidates, in their order.
+// The route's backends become the candidates, in the same order.
 static void check_plan(const char *row, const struct admission *got)
 {
     const struct config_route *route = got->route;

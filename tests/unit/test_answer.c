@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// What the gateway says itself, over a pump whose client is one end of a socket pair.
+// The answers of the gateway itself, over a pump whose client is one end of a socket pair.
 #include "gate/answer.h"
 
 #include "check.h"
@@ -48,7 +48,7 @@ static void talk_close(struct talk *t)
     free(t->said);
 }
 
-// Reads what is there; false when nothing came.
+// Reads what is there. Returns false when nothing came.
 static bool talk_read(struct talk *t)
 {
     ssize_t got = recv(t->peer, t->said + t->len, t->cap - t->len, 0);
@@ -104,7 +104,7 @@ static void test_status(void)
     static const struct {
         unsigned status;
         const char *line;
-        const char *field; // demanded by the status; NULL: none
+        const char *field; // a field that this status demands; NULL: none
     } rows[] = {
         {400, "HTTP/1.1 400 Bad Request\r\n", NULL},
         {404, "HTTP/1.1 404 Not Found\r\n", NULL},
@@ -175,7 +175,7 @@ static bool is_letters(const uint8_t *body, size_t len)
     return len == LARGE_BYTES;
 }
 
-// A body that is much longer than any queue, to a client that reads when it likes.
+// The body is much longer than any queue, and the client reads when it likes.
 static void test_produced(void)
 {
     static const uint64_t lengths[] = {LARGE_BYTES, ANSWER_LEN_UNKNOWN};
@@ -228,7 +228,7 @@ static void test_whole(void)
     talk_close(&t);
 }
 
-// A client that is gone ends the body: nothing waits for its turn.
+// A client that is gone ends the body: no part waits for its turn.
 static void test_broken(void)
 {
     struct answer_body body = {.produce = produce_letters, .len_bytes = LARGE_BYTES};

@@ -78,7 +78,7 @@ static void test_limit_refuses_whole(void)
     buf_clear(&b);
 }
 
-/* The same bytes in two and three pieces, taken off at every position. */
+/* Appends the same bytes in two and three pieces, and consumes up to every position. */
 static void test_every_split(void)
 {
     enum { LEN = 24 };
@@ -99,7 +99,7 @@ static void test_every_split(void)
     }
 }
 
-/* `size` bytes through a queue that takes in two steps for each step that it gives. */
+/* Sends `size` bytes through a queue. For each step that leaves, two steps come in. */
 static bool is_same_behind(size_t size, size_t step)
 {
     struct buf b;
@@ -122,7 +122,7 @@ static bool is_same_behind(size_t size, size_t step)
     return is_same;
 }
 
-/* Sizes that go through every step of the block size and through the cut of large blocks. */
+/* These sizes cover every step of the block size and the cut of large blocks. */
 static void test_sizes_in_and_out(void)
 {
     static const size_t sizes[] = {1, 15, 16, 17, 255, 4096, 16384, 16385, 40000, 65536, 131072};
@@ -133,7 +133,7 @@ static void test_sizes_in_and_out(void)
     }
 }
 
-/* The block never holds much more than what waits: asked from the allocator itself. */
+/* The block never holds much more than what waits. The test asks the allocator for its size. */
 static void test_block_is_cut(void)
 {
     struct buf b;
@@ -153,8 +153,8 @@ static void test_block_is_cut(void)
     buf_clear(&b);
 }
 
-/* A queue that always holds much and moves in small pieces: bytes moved inside of the block must
- * stay in proportion to the bytes that pass. Counted by how often the front moves. */
+/* A queue that always holds much and moves in small pieces must not move more bytes inside its
+ * block than a small multiple of the bytes that pass. The test counts how often the front moves. */
 static void test_no_quadratic_moves(void)
 {
     struct buf b;
@@ -178,7 +178,7 @@ static void test_no_quadratic_moves(void)
     buf_clear(&b);
 }
 
-/* Many small appends without a consume: few of them may need the allocator. */
+/* Of many small appends without a consume, only few may need the allocator. */
 static void test_few_reallocations(void)
 {
     struct buf b;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The contract of io/carrier.h, for a socket and for the memory that other tests have instead: what
- * is true of one is true of the other. */
+/* The contract of io/carrier.h. The socket and the memory of other tests must both keep it, so each
+ * test runs over both. */
 #include "io/carrier.h"
 
 #include "check.h"
@@ -11,7 +11,7 @@
 enum kind { SOCKET = 0, MEMORY, KINDS };
 static const char *const kinds[KINDS] = {"socket", "memory"};
 
-/* A carrier, and its peer: a socket, or what stands in struct memory. */
+/* A carrier and its peer: a socket, or what struct memory says. */
 struct ends {
     enum kind kind;
     struct reactor *reactor;
@@ -55,7 +55,7 @@ static void ends_open(struct ends *e, enum kind kind)
         e->memory.on_sent = on_sent;
         carrier = memory_carrier(&e->memory);
     }
-    e->carrier = carrier; /* a carrier is a value */
+    e->carrier = carrier; /* a carrier is a value: copying it moves it */
     e->carrier.on_ready = on_ready;
 }
 
@@ -75,7 +75,7 @@ static void turn(struct ends *e)
     reactor_turn(e->reactor, true);
 }
 
-/* Turns until there was an event. */
+/* Turns until an event has come. */
 static void wait_ready(struct ends *e)
 {
     e->ready = 0;
@@ -94,8 +94,8 @@ static void peer_says(struct ends *e, const char *text)
     }
 }
 
-/* What has arrived at the peer by now is `text`, and behind it `end`: 0 FIN, -EAGAIN nothing, or
- * -ECONNRESET. */
+/* Checks that exactly `text` has arrived at the peer, and behind it `end`: 0 = FIN, -EAGAIN =
+ * nothing, or -ECONNRESET. */
 static void peer_hears(const char *row, struct ends *e, const char *text, ssize_t end)
 {
     ssize_t got = -EAGAIN;
@@ -232,13 +232,13 @@ static void test_abort(void)
     }
 }
 
-/* Reading and sending tell how the peer went, in this order. */
+/* Reading and sending say how the peer went, in this order. */
 static void test_how_the_peer_went(void)
 {
     static const struct {
         const char *name;
         bool is_reset;
-        bool is_sending; /* before it is read */
+        bool is_sending; /* the carrier sends before it reads */
         enum net_result send;
         enum net_result end;
         enum net_result again;

@@ -31,7 +31,7 @@ static void test_texts(void)
     CHECK_EQ_U64("memory", mem_live_blocks(), before);
 }
 
-/* A client that trusts this certificate and nothing else is content with it, names included. */
+/* A client that trusts only this certificate accepts it, and the names in it. */
 static void test_client_is_content(void)
 {
     static const struct {
@@ -54,7 +54,7 @@ static void test_client_is_content(void)
     tls_context_free(context);
 }
 
-/* Names as DER: localhost, 127.0.0.1, ::1 and the common name, found in the bytes. */
+/* Finds the names in the bytes as DER: localhost, 127.0.0.1, ::1 and the common name. */
 static void test_names(void)
 {
     static const uint8_t dns[] = "\x82\x09localhost";

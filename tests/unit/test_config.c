@@ -10,6 +10,7 @@
 #include "conf/draft.h"
 #include "config_rows.h"
 #include "io/cert.h"
+#include "report_kit.h"
 #include "suites.h"
 
 static const char full_text[] =
@@ -69,7 +70,7 @@ static struct config *parse(const char *row, struct span text)
     return config;
 }
 
-// The text is the caller's to free.
+// The caller frees the text.
 static char *print(const struct config *config)
 {
     char *text = NULL;
@@ -77,17 +78,6 @@ static char *print(const struct config *config)
     FILE *out = open_memstream(&text, &len);
 
     config_print(config, out);
-    fclose(out);
-    return text;
-}
-
-static char *print_errors(const struct report *report)
-{
-    char *text = NULL;
-    size_t len = 0;
-    FILE *out = open_memstream(&text, &len);
-
-    report_print(report, "f.ini", out);
     fclose(out);
     return text;
 }
@@ -106,7 +96,7 @@ static void test_bad(void)
 {
     for (size_t i = 0; i < CONFIG_BAD_ROWS; i++) {
         const struct config_bad_row *row = &config_bad_rows[i];
-        // Exactly this long, so that a read past the end is caught.
+        // The copy is exactly this long, so that the address checker sees a read past its end.
         char *copy = malloc(row->len + 1);
         struct report report;
         bool is_found = false;
@@ -146,13 +136,13 @@ static void test_all_errors(void)
     char *got;
 
     CHECK_TRUE("all", config_parse(span_from_str(text), &report) == NULL);
-    got = print_errors(&report);
+    got = report_text(&report);
     CHECK_EQ_STR("all", got, want);
     free(got);
     report_done(&report);
 
     CHECK_TRUE("none", config_parse(SPAN_LIT(""), &report) == NULL);
-    got = print_errors(&report);
+    got = report_text(&report);
     CHECK_EQ_STR("none", got,
                  "f.ini: there is no [listen NAME] section: nothing to listen on\n"
                  "f.ini: there is no [route NAME] section: every request would be refused\n");
@@ -334,7 +324,7 @@ static void test_print(void)
     check_again("full", full);
     config_free(full);
 
-    // A value that fills a line as it stands, so that ` = ` no longer fits, and long items.
+    // One value fills a line as it stands, so that ` = ` no longer fits; other items are long too.
     len = snprintf(text, sizeof(text),
                    "%sorigins=https://%.63s.%.63s.%.45s\norigins=same,null,none\n"
                    "origins=http://[::1]:81\nsubprotocols=%.170s\nsubprotocols=%.100s,b\n"
@@ -363,7 +353,7 @@ static void test_no_memory(void)
         config = config_parse(span_from_str(full_text), &report);
         mem_fail_after(0);
         if (config == NULL) {
-            char *text = print_errors(&report);
+            char *text = report_text(&report);
 
             CHECK_TRUE("message", strstr(text, "out of memory") != NULL);
             free(text);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// What --demo runs with, and the files that are shipped.
+// The configuration of --demo, and the files in config/.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,7 +110,8 @@ static void test_demo_address(void)
     report_done(&report);
 }
 
-// On a machine that has no /etc/sluice, config/sluice.ini names what must be edited, and no more.
+// On a machine without /etc/sluice, config/sluice.ini names the files that the user must provide,
+// and has no other error.
 static void test_sample(void)
 {
     struct report report;

@@ -20,7 +20,7 @@ static void fill_pattern(void)
     }
 }
 
-/* Sends until bytes wait in the queue; returns how many were sent in all. */
+/* Sends until bytes wait in the queue. Returns how many bytes the connection took in all. */
 static size_t send_until_queued(struct pair *p)
 {
     size_t sent = 0;
@@ -91,7 +91,7 @@ static void test_bytes_both_ways(void)
     CHECK_EQ_U64("blocks", mem_live_blocks(), before);
 }
 
-/* Pieces of odd sizes, so that the kernel's cuts fall everywhere; the loop flushes when it may. */
+/* The pieces have odd sizes, so that the kernel cuts at many places. */
 static void test_slow_reader(void)
 {
     struct pair p;
@@ -185,7 +185,8 @@ static void test_finish(void)
     pair_close(&p);
 }
 
-/* Every call that may follow takes the corked bytes along, the ends of the connection too. */
+/* Corked bytes leave with every call that may follow: sending, uncorking, the ends of the
+ * connection. */
 static void test_corked(void)
 {
     enum way { UNCORK, SEND, FINISH, CLOSE, ABORT, WAYS };
@@ -266,7 +267,7 @@ static void peer_goes(struct pair *p, bool is_abort)
     p->peer = -1;
 }
 
-/* Whether or not we were sending when it happened. */
+/* A reader learns how the peer went, whether or not the connection was sending then. */
 static void test_how_the_peer_went(void)
 {
     static const struct {

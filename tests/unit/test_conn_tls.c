@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A connection with TLS: what is decrypted and sealed is test_tls's matter, how it is queued and
- * ended is tested here. */
+/* A connection with TLS. test_tls.c tests decrypting and sealing; this file tests queues and
+ * ends. */
 #include "base/mem.h"
 #include "check.h"
 #include "conn_pair.h"
@@ -26,14 +26,14 @@ struct secure {
     struct tls_context *context;
     struct kit_client client;
     struct kit_queue heard; /* plain bytes that came out of conn_read */
-    enum conn_result last;  /* of conn_read */
-    ssize_t peer_last;      /* of the peer's recv */
-    uint64_t said_bytes;    /* on the wire, by the client */
-    uint64_t heard_bytes;   /* on the wire, of the connection */
-    size_t max_bytes;       /* of one conn_read */
+    enum conn_result last;  /* the last result of conn_read */
+    ssize_t peer_last;      /* the last result of the peer's recv */
+    uint64_t said_bytes;    /* what the client has put on the wire */
+    uint64_t heard_bytes;   /* what has come from the connection on the wire */
+    size_t max_bytes;       /* one conn_read asks for at most so many bytes */
 };
 
-/* The client's words to the wire, and the connection reads them all. */
+/* Puts the client's bytes on the wire; the connection reads them all. */
 static void talk(struct secure *s)
 {
     struct kit_queue *out = &s->client.out;
@@ -55,7 +55,8 @@ static void talk(struct secure *s)
     } while (s->last == CONN_OK);
 }
 
-/* All that the connection has sent, FIN too, to the client's queue; returns how much. */
+/* Puts all that the connection has sent, FIN too, into the client's queue. Returns how much it
+ * was. */
 static size_t listen_in(struct secure *s)
 {
     uint8_t data[8192];
@@ -111,7 +112,7 @@ static void secure_close(struct secure *s)
     tls_context_free(s->context);
 }
 
-/* All that the client can decrypt; returns what ended it. */
+/* Reads all that the client can decrypt. Returns what ended the reading. */
 static int client_read(struct secure *s, struct kit_queue *into)
 {
     static uint8_t data[16384];
@@ -124,7 +125,7 @@ static int client_read(struct secure *s, struct kit_queue *into)
     }
 }
 
-/* Flushes until nothing waits, and the client reads it all; returns what ended that. */
+/* Flushes until nothing waits, and the client reads it all. Returns what ended the reading. */
 static int empty_queue(struct secure *s, struct kit_queue *into)
 {
     int error = 0;
@@ -174,7 +175,7 @@ static void test_echo_at_every_cut(void)
     }
 }
 
-/* The client reads nothing at first; its questions in between are answered in order. */
+/* At first the client reads nothing, but asks for new keys; the connection answers in order. */
 static void test_slow_reader(void)
 {
     for (size_t v = 0; v < 2; v++) {
@@ -308,7 +309,7 @@ static void test_finish(void)
     for (size_t v = 0; v < 4; v++) {
         struct secure s;
         struct kit_queue got = {0};
-        size_t len = v < 2 ? 10 : sizeof(pattern) / 4; /* fits, or waits */
+        size_t len = v < 2 ? 10 : sizeof(pattern) / 4; /* it fits, or it waits */
         secure_open(&s, versions[v % 2], LIMIT, SIZE_MAX);
         CHECK_EQ_INT("send", pair_send(&s.p, pattern, len), CONN_OK);
         CHECK_EQ_INT("waits", conn_queued(&s.p.conn) > 0, v >= 2);
@@ -348,7 +349,7 @@ static void test_key_update_storm(void)
 {
     static const struct {
         const char *name;
-        int updates; /* in one read */
+        int updates; /* all of them come in one read */
     } rows[] = {{"one at a time", 1}, {"twenty at a time", 20}, {"all at once", 3000}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct secure s;
@@ -374,7 +375,7 @@ static void test_key_update_storm(void)
 static void test_no_leak(void)
 {
     struct secure s;
-    secure_open(&s, WOLFSSL_TLSV1_3, LIMIT, SIZE_MAX); /* the library keeps some things for good */
+    secure_open(&s, WOLFSSL_TLSV1_3, LIMIT, SIZE_MAX); /* wolfSSL keeps some blocks for good */
     secure_close(&s);
     size_t before = mem_live_blocks();
     secure_open(&s, WOLFSSL_TLSV1_3, LIMIT, SIZE_MAX);

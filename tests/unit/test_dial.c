@@ -13,7 +13,7 @@ struct world {
     struct scratch scratch;
     struct resolver *resolver;
     struct stub stub;
-    int listener; /* on 127.0.0.LAST */
+    int listener; /* it listens on 127.0.0.LAST */
     uint16_t port;
     struct addr addrs[CANDIDATES_MAX];
     struct dial_candidate candidates[CANDIDATES_MAX];
@@ -36,7 +36,7 @@ static void on_decided(void *owner)
     w->calls++;
 }
 
-/* Listens on 127.0.0.`last` only; every other loopback address of that port refuses. */
+/* Listens on 127.0.0.`last` only; every other loopback address refuses that port. */
 static void world_open(struct world *w, const struct zone *zone, unsigned last)
 {
     char text[ADDR_TEXT_MAX];
@@ -96,7 +96,7 @@ static void add_literal(struct world *w, const char *host)
     }
 }
 
-/* True when it was decided before dial_start returned. */
+/* Returns true when the dial was decided before dial_start returned. */
 static bool dial(struct world *w)
 {
     struct dial *d = dial_start(w->reactor, w->resolver, &w->scratch, &w->plan, on_decided, w);
@@ -116,10 +116,10 @@ static bool dial(struct world *w)
 struct row {
     const char *name;
     struct zone zone;
-    unsigned last;           /* who listens: 127.0.0.LAST */
-    const char *literals[2]; /* tried behind the name */
+    unsigned last;           /* the server listens on 127.0.0.LAST */
+    const char *literals[2]; /* candidates behind the name */
     enum dial_result result;
-    size_t candidate; /* the one that is reported */
+    size_t candidate; /* the candidate that the dial reports */
 };
 
 static const struct row rows[] = {
@@ -155,7 +155,7 @@ static void test_results(void)
     }
 }
 
-/* With an address of this machine there is nothing to wait for. */
+/* A dial to an address of this machine is decided at once. */
 static void test_at_once(void)
 {
     static const struct {
@@ -185,7 +185,8 @@ static void test_at_once(void)
     }
 }
 
-/* Listens on 127.0.0.1 with a full queue: who calls there hears nothing. -1: the port is taken. */
+/* Listens on 127.0.0.1 with a full queue: whoever dials this address hears nothing. Returns -1 when
+ * the port is taken. */
 static int open_silent(uint16_t port, int fillers[2])
 {
     struct addr a;
@@ -206,9 +207,9 @@ static int open_silent(uint16_t port, int fillers[2])
     return fd;
 }
 
-/* An address that refuses behind a silent one costs no head start of its own. A busy machine makes
- * the wait longer, so the shortest of five counts; one head start too many makes each of them long.
- */
+/* An address that refuses, tried behind a silent one, adds no head start of its own. A busy machine
+ * makes the wait longer, so the shortest of five waits counts; one head start too many would make
+ * each of them long. */
 static void test_refused_behind_silent(void)
 {
     struct zone zone = {.a = 3, .is_loopback = true};
@@ -234,7 +235,7 @@ static void test_refused_behind_silent(void)
     CHECK_TRUE("one head start", shortest_ms >= 250 && shortest_ms < 500);
 }
 
-/* A candidate that says nothing gets only its share of the time. */
+/* A silent candidate uses only its own share of the time. */
 static void test_silent_name(void)
 {
     struct zone zone = {.way = STUB_SILENT};
@@ -256,7 +257,7 @@ static void test_silent_name(void)
     world_close("only silent", &w);
 }
 
-/* Cancelled after any number of turns: no callback comes, nothing is left. */
+/* After a cancel, at any turn, no callback comes and nothing is left. */
 static void test_cancel(void)
 {
     struct zone zone = {.a = 3, .aaaa = 1, .is_loopback = true};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What comes behind connecting: the preamble, TLS, and the next one when either fails. */
+/* The stages behind connecting: the preamble, TLS, and the next candidate when either fails. */
 #include "base/mem.h"
 #include "check.h"
 #include "dial_server.h"
@@ -9,7 +9,7 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define SERVERS 2
 
-/* What must happen soon happens within so many turns, or the test fails. */
+/* What must happen soon must happen within so many turns. */
 #define TURNS_MAX 100000
 
 struct world {
@@ -18,7 +18,7 @@ struct world {
     struct reactor *reactor;
     struct scratch scratch;
     struct server servers[SERVERS];
-    struct tls_context *client; /* NULL: plain */
+    struct tls_context *client; /* NULL: no TLS */
     struct dial_candidate candidates[SERVERS];
     struct dial_plan plan;
     int calls;
@@ -45,7 +45,7 @@ static struct tls_context *server_context(enum who who)
     return kit_server(&pair, 1, TLS_1_2);
 }
 
-/* version 0: no TLS. Each server is a candidate. */
+/* version 0: no TLS. Each server is one candidate. */
 static void world_open(struct world *w, int version, enum manner first, enum manner second)
 {
     static const struct row row = {.name = "client", CALL(GOOD, AUTHORITY, "desk.example")};
@@ -119,7 +119,7 @@ static enum dial_result dial(const char *row, struct world *w)
     return result;
 }
 
-/* Turns until the connection has read that many bytes. */
+/* Turns until the connection has read as many bytes as `want` has. */
 static void check_read(const char *row, struct world *w, const char *want)
 {
     struct kit_queue got = {0};
@@ -158,8 +158,8 @@ static void say(struct world *w, const char *text)
 
 static const int versions[] = {0, WOLFSSL_TLSV1_2, WOLFSSL_TLSV1_3};
 
-/* The server hears the preamble first, then TLS, then what is sent over the connection; and what it
- * says with the end of its handshake arrives. */
+/* The server hears first the preamble, then TLS, then what the connection sends. The bytes that the
+ * server sends with the end of its handshake arrive too. */
 static void check_success(int version, const char *preamble, const char *greeting)
 {
     char row[100];
@@ -195,7 +195,7 @@ static void test_success(void)
     }
 }
 
-/* Plain candidates on this machine are there at once, with and without a preamble. */
+/* Plain candidates on this machine are decided at once, with and without a preamble. */
 static void test_at_once(void)
 {
     for (size_t len = 0; len < 30; len += 20) {
@@ -215,8 +215,8 @@ static void test_at_once(void)
 struct bad_row {
     const char *name;
     enum manner manner;
-    enum who who; /* what the first server shows */
-    bool is_slow; /* its share of the time is used up */
+    enum who who; /* the certificate that the first server shows */
+    bool is_slow; /* the first server uses up its share of the time */
     const char *detail;
 };
 
@@ -251,7 +251,8 @@ static void check_next_candidate(const struct bad_row *row, int version)
     world_close(row->name, &w);
 }
 
-/* Two addresses of one candidate: a silent one costs the head start, not the share. */
+/* When two addresses belong to one candidate, a silent one costs the head start and not the
+ * share. */
 static void check_next_address(const struct bad_row *row, int version)
 {
     struct world w;
@@ -292,7 +293,7 @@ static void test_failures(void)
     }
 }
 
-/* A refused address beside one that fails at TLS: not every attempt failed at TLS. */
+/* One address refuses, the other one fails at TLS: then TLS is not what failed. */
 static void test_refused_and_bad(void)
 {
     for (size_t first = 0; first < 2; first++) {
@@ -316,7 +317,7 @@ static void test_refused_and_bad(void)
 
 /* --------------------------------------------------------------------------------- the preamble */
 
-/* More than the kernel takes for a server that reads nothing. */
+/* The preamble is longer than what the kernel takes for a server that reads nothing. */
 static void open_stuck(struct world *w, const char *path, enum manner manner)
 {
     static char preamble[300 * 1024];
@@ -355,7 +356,7 @@ static void test_stuck_preamble(void)
 
 /* ---------------------------------------------------------------------------------- cancel */
 
-/* Cancelled after any number of turns: no callback comes, nothing is left. */
+/* After a cancel, at any turn, no callback comes and nothing is left. */
 static void check_cancel(const char *row, const struct bad_row *bad, int turns)
 {
     struct world w;
@@ -388,7 +389,7 @@ static void test_cancel(void)
     unlink(path);
 }
 
-/* Decided, but nobody fetches the connection. */
+/* The dial is decided, but nobody fetches the connection. */
 static void test_cancel_when_decided(void)
 {
     for (size_t i = 0; i < COUNT(versions); i++) {

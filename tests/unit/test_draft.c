@@ -28,7 +28,7 @@ static void reading_end(struct reading *r)
     report_done(&r->report);
 }
 
-// The items of a value, each with its line: "9:a 9:b 10:c".
+// Writes the items of a value, each with its line: "9:a 9:b 10:c".
 static const char *write_items(const struct draft_value *value, char *out, size_t size)
 {
     size_t used = 0;
@@ -86,7 +86,7 @@ static void test_lines(void)
     reading_end(&r);
 }
 
-// Inside a quotation of a line that is too long, or behind it, nothing may be taken for a line.
+// A line that is too long brings no key: the reader takes no part of it for a line of its own.
 static void test_longest_line(void)
 {
     for (size_t len = DRAFT_LINE_BYTES_MAX - 2; len <= DRAFT_LINE_BYTES_MAX + 2; len++) {
@@ -98,7 +98,7 @@ static void test_longest_line(void)
 
         memset(text, 'x', sizeof(front) + len);
         memcpy(text, front, start);
-        memcpy(text + len - 12, "\tmax_age = 2", 12); // inih's own buffers end before it
+        memcpy(text + len - 12, "\tmax_age = 2", 12); // inih's own buffers end before this text
         memcpy(text + 10 + len, back, sizeof(back));
         reading_begin(&r, span_from_str(text));
         CHECK_EQ_U64("line", r.report.count, len <= DRAFT_LINE_BYTES_MAX ? 0 : 1);
@@ -135,7 +135,7 @@ static void test_longest_name(void)
     }
 }
 
-// Every line stands alone: what one does to inih is forgotten before the next.
+// Every line stands alone: inih keeps no state from one line to the next.
 static void test_every_cut(void)
 {
     static const char text[] =

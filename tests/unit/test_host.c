@@ -61,7 +61,7 @@ static const struct {
     {"b\xc3\xbc"
      "cher.example",
      HOST_NONE, false},
-    // IPv4 in its one spelling; what ends in a number is nothing else
+    // IPv4 has one spelling; another name that ends in a number is no host
     {"127.0.0.1", HOST_IPV4, true},
     {"255.255.255.255", HOST_IPV4, true},
     {"0.0.0.0", HOST_IPV4, true},
@@ -132,7 +132,7 @@ static void test_address(void)
 
 static const struct {
     const char *text;
-    const char *host; // NULL: refused
+    const char *host; // NULL: the parser refuses it
     uint16_t port;
 } split_rows[] = {
     {"a", "a", 0},
@@ -199,7 +199,7 @@ static void test_split(void)
     }
 }
 
-// What is cut off at any place is read without a look behind the cut.
+// The parser reads a text that is cut anywhere without looking behind the cut.
 static void test_split_cut(void)
 {
     for (size_t i = 0; i < COUNT(split_rows); i++) {
@@ -224,7 +224,7 @@ static void test_port(void)
 {
     static const struct {
         const char *text;
-        uint16_t port; // 0: refused
+        uint16_t port; // 0: the parser refuses it
     } rows[] = {
         {"1", 1},  {"443", 443}, {"65535", 65535}, {"65536", 0}, {"99999", 0}, {"100000", 0},
         {"0", 0},  {"00", 0},    {"01", 0},        {"", 0},      {" 1", 0},    {"1 ", 0},

@@ -54,7 +54,7 @@ static void test_nearest(void)
     static const struct {
         enum key_section kind;
         const char *word;
-        const char *want; // NULL: nothing is near
+        const char *want; // NULL: no key is near
     } rows[] = {
         {KEY_ROUTE, "orgins", "origins"},
         {KEY_ROUTE, "origin", "origins"},

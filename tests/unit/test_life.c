@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// The table of endings, and the ways through the life of a session one by one.
+// The table of endings, and single ways through the life of a session.
 #include "life_kit.h"
 
-/* The table of endings as the documents give it, for a session that is open. */
+/* The table of endings as the README gives it, for a session that is open. */
 struct open_row {
     enum life_ending ending;
     uint16_t code; /* 0 = no Close */
     bool is_client_reset;
-    char backend; /* 'f' FIN after queued bytes, 'r' reset, 'c' closed */
+    char backend; /* 'f' FIN behind the queued bytes, 'r' reset, 'c' closed */
 };
 
 static const struct open_row open_rows[] = {
@@ -181,7 +181,7 @@ static void test_close_handshake(void)
     CHECK_EQ_U64("lost while waiting", end_step(&life, LIFE_BAD_CLOSE), LIFE_DO_CLIENT_FINISH);
 }
 
-/* A Close becomes the backend's FIN; ours waits for the backend's last word. */
+/* The client's Close becomes the backend's FIN; our Close waits for the backend's last word. */
 static struct life half_closed_session(void)
 {
     struct life life = open_session();
@@ -287,7 +287,7 @@ static void test_deadlines(void)
     CHECK_EQ_INT("pong", d.ending, LIFE_CLIENT_LOST);
     CHECK_EQ_INT("pong", d.excuse, LIFE_EXCUSE_PONG);
     CHECK_EQ_U64("pong", d.at_ms, 39300);
-    times.is_client_paused = true; /* its Pong could not be seen */
+    times.is_client_paused = true; /* we do not read, so we cannot see its Pong */
     d = life_deadline(&life, &life_kit_timeouts, &times);
     CHECK_EQ_INT("paused", d.ending, LIFE_IDLE);
     CHECK_EQ_INT("paused", d.excuse, LIFE_EXCUSE_NONE);
@@ -302,7 +302,7 @@ static void test_deadlines(void)
     CHECK_EQ_INT("stuck", d.excuse, LIFE_EXCUSE_CLIENT);
 }
 
-/* Every value has a word, and no two of an enum share one. */
+/* Every value has a word of its own. */
 static void check_words_of(const char *const *words, size_t count)
 {
     for (size_t i = 0; i < count; i++) {

@@ -4,7 +4,7 @@
 
 static struct life token_life(bool has_backend, uint16_t backend_code)
 {
-    /* on_refuse = http means nothing here: every refusal comes after the 101. */
+    /* on_refuse = http changes nothing here, because every refusal comes after the 101. */
     struct life_route route = {.has_backend = has_backend,
                                .is_http_refusal = true,
                                .is_token_first = true,
@@ -107,7 +107,7 @@ static void test_token_deadline(void)
     CHECK_EQ_U64("dial", life.close_code, 1011);
 }
 
-/* The client goes, in TOKEN (`dialled` = 0) or in the DIAL behind it. */
+/* The client goes in TOKEN (`dialled` = 0), or in the DIAL that follows. */
 static void test_client_goes(void)
 {
     for (int dialled = 0; dialled < 2; dialled++) {
@@ -137,7 +137,7 @@ static void test_client_goes(void)
     }
 }
 
-/* No frame can have come before the 101. */
+/* No frame can come before the 101. */
 static void test_close_before_101(void)
 {
     struct life_route route = {.has_backend = true, .backend_code = 1011};

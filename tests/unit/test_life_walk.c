@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// The life cycle is small enough to be walked whole: every state that any sequence of events can
+// The life cycle is small enough for a complete walk: every state that any sequence of events can
 // reach, and every event in each of them.
 #include <stdlib.h>
 
@@ -7,8 +7,8 @@
 
 #define STATES_MAX 400000
 
-/* The walk compares states byte by byte, so that it cannot forget a field. This holds as long as
- * there is no padding between fields: whoever adds one counts it here. */
+/* The walk compares states byte by byte, so it cannot forget a field. That needs a struct without
+ * padding: whoever adds a field counts it here. */
 #define ENUMS (5 * sizeof(enum life_phase))
 #define BOOLS (10 * sizeof(bool))
 #define CODES (3 * sizeof(uint16_t))
@@ -47,7 +47,7 @@ static bool is_code_on_the_wire(uint16_t code)
            (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
 }
 
-/* What is said to the client. */
+/* What the session may say to the client. */
 static void check_words(const char *row, const struct life *before, const struct life *after,
                         unsigned actions)
 {
@@ -75,7 +75,7 @@ static void check_words(const char *row, const struct life *before, const struct
     }
 }
 
-/* What is done to the two descriptors. */
+/* What the session may do to the two sides. */
 static void check_sides(const char *row, const struct life *before, const struct life *after,
                         const struct life_event *event, unsigned actions)
 {
@@ -102,7 +102,7 @@ static void check_sides(const char *row, const struct life *before, const struct
                  before->phase == LIFE_DIAL && after->phase > LIFE_OPEN);
 }
 
-/* What a phase means. */
+/* What each phase means. */
 static void check_state(const char *row, const struct life *life)
 {
     CHECK_EQ_INT(row, life_has_ended(life), life->phase > LIFE_OPEN);
@@ -138,7 +138,7 @@ static void check_state(const char *row, const struct life *life)
                  life->phase == LIFE_OPEN || life->phase == LIFE_HALF_CLOSED);
 }
 
-/* What must hold for any step. */
+/* What must hold for every step. */
 static void check_step(const struct life *before, const struct life *after,
                        const struct life_event *event, unsigned actions)
 {
@@ -182,7 +182,7 @@ static void walk_events(struct walk *w, size_t at)
     }
 }
 
-/* Nothing but deadlines and flushed queues ever happens again: DEAD must come, and soon. */
+/* From here on only deadlines and flushed queues come: the life must reach DEAD, and soon. */
 static void check_path_to_death(const struct life *from)
 {
     struct life life = *from;
@@ -242,7 +242,7 @@ static void test_every_state_and_event(void)
     w.table = calloc(w.table_size, sizeof(*w.table));
     if (CHECK_TRUE("walk", w.states != NULL && w.table != NULL)) {
         add_starts(&w);
-        /* What is wrong is wrong in thousands of states: the first ones will do. */
+        /* One fault shows in thousands of states: the first ones are enough. */
         unsigned failures_before = CU_get_number_of_failures();
         for (size_t i = 0; i < w.count && CU_get_number_of_failures() == failures_before; i++) {
             walk_events(&w, i);

@@ -36,9 +36,9 @@ static const struct {
     {{"\xe2\x82\xac", 3}, "\xe2\x82\xac", "\xe2\x82\xac"},
     {{"\xf0\x9f\x98\x80", 4}, "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"},
     {{"\xf4\x8f\xbf\xbf", 4}, "\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf"},
-    /* C1 controls: first, last, and the first that is none */
+    /* C1 controls: the first, the last, and the first character behind them */
     {{"\xc2\x80\xc2\x9f\xc2\xa0", 6}, "\\xc2\\x80\\xc2\\x9f\xc2\xa0", "\\u0080\\u009f\xc2\xa0"},
-    /* line and paragraph separator, bidirectional controls and their neighbours */
+    /* line and paragraph separators, bidirectional controls and their neighbours */
     {{"\xd8\x9c", 2}, "\\xd8\\x9c", "\\u061c"},
     {{"\xe2\x80\x8d", 3}, "\xe2\x80\x8d", "\xe2\x80\x8d"},
     {{"\xe2\x80\x8e\xe2\x80\x8f", 6}, "\\xe2\\x80\\x8e\\xe2\\x80\\x8f", "\\u200e\\u200f"},
@@ -81,8 +81,8 @@ static void test_escape(void)
     }
 }
 
-/* Whatever the room: a beginning of the whole, whole escapes only, and never past the end. `ends`
- * are the seven places where one of them ends. */
+/* In little room, log_escape writes as many whole escapes as fit, and never past the end. `ends`
+ * are the seven places where an escape ends. */
 static void check_little_room(enum log_format format, const size_t ends[7])
 {
     static const struct span raw = {"a\n\x01\xe2\x80\xae\xff\xe2\x82\xac", 10};
@@ -116,7 +116,7 @@ static void test_escape_cuts_long(void)
     CHECK_EQ_STR("mark", out + 256, "\xe2\x80\xa6(257)");
     CHECK_EQ_U64("1000", log_escape(LOG_KEY_VALUE, (struct span){raw, 1000}, out, sizeof(out)),
                  256 + strlen("\xe2\x80\xa6(1000)"));
-    /* A character over the cut is left out whole. */
+    /* A character that the cut would split is left out whole. */
     for (size_t shift = 0; shift < 4; shift++) {
         memset(raw, 'x', sizeof(raw));
         for (size_t i = shift; i + 4 <= sizeof(raw); i += 4) {
@@ -131,7 +131,7 @@ static void test_escape_cuts_long(void)
     CHECK_EQ_U64("the longest form", len, 256 * 6 + strlen("\xe2\x80\xa6(1000)"));
 }
 
-/* ---- lines, read back through a pipe ---- */
+/* ---- lines that the tests read back through a pipe ---- */
 
 struct sink {
     int read_fd;
@@ -154,7 +154,7 @@ static bool sink_open(enum log_level level, enum log_format format)
     return true;
 }
 
-/* Everything that waits in the pipe, as a string. */
+/* Returns everything that waits in the pipe, as a string. */
 static const char *sink_read(void)
 {
     size_t used = 0;
@@ -177,7 +177,7 @@ static void sink_close(void)
     (void)close(sink.write_fd);
 }
 
-/* Digits become 0: a time stamp is compared by its form. */
+/* Each digit becomes 0, so that the test compares the form of a time stamp. */
 static void check_line(const char *row, const char *got, const char *stamp, const char *rest)
 {
     char form[64] = "";
@@ -289,7 +289,7 @@ static void test_long_message(void)
     sink_close();
 }
 
-/* Fields of every length up to a full line: no line is longer than allowed, none is torn. */
+/* The fields fill a line whatever their length: no line is too long or torn. */
 static void check_full_line(size_t width, const char *end)
 {
     static const char longest[200];
@@ -320,9 +320,9 @@ static void test_full_line(void)
     }
 }
 
-/* ---- a sink that does not take it ---- */
+/* ---- a sink that takes no more ---- */
 
-/* More lines than any sink of these tests holds: what did not arrive is told with the next line. */
+/* Logs more lines than any sink here holds. The next line tells how many lines were lost. */
 static void check_drops(const char *row)
 {
     enum { LINES = 3000 };
@@ -420,7 +420,7 @@ static void test_full_socket(void)
     log_message(LOG_INFO, "e", "the peer is gone: an error, no signal");
     sink.read_fd = -1;
     sink_close();
-    /* What that lost is told to the next sink. */
+    /* The next sink tells of the lines that this one lost. */
     if (sink_open(LOG_INFO, LOG_KEY_VALUE)) {
         log_message(LOG_INFO, "e", "m");
         CHECK_TRUE("counted", strstr(sink_read(), "log_dropped=1\n") != NULL);
@@ -428,13 +428,13 @@ static void test_full_socket(void)
     }
 }
 
-/* A terminal takes half a line; what follows it starts on a line of its own. */
+/* A terminal takes half a line; what follows starts on a line of its own. */
 static void test_torn_line(void)
 {
     struct termios raw;
     sink.read_fd = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK);
     if (sink.read_fd == -1 || grantpt(sink.read_fd) != 0 || unlockpt(sink.read_fd) != 0) {
-        return; /* a machine without terminals */
+        return; /* this machine has no terminals */
     }
     sink.write_fd = open(ptsname(sink.read_fd), O_RDWR | O_NOCTTY);
     if (!CHECK_TRUE("open", sink.write_fd != -1)) {
@@ -447,7 +447,7 @@ static void test_torn_line(void)
     for (int i = 0; i < 4000; i++) {
         log_message(LOG_INFO, "filler", "%0250d", i);
     }
-    /* The terminal hands on what it holds in its own time: until "after" has come through, each
+    /* The terminal hands on what it holds in its own time. Until "after" has come through, each
      * round waits for the next piece. */
     static char all[1 << 21];
     size_t used = 0;

@@ -44,7 +44,7 @@ static void test_copy_str(void)
     CHECK_EQ_U64("nothing left behind", mem_live_blocks(), before);
 }
 
-/* The n-th fails and each later one too; every kind of allocation counts. */
+/* The n-th allocation fails, and so does each later one, of every kind. */
 static void test_fails_on_purpose(void)
 {
     for (unsigned n = 1; n <= 4; n++) {
@@ -63,7 +63,7 @@ static void test_fails_on_purpose(void)
         mem_free(blocks[0]);
         mem_free(blocks[1]);
         mem_free(blocks[2]);
-        mem_free(old); /* the resize failed in every round: the old block lives on */
+        mem_free(old); /* the resize failed in every round: the old block is still there */
         CHECK_EQ_U64("nothing is lost", mem_live_blocks(), before);
     }
     void *block = mem_alloc(1);

@@ -350,7 +350,7 @@ static void test_corked(void)
 {
     static const struct {
         const char *name;
-        const char *more; /* sent without is_corked; NULL = net_uncork, "" = FIN */
+        const char *more; /* the test sends this without is_corked; NULL = net_uncork, "" = FIN */
     } rows[] = {{"more", "cd"}, {"uncork", NULL}, {"FIN", ""}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct pair p;

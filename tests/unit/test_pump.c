@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// The modes of gate/pump: what becomes of the client's frames, at every cut. Queues, held bytes
-// and memory: test_pump_flow.c; who is read and written: test_pump_interest.c.
+// The modes of gate/pump: what becomes of the client's frames, at every cut. test_pump_flow.c tests
+// queues, held bytes and memory; test_pump_interest.c tests whom the pump reads and writes.
 #include "pump_kit.h"
 #include "suites.h"
 
@@ -27,7 +27,7 @@ struct row {
     const char *to_client;
 };
 
-// A row whose wire is cut once, at `cut`, or into pieces of `step` bytes.
+// Cuts the row's wire once at `cut`, or into pieces of `step` bytes.
 static void check_cut(const struct row *row, enum pump_mode mode, size_t cut, size_t step)
 {
     struct kit k;

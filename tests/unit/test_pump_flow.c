@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// Queues of gate/pump: held bytes, much at once, memory. Modes: test_pump.c; who is read and
-// written: test_pump_interest.c.
+// The queues of gate/pump: held bytes, much at once, memory. test_pump.c tests the modes;
+// test_pump_interest.c tests whom the pump reads and writes.
 #include "pump_kit.h"
 #include "suites.h"
 
@@ -65,7 +65,7 @@ static void test_held_and_discarded(void)
     }
 }
 
-// Where no queue fills, a turn has its end nevertheless.
+// A turn ends even when no queue fills.
 static void test_share(void)
 {
     struct kit k;
@@ -93,7 +93,7 @@ static void test_share(void)
 
 // --- behind the first message -------------------------------------------------------------------
 
-// Nothing is decoded before the session forwards, however the bytes come.
+// The pump decodes nothing before the session forwards, however the bytes come.
 static void test_behind_the_first_message(void)
 {
     static const struct kit_rules packed = {.shape = {KIT_DEFLATE}, .collect_bytes = 9};
@@ -101,7 +101,7 @@ static void test_behind_the_first_message(void)
     static const struct {
         const char *name;
         const struct kit_rules *rules;
-        bool is_apart; // the message and what follows it are two reads
+        bool is_apart; // the message is one read, and what follows is another
     } rows[] = {
         {"one read", &collecting, false},
         {"two reads", &collecting, true},
@@ -172,14 +172,14 @@ static void test_first_message_that_inflates_far(void)
 
 // --- much at once -------------------------------------------------------------------------------
 
-// One read of very many frames: a batch is full several times, and nothing changes places.
+// One read brings very many frames. The batch fills several times, and the order stays.
 static void check_batches(const char *row, const struct kit_rules *rules,
                           const struct kit_frame *frames, size_t count)
 {
     struct kit k;
     struct client_bytes wire = {0};
-    struct client_bytes payload = {0}; // what the backend gets
-    struct client_bytes answer = {0};  // what the client gets
+    struct client_bytes payload = {0}; // what the backend must get
+    struct client_bytes answer = {0};  // what the client must get
     kit_open(&k, row, rules);
     if (rules->collect_bytes > 0) {
         kit_put_frames(&wire, (const struct kit_frame[]){TEXT("token")}, 1);
@@ -228,7 +228,7 @@ static void test_backend(void)
         const struct kit_rules *rules;
         struct span data;
         struct span to_client;
-        const char *story; // of the bytes and the end behind them
+        const char *story; // the verdict of the bytes and of the end behind them
     } rows[] = {
         {"plain", &plain, SPAN_LIT("abc"), SPAN_LIT("\x82\3abc"), ""},
         {"lines", &lines, SPAN_LIT("a\nb\n"), SPAN_LIT("\x82\1a\x82\1b"), ""},
@@ -291,7 +291,7 @@ static void test_parking(void)
     kit_close(&k);
 }
 
-// Whichever allocation fails: the session learns of it, and nothing is lost.
+// Whichever allocation fails, the session learns of it and nothing is lost.
 static void test_no_memory(void)
 {
     static const struct kit_rules packed = {.shape = {KIT_DEFLATE}, .collect_bytes = 9};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// Whom gate/pump reads and writes, and how much. Modes: test_pump.c.
+// Whom gate/pump reads and writes, and how much. test_pump.c tests the modes.
 #include "pump_kit.h"
 #include "suites.h"
 
@@ -99,7 +99,7 @@ static void test_interest(void)
         bool has_ended;
         bool is_client_full;
         bool is_backend_full;
-        const char *want; // of the client, of the backend
+        const char *want; // of the client, then of the backend
     } rows[] = {
         {"open", NOTHING_HELD, LIFE_OPEN, false, false, false, "r- r-"},
         {"a full client", NOTHING_HELD, LIFE_OPEN, false, true, false, "-w --"},

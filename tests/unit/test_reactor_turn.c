@@ -138,7 +138,7 @@ static void test_deferred_after_all_events(void)
 struct chore {
     struct reactor_deferred deferred;
     struct reactor *reactor;
-    struct chore *next; /* deferred by this one */
+    struct chore *next; /* this one defers it */
     char name;
     bool is_freed;
 };

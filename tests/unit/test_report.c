@@ -5,18 +5,8 @@
 #include <string.h>
 
 #include "check.h"
+#include "report_kit.h"
 #include "suites.h"
-
-static char *print(const struct report *report)
-{
-    char *text = NULL;
-    size_t len = 0;
-    FILE *out = open_memstream(&text, &len);
-
-    report_print(report, "f.ini", out);
-    fclose(out);
-    return text;
-}
 
 static void test_lines(void)
 {
@@ -30,7 +20,7 @@ static void test_lines(void)
     report_add(&report, 0, "whole");
     report_sort(&report);
     CHECK_TRUE("failed", report.is_failed);
-    text = print(&report);
+    text = report_text(&report);
     CHECK_EQ_STR("sorted", text, "f.ini: whole\nf.ini:2: two\nf.ini:9: nine 1\nf.ini:9: nine 2\n");
     free(text);
     report_done(&report);

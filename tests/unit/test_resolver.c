@@ -155,7 +155,7 @@ static void test_no_good_answer(void)
         world_open(&w[i], &rows[i].zone);
         (void)ask(&w[i], "backend.example.");
     }
-    /* All at once: each has its own reactor and mostly waits. */
+    /* All rows wait at the same time, each with a reactor of its own. */
     uint64_t start = reactor_now_ms(w[0].reactor);
     uint64_t took_ms[ROWS] = {0};
     for (size_t done = 0; done < ROWS;) {
@@ -179,8 +179,9 @@ static void test_no_good_answer(void)
     check_no_leak("all", &w[0]);
 }
 
-/* More servers than the deadline has time for, and the query is still c-ares's after it. Each has a
- * port of its own: c-ares of Debian 13 asks a server once that is in the list twice. */
+/* The deadline comes before all servers were asked, so c-ares still has the query then. Each server
+ * has a port of its own, because c-ares of Debian 13 asks a server once that is in the list
+ * twice. */
 static void test_deadline(void)
 {
     struct world w;
@@ -279,7 +280,7 @@ static void test_cancel(void)
 {
     struct world w;
     world_open(&w, &(struct zone){.a = 1});
-    resolver_cancel(ask(&w, "localhost")); /* answered, not delivered */
+    resolver_cancel(ask(&w, "localhost")); /* answered, but not delivered */
     resolver_cancel(ask(&w, "one.example"));
     struct resolver_query *late = ask(&w, "two.example");
     reactor_turn(w.reactor, false);

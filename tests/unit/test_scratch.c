@@ -7,7 +7,7 @@
 
 #include "check.h"
 
-/* The kernel touches the byte for us and says EFAULT where the test would crash. */
+/* The kernel touches the byte for the test, and returns EFAULT where the test would crash. */
 static bool is_readable(const uint8_t *p)
 {
     int fds[2];
@@ -40,7 +40,7 @@ static void test_closed_pages(void)
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         memset(rows[i].area - rows[i].front, 0x5a, rows[i].front + rows[i].size);
-        /* Plain ends at a closed page, the other areas begin behind one. */
+        /* `plain` ends at a closed page; each other area begins behind one. */
         uintptr_t begin = (uintptr_t)rows[i].area;
         uintptr_t end = begin + rows[i].size;
         uintptr_t first = (begin - rows[i].front) / page * page;
@@ -53,7 +53,7 @@ static void test_closed_pages(void)
     scratch_done(&s);
 }
 
-/* The copying of AMD's Zen line, as the header says. */
+/* AMD's Zen processors copy slowly near the border of a page; the header says why. */
 static void test_plain_in_mid_page(void)
 {
     struct scratch s;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A session from its first byte to its last: the opening, refusals, every way to end. What counts
- * is what client and backend see, and the ending. */
+/* A session from its first byte to its last: the opening, refusals, every way to end. The tests
+ * look at what client and backend see, and at the ending. */
 #include <fcntl.h>
 #include <stdlib.h>
 
@@ -50,7 +50,7 @@ static void test_refusals(void)
         const char *keys;
         bool is_draining;
         unsigned status;
-        const char *close; /* behind the 101 */
+        const char *close; /* the bytes behind the 101 */
         enum life_ending ending;
     } rows[] = {
         {"no route", KIT_REQUEST("/no", ""), "", false, 101, "\x88\x0f\x03\xf0no such route",
@@ -116,7 +116,7 @@ static void test_full(void)
     kit_close("full", &k, LIFE_FULL);
 }
 
-/* Whatever allocation fails, the session ends in order or does not notice. */
+/* Whichever allocation fails, the session ends in order or does not notice. */
 static void test_no_memory(void)
 {
     for (unsigned nth = 1; nth <= 12; nth++) {
@@ -194,7 +194,8 @@ static void test_backend_resets(void)
     kit_close("backend resets", &k, LIFE_BACKEND_RESET);
 }
 
-/* The client's Close is the backend's FIN; what it still says comes before our Close. */
+/* The client's Close becomes the backend's FIN. What the backend still says comes before our
+ * Close. */
 static void test_half_close(void)
 {
     struct kit k;
@@ -261,7 +262,7 @@ static bool find_letters(struct span path, struct page *out)
     return span_is_equal(path, SPAN_LIT("/long"));
 }
 
-/* The client takes a little at a time, or all at once. */
+/* The kernel takes a little at a time, or everything at once. */
 static void test_long_page(void)
 {
     static const size_t steps[] = {7000, MEMORY_ALL};
@@ -318,7 +319,7 @@ static void test_ended_by_us(void)
 
 /* --- deadlines --------------------------------------------------------------------------------*/
 
-/* `client` is what the client does after its request, or before it has sent one. */
+/* `client` is what the client does after its request; SILENT sends none. */
 static void test_deadlines(void)
 {
     enum client { SILENT, QUIET, STUCK, CLOSE_ONLY };
@@ -380,7 +381,7 @@ static void test_deadlines(void)
     }
 }
 
-/* A Pong in time, again and again: nobody is lost. */
+/* Each Pong comes in time, so the session goes on. */
 static void test_pongs(void)
 {
     struct kit k;

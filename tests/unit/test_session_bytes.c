@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The bytes of a session, so the pump inside it: nothing is lost, added or out of order, whatever
- * the sizes of reads, frames and sends, and a peer that does not read makes the other one wait. */
+/* The bytes of a session, and so the pump inside it. Nothing is lost, added or out of order,
+ * whatever the sizes of reads, frames and sends; and a peer that does not read makes the other peer
+ * wait. */
 #include "session_kit.h"
 #include "suites.h"
 
@@ -21,7 +22,7 @@ static bool has_client_heard_all(const struct kit *k)
     return kit_client_heard.len >= sizeof(pattern);
 }
 
-#define UP_TIMES ((size_t)6) /* the pattern: more than the kernel takes for a socket */
+#define UP_TIMES ((size_t)6) /* so many patterns are more than the kernel takes for a socket */
 
 static bool has_backend_heard_all(const struct kit *k)
 {
@@ -31,7 +32,7 @@ static bool has_backend_heard_all(const struct kit *k)
 
 /* --- bytes ------------------------------------------------------------------------------------*/
 
-/* Reads of every small size, and frames of many sizes, so that the cuts fall everywhere. */
+/* Reads have every small size and frames have many sizes, so that the cuts fall everywhere. */
 static void test_up(void)
 {
     for (size_t chop = 1; chop <= 9000; chop = chop < 4 ? chop + 1 : chop * 7) {
@@ -58,7 +59,7 @@ static void test_up(void)
     }
 }
 
-/* The payload of the binary frames that the client heard; the rest of the bytes must be none. */
+/* Takes the payload of the binary frames that the client heard, and leaves what follows them. */
 static size_t take_payload(uint8_t *out)
 {
     const uint8_t *at = kit_client_heard.data;
@@ -93,7 +94,7 @@ static bool has_heard_close(const struct kit *k)
     return heard >= len && memcmp(kit_client_heard.data + heard - len, text, len) == 0;
 }
 
-/* A kernel that takes a few bytes now and then: what it refuses waits and comes in order. */
+/* The kernel takes a few bytes now and then. What it refuses waits and comes in order. */
 static void test_down(void)
 {
     static uint8_t got[sizeof(pattern)];
@@ -123,7 +124,7 @@ static void test_down(void)
     }
 }
 
-/* Nobody reads: each side's sender has to wait, and all is there once it is read. */
+/* Neither peer reads: both senders have to wait, and every byte arrives once the peers read. */
 static void test_backpressure(void)
 {
     static uint8_t got[sizeof(pattern)];

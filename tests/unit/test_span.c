@@ -50,7 +50,7 @@ static void test_compare(void)
     }
 }
 
-/* What undefined-behaviour checks would catch: arithmetic and memory calls on NULL. */
+/* Undefined-behaviour checks see arithmetic and memory calls on NULL. */
 static void test_null_is_empty(void)
 {
     struct span item = SPAN_LIT("untouched");
@@ -107,7 +107,7 @@ static void test_next(void)
     }
 }
 
-/* An empty list inside of a list: what stands in front of it must not matter. */
+/* In an empty list inside a list, the bytes in front of it must not matter. */
 static void test_next_nested(void)
 {
     static const char text[] = "a,";

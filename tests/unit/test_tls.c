@@ -40,7 +40,7 @@ struct shake_row {
     enum kit_kind kind;
     int version;
     const char *want_version;
-    int group; /* of the client's only key share; 0: its own choice */
+    int group; /* the group of the client's only key share; 0: the client's own choice */
 };
 
 static const struct shake_row shake_rows[] = {
@@ -95,7 +95,7 @@ struct suite_row {
     const char *name;
     enum kit_kind kind;
     int version;
-    const char *want; /* NULL: refused */
+    const char *want; /* NULL: the server refuses */
 };
 
 static const struct suite_row suite_rows[] = {
@@ -161,7 +161,7 @@ static void test_min_version(void)
 /* ---------------------------------------------------------------------------------- ALPN */
 
 struct protocol_row {
-    const char *protocols; /* NULL: none sent */
+    const char *protocols; /* NULL: the client sends none */
     bool want;
 };
 
@@ -243,7 +243,7 @@ static void test_transfer(void)
     }
 }
 
-/* Data behind the client's last handshake message, in one piece with it. */
+/* Data comes behind the client's last handshake message, in one piece with it. */
 static void test_data_behind_handshake(void)
 {
     struct kit_link link;
@@ -353,7 +353,7 @@ static void test_close_by_server(void)
     check_close_by_server(WOLFSSL_TLSV1_3);
 }
 
-/* At every point of the handshake the client may be gone. */
+/* The client may be gone at every point of the handshake. */
 static void test_truncation(void)
 {
     struct kit_link link;

@@ -88,8 +88,8 @@ static void check_good(const struct row *row, int version, struct ends *e)
     check_talk(row->name, e);
 }
 
-/* What the client says of it, and the server. With TLS 1.3 a client that is refused has finished
- * already, and hears of it with the next bytes. */
+/* What the client and the server say of the fault. With TLS 1.3 a client that the server refuses
+ * has finished already, and learns of it with the next bytes. */
 static void check_bad(const struct row *row, struct ends *e)
 {
     CHECK_EQ_INT(row->name, e->server.result, TLS_FAILED);
@@ -139,7 +139,7 @@ static void test_combinations(void)
     }
 }
 
-/* A certificate between the server's and the CA's. */
+/* A certificate stands between the server's and the CA's. */
 static void test_chain(void)
 {
     static const int versions[] = {WOLFSSL_TLSV1_2, WOLFSSL_TLSV1_3};
@@ -152,7 +152,7 @@ static void test_chain(void)
     kit_put(&chain, between.certificate, strlen(between.certificate));
     struct tls_pair pairs[] = {
         {{(const char *)chain.data, chain.len}, span_from_str(leaf.key)},
-        kit_as_pair(&leaf), /* without what lies between */
+        kit_as_pair(&leaf), /* without the certificate between */
     };
     for (size_t i = 0; i < COUNT(pairs) * COUNT(versions); i++) {
         struct row row = {.name = "chain", .trust = AUTHORITY, .called = "desk.example"};
@@ -209,7 +209,7 @@ static void test_bad_settings(void)
     }
 }
 
-/* A ticket from where nobody asked for a certificate is none where one is asked for. */
+/* A server that asks for a certificate takes no ticket from a server that asked for none. */
 static void check_ticket(int version)
 {
     struct row open_row = {.name = "open", .server = GOOD};

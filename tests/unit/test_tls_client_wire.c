@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The client's end of TLS on the wire: pieces, ends, and servers that are none. */
+/* The client's end of TLS on the wire: pieces, ends, and servers that speak no TLS. */
 #include "base/mem.h"
 #include "check.h"
 #include "suites.h"
@@ -22,7 +22,7 @@ static void open_good(struct ends *e, int version)
     tls_context_free(server);
 }
 
-/* The server's first flight in two pieces, cut everywhere. */
+/* The server's first flight comes in two pieces, cut everywhere. */
 static void check_cuts(int version, bool is_shaking)
 {
     size_t flight = SIZE_MAX;
@@ -56,7 +56,7 @@ static void test_cuts(void)
     check_cuts(WOLFSSL_TLSV1_3, true);
 }
 
-/* tls_shake takes nothing behind the end of the handshake: what is left is fed later. */
+/* tls_shake takes nothing behind the end of the handshake; the test feeds the rest later. */
 static void check_behind(int version, size_t chunk)
 {
     struct ends e;
@@ -96,7 +96,7 @@ static void test_behind(void)
     }
 }
 
-/* A server that speaks first: its words come in one piece with the end of its handshake. */
+/* The server speaks first: its bytes come in one piece with the end of its handshake. */
 static void test_words_with_the_handshake(void)
 {
     for (int is_shaking = 0; is_shaking < 2; is_shaking++) {
@@ -190,7 +190,7 @@ static void test_bad_servers(void)
     }
 }
 
-/* The third byte of a record is a version that nobody may look at (RFC 8446 5.1). */
+/* The third byte of a record is a version that every receiver must ignore (RFC 8446 5.1). */
 static bool is_record_version(const struct kit_queue *wire, size_t at)
 {
     size_t record = 0;
@@ -204,7 +204,8 @@ static bool is_record_version(const struct kit_queue *wire, size_t at)
     return at == record + 2;
 }
 
-/* Each byte of a real flight wrong in turn: any end is right but a crash, a leak or success. */
+/* Each byte of a real flight is wrong in turn. Every end is right but a crash, a leak or
+ * success. */
 static void test_flipped_flight(void)
 {
     static const int versions[] = {WOLFSSL_TLSV1_2, WOLFSSL_TLSV1_3};
@@ -227,7 +228,8 @@ static void test_flipped_flight(void)
     CHECK_EQ_U64("memory", mem_live_blocks(), before);
 }
 
-/* Fails the n-th allocation of a client's life. True when nothing was left to fail. */
+/* Fails the n-th allocation of a client's life. Returns true when no allocation was left to
+ * fail. */
 static bool fail_at(int version, uint64_t n)
 {
     struct tls_context *server = server_of(&good_row);

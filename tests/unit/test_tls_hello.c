@@ -11,7 +11,7 @@
 static struct hello_kit kit;
 static uint8_t wire[2 * HELLO_KIT_MAX];
 
-/* Reads and parses, every piece in a block of its size. Copies the name out. */
+/* Reads and parses, with each piece in a block of its size. Copies the name to `name`. */
 static enum tls_hello_result run(const uint8_t *data, size_t len, size_t chunk, char *name,
                                  size_t *out_used)
 {
@@ -39,7 +39,7 @@ static enum tls_hello_result run(const uint8_t *data, size_t len, size_t chunk, 
     return result;
 }
 
-/* The same whatever the records and the chunks are. */
+/* The result is the same whatever the records and the chunks are. */
 static void check_kit(const char *row, enum tls_hello_result want, const char *want_name)
 {
     static const size_t cuts[] = {TLS_RECORD_MAX, 1000, 5, 1};
@@ -197,7 +197,7 @@ static void test_offers(void)
         const char *name;
         const char *body;
         size_t len;
-        bool want; /* http/1.1 is there */
+        bool want; /* http/1.1 is in the list */
     } rows[] = {
         {"alone", BODY("\0\x09\x08http/1.1"), true},
         {"last", BODY("\0\x0c\x02h2\x08http/1.1"), true},
@@ -282,7 +282,7 @@ static void test_size(void)
     }
 }
 
-/* A right hello, cut at every byte, and with every bit flipped. */
+/* A valid hello is cut at every byte, and each of its bits is flipped. */
 static void test_shape(void)
 {
     char name[256];
@@ -408,7 +408,7 @@ static void test_second(void)
     tls_hello_done(&reader);
 }
 
-/* Memory follows the bytes that came, whatever length a peer announced. */
+/* The reader takes memory for the bytes that came, whatever length the peer announced. */
 static void test_memory(void)
 {
     struct tls_hello_reader reader;

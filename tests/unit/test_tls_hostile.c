@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Inputs that nobody sends by mistake, and inputs that broke TLS libraries before. Whatever wolfSSL
- * is linked, a session must end in TLS_FAILED, say no more than an alert and give its memory
- * back. */
+/* Inputs that nobody sends by mistake, and inputs that broke TLS libraries before. Whichever
+ * wolfSSL is linked, a session must end in TLS_FAILED, say no more than an alert and give its
+ * memory back. */
 #include "base/mem.h"
 #include "check.h"
 #include "hello_kit.h"
@@ -15,10 +15,10 @@
 static struct hello_kit kit;
 static uint8_t wire[2 * HELLO_KIT_MAX];
 
-/* UNHEARD: wolfSSL finds the fault after its ServerHello, and says nothing more. */
+/* UNHEARD: wolfSSL finds the fault after its ServerHello and says nothing more. */
 enum { ALERT_NONE = 0, UNHEARD = 255 };
 
-/* Feeds bytes to a new session, whole and byte by byte. */
+/* Feeds bytes to a new session, whole, byte by byte and in chunks of 100. */
 static void check_refused(const char *row, struct tls_context *context, const void *data,
                           size_t len, uint8_t want_alert)
 {
@@ -31,7 +31,7 @@ static void check_refused(const char *row, struct tls_context *context, const vo
         CHECK_EQ_U64(row, link.plain.len, 0);
         if (want_alert != UNHEARD) {
             CHECK_EQ_U64(row, kit_alert(&link), want_alert);
-            /* wolfSSL says some things twice. */
+            /* wolfSSL says some alerts twice. */
             CHECK_TRUE(row, link.wire.len <= (want_alert == ALERT_NONE ? 0 : 14));
         }
         size_t said = link.wire.len;
@@ -73,7 +73,7 @@ static void test_other_protocols(void)
 struct version_row {
     const char *name;
     unsigned version;
-    const char *supported; /* the extension's body; NULL: none */
+    const char *supported; /* the body of the extension; NULL: none */
     size_t len;
     enum tls_version min_version;
     uint8_t want_alert;
@@ -183,14 +183,14 @@ static void test_key_shares(void)
     check_kit_refused("3000 of one group", context, 47);
     put_shares(3000, false);
     check_kit_refused("3000 groups", context, 47);
-    put_shares(5000, true); /* 25,000 bytes: beyond what a hello may have */
+    put_shares(5000, true); /* 25,000 bytes: more than a hello may have */
     check_kit_refused("5000 of one group", context, 47);
     put_shares(2, true);
     check_kit_refused("a pair", context, 47);
     tls_context_free(context);
 }
 
-/* A share of the wrong length for its group, and one that makes a known secret. */
+/* One share has the wrong length for its group, the other one makes a known secret. */
 static void test_bad_shares(void)
 {
     struct tls_context *context = kit_context(KIT_EC, TLS_1_2);
@@ -212,7 +212,7 @@ static void test_bad_shares(void)
 
 struct second_row {
     const char *name;
-    const char *server_name; /* the extension's body */
+    const char *server_name; /* the body of the extension */
     size_t len;
     bool has_protocols;
     bool has_share;
@@ -258,7 +258,7 @@ static size_t write_hello(const struct second_row *row, bool has_share)
     return hello_records(&kit, 100, wire, sizeof(wire));
 }
 
-/* A HelloRetryRequest must not be a way to become somebody else. */
+/* A HelloRetryRequest must not let a client become somebody else. */
 static void test_second_hello(void)
 {
     static const size_t chunks[] = {KIT_WHOLE, 1};
@@ -288,7 +288,7 @@ static void test_second_hello(void)
     tls_context_free(context);
 }
 
-/* Each byte of a real hello wrong in turn: any end is right but a crash or a leak. */
+/* Each byte of a real hello is wrong in turn. Every end is right but a crash or a leak. */
 static void test_flipped_hello(void)
 {
     struct tls_context *context = kit_context(KIT_EC, TLS_1_2);
@@ -318,8 +318,8 @@ static void test_flipped_hello(void)
 
 /* ---------------------------------------------------------------------------------- behind it */
 
-/* A record after the ClientHello. The first row, a tag and nothing else, made TLS 1.3 servers read
- * before their buffer. */
+/* A record that comes after the ClientHello. The first row, a tag and nothing else, made TLS 1.3
+ * servers read before their buffer. */
 struct record_row {
     const char *name;
     const char *data;
@@ -369,7 +369,7 @@ static void test_records_after_hello(void)
     tls_context_free(context);
 }
 
-/* The same records once both ends are connected. */
+/* The same records come once both ends are connected. */
 static void test_records_when_open(void)
 {
     static const int versions[] = {WOLFSSL_TLSV1_2, WOLFSSL_TLSV1_3};
@@ -413,7 +413,7 @@ static void test_tampered(void)
     tls_context_free(context);
 }
 
-/* Some records that carry nothing are fine, an endless row of them is not. */
+/* Some records that carry nothing are fine; an endless row of them is not. */
 static void test_idle_records(void)
 {
     struct tls_context *context = kit_context(KIT_EC, TLS_1_2);

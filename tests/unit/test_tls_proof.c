@@ -38,7 +38,7 @@ static void test_pairs(void)
     check("no key", ec->certificate, "", "key is not PEM");
 }
 
-/* The allocations that something needs: the first number at which none of them fails. */
+/* Counts the allocations that `run` needs. Returns the first number at which none of them fails. */
 static uint64_t count_allocations(const char *(*run)(const struct tls_pair *pair))
 {
     struct tls_pair pair = kit_as_pair(kit_pair_of(KIT_EC));
@@ -67,8 +67,8 @@ static const char *load(const struct tls_pair *pair)
     return detail;
 }
 
-/* Workers make contexts from what the master has proven. A handshake, which takes hundreds of
- * allocations, would show. */
+/* Workers make contexts from pairs that the master has proven. If a context made a handshake,
+ * hundreds of allocations would show it. */
 static void test_context_proves_nothing(void)
 {
     uint64_t loaded = count_allocations(load);

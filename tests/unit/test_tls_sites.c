@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Contexts: certificates by name, tickets across contexts, pairs that must be refused. */
+/* Contexts: certificates by name, tickets across contexts, pairs that a context must refuse. */
 #include "io/tls.h"
 
 #include "base/mem.h"
@@ -62,7 +62,8 @@ static void test_names(void)
     for (size_t i = 0; i < COUNT(name_rows) * COUNT(versions); i++) {
         const struct name_row *row = &name_rows[i / COUNT(versions)];
         const char *label = row->name != NULL ? row->name : "none";
-        /* The client trusts only the certificate that the row wants; each has its own key. */
+        /* The client trusts only the certificate that the row wants; each certificate has its own
+         * key. */
         struct kit_wish wish = {.server_name = row->name,
                                 .only_version = versions[i % COUNT(versions)],
                                 .trust = made[row->want].certificate};
@@ -99,7 +100,7 @@ static const struct resume_row resume_rows[] = {
     {"name added", NULL, "first.example", true, seed_a, false},
 };
 
-/* With TLS 1.2 a full handshake shows the server's Certificate message in the clear. */
+/* In a full handshake with TLS 1.2, the server's Certificate message is in the clear. */
 static bool has_certificate_message(const struct kit_queue *wire)
 {
     /* Behind the ChangeCipherSpec (20) everything is sealed, and any byte may come first. */
@@ -149,7 +150,7 @@ static void resume(const struct resume_row *row, int version)
         second = make_sites(made_sites());
     }
     wish.server_name = row->second_name;
-    /* Twice: the ticket of a resumed session is as good as the first one. */
+    /* Twice, because the ticket of a resumed session is as good as the first one. */
     for (int i = 0; i < 2; i++) {
         kit_link_open(&link, second, &wish, KIT_WHOLE);
         if (version == WOLFSSL_TLSV1_2 && !row->want) {
@@ -304,7 +305,7 @@ static void test_context_without_memory(void)
 }
 
 /* Fails the n-th allocation of one stage of a session: the hello, the rest of the handshake, bytes
- * in, bytes out. True when nothing was left to fail. */
+ * in, bytes out. Returns true when no allocation was left to fail. */
 static bool fail_at(struct tls_context *context, int version, int stage, uint64_t n)
 {
     struct kit_link link;

@@ -8,10 +8,10 @@
 
 /* --- an independent reference ---------------------------------------------------------------
  *
- * It knows no rule about bytes. It encodes every Unicode scalar value and remembers the encodings
- * and their beginnings: text is valid as long as it is a row of encodings, and then perhaps a
- * beginning. A set holds strings of up to three bytes; a fourth byte of an encoding is remembered
- * as a bit of its top two bits and checked to be complete. */
+ * The reference knows no rule about bytes. It encodes every Unicode scalar value and remembers the
+ * encodings and their beginnings: a text is valid when encodings follow each other; text that has
+ * more to come may end with a beginning. A set holds strings of up to three bytes. The sets have no
+ * fourth bytes: any continuation byte completes the beginning of four. */
 
 static uint8_t whole_set[3][(1 << 24) / 8];
 static uint8_t begin_set[3][(1 << 24) / 8];
@@ -71,7 +71,7 @@ static void reference_make(void)
     is_reference_made = true;
 }
 
-/* How many bytes come before the first impossible one. */
+/* Returns how many bytes come before the first impossible one. */
 static size_t reference_good(const uint8_t *data, size_t len, bool *out_complete)
 {
     size_t start = 0;
@@ -90,7 +90,7 @@ static size_t reference_good(const uint8_t *data, size_t len, bool *out_complete
 
 /* --- checks ---------------------------------------------------------------------------------*/
 
-/* As the reference: byte by byte for the place, whole for the verdict. */
+/* Compares with the reference: byte by byte for the place, whole for the verdict. */
 static bool is_as_reference(const uint8_t *data, size_t len)
 {
     bool want_complete = false;
@@ -128,7 +128,7 @@ static bool is_every_split_as_reference(const uint8_t *data, size_t len)
     return true;
 }
 
-/* The string alone, and inside ASCII where the fast loops of the check run over it. */
+/* Checks the string alone, and inside ASCII where the fast loops run over it. */
 static bool is_good_in_text(const uint8_t *data, size_t len)
 {
     static const size_t before_lens[] = {0, 1, 6, 8, 31, 32, 37};
@@ -238,7 +238,7 @@ static void test_four_bytes(void)
     for (size_t i = 0; i < (size_t)128 * 256 * n * n; i++) {
         uint8_t data[4] = {(uint8_t)(0x80 + i / n / n / 256), (uint8_t)(i / n / n),
                            borders[i / n % n], borders[i % n]};
-        /* The other leads end or fail before the third byte. */
+        /* The other first bytes end or fail before the third byte. */
         if (data[0] >= 0xc2 && data[0] <= 0xf5) {
             bool is_valid = utf8_is_valid((struct span){(const char *)data, 4});
             bool is_complete = false;
@@ -262,7 +262,7 @@ static void test_four_borders(void)
     CHECK_TRUE("all were looked at", true);
 }
 
-/* Every scalar value between its neighbours. */
+/* Every scalar value comes between its neighbours. */
 static void test_all_values(void)
 {
     reference_make();
@@ -276,7 +276,7 @@ static void test_all_values(void)
     CHECK_TRUE("all were looked at", true);
 }
 
-/* Long mixed texts, whole, cut once everywhere, and with one byte made wrong at every place. */
+/* Long mixed texts come whole, cut once everywhere, and with one wrong byte at every place. */
 static void test_long_text(void)
 {
     static const char text[] = "An ASCII beginning that is longer than any step. na\xc3\xafve "
@@ -307,7 +307,7 @@ static void test_decode(void)
         for (size_t cut = 0; cut <= len + 1; cut++) {
             struct span text = {(const char *)bytes, cut};
             size_t want = is_surrogate || cut < len ? 0 : len;
-            /* A check for each would be eight million. */
+            /* one CHECK for each would be eight million */
             if (utf8_decode(text, &got) != want || (want > 0 && got != value)) {
                 char row[48];
                 snprintf(row, sizeof(row), "U+%04X, cut to %zu", (unsigned)value, cut);

@@ -56,7 +56,7 @@ static void test_renew(void)
     pair_open(&p, BIG, NULL);
     fill(&p);
     watch_begin(&w, &p.conn, 20);
-    /* The peer's kernel takes what fits without the peer: let that settle first. */
+    /* The peer's kernel takes what fits without the peer; let that settle first. */
     while (watch_renew(&w, &p.conn, 21)) {
         usleep(50000);
     }

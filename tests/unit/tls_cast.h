@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// Who appears in the tests of a client's end: certificates, and contexts made of them.
+// The certificates in the tests of the client's end, and the contexts made of them.
 #ifndef TESTS_UNIT_TLS_CAST_H
 #define TESTS_UNIT_TLS_CAST_H
 
@@ -8,7 +8,7 @@
 
 enum who { NOBODY = 0, AUTHORITY, STRANGER, GOOD, ADDRESS, EXPIRED, FUTURE, FOREIGN, WHO_COUNT };
 
-/* GOOD, ADDRESS and the two with odd dates come from AUTHORITY, FOREIGN from STRANGER. */
+/* AUTHORITY signs GOOD, ADDRESS and the two with odd dates; STRANGER signs FOREIGN. */
 KIT const struct kit_pair *pair_of(enum who who)
 {
     static struct kit_pair pairs[WHO_COUNT];
@@ -38,15 +38,15 @@ KIT const struct kit_pair *pair_of(enum who who)
 struct row {
     const char *name;
     enum who server;
-    enum who trust;            /* the client's */
-    const char *called;        /* the server's name */
-    enum tls_verify verify;    /* the client's */
-    enum tls_verify asks;      /* the server's; it trusts AUTHORITY */
-    enum who client;           /* whom the client shows */
-    const char *client_detail; /* NULL: the client is content, or hears of it later */
+    enum who trust;            /* whom the client trusts */
+    const char *called;        /* the server's name, as the client says it */
+    enum tls_verify verify;    /* what the client checks */
+    enum tls_verify asks;      /* what the server checks; it trusts AUTHORITY */
+    enum who client;           /* the certificate that the client shows */
+    const char *client_detail; /* NULL: the client is content, or learns of the fault later */
     const char *server_detail; /* NULL: the server is content */
     const char *protocols[2];  /* the client's list, the server's list */
-    const char *protocol;      /* what is agreed; NULL: nothing */
+    const char *protocol;      /* what both agree on; NULL: nothing */
 };
 
 #define CALL(server_, trust_, called_) .server = (server_), .trust = (trust_), .called = (called_)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// Both ends of a TLS connection in memory, both of them ours.
+// Both ends of a TLS connection in memory; io/tls makes both.
 #ifndef TESTS_UNIT_TLS_ENDS_H
 #define TESTS_UNIT_TLS_ENDS_H
 
@@ -16,11 +16,11 @@ struct end {
 struct ends {
     struct end client;
     struct end server;
-    size_t chunk;    // most bytes of one feed
-    bool is_shaking; // tls_shake instead of tls_feed
+    size_t chunk;    // one feed gets at most so many bytes
+    bool is_shaking; // the end is fed with tls_shake instead of tls_feed
 };
 
-// Ours takes TLS 1.3 where it can. This makes a client's context one for TLS 1.2 only.
+// io/tls offers TLS 1.3 always. This limits a client's context to TLS 1.2.
 KIT void ends_limit(struct tls_context *client, const struct tls_settings *settings)
 {
     WOLFSSL_CTX *library = wolfSSL_CTX_new(wolfTLSv1_2_client_method());
@@ -41,7 +41,7 @@ KIT void ends_limit(struct tls_context *client, const struct tls_settings *setti
     if (!ok) {
         abort();
     }
-    wolfSSL_CTX_set_verify(library, WOLFSSL_VERIFY_NONE, NULL); // a session sets it anew
+    wolfSSL_CTX_set_verify(library, WOLFSSL_VERIFY_NONE, NULL); // each session sets its own checks
     wolfSSL_CTX_free(client->sites[0].library);
     client->sites[0].library = library;
 }
@@ -67,7 +67,7 @@ KIT void ends_close(struct ends *e)
     kit_empty(&e->server.plain);
 }
 
-// Each piece in a block of its size. Returns the bytes that were taken.
+// Feeds each piece in a block of exactly its size. Returns how many bytes the end took.
 KIT size_t end_take(struct end *end, const uint8_t *data, size_t len, bool is_shaking)
 {
     static uint8_t wire[KIT_WIRE_SIZE];
@@ -92,7 +92,7 @@ KIT size_t end_take(struct end *end, const uint8_t *data, size_t len, bool is_sh
     return used;
 }
 
-// Hands `to` all that `from` has said, in chunks.
+// Hands all that `from` has said to `to`, in chunks.
 KIT void ends_carry(struct ends *e, struct end *from, struct end *to)
 {
     struct kit_queue said = from->said;
@@ -109,7 +109,7 @@ KIT void ends_carry(struct ends *e, struct end *from, struct end *to)
     kit_empty(&said);
 }
 
-// True when both ends say that they are connected. Alerts are carried too.
+// Returns true when both ends say that they are connected. Alerts travel too.
 KIT bool ends_shake(struct ends *e)
 {
     (void)end_take(&e->client, NULL, 0, e->is_shaking);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 // Both ends of a TLS connection in memory: a wolfSSL client, the server's session under test, and
-// the bytes between them, cut as the test wants them. Every piece has a block of exactly its size,
-// so that the address checker sees a read beyond it.
+// the bytes between them, cut as the test wants. Every piece has a block of exactly its size, so
+// that the address checker sees a read beyond the piece.
 #ifndef TESTS_UNIT_TLS_KIT_H
 #define TESTS_UNIT_TLS_KIT_H
 
@@ -29,7 +29,7 @@ struct kit_queue {
     size_t size;
 };
 
-// Not with base/mem, which tests make fail.
+// The queue does not use base/mem, because tests make base/mem fail.
 KIT void kit_put(struct kit_queue *q, const void *data, size_t len)
 {
     if (q->len + len > q->size) {
@@ -69,7 +69,7 @@ KIT struct tls_context *kit_context_of(const struct tls_settings *settings)
     return context;
 }
 
-// A context as a listener makes it.
+// Makes a context as a listener does.
 KIT struct tls_context *kit_server(const struct tls_pair *pairs, size_t count,
                                    enum tls_version min_version)
 {
@@ -96,15 +96,15 @@ struct kit_client {
     WOLFSSL *ssl;
     struct kit_queue in;
     struct kit_queue out;
-    int error; // of the handshake; 0 while it goes well
+    int error; // the error of the handshake; 0 while it goes well
 };
 
-// All optional.
+// What a client may differ in; every field is optional.
 struct kit_wish {
     const char *server_name;
     const char *protocols; // "h2,http/1.1"
     const char *suites;
-    const char *trust; // PEM: only this certificate is accepted
+    const char *trust; // PEM; the client accepts only this certificate
     int only_version;  // WOLFSSL_TLSV1_2 or WOLFSSL_TLSV1_3; 0: both
     int *groups;
     int group_count;
@@ -210,8 +210,8 @@ enum { KIT_WIRE_SIZE = 64 * 1024 };
 struct kit_link {
     struct tls *server;
     struct kit_client client;
-    size_t chunk;           // most bytes of one feed
-    enum tls_result result; // of the last feed
+    size_t chunk;           // one feed gets at most so many bytes
+    enum tls_result result; // the last feed's result
     struct kit_queue plain; // what the server decrypted
     struct kit_queue wire;  // all that the server has said
 };
@@ -243,7 +243,7 @@ KIT void kit_feed(struct kit_link *link, const uint8_t *data, size_t len)
     }
 }
 
-// All that the client has said so far.
+// Feeds all that the client has said so far.
 KIT void kit_deliver(struct kit_link *link)
 {
     struct kit_queue said = link->client.out;
@@ -270,7 +270,7 @@ KIT void kit_link_close(struct kit_link *link)
     kit_empty(&link->wire);
 }
 
-// True when both ends say that they are connected.
+// Returns true when both ends say that they are connected.
 KIT bool kit_shake(struct kit_link *link)
 {
     for (int i = 0; i < 8 && link->result == TLS_OK; i++) {
@@ -296,7 +296,7 @@ KIT bool kit_connect(struct kit_link *link, struct tls_context *context,
     return kit_shake(link);
 }
 
-// The server's bytes to the client's queue.
+// The server seals bytes; they go to the client's queue.
 KIT enum tls_result kit_seal(struct kit_link *link, const uint8_t *data, size_t len)
 {
     size_t size = len + (len / 16384 + 1) * 64 + 64;
@@ -311,7 +311,8 @@ KIT enum tls_result kit_seal(struct kit_link *link, const uint8_t *data, size_t 
     return result;
 }
 
-// What the client can read now; returns wolfSSL's error that ended it (WANT_READ as a rule).
+// Collects what the client can read now. Returns the wolfSSL error that ended it (usually
+// WANT_READ).
 KIT int kit_client_read(struct kit_link *link, struct kit_queue *into)
 {
     static uint8_t data[16384];
@@ -324,7 +325,7 @@ KIT int kit_client_read(struct kit_link *link, struct kit_queue *into)
     }
 }
 
-// The alert in a plaintext record that the server's words end with; 0: none.
+// Returns the alert in the plaintext record that ends the server's words; 0: none.
 KIT uint8_t kit_alert(const struct kit_link *link)
 {
     const struct kit_queue *w = &link->wire;
