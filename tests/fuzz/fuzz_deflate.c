@@ -32,7 +32,7 @@ struct reader {
 struct piece {
     struct span data;
     bool is_end;
-    bool is_rest;
+    bool is_park;
     size_t cap;
 };
 
@@ -58,7 +58,7 @@ static struct piece take_piece(struct reader *r)
     uint8_t how = take_byte(r);
     struct piece piece = {
         .is_end = (how & 1) != 0,
-        .is_rest = (how & 2) != 0,
+        .is_park = (how & 2) != 0,
         .cap = how < 64 ? CAP_MAX : 1 + (size_t)(how & 0x3c) * 4,
     };
     len = len < r->len ? len : r->len;
@@ -145,9 +145,9 @@ static enum deflate_result inflate_all(struct deflate *d, struct reader r, bool 
             len = 0;
         }
         result = inflate_piece(d, &piece, out);
-        if (piece.is_rest && !is_whole) {
-            deflate_rest(d);
-            expect(!piece.is_end || result != DEFLATE_OK || !deflate_is_held(d));
+        if (piece.is_park && !is_whole) {
+            deflate_park(d);
+            expect(!piece.is_end || result != DEFLATE_OK || !deflate_can_park(d));
         }
     }
     return result;
@@ -232,9 +232,9 @@ static void fuzz_both_ways(const struct deflate_settings *settings,
         expect(inflate_piece(&client, &piece, &out) == DEFLATE_OK);
         expect(out.len == text.len && memcmp(out.data, text.data, text.len) == 0);
         is_start = piece.is_end;
-        if (piece.is_rest) {
-            deflate_rest(&server);
-            deflate_rest(&client);
+        if (piece.is_park) {
+            deflate_park(&server);
+            deflate_park(&client);
         }
     }
     inflateEnd(&peer);

@@ -101,13 +101,14 @@ static enum shape_result send_up(struct run *run, bool is_text, bool is_end, boo
         size_t payload_bytes = 0;
         size_t before = piece.data.len;
         result = shape_up(run->shape, &piece, run->work, &out, &payload_bytes);
-        expect(result != SHAPE_MORE || out.len > 0 || payload_bytes > 0 || piece.data.len < before);
+        expect(result != SHAPE_AGAIN || out.len > 0 || payload_bytes > 0 ||
+               piece.data.len < before);
         expect(payload_bytes <= SHAPE_WORK);
         deliver(run, out.len, run->rules.is_echo);
         if ((run->how & HOW_REST) != 0) {
-            shape_rest(run->shape);
+            shape_park(run->shape);
         }
-    } while (result == SHAPE_MORE);
+    } while (result == SHAPE_AGAIN);
     expect(result != SHAPE_OK || piece.data.len == 0);
     free(block);
     return result;
@@ -126,12 +127,12 @@ static enum shape_result send_down(struct run *run)
         struct shape_out out = {run->room, 0, sizeof(run->room)};
         size_t before = len;
         result = shape_down(run->shape, &at, &len, &out);
-        expect(result != SHAPE_MORE || out.len > 0 || len < before);
+        expect(result != SHAPE_AGAIN || out.len > 0 || len < before);
         deliver(run, out.len, true);
         if ((run->how & HOW_REST) != 0) {
-            shape_rest(run->shape);
+            shape_park(run->shape);
         }
-    } while (result == SHAPE_MORE);
+    } while (result == SHAPE_AGAIN);
     expect(result != SHAPE_OK || len == 0);
     free(block);
     return result;

@@ -24,7 +24,7 @@ struct kit {
     uint8_t *room;
     uint64_t payload_bytes; // as shape_up counts them
     size_t calls;
-    bool is_resting; // shape_rest before every call
+    bool is_parking; // shape_park before every call
     bool is_bare;    // what is sent up is not for the backend
 };
 
@@ -66,9 +66,9 @@ KIT_UNUSED static bool kit_expect(const struct kit *k, bool is_good, const char 
 
 KIT_UNUSED static struct shape_out kit_out(struct kit *k)
 {
-    if (k->is_resting) {
-        shape_rest(k->shape);
-        kit_expect(k, k->calls > 0 || !shape_can_rest(k->shape), "held before the first call");
+    if (k->is_parking) {
+        shape_park(k->shape);
+        kit_expect(k, k->calls > 0 || !shape_can_park(k->shape), "memory to park before the first call");
     }
     k->calls++;
     return (struct shape_out){k->room, KIT_FRONT_LEN, KIT_FRONT_LEN + SHAPE_ROOM};
@@ -92,7 +92,7 @@ KIT_UNUSED static void kit_deliver(struct kit *k, const struct shape_out *out, b
 
 KIT_UNUSED static void kit_result(const struct kit *k, enum shape_result result)
 {
-    bool is_failed = result != SHAPE_OK && result != SHAPE_MORE;
+    bool is_failed = result != SHAPE_OK && result != SHAPE_AGAIN;
     kit_expect(k, !is_failed || (k->shape->detail != NULL && k->shape->detail[0] != '\0'),
                "a failure has a detail");
 }
@@ -127,17 +127,17 @@ KIT_UNUSED static enum shape_result kit_up(struct kit *k, struct kit_piece from)
         bool is_taken = piece.data.len <= before.len &&
                         piece.data.data + piece.data.len == before.data + before.len;
         kit_expect(k, is_taken, "from the front of the piece");
-        if (result == SHAPE_OK || result == SHAPE_MORE) {
+        if (result == SHAPE_OK || result == SHAPE_AGAIN) {
             kit_expect(k, payload_bytes <= SHAPE_WORK, "payload of a call");
             k->payload_bytes += payload_bytes;
         }
-        bool is_moving = result != SHAPE_MORE || out.len > KIT_FRONT_LEN || payload_bytes > 0 ||
+        bool is_moving = result != SHAPE_AGAIN || out.len > KIT_FRONT_LEN || payload_bytes > 0 ||
                          piece.data.len < before.len;
         if (!kit_expect(k, is_moving, "a call that does nothing")) {
             abort();
         }
         kit_deliver(k, &out, k->shape->rules.is_echo && !k->is_bare);
-    } while (result == SHAPE_MORE);
+    } while (result == SHAPE_AGAIN);
     kit_expect(k, result != SHAPE_OK || piece.data.len == 0, "all of the piece is taken");
     kit_result(k, result);
     free(block);
@@ -180,12 +180,12 @@ KIT_UNUSED static enum shape_result kit_down(struct kit *k, struct span data)
         size_t before = len;
         result = shape_down(k->shape, &at, &len, &out);
         // A CR that was held back takes nothing.
-        bool is_moving = result != SHAPE_MORE || len < before || out.len > KIT_FRONT_LEN;
+        bool is_moving = result != SHAPE_AGAIN || len < before || out.len > KIT_FRONT_LEN;
         if (!kit_expect(k, is_moving, "a call that does nothing")) {
             abort();
         }
         kit_deliver(k, &out, true);
-    } while (result == SHAPE_MORE);
+    } while (result == SHAPE_AGAIN);
     kit_expect(k, result != SHAPE_OK || len == 0, "all is taken");
     kit_result(k, result);
     free(block);
@@ -196,7 +196,7 @@ KIT_UNUSED static enum shape_result kit_down_end(struct kit *k)
 {
     struct shape_out out = kit_out(k);
     enum shape_result result = shape_down_end(k->shape, &out);
-    kit_expect(k, result != SHAPE_MORE, "the end is one call");
+    kit_expect(k, result != SHAPE_AGAIN, "the end is one call");
     kit_deliver(k, &out, true);
     kit_result(k, result);
     return result;

@@ -91,12 +91,12 @@ static const struct series all_series[] = {
     {"distance code 30", false, {{SPAN_LIT("\xf2\x48\xcd\xc9\x01\x1f\x00"), NULL}}},
 };
 
-static void run_series(const struct series *s, size_t cut, size_t cap, bool is_resting)
+static void run_series(const struct series *s, size_t cut, size_t cap, bool is_parking)
 {
     struct deflate d;
     char row[128];
     snprintf(row, sizeof(row), "%s, cut %zu, cap %zu%s", s->name, cut, cap,
-             is_resting ? ", resting" : "");
+             is_parking ? ", resting" : "");
     kit_init(&d, 15, 15, !s->is_anew);
     for (size_t i = 0; i < 4 && s->messages[i].in.data != NULL; i++) {
         const char *want = s->messages[i].want;
@@ -105,9 +105,9 @@ static void run_series(const struct series *s, size_t cut, size_t cap, bool is_r
         if (want != NULL) {
             CHECK_EQ_MEM(row, got.data, got.len, want, strlen(want));
         }
-        if (is_resting) {
-            deflate_rest(&d);
-            CHECK_TRUE(row, want == NULL || !deflate_is_held(&d));
+        if (is_parking) {
+            deflate_park(&d);
+            CHECK_TRUE(row, want == NULL || !deflate_can_park(&d));
         }
     }
     deflate_done(&d);
@@ -222,7 +222,7 @@ static void check_with_zlib(unsigned int bits, unsigned int window_bits, bool is
         CHECK_TRUE(row, kit_zlib_is(&peer, kit_span(&wire), true, second));
         CHECK_TRUE(row, wire.len < second.len || second.len < 1000);
         if (i == 4) {
-            deflate_rest(&d);
+            deflate_park(&d);
         }
     }
     inflateEnd(&peer);
@@ -277,10 +277,10 @@ static void run_pair(unsigned int i, size_t step)
         exchange(row, &pair.server, &pair.client, (struct span){(char *)text, LEN}, cuts, cap);
         exchange(row, &pair.client, &pair.server, (struct span){(char *)text, LEN}, cuts, cap);
         if (cut % 5 == 0) {
-            deflate_rest(&pair.server);
+            deflate_park(&pair.server);
         }
         if (cut % 7 == 0) {
-            deflate_rest(&pair.client);
+            deflate_park(&pair.client);
         }
     }
     deflate_done(&pair.server);
@@ -354,22 +354,22 @@ static void test_smallest_windows(void)
 
 // A message of just as many bytes as the window, then one that is the first of them: the furthest
 // that a reference may go, and one byte more.
-static void check_furthest(unsigned int bits, size_t more, bool is_resting)
+static void check_furthest(unsigned int bits, size_t more, bool is_parking)
 {
     static uint8_t noise[(1 << 15) + 1];
     size_t len = ((size_t)1 << bits) + more;
     struct deflate d;
     z_stream peer = {0};
     char row[64];
-    snprintf(row, sizeof(row), "%u bits, %zu more%s", bits, more, is_resting ? ", resting" : "");
+    snprintf(row, sizeof(row), "%u bits, %zu more%s", bits, more, is_parking ? ", resting" : "");
     kit_noise(noise, len, bits);
     kit_init(&d, 15, bits, true);
     CHECK_EQ_INT(row, deflateInit2(&peer, 9, Z_DEFLATED, -15, 9, Z_DEFAULT_STRATEGY), Z_OK);
     kit_zlib_deflate(&peer, (struct span){(char *)noise, len}, &wire);
     CHECK_EQ_INT(row, kit_inflate(&d, kit_span(&wire), SIZE_MAX, 1000, &got), DEFLATE_OK);
-    if (is_resting) {
-        deflate_rest(&d);
-        CHECK_FALSE(row, deflate_is_held(&d));
+    if (is_parking) {
+        deflate_park(&d);
+        CHECK_FALSE(row, deflate_can_park(&d));
     }
     kit_zlib_deflate(&peer, (struct span){(char *)noise, 100}, &wire);
     CHECK_TRUE(row, wire.len < 20);

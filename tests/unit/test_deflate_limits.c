@@ -194,12 +194,12 @@ static void measure(unsigned int bits)
     results[0] = deflate_deflate(&d, span_of(data, sizeof(data)), true, room, sizeof(room), &len);
     at[1] = live_bytes();
     rest = span_of(room, len);
-    deflate_rest(&d);
+    deflate_park(&d);
     at[2] = live_bytes();
     results[1] = deflate_inflate(&d, &rest, true, data, sizeof(data), &len);
     results[2] = deflate_inflate(&d, &rest, true, data, sizeof(data), &len);
     at[3] = live_bytes();
-    deflate_rest(&d);
+    deflate_park(&d);
     at[4] = live_bytes();
     deflate_done(&d);
     at[5] = live_bytes();
@@ -228,8 +228,8 @@ static void test_rest(void)
 {
     struct deflate d;
     kit_init(&d, 15, 15, true);
-    CHECK_FALSE("new", deflate_is_held(&d));
-    deflate_rest(&d);
+    CHECK_FALSE("new", deflate_can_park(&d));
+    deflate_park(&d);
     wire.len = 0;
     got.len = 0;
     CHECK_EQ_INT("empty", kit_deflate_piece(&d, SPAN_LIT(""), true, &wire), DEFLATE_OK);
@@ -242,35 +242,35 @@ static void test_rest(void)
     CHECK_EQ_INT("piece", kit_inflate_piece(&d, SPAN_LIT("\xf2\x48\xcd"), false, 9, &got),
                  DEFLATE_OK);
     size_t blocks = mem_live_blocks();
-    deflate_rest(&d);
+    deflate_park(&d);
     CHECK_EQ_U64("inside", mem_live_blocks(), blocks);
-    CHECK_TRUE("inside", deflate_is_held(&d));
+    CHECK_TRUE("inside", deflate_can_park(&d));
     CHECK_EQ_INT("end", kit_inflate_piece(&d, SPAN_LIT("\xc9\xc9\x07\x00"), true, 9, &got),
                  DEFLATE_OK);
     CHECK_EQ_MEM("end", got.data, got.len, "Hello", 5);
-    deflate_rest(&d);
-    CHECK_TRUE("one direction still inside", deflate_is_held(&d));
+    deflate_park(&d);
+    CHECK_TRUE("one direction still inside", deflate_can_park(&d));
     CHECK_EQ_INT("end", kit_deflate_piece(&d, SPAN_LIT("lo"), true, &wire), DEFLATE_OK);
-    deflate_rest(&d);
-    CHECK_FALSE("rested", deflate_is_held(&d));
+    deflate_park(&d);
+    CHECK_FALSE("rested", deflate_can_park(&d));
     CHECK_EQ_U64("the window", mem_live_blocks(), 2);
-    deflate_rest(&d);
+    deflate_park(&d);
     CHECK_EQ_U64("rested twice", mem_live_blocks(), 2);
     got.len = 0;
     CHECK_EQ_INT("what we sent", kit_inflate_piece(&d, kit_span(&wire), true, 9, &got), DEFLATE_OK);
     CHECK_EQ_MEM("what we sent", got.data, got.len, "Hello", 5);
     deflate_done(&d);
-    CHECK_FALSE("done", deflate_is_held(&d));
+    CHECK_FALSE("done", deflate_can_park(&d));
 
     // Messages of nothing leave no window, those of a client that forgets do not need one.
     CHECK_EQ_INT("nothing", kit_inflate_piece(&d, SPAN_LIT("\x00"), true, 9, &got), DEFLATE_OK);
-    deflate_rest(&d);
+    deflate_park(&d);
     CHECK_EQ_U64("nothing", mem_live_blocks(), 0);
     kit_init(&d, 15, 15, false);
     CHECK_EQ_INT("anew",
                  kit_inflate(&d, SPAN_LIT("\xf2\x48\xcd\xc9\xc9\x07\x00"), SIZE_MAX, 9, &got),
                  DEFLATE_OK);
-    deflate_rest(&d);
+    deflate_park(&d);
     CHECK_EQ_U64("anew", mem_live_blocks(), 0);
     check_all_freed();
 }
@@ -289,7 +289,7 @@ static enum deflate_result run_both_ways(struct deflate *d, struct span text)
             return result;
         }
         CHECK_EQ_MEM("text", got.data, got.len, text.data, text.len);
-        deflate_rest(d);
+        deflate_park(d);
     }
     return DEFLATE_OK;
 }
@@ -308,7 +308,7 @@ static void test_no_memory(void)
         result = run_both_ways(&d, span_of(text, sizeof(text)));
         mem_fail_after(0);
         CHECK_TRUE("nothing but no memory", result == DEFLATE_OK || result == DEFLATE_NO_MEMORY);
-        deflate_rest(&d);
+        deflate_park(&d);
         deflate_done(&d);
         check_all_freed();
     }
@@ -323,14 +323,14 @@ static void test_no_memory_to_rest(void)
     CHECK_EQ_INT("first", kit_inflate(&d, SPAN_LIT("\xf2\x48\xcd\xc9\xc9\x07\x00"), 3, 9, &got),
                  DEFLATE_OK);
     mem_fail_after(1);
-    deflate_rest(&d);
-    CHECK_TRUE("held", deflate_is_held(&d));
+    deflate_park(&d);
+    CHECK_TRUE("held", deflate_can_park(&d));
     CHECK_EQ_INT("second", kit_inflate(&d, SPAN_LIT("\xf2\x00\x11\x00\x00"), 3, 9, &got),
                  DEFLATE_OK);
     CHECK_EQ_MEM("second", got.data, got.len, "Hello", 5);
     mem_fail_after(0);
-    deflate_rest(&d);
-    CHECK_FALSE("held", deflate_is_held(&d));
+    deflate_park(&d);
+    CHECK_FALSE("held", deflate_can_park(&d));
     deflate_done(&d);
     check_all_freed();
 }

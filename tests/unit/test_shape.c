@@ -106,14 +106,14 @@ static void make_wires(const struct shape_rules *rules, struct wires *out)
 }
 
 static void check_session(const char *row, const struct shape_rules *rules,
-                          const struct wires *wires, size_t first, size_t step, bool is_resting)
+                          const struct wires *wires, size_t first, size_t step, bool is_parking)
 {
     struct kit k;
     struct client_bytes want = {0};
     uint64_t want_bytes = bare.len;
     struct kit_piece token = {client_span(&wires->bare), true, true, rules->is_deflate};
     kit_open(&k, row, rules);
-    k.is_resting = is_resting;
+    k.is_parking = is_parking;
     k.is_bare = true;
     CHECK_EQ_INT(row, kit_up_cut(&k, token, first, step), SHAPE_OK);
     k.is_bare = false;

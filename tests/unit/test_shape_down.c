@@ -77,7 +77,7 @@ static void check_stream(size_t way, enum shape_payload payload, size_t first, s
     snprintf(row, sizeof(row), "way %zu, payload %d, reads of %zu and %zu", way, payload, first,
              step);
     kit_open(&k, row, &rules);
-    k.is_resting = first % 2 == 1;
+    k.is_parking = first % 2 == 1;
     for (size_t len = first; at < TEXT_LEN; len = step) {
         struct span part = {text + at, len < TEXT_LEN - at ? len : TEXT_LEN - at};
         CHECK_EQ_INT(row, kit_down(&k, part), SHAPE_OK);
@@ -209,7 +209,7 @@ static void check_framed(size_t way, size_t framing, enum shape_payload payload)
         for (size_t how = 0; how < 3; how++) {
             struct kit k;
             kit_open(&k, row, &rules);
-            k.is_resting = first % 3 == 0;
+            k.is_parking = first % 3 == 0;
             size_t step = how == 0 ? data.len : how == 1 ? first : 1 + first % 4;
             CHECK_EQ_INT(row, kit_down_cut(&k, client_span(&data), first, step), SHAPE_OK);
             check_lines(&k, COUNT(lines));

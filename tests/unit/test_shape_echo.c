@@ -65,7 +65,7 @@ static void test_echo(void)
         for (size_t first = 0; first < 170; first++) {
             struct kit k;
             kit_open(&k, row, &rules);
-            k.is_resting = first % 3 == 2;
+            k.is_parking = first % 3 == 2;
             for (size_t m = 0; m < 2 * COUNT(texts); m++) {
                 // Compressed and not, in turn.
                 bool is_compressed = bits != 0 && (m + m / COUNT(texts) + first) % 2 == 0;
@@ -246,9 +246,9 @@ static void test_far(void)
         check_message(&k, (struct echo_message){{(const char *)zeros, sizeof(zeros)}, true, true},
                       step, step);
     }
-    CHECK_TRUE(k.row, shape_can_rest(k.shape));
-    shape_rest(k.shape);
-    CHECK_FALSE(k.row, shape_can_rest(k.shape));
+    CHECK_TRUE(k.row, shape_can_park(k.shape));
+    shape_park(k.shape);
+    CHECK_FALSE(k.row, shape_can_park(k.shape));
     check_message(&k, (struct echo_message){SPAN_LIT("still there"), true, true}, 3, 1);
     kit_close(&k);
     kit_check_freed();

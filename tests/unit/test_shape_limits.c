@@ -309,7 +309,7 @@ static enum shape_result run_session(const struct shape_rules *rules, uint64_t f
         if (result != SHAPE_OK) {
             break;
         }
-        shape_rest(k.shape);
+        shape_park(k.shape);
     }
     mem_fail_after(0);
     client_drop(&wire);
@@ -373,7 +373,7 @@ static void test_time(void)
                 out = (struct shape_out){room, 0, sizeof(room)};
                 result = shape_up(two[i % 2], &piece, work, &out, &payload_bytes);
                 out_bytes += out.len;
-            } while (result == SHAPE_MORE);
+            } while (result == SHAPE_AGAIN);
             bad += result != SHAPE_OK;
         }
         CHECK_EQ_U64("results", bad, 0);

@@ -179,7 +179,7 @@ static void test_more_room(void)
             result = shape_down(s, &data, &left, &out);
             frames += out.len / 2;
             calls++;
-        } while (result == SHAPE_MORE);
+        } while (result == SHAPE_AGAIN);
         CHECK_EQ_INT("lines of nothing", result, SHAPE_OK);
         CHECK_EQ_U64("lines of nothing", frames, 65536);
         size_t each = extra[i] / 2 + 1;

@@ -33,7 +33,7 @@ struct ws_wire {
     uint8_t data[WS_SCRIPT_MAX];
     size_t len;
     bool is_masked;
-    size_t phase;
+    size_t key_at;
 };
 
 struct ws_log {
@@ -46,7 +46,7 @@ struct ws_log {
 static void ws_wire_put(struct ws_wire *wire, uint8_t byte, size_t count)
 {
     for (size_t i = 0; i < count && wire->len < sizeof(wire->data); i++) {
-        uint8_t key = wire->is_masked ? ws_script_key[wire->phase++ % 4] : 0;
+        uint8_t key = wire->is_masked ? ws_script_key[wire->key_at++ % 4] : 0;
         wire->data[wire->len++] = byte ^ key;
     }
 }
@@ -58,7 +58,7 @@ static void ws_wire_put_key(struct ws_wire *wire)
         ws_wire_put(wire, ws_script_key[i], 1);
     }
     wire->is_masked = true;
-    wire->phase = 0;
+    wire->key_at = 0;
 }
 
 /* Puts one token on the wire; returns what follows it, or NULL when it is none. */
