@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Every implementation of the mask against the scalar one, in a block with guard bytes, and at the
- * end of an array where a sanitizer sees what lies behind.
+/* Compares every implementation of the mask with the scalar one: in a block with guard bytes, and
+ * at the end of an array, where the sanitizer sees a byte too far.
  *
  * Input: 4 bytes key, 1 byte alignment and key_at, the payload. */
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// Legal opening handshakes in the style of the programs that send them, and what to read in each.
+// Legal opening handshakes as real programs send them, and the values to read in each.
 #ifndef TESTS_UNIT_HANDSHAKES_H
 #define TESTS_UNIT_HANDSHAKES_H
 
@@ -40,8 +40,8 @@ struct handshake_row {
     const char *host_name;
     uint16_t host_port;
     const char *path;
-    const char *origin; // NULL: not sent
-    const char *offers; // joined by one blank
+    const char *origin; // NULL: no header
+    const char *offers; // with one blank between two
 };
 
 static const struct handshake_row handshake_rows[] = {

@@ -62,7 +62,7 @@ static void test_params(void)
     }
 }
 
-// Nothing is read behind the end of a value: each one ends where its memory does.
+// The parser reads nothing behind the end of a value: each value ends where its memory ends.
 static void test_every_cut(void)
 {
     struct deflate_settings settings = {.window_bits = 15, .is_takeover = true};
@@ -86,7 +86,7 @@ static void test_every_cut(void)
                  DEFLATE_NONE);
 }
 
-// What we answer is itself an offer, of the same.
+// Our response is an offer itself, with the same parameters.
 static void test_every_response(void)
 {
     struct deflate_settings settings = {.window_bits = 15, .is_takeover = true};

@@ -10,7 +10,7 @@
 
 static const uint8_t key[4] = {0x37, 0xfa, 0x21, 0x3d};
 
-/* Payload bytes that are never equal to their neighbours or to the guards for long. */
+/* Bytes that differ from their neighbours and from the guards nearly everywhere. */
 static void fill(uint8_t *data, size_t len)
 {
     uint32_t state = 0x9e3779b9;
@@ -45,8 +45,8 @@ static void test_scalar(void)
     }
 }
 
-/* One implementation against the scalar one at one alignment and key_at, over all lengths; the
- * whole block is compared, so the guards on both sides are too. */
+/* Compares one implementation with the scalar one at one alignment and key_at, over all lengths. It
+ * compares the whole block, so the guards on both sides too. */
 static bool is_same(mask_fn *apply, size_t alignment, size_t key_at, size_t *out_len)
 {
     static _Alignas(64) uint8_t got[GUARD + ALIGNMENTS + LEN_MAX + GUARD];
@@ -89,7 +89,7 @@ static void test_implementations(void)
     check_implementation(mask_apply, "mask_apply");
 }
 
-/* Where the array ends, so that a sanitizer sees a read or write behind it. */
+/* The payload ends where the array ends, so that the sanitizer sees a byte too far. */
 static void test_end_of_array(void)
 {
     static uint8_t got[256];
@@ -108,7 +108,7 @@ static void test_end_of_array(void)
     }
 }
 
-/* A payload cut anywhere, each part with the key_at it begins at, is the payload in one go. */
+/* Masking a payload in two parts, cut anywhere, is the same as masking it whole. */
 static void test_every_split(void)
 {
     enum { LEN = 200 };
