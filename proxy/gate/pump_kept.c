@@ -141,7 +141,7 @@ static bool inflate(struct pump *p, const struct ws_item *item, struct pump_batc
             !append(p, (struct span){(const char *)payload.data, payload.len}, out)) {
             return false;
         }
-    } while (result == SHAPE_MORE);
+    } while (result == SHAPE_AGAIN);
     return true;
 }
 

@@ -54,7 +54,7 @@ bool pump_piece_resume(struct pump *p, const uint8_t *data, struct pump_batch *t
                        struct pump_report *out);
 /* pump_backend_bytes of a session with a shape. */
 void pump_shape_down(struct pump *p, uint8_t *data, size_t len, struct pump_report *out);
-/* Says what is wrong; does nothing for SHAPE_OK and SHAPE_MORE. */
+/* Says what is wrong; does nothing for SHAPE_OK and SHAPE_AGAIN. */
 void pump_report_shape(const struct pump *p, enum shape_result result, struct pump_report *out);
 
 /* --- pump_kept.c --- */

@@ -39,7 +39,7 @@ static enum life_ending ending_of(enum shape_result result)
     case SHAPE_BACKEND_DATA:
         return LIFE_BACKEND_DATA;
     case SHAPE_OK:
-    case SHAPE_MORE:
+    case SHAPE_AGAIN:
     case SHAPE_NO_MEMORY:
         break;
     }
@@ -48,7 +48,7 @@ static enum life_ending ending_of(enum shape_result result)
 
 void pump_report_shape(const struct pump *p, enum shape_result result, struct pump_report *out)
 {
-    if (result != SHAPE_OK && result != SHAPE_MORE) {
+    if (result != SHAPE_OK && result != SHAPE_AGAIN) {
         out->verdict = PUMP_BAD;
         out->ending = ending_of(result);
         out->detail = p->kept->shape->detail;
@@ -75,7 +75,7 @@ static inline bool move_piece(struct pump *p, struct shape_piece *piece, struct 
         result = shape_up(kept->shape, piece, scratch_of(p)->work, &room, &payload_bytes);
         to->place = room.data + room.len;
         kept->share_bytes += payload_bytes;
-    } while (result == SHAPE_MORE);
+    } while (result == SHAPE_AGAIN);
     if (result != SHAPE_OK) {
         pump_report_shape(p, result, out);
         return false;
@@ -126,7 +126,7 @@ void pump_shape_down(struct pump *p, uint8_t *data, size_t len, struct pump_repo
     do {
         result = shape_down(p->kept->shape, &data, &len, &frames);
         send_frames(p, &frames);
-    } while (result == SHAPE_MORE);
+    } while (result == SHAPE_AGAIN);
     pump_report_shape(p, result, out);
 }
 
@@ -146,7 +146,7 @@ void pump_backend_end(struct pump *p, struct pump_report *out)
 
 uint64_t pump_park_at_ms(const struct pump *p, uint64_t quiet_since_ms, uint64_t idle_ms)
 {
-    if (p->kept == NULL || p->kept->shape == NULL || !shape_can_rest(p->kept->shape)) {
+    if (p->kept == NULL || p->kept->shape == NULL || !shape_can_park(p->kept->shape)) {
         return 0;
     }
     /* A pump_park inside a message gives nothing back; the next one comes as long after it. */
@@ -157,5 +157,5 @@ uint64_t pump_park_at_ms(const struct pump *p, uint64_t quiet_since_ms, uint64_t
 void pump_park(struct pump *p, uint64_t now_ms)
 {
     p->kept->parked_ms = now_ms;
-    shape_rest(p->kept->shape);
+    shape_park(p->kept->shape);
 }

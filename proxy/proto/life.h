@@ -12,7 +12,7 @@
  *             +--------------------+--> ANSWER: an HTTP answer ----------------+
  *
  * The 101 is sent on the way into OPEN, so that `onopen` means that the service is there. On a
- * route with `is_token_first` the client proves in its first message who it is: then the 101 is
+ * route with `is_token_first` the client says in its first message who it is: then the 101 is
  * sent on the way into TOKEN, and OPEN begins without another one. So `has_upgraded`, not the
  * phase, decides whether we speak WebSocket or HTTP to the client. A refusal before the 101 is an
  * HTTP answer, or the 101 and at once a Close; after the 101 it is a Close.
