@@ -26,7 +26,7 @@ struct build {
 MUST_CHECK void *build_array(struct build *build, size_t count, size_t size);
 
 /* `base` is what sections of this kind are kept in (enum key_section). */
-void build_defaults(struct build *build, enum key_section kind, void *base);
+void build_fallbacks(struct build *build, enum key_section kind, void *base);
 /* Fills what the section sets, and reports the required keys that it lacks. A list replaces the
  * whole list in `base`; a refused value leaves `base` as it is. */
 void build_section(struct build *build, const struct draft_section *section, void *base);

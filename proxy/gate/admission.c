@@ -11,7 +11,7 @@ static void refuse(struct admission *out, enum life_ending refusal, const char *
     out->detail = detail;
 }
 
-static enum life_ending ending_of(enum policy_verdict verdict)
+static enum life_ending ending_of_policy(enum policy_verdict verdict)
 {
     switch (verdict) {
     case POLICY_NO_ROUTE:
@@ -118,7 +118,7 @@ void admission_decide(const struct admission_question *question, struct admissio
         return;
     }
     if (decision.verdict != POLICY_OK) {
-        refuse(out, ending_of(decision.verdict), NULL);
+        refuse(out, ending_of_policy(decision.verdict), NULL);
         return;
     }
     out->subprotocol = decision.subprotocol;

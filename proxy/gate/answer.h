@@ -22,7 +22,8 @@
 void answer_101(struct pump *p, struct span key, struct span subprotocol,
                 const struct deflate_params *deflate);
 
-/* Sends a Close and corks the connection, because a FIN mostly follows in the same event. */
+/* Corks the connection and sends a Close. The end of the event uncorks it, so a FIN that follows in
+ * the same event travels in the same packet. */
 void answer_close(struct pump *p, uint16_t code, struct span reason);
 
 #define ANSWER_PART_BYTES (16 * 1024) /* at most, in one call of answer_produce_fn */

@@ -51,7 +51,7 @@ static void pause_accepting(struct listener *l)
     l->pause_ms = l->pause_ms * 2 < PAUSE_LONGEST_MS ? l->pause_ms * 2 : PAUSE_LONGEST_MS;
 }
 
-static void start_session(struct listener *l, int fd, const struct addr *peer)
+static void begin_session(struct listener *l, int fd, const struct addr *peer)
 {
     struct tls *tls = NULL;
     struct scoreboard_slot *slot = &l->context->scoreboard->slots[l->context->slot];
@@ -82,7 +82,7 @@ static void on_ready(struct reactor_io *io, unsigned ready)
         switch (net_accept(l->fd, &fd, &peer)) {
         case NET_ACCEPT_OK:
             l->pause_ms = PAUSE_FIRST_MS;
-            start_session(l, fd, &peer);
+            begin_session(l, fd, &peer);
             break;
         case NET_ACCEPT_NONE:
             return;

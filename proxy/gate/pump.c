@@ -12,7 +12,7 @@
 /* The largest segment, on loopback. A TLS record of 16 KiB costs at most 64 bytes more. */
 #define SEGMENT_BYTES 65483
 _Static_assert(PUMP_READ_BYTES + WS_HEADER_MAX + 4 * 64 <= SEGMENT_BYTES, "one segment");
-_Static_assert(PUMP_FIRST_READ_BYTES <= 2 * SEGMENT_BYTES, "two segments");
+_Static_assert(PUMP_EMPTY_READ_BYTES <= 2 * SEGMENT_BYTES, "two segments");
 _Static_assert(SCRATCH_RESULT - SIDE_ARENA_BYTES >= SHAPE_ROOM, "output of shape_up");
 
 /* The build fills automatic variables with zeroes, and 4 KiB a batch would cost more than the
@@ -98,7 +98,7 @@ static enum target target_of(const struct pump *p, enum pump_mode mode)
     return p->is_echo ? TO_CLIENT : TO_BACKEND;
 }
 
-static inline void send_back(struct pump *p, const struct ws_item *item, struct pump_batch *down)
+static inline void echo_back(struct pump *p, const struct ws_item *item, struct pump_batch *down)
 {
     enum ws_opcode opcode = item->is_message_start ? item->opcode : WS_CONTINUATION;
     p->up_bytes += item->len;
@@ -112,7 +112,7 @@ static inline void send_back(struct pump *p, const struct ws_item *item, struct 
     pump_batch_add(down, frame, frame_len);
 }
 
-static enum life_ending ending_of(enum ws_error error)
+static enum life_ending ending_of_frame(enum ws_error error)
 {
     switch (error) {
     case WS_BAD_CLOSE:
@@ -142,7 +142,7 @@ static inline bool put_payload(struct pump *p, enum target target, const struct 
         }
         return true;
     case TO_CLIENT:
-        send_back(p, item, to);
+        echo_back(p, item, to);
         return true;
     case TO_SHAPE:
         return pump_piece_begin(p, item, to, out);
@@ -174,7 +174,7 @@ static inline bool take_item(struct pump *p, enum target target, const struct ws
         return false;
     case WS_ITEM_ERROR:
         out->verdict = PUMP_BAD;
-        out->ending = ending_of(item->error);
+        out->ending = ending_of_frame(item->error);
         out->detail = item->detail;
         return false;
     case WS_ITEM_NEED_MORE:
@@ -279,7 +279,8 @@ void pump_send_ping(struct pump *p)
 
 /* --- who is read and written --------------------------------------------------------------- */
 
-/* How many bytes to read from the side that fills this queue. */
+/* How many bytes to read from the side that fills this queue: what fits below the mark and half a
+ * read more, so that the last read before the mark is not a small one. */
 static size_t room(size_t queued, size_t high_bytes, size_t most)
 {
     size_t left = high_bytes + PUMP_READ_BYTES / 2;
@@ -297,7 +298,7 @@ size_t pump_client_room(const struct pump *p)
     size_t backend_queued = conn_queued(&p->backend);
     size_t client_queued = conn_queued(&p->client);
     if (backend_queued == 0 && client_queued == 0 && p->kept == NULL) {
-        return PUMP_FIRST_READ_BYTES;
+        return PUMP_EMPTY_READ_BYTES;
     }
     bool is_small = p->decoder.is_deflate || is_collecting(p);
     size_t most = is_small ? PUMP_SMALL_READ_BYTES : PUMP_READ_BYTES;

@@ -24,8 +24,9 @@
  * queues. For the others the pump owns a struct pump_kept: the shape, at most 80 KiB of held bytes,
  * and the first message up to the ceiling that the session gave.
  *
- * Ceiling of a queue: buffer_high + PUMP_OVERSHOOT_BYTES (asserted). A queue reaches it only when
- * the other side delivers a full read while the queue stands just below its mark. */
+ * Ceiling of a queue: buffer_high + PUMP_OVERSHOOT_BYTES (asserted). Near its mark a queue makes the
+ * reads smaller (pump_client_room, pump_backend_room), so it mostly stays far below. What comes
+ * nearest is the largest read, of 126 KiB into an empty queue, with all that TLS and framing add. */
 #ifndef GATE_PUMP_H
 #define GATE_PUMP_H
 
@@ -39,15 +40,17 @@
 #include "proto/shape.h"
 #include "proto/ws.h"
 
-/* What one event may add to a queue that is below its mark: a read of at most PUMP_READ_BYTES, and
- * what framing and TLS put around it, a record that TLS had begun before included.
+/* What one event may add to a queue: one read, what framing and TLS put around it, and the rest of a
+ * record that TLS had begun before.
  *
- * A read and what is put around it fit into one segment of the largest kind that the kernel builds
- * (64 KiB with its headers), the first read into two: a few bytes more would cost a segment of
- * their own, and wake the peer once more. */
+ * A read of PUMP_READ_BYTES and what is put around it fit into one segment of the largest kind that
+ * the kernel builds (64 KiB with its headers), a read of PUMP_EMPTY_READ_BYTES into two: a few bytes
+ * more would cost a segment of their own, and wake the peer once more. */
 #define PUMP_READ_BYTES (63 * 1024)
-#define PUMP_FIRST_READ_BYTES (126 * 1024) /* from a client while both queues are empty */
-#define PUMP_SMALL_READ_BYTES (16 * 1024) /* from a client that may compress, or is not known yet */
+#define PUMP_EMPTY_READ_BYTES \
+    (126 * 1024) /* from a client, into empty queues, where nothing is kept */
+#define PUMP_SMALL_READ_BYTES \
+    (16 * 1024) /* from a client that may compress, or still has to say who it is */
 #define PUMP_OVERSHOOT_BYTES (160 * 1024)
 #define PUMP_SHARE_BYTES (512 * 1024) /* one event inflates no more, but for its last step */
 
@@ -117,7 +120,8 @@ bool pump_is_held(const struct pump *p);
 /* Goes on with the held bytes, as pump_client_bytes does. Call it only while pump_is_held. */
 void pump_resume(struct pump *p, enum pump_mode mode, struct pump_report *out);
 
-/* Collects the first message, which is for sluice itself. Call it after pump_shape and before the
+/* Collects the first message, which is for sluice itself. No session asks for that yet.
+ * Call it after pump_shape and before the
  * first byte of the client; from here on the mode is PUMP_COLLECT. A failed allocation shows in
  * no_memory.
  *
@@ -169,7 +173,8 @@ size_t pump_backend_room(const struct pump *p);
 /* The one place that starts and stops reading and writing; the session calls it last in each
  * event. */
 void pump_interest(struct pump *p, const struct life *life);
-/* True when a full queue keeps the client from being read although the phase would read it. */
+/* True while a queue is full. Either queue stops the client: what the client sends may go to the
+ * backend or, as an echo or a Pong, back to the client. */
 bool pump_is_client_paused(const struct pump *p);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* pump_parts.h: what pump.c, pump_shape.c and pump_kept.c share; for nobody else. */
+/* pump_parts.h: what the sources of the pump share; for nobody else. */
 #ifndef GATE_PUMP_PARTS_H
 #define GATE_PUMP_PARTS_H
 

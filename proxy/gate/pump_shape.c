@@ -26,7 +26,7 @@ void pump_shape(struct pump *p, const struct shape_rules *rules)
     }
 }
 
-static enum life_ending ending_of(enum shape_result result)
+static enum life_ending ending_of_shape(enum shape_result result)
 {
     switch (result) {
     case SHAPE_BAD_TEXT:
@@ -50,7 +50,7 @@ void pump_report_shape(const struct pump *p, enum shape_result result, struct pu
 {
     if (result != SHAPE_OK && result != SHAPE_AGAIN) {
         out->verdict = PUMP_BAD;
-        out->ending = ending_of(result);
+        out->ending = ending_of_shape(result);
         out->detail = p->kept->shape->detail;
     }
 }

@@ -18,7 +18,7 @@
 #define SCOREBOARD_SLOTS_MAX 256
 
 struct scoreboard_slot {
-    _Atomic uint64_t sessions_now; /* counted by scoreboard_add_session and not yet ended */
+    _Atomic uint64_t sessions_now; /* counted by scoreboard_add_session and not yet retired */
     _Atomic uint64_t ids_total;    /* ids of sessions; the slot's next worker goes on from here */
     _Atomic uint64_t connections_total;
     _Atomic uint64_t up_bytes_total;   /* payload, client to backend */

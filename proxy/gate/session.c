@@ -20,7 +20,7 @@ static void on_open(struct session *s, uint64_t now_ms)
 }
 
 /* The only caller of life_step. */
-static void step(struct session *s, const struct session_event *event)
+static void apply(struct session *s, const struct session_event *event)
 {
     struct life before = s->life;
     uint64_t now_ms = reactor_now_ms(s->context->reactor);
@@ -41,16 +41,16 @@ static void step(struct session *s, const struct session_event *event)
     session_act(s, actions);
 }
 
-static void step_type(struct session *s, enum life_event_type type)
+static void apply_type(struct session *s, enum life_event_type type)
 {
     const struct session_event event = {.life = {.type = type}};
-    step(s, &event);
+    apply(s, &event);
 }
 
-static void step_end(struct session *s, enum life_ending ending, const char *detail)
+static void apply_end(struct session *s, enum life_ending ending, const char *detail)
 {
     const struct session_event event = {{.type = LIFE_EV_END, .ending = ending}, detail};
-    step(s, &event);
+    apply(s, &event);
 }
 
 static struct session_event finish_dial(struct session *s)
@@ -145,11 +145,11 @@ static void take_report(struct session *s, const struct pump_report *report)
     case PUMP_CLOSE: {
         const struct session_event event = {
             .life = {.type = LIFE_EV_CLIENT_CLOSE, .code = report->code}};
-        step(s, &event);
+        apply(s, &event);
         break;
     }
     case PUMP_BAD:
-        step_end(s, report->ending, report->detail);
+        apply_end(s, report->ending, report->detail);
         break;
     }
 }
@@ -198,7 +198,7 @@ static void settle(struct session *s)
 
     discard_held(s);
     while (take_pending(s, &event)) {
-        step(s, &event);
+        apply(s, &event);
         discard_held(s);
     }
     if (s->life.phase == LIFE_DEAD) {
@@ -225,13 +225,13 @@ static void client_bytes(struct session *s, uint8_t *data, size_t len)
     s->pong_watch.since_ms = 0;
     if (s->life.phase == LIFE_TLS && tls_is_established(s->pump.client.tls)) {
         s->tls_version = tls_version_name(s->pump.client.tls);
-        step_type(s, LIFE_EV_TLS_DONE);
+        apply_type(s, LIFE_EV_TLS_DONE);
     }
     switch (s->life.phase) {
     case LIFE_REQUEST: {
         struct session_event event;
         if (len > 0 && session_take_head(s, data, len, &event)) {
-            step(s, &event);
+            apply(s, &event);
         }
         break;
     }
@@ -273,14 +273,14 @@ static void read_client(struct session *s)
         s->is_eof_due = true;
         break;
     case CONN_RESET:
-        step_type(s, LIFE_EV_CLIENT_RESET);
+        apply_type(s, LIFE_EV_CLIENT_RESET);
         break;
     case CONN_TLS_FAILED:
-        step_end(s, s->life.phase == LIFE_TLS ? LIFE_TLS_FAILED : LIFE_CLIENT_RESET,
-                 "bad TLS record or handshake");
+        apply_end(s, s->life.phase == LIFE_TLS ? LIFE_TLS_FAILED : LIFE_CLIENT_RESET,
+                  "bad TLS record or handshake");
         break;
     case CONN_NO_MEMORY:
-        step_end(s, LIFE_INTERNAL, "out of memory");
+        apply_end(s, LIFE_INTERNAL, "out of memory");
         break;
     }
 }
@@ -335,14 +335,14 @@ static void read_backend(struct session *s)
     case CONN_AGAIN:
         break;
     case CONN_EOF:
-        step_type(s, LIFE_EV_BACKEND_EOF);
+        apply_type(s, LIFE_EV_BACKEND_EOF);
         break;
     case CONN_RESET:
     case CONN_TLS_FAILED:
-        step_type(s, LIFE_EV_BACKEND_RESET);
+        apply_type(s, LIFE_EV_BACKEND_RESET);
         break;
     case CONN_NO_MEMORY:
-        step_end(s, LIFE_INTERNAL, "out of memory");
+        apply_end(s, LIFE_INTERNAL, "out of memory");
         break;
     }
 }
@@ -365,7 +365,7 @@ static void on_timer(struct reactor_timer *timer)
     struct session *s = container_of(timer, struct session, timer);
     struct session_event event;
     if (session_take_deadline(s, &event)) {
-        step(s, &event);
+        apply(s, &event);
     }
     settle(s);
 }
@@ -424,7 +424,7 @@ size_t session_end_some(struct session_context *context, enum life_ending ending
         link = link->next; /* step_end may take the session off the list */
         /* A session that waits for its backend's last bytes has ended, but may wait long. */
         if (!life_has_ended(&s->life) || s->life.phase == LIFE_HALF_CLOSED) {
-            step_end(s, ending, NULL);
+            apply_end(s, ending, NULL);
             settle(s);
             ended++;
         }
@@ -436,7 +436,7 @@ void session_kill_all(struct session_context *context)
 {
     while (!list_is_empty(&context->sessions)) {
         struct session *s = container_of(context->sessions.next, struct session, link);
-        step_type(s, LIFE_EV_KILL);
+        apply_type(s, LIFE_EV_KILL);
         settle(s);
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* session_parts.h: what the session's own sources share; for nobody else.
  *
- * Every event ends in session_settle(): follow-up events until nothing is pending, then corked
+ * Every event ends in settle() of session.c: follow-up events until nothing is pending, then corked
  * bytes leave, then the interest function, then the deadlines. Only session.c steps the life; the
  * other parts return the event that they found. */
 #ifndef GATE_SESSION_PARTS_H
@@ -65,7 +65,8 @@ struct session {
     bool is_up_due;          /* an echo route has no dial: LIFE_EV_BACKEND_UP is due */
     bool is_no_memory_told;
     bool is_client_paused; /* full queues: nobody reads the client, nor sees its Pong */
-    bool is_eof_due;       /* the client has ended, but the pump may still hold bytes of it */
+    bool
+        is_eof_due; /* the client has ended, and the life has not heard of it: held bytes go first */
 };
 
 struct session_event {

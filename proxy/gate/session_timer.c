@@ -5,7 +5,7 @@
 struct life_deadline session_deadline(const struct session *s)
 {
     const struct life_timeouts *timeouts =
-        s->route != NULL ? &s->route->timeouts : &s->context->config->defaults;
+        s->route != NULL ? &s->route->timeouts : &s->context->config->early_timeouts;
     const struct life_times times = {
         .phase_since_ms = s->phase_since_ms,
         .open_since_ms = s->open_since_ms,

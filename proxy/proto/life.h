@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* life.h: the life cycle of a session, and every way it can end.
  *
+ * Ahead of the program: no configuration sets is_token_first yet, so no session comes into TOKEN,
+ * and nothing reports LIFE_AUTH, LIFE_LIMIT_SOURCE, LIFE_RATE, LIFE_AUTH_EXPIRED, LIFE_KICKED or
+ * LIFE_DRAIN. The tests of the life cover all of them.
+ *
  * For: event in, next phase and a set of actions out; which deadline runs; the table of endings.
  * Not for: carrying anything out, sockets, clocks. Pure and total: every event is legal in every
  * phase, every path reaches DEAD, at most one 101 or HTTP answer and one Close are sent, the first
