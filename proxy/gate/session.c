@@ -13,9 +13,9 @@
 
 static void on_open(struct session *s, uint64_t now_ms)
 {
-    s->open_since_ms = now_ms;
-    s->payload_ms = now_ms;
-    s->heard_ms = now_ms;
+    s->times.open_since_ms = now_ms;
+    s->times.payload_ms = now_ms;
+    s->times.client_heard_ms = now_ms;
     session_log_open(s);
 }
 
@@ -30,7 +30,7 @@ static void apply(struct session *s, const struct session_event *event)
     }
     unsigned actions = life_step(&s->life, &event->life);
     if (s->life.phase != before.phase || s->life.client != before.client) {
-        s->phase_since_ms = now_ms;
+        s->times.phase_since_ms = now_ms;
     }
     if (log_is_on(LOG_DEBUG)) {
         session_log_step(s, &before, &event->life, actions);
@@ -62,7 +62,7 @@ static struct session_event finish_dial(struct session *s)
 
     s->dial = NULL;
     s->backend = &s->route->backends[candidate];
-    s->connect_ms = reactor_now_ms(s->context->reactor) - s->phase_since_ms;
+    s->connect_ms = reactor_now_ms(s->context->reactor) - s->times.phase_since_ms;
     switch (result) {
     case DIAL_OK:
         event.life.type = LIFE_EV_BACKEND_UP;
@@ -136,7 +136,7 @@ static bool take_pending(struct session *s, struct session_event *out)
 static void take_report(struct session *s, const struct pump_report *report)
 {
     if (report->has_payload) {
-        s->payload_ms = reactor_now_ms(s->context->reactor);
+        s->times.payload_ms = reactor_now_ms(s->context->reactor);
     }
     switch (report->verdict) {
     case PUMP_MORE:
@@ -182,12 +182,12 @@ static void discard_held(struct session *s)
 static void note_pause(struct session *s)
 {
     bool is_paused = pump_is_client_paused(&s->pump);
-    if (s->is_client_paused && !is_paused) {
+    if (s->times.is_client_paused && !is_paused) {
         /* A Pong may have waited unread all the while: the wait for it starts again. */
-        s->heard_ms = reactor_now_ms(s->context->reactor);
-        s->pong_watch.since_ms = s->pong_watch.since_ms != 0 ? s->heard_ms : 0;
+        s->times.client_heard_ms = reactor_now_ms(s->context->reactor);
+        s->times.ping_sent_ms = s->times.ping_sent_ms != 0 ? s->times.client_heard_ms : 0;
     }
-    s->is_client_paused = is_paused;
+    s->times.is_client_paused = is_paused;
 }
 
 /* Called last in every event. */
@@ -204,8 +204,8 @@ static void settle(struct session *s)
     if (s->life.phase == LIFE_DEAD) {
         return;
     }
-    watch_queue(&s->client_watch, &s->pump.client, now_ms);
-    watch_queue(&s->backend_watch, &s->pump.backend, now_ms);
+    watch_queue(&s->client_watch, &s->times.client_stuck_ms, &s->pump.client, now_ms);
+    watch_queue(&s->backend_watch, &s->times.backend_stuck_ms, &s->pump.backend, now_ms);
     conn_uncork(&s->pump.client);
     pump_interest(&s->pump, &s->life);
     note_pause(s);
@@ -221,8 +221,8 @@ void session_on_dial(void *owner)
 
 static void client_bytes(struct session *s, uint8_t *data, size_t len)
 {
-    s->heard_ms = reactor_now_ms(s->context->reactor);
-    s->pong_watch.since_ms = 0;
+    s->times.client_heard_ms = reactor_now_ms(s->context->reactor);
+    s->times.ping_sent_ms = 0;
     if (s->life.phase == LIFE_TLS && tls_is_established(s->pump.client.tls)) {
         s->tls_version = tls_version_name(s->pump.client.tls);
         apply_type(s, LIFE_EV_TLS_DONE);
@@ -295,7 +295,7 @@ static void flush(struct conn *conn)
 static void continue_answer(struct session *s)
 {
     if (s->pump.is_client_owed && answer_more(&s->pump, &s->request->body)) {
-        s->phase_since_ms = reactor_now_ms(s->context->reactor);
+        s->times.phase_since_ms = reactor_now_ms(s->context->reactor);
     }
 }
 
@@ -323,7 +323,7 @@ static void read_backend(struct session *s)
     struct pump_report report = {.verdict = PUMP_MORE};
 
     if (len > 0 && is_forwarded) {
-        s->payload_ms = reactor_now_ms(s->context->reactor);
+        s->times.payload_ms = reactor_now_ms(s->context->reactor);
         pump_backend_bytes(&s->pump, data, len, &report);
     }
     if (result == CONN_EOF && is_forwarded && report.verdict == PUMP_MORE) {
@@ -401,7 +401,7 @@ bool session_start(struct session_context *context, const struct config_listen *
     memcpy(&s->peer, &peer->u, sizeof(s->peer));
     s->id = scoreboard_next_id(context->scoreboard, context->slot);
     s->started_ms = now_ms;
-    s->phase_since_ms = now_ms;
+    s->times.phase_since_ms = now_ms;
     pump_init(&s->pump, context->scratch, on_client_ready, on_backend_ready);
     life_init(&s->life, tls != NULL);
     reactor_timer_init(&s->timer, context->reactor, on_timer);

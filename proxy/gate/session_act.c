@@ -28,7 +28,7 @@ static void do_cancel_dial(struct session *s)
 static void do_finish_backend(struct session *s)
 {
     conn_finish(&s->pump.backend);
-    s->fin_since_ms = reactor_now_ms(s->context->reactor);
+    s->times.backend_since_ms = reactor_now_ms(s->context->reactor);
 }
 
 static void do_retire(struct session *s)

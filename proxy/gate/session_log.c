@@ -119,7 +119,7 @@ void session_log_end(const struct session *s)
     log_u64(&line, "up_bytes", s->pump.up_bytes);
     log_u64(&line, "down_bytes", s->pump.down_bytes);
     log_u64(&line, "duration_ms", reactor_now_ms(s->context->reactor) - s->started_ms);
-    if (s->open_since_ms != 0) {
+    if (s->times.open_since_ms != 0) {
         log_u64(&line, "connect_ms", s->connect_ms);
     }
     log_u64(&line, "queue_peak_client_bytes", s->pump.client.out.peak);

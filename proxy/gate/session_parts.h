@@ -48,14 +48,9 @@ struct session {
     struct sockaddr_in6 peer; /* or a sockaddr_in; a struct addr is larger, for a Unix path */
     uint64_t id;
 
-    /* The reactor's time, in milliseconds; 0 = not yet. */
-    uint64_t started_ms;
-    uint64_t phase_since_ms;
-    uint64_t open_since_ms;
-    uint64_t fin_since_ms; /* the backend got its FIN */
-    uint64_t payload_ms;   /* the last payload byte either way */
-    uint64_t heard_ms;     /* the last byte of any kind from the client */
-    uint64_t connect_ms;   /* how long dialling took */
+    struct life_times times; /* the reactor's time */
+    uint64_t started_ms;     /* the same */
+    uint64_t connect_ms;     /* how long dialling took */
 
     const char *detail;      /* constant; for the log and the Close reason */
     const char *tls_version; /* constant; NULL on a plain listener or before the handshake */
@@ -64,9 +59,8 @@ struct session {
     bool is_counted;         /* the scoreboard counts it */
     bool is_up_due;          /* an echo route has no dial: LIFE_EV_BACKEND_UP is due */
     bool is_no_memory_told;
-    bool is_client_paused; /* full queues: nobody reads the client, nor sees its Pong */
-    bool
-        is_eof_due; /* the client has ended, and the life has not heard of it: held bytes go first */
+    bool is_eof_due; /* the client has ended, but the life does not know yet: held bytes
+                                go first */
 };
 
 struct session_event {

@@ -6,25 +6,15 @@ struct life_deadline session_deadline(const struct session *s)
 {
     const struct life_timeouts *timeouts =
         s->route != NULL ? &s->route->timeouts : &s->context->config->early_timeouts;
-    const struct life_times times = {
-        .phase_since_ms = s->phase_since_ms,
-        .open_since_ms = s->open_since_ms,
-        .backend_since_ms = s->fin_since_ms,
-        .payload_ms = s->payload_ms,
-        .client_heard_ms = s->heard_ms,
-        .ping_sent_ms = s->pong_watch.since_ms,
-        .client_stuck_ms = s->client_watch.since_ms,
-        .backend_stuck_ms = s->backend_watch.since_ms,
-        .is_client_paused = s->is_client_paused,
-    };
-    return life_deadline(&s->life, timeouts, &times);
+    return life_deadline(&s->life, timeouts, &s->times);
 }
 
 /* When the session parks; 0 = it has nothing to give back. */
 static uint64_t park_at_ms(const struct session *s)
 {
-    return s->route == NULL ? 0
-                            : pump_park_at_ms(&s->pump, s->payload_ms, s->route->deflate_idle_ms);
+    return s->route == NULL
+               ? 0
+               : pump_park_at_ms(&s->pump, s->times.payload_ms, s->route->deflate_idle_ms);
 }
 
 void session_set_timer(struct session *s)
@@ -50,11 +40,11 @@ static bool is_still_taking(struct session *s, enum life_excuse excuse)
     uint64_t now_ms = reactor_now_ms(s->context->reactor);
     switch (excuse) {
     case LIFE_EXCUSE_PONG:
-        return watch_renew(&s->pong_watch, &s->pump.client, now_ms);
+        return watch_renew(&s->pong_watch, &s->times.ping_sent_ms, &s->pump.client, now_ms);
     case LIFE_EXCUSE_CLIENT:
-        return watch_renew(&s->client_watch, &s->pump.client, now_ms);
+        return watch_renew(&s->client_watch, &s->times.client_stuck_ms, &s->pump.client, now_ms);
     case LIFE_EXCUSE_BACKEND:
-        return watch_renew(&s->backend_watch, &s->pump.backend, now_ms);
+        return watch_renew(&s->backend_watch, &s->times.backend_stuck_ms, &s->pump.backend, now_ms);
     case LIFE_EXCUSE_NONE:
         break;
     }
@@ -90,7 +80,7 @@ bool session_take_deadline(struct session *s, struct session_event *out)
         return true;
     case LIFE_DEADLINE_PING:
         pump_send_ping(&s->pump);
-        watch_begin(&s->pong_watch, &s->pump.client, now_ms);
+        watch_begin(&s->pong_watch, &s->times.ping_sent_ms, &s->pump.client, now_ms);
         return false;
     case LIFE_DEADLINE_NONE:
         break;

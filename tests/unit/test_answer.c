@@ -134,8 +134,8 @@ static void test_status(void)
     }
 }
 
-// Bytes that nobody reads fill the kernel, then the queue past its mark; a refusal still goes behind
-// them, whole and at once.
+// Bytes that nobody reads fill the kernel, then the queue past its mark. A refusal still goes out
+// behind them, whole and at once.
 static void test_status_behind_a_full_queue(void)
 {
     static uint8_t block[16 * 1024];
