@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the integration cases: the program on real sockets with real services."""
+"""Runs the integration cases: the program on real sockets, with real services."""
 
 import sys
 from pathlib import Path

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Somebody sets the clock: nothing ends early, nothing ends late, Pings go on.
+"""Somebody sets the clock: nothing ends early, nothing ends late, and Pings go on.
 
-A library that is compiled here and preloaded (clock_shift.c) shifts the wall clock of the running
-program by days, ahead and back.
+A case compiles a library (clock_shift.c) and preloads it. The library shifts the wall clock of the
+running program by days, ahead and back.
 """
 
 import mmap
@@ -21,11 +21,11 @@ from threads import in_thread, join
 from wsclient import CLOSE, FIN, PING, PONG, RESET, Ended
 
 DAYS = 10
-FIRST_S, SECOND_S = 0.6, 1.4  # when the clock jumps, counted from the sessions' beginning
+FIRST_S, SECOND_S = 0.6, 1.4  # when the clock jumps, counted from the beginning of the sessions
 
 
 class Clock:
-    """The wall clock of programs started with `environment`."""
+    """The wall clock of programs that start with `environment`."""
 
     def __init__(self, t):
         compiler = shutil.which("cc")
@@ -38,7 +38,7 @@ class Clock:
         with open(path, "r+b") as file:
             self.map = mmap.mmap(file.fileno(), 8)
         self.environment = dict(os.environ, LD_PRELOAD=library, CLOCK_SHIFT_FILE=path)
-        if Settings.is_asan:  # the sanitizer wants to be first, and need not be
+        if Settings.is_asan:  # the sanitizer wants to be first, but need not be
             options = os.environ.get("ASAN_OPTIONS", "")
             self.environment["ASAN_OPTIONS"] = options + ":verify_asan_link_order=0"
 
@@ -47,7 +47,7 @@ class Clock:
 
 
 def new_session(p, listen, days):
-    """A connection made now is served, and its log line has the shifted time."""
+    """A new connection works, and its log line has the shifted time."""
     c = p.client(listen).open("/echo")
     c.text("now")
     equal(c.recv_message()[1], b"now", "echo")
@@ -61,7 +61,8 @@ def new_session(p, listen, days):
 
 
 class Watched(list):
-    """A session on a thread of its own: the times of its Pings, until a Close or its end."""
+    """A session on a thread of its own. The list has the times of its Pings, up to a Close or its
+    end."""
 
     def __init__(self, p, backend, listen, route, does_pong=True):
         super().__init__()
@@ -94,7 +95,8 @@ def wait_for(began, seconds):
 
 @case(rows=WIRES)
 def jumps(t, listen):
-    """Ten days ahead, then twenty back, while every deadline of an open session runs."""
+    """The clock jumps ten days ahead, then twenty back, while every deadline of an open session
+    runs."""
     clock, backend = Clock(t), t.backend()
     url = "backend = %s\n" % backend.url
     text = t.config(
@@ -148,7 +150,7 @@ def jumps(t, listen):
 
 @case(rows=WIRES)
 def jumps_while_peers_stall(t, listen):
-    """write_timeout, and close_timeout with the linger behind it."""
+    """The clock jumps during write_timeout, and during close_timeout and the linger behind it."""
     clock = Clock(t)
     backend, deaf = t.backend(send_buffer=16384), t.backend()
     p = t.start(t.config(

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Clients that vanish without a word: a packet filter drops everything to and from them, so neither
-FIN nor RST ever comes. They are ended in time, and nobody else notices.
+"""Clients that vanish without a word.
+
+A packet filter drops everything to and from them, so neither FIN nor RST ever comes. The program
+ends them in time, and nobody else notices.
 """
 
 import time
@@ -13,11 +15,11 @@ from sessions import WIRES
 from threads import in_thread, join
 from wsclient import CLOSE, PING, PONG
 
-LINGER_MS = 2000  # what a peer is given for its EOF after our FIN
+LINGER_MS = 2000  # so long the program waits for a peer's EOF behind its own FIN
 
 
 class Bystander:
-    """A session of somebody else, busy all the while."""
+    """Another session, which is busy all the while."""
 
     def __init__(self, p, listen, backend):
         self.p, self.count, self.widest = p, 0, 0
@@ -38,7 +40,7 @@ class Bystander:
             time.sleep(0.02)
 
     def check(self):
-        """It never had to wait, and its end is its own."""
+        """Checks that this session never had to wait, and ends it."""
         self.is_over = True
         join(self.thread)
         assert self.count > 10, "%d round trips" % self.count
@@ -48,7 +50,7 @@ class Bystander:
 
 
 class Scene:
-    """The program, a bystander at its own end, and a client at the far one."""
+    """The program with a bystander at the near end and a client at the far end."""
 
     def __init__(self, t, listen, keys, **backend):
         self.link, self.listen = Link(), listen
@@ -66,7 +68,7 @@ class Scene:
         self.vanished_at = None
 
     def vanish(self):
-        """What its kernel would say for it (FIN, RST) is dropped too."""
+        """Cuts the link. It also drops the FIN or RST that the client's kernel sends."""
         self.vanished_at = time.monotonic()
         self.link.vanish()
         self.client.wire.close()
@@ -87,21 +89,21 @@ class Scene:
 
 
 def check_time(passed_ms, from_ms, to_ms):
-    """Since it vanished or was last heard."""
+    """Checks how long it took since the client vanished, or last spoke."""
     assert passed_ms >= from_ms, "after %d ms, not before %d" % (passed_ms, from_ms)
     assert passed_ms <= to_ms + 1500 * scale(), "after %d ms instead of %d" % (passed_ms, to_ms)
 
 
 @case(rows=WIRES)
 def idle(t, listen):
-    """ping_interval and pong_timeout after its last word."""
+    """The session ends ping_interval and pong_timeout after the client's last word."""
     scene = Scene(t, listen, settings(ping_interval="400ms", pong_timeout="700ms"))
     for _ in range(2):
         got = scene.client.recv_frame()
         equal(got.opcode, PING, "opcode")
         scene.client.send(PONG, got.payload)
     pong_sent = time.monotonic()
-    time.sleep(0.1)  # so that it arrives
+    time.sleep(0.1)  # the Pong arrives
     scene.vanish()
     equal(scene.peer.expect_reset(), b"", "what the backend got")
     passed_ms = (time.monotonic() - pong_sent) * 1000
@@ -129,7 +131,7 @@ def trickle(peer):
 
 
 def read_for(scene, seconds):
-    """Reads and answers Pings; returns how many bytes came."""
+    """Reads and answers Pings. Returns how many bytes came."""
     size = 0
     for got in frames_for(scene.client, seconds):
         size += len(got.payload)
@@ -140,8 +142,8 @@ def read_for(scene, seconds):
 
 @case(rows=WIRES)
 def flooded(t, listen):
-    """With a backend that sends without end it is write_timeout that counts; it may begin anew
-    once. What waits for the client stays below its ceiling."""
+    """When the backend sends without end, write_timeout decides; it may begin anew once. What waits
+    for the client stays below its ceiling."""
     keys = settings(ping_interval="300ms", pong_timeout="30s") + "write_timeout = 1s\n"
     scene = Scene(t, listen, keys, send_buffer=65536)
     before = pss_of(scene.p)
@@ -159,13 +161,13 @@ def flooded(t, listen):
     peak = int(line["queue_peak_client_bytes"])
     assert peak <= CEILING_BYTES, "a queue held %d bytes" % peak
     if not Settings.is_asan:
-        assert highest - before <= MIB, "%d bytes more are held" % (highest - before)
+        assert highest - before <= MIB, "the program holds %d bytes more" % (highest - before)
     scene.finish()
 
 
 @case(rows=WIRES)
 def sent_a_little_now_and_then(t, listen):
-    """The kernel takes it all, so that nothing stalls: the Pong is what is missed."""
+    """The kernel takes everything, so nothing stalls: only the Pong is missing."""
     keys = settings(ping_interval="300ms", pong_timeout="700ms") + "write_timeout = 30s\n"
     scene = Scene(t, listen, keys)
     sender = in_thread(trickle, scene.peer)
@@ -179,8 +181,8 @@ def sent_a_little_now_and_then(t, listen):
 
 @case(rows=[("before_our_close", "plain", "before"), ("after_our_close", "tls", "after")])
 def closing(t, listen, when):
-    """Our Close is not answered: close_timeout, then the linger, then its memory is given back. The
-    backend does not wait for any of it."""
+    """Nobody answers our Close: close_timeout passes, then the linger, then the memory comes back.
+    The backend does not wait for any of it."""
     keys = settings(idle_timeout="600ms") + "close_timeout = 700ms\n"
     scene = Scene(t, listen, keys)
     if when == "before":
@@ -199,7 +201,7 @@ def closing(t, listen, when):
 
 @case()
 def half_closed(t):
-    """Its Close has come, and the backend's answer meets nobody any more."""
+    """The client has sent its Close and vanished, so nobody takes the backend's answer."""
     scene = Scene(t, "tls", settings() + "close_timeout = 20s\nwrite_timeout = 1s\n")
     scene.client.binary(b"question")
     scene.client.close(1000)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ping_interval with pong_timeout, idle_timeout and max_age, each by itself: what they end, what
-they leave alone, and that 0 switches them off. (cases_endings.py has the endings as such.)
+"""ping_interval with pong_timeout, idle_timeout and max_age, each alone.
+
+The cases show what each ends, what each leaves alone, and that 0 switches each off.
+(cases_endings.py has the endings themselves.)
 """
 
 import time
@@ -17,7 +19,7 @@ from wsclient import BINARY, CLOSE, PING, PONG, RESET, Ended
             ("pong_with_other_payload", "plain", "other_pong"), ("payload", "tls", "payload"),
             ("ping", "plain", "ping")])
 def answering_keeps_it(t, listen, answer):
-    """For as long as it likes; whatever it sends shows that it is there."""
+    """A client that answers may stay as long as it likes, whatever it sends."""
     p, c, peer = open_pair(t, settings(ping_interval="200ms", pong_timeout="600ms"), listen)
     pings, seconds = 0, 1.7
     for got in frames_for(c, seconds):
@@ -55,7 +57,7 @@ def a_client_that_talks_is_not_pinged(t, listen):
 
 @case(rows=WIRES)
 def a_client_that_only_listens_is_pinged(t, listen):
-    """What it is sent does not show that it is there."""
+    """What the client receives does not show that the client is there."""
     p, c, peer = open_pair(t, settings(ping_interval="300ms", pong_timeout="10s"), listen)
     pings, data = 0, b""
     for number in range(28):
@@ -75,7 +77,8 @@ def a_client_that_only_listens_is_pinged(t, listen):
 
 @case(rows=WIRES)
 def not_answering_ends_it(t, listen):
-    """One Ping and no second one. Its kernel took the Ping, which may start the wait once more."""
+    """The client gets one Ping and no second one. Its kernel took the Ping, which may restart the
+    wait once."""
     keys = settings(ping_interval="300ms", pong_timeout="500ms")
     p, c, peer = open_pair(t, keys, listen)
     frames = []
@@ -95,7 +98,7 @@ def not_answering_ends_it(t, listen):
 
 @case(rows=WIRES)
 def pings_are_no_payload(t, listen):
-    """Neither ours with their Pongs, nor theirs."""
+    """Neither our Pings and their Pongs nor the client's Pings count as payload."""
     keys = settings(ping_interval="100ms", pong_timeout="10s", idle_timeout="1200ms")
     p, c, peer = open_pair(t, keys, listen)
     seen = set()
@@ -117,7 +120,7 @@ def pings_are_no_payload(t, listen):
 
 @case(rows=[("stream", ""), ("shaped", "max_frame_out = 1k"), ("line", "framing = line")])
 def empty_messages(t, key):
-    """In a stream they are nothing, and do not keep a session; as lines they are messages."""
+    """In a stream, empty messages do not keep a session; with framing = line they are messages."""
     keys = settings(idle_timeout="900ms") + key
     backend = t.backend()
     p = t.gateway(r="origins = *\nbackend = %s\n%s" % (backend.url, keys))
@@ -196,7 +199,7 @@ def max_age_ends_a_busy_session(t, listen):
 @case(rows=[("%s.%s" % (key, wire), listen, key) for wire, listen in WIRES
             for key in ("ping_interval", "idle_timeout", "max_age")])
 def zero_is_off(t, listen, key):
-    """In a route, whatever [defaults] says."""
+    """In a route, 0 switches a deadline off, whatever [defaults] says."""
     defaults = "ping_interval = 0\nidle_timeout = 0\nmax_age = 0\npong_timeout = 200ms\n"
     defaults = defaults.replace(key + " = 0", key + " = 200ms")
     p, c, peer = open_pair(t, key + " = 0", listen, defaults=defaults)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Deadlines that must not fire: a slow client, or a process that was held up, is not gone."""
+"""Deadlines that must not fire: a slow client has not gone, nor has one whose gateway stood still.
+"""
 
 import os
 import signal
@@ -32,8 +33,8 @@ def flood_frames(c):
 
 @case(timeout=120, rows=WIRES)
 def ping_behind_a_long_queue(t, listen):
-    """A slow reader sees the Ping only after what was sent before it. As long as it takes bytes it
-    is not lost, though no Pong comes in time."""
+    """A slow reader sees the Ping only behind everything sent before it. As long as the reader
+    takes bytes, the session goes on, though no Pong comes in time."""
     p, c, peer = open_pair(t, "ping_interval = 200ms\npong_timeout = 700ms", listen,
                            receive_buffer=65536)
     data = os.urandom(4 * MIB)
@@ -52,7 +53,7 @@ def ping_behind_a_long_queue(t, listen):
 
 @case(rows=WIRES)
 def a_process_that_was_held_up(t, listen):
-    """What came in time is read before a deadline that passed meanwhile is looked at."""
+    """The program reads what came in time before it looks at a deadline that passed meanwhile."""
     p, c, peer = open_pair(t, "idle_timeout = 800ms\nping_interval = 0", listen)
     worker, = p.workers()
     os.kill(worker, signal.SIGSTOP)
@@ -80,8 +81,8 @@ def eof_instead_of_the_answer(t, listen):
 
 @case(timeout=120, rows=WIRES)
 def slow_reader_that_takes_all_the_time(t, listen):
-    """The kernel holds megabytes for a slow reader and takes nothing more for a long while. That
-    is no stall, as long as the reader takes something; when it stops it is one."""
+    """The kernel holds megabytes for a slow reader and takes nothing more for a long while. That is
+    no stall as long as the reader takes something, and a stall when it stops."""
     p, c, peer = open_pair(t, "write_timeout = 1s\nping_interval = 0", listen, receive_buffer=32768)
     in_thread(flood, peer)
     end = time.monotonic() + 6

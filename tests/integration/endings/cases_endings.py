@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every way an open session can end (the endings table): what causes it, the Close code, reason and
-TCP end that the client sees, what the backend gets, and the word in the one log line.
+"""Every way an open session can end (the endings table).
 
-Each row runs over TLS and over plain ws://.
+A case makes the cause. It checks the Close code, reason and TCP end that the client sees, what the
+backend gets, and the word in the one log line. Each row runs over TLS and over plain ws://.
 """
 
 import os
@@ -49,7 +49,7 @@ def backend_close_behind_a_slow_reader(t, listen):
 
 @case(rows=WIRES)
 def backend_closes_at_once(t, listen):
-    """A FIN before any byte, right after accept."""
+    """The backend sends FIN right after accept, before any byte."""
     backend = t.backend()
     p = t.gateway(r="backend = " + backend.url)
     c = p.client(listen)
@@ -74,7 +74,7 @@ def backend_reset(t, listen):
 
 @case(rows=WIRES)
 def backend_reset_behind_a_slow_reader(t, listen):
-    """What was taken from the backend arrives, then the Close."""
+    """What the program took from the backend arrives, then the Close."""
     p, c, peer = open_pair(t, "backend_code = 1014", listen, receive_buffer=8192)
     data = os.urandom(1 << 22)
     peer.sock.setblocking(False)
@@ -101,7 +101,7 @@ def backend_reset_behind_a_slow_reader(t, listen):
 
 @case(rows=WIRES)
 def backend_stalled(t, listen):
-    """It takes nothing for write_timeout: the page is told, the backend gets RST."""
+    """The backend takes nothing for write_timeout: the page gets a Close, the backend RST."""
     backend = t.backend(receive_buffer=8192)
     p, c, peer = open_pair(t, "write_timeout = 800ms", listen, backend=backend)
     block, rest = frame(BINARY, bytes(60000)), b""
@@ -118,7 +118,7 @@ def backend_stalled(t, listen):
 
 
 def wire_bytes(c, data):
-    """What goes over the wire for these bytes."""
+    """Returns the wire bytes of these bytes."""
     if not c.wire.tls:
         return data
     c.wire.tls.write(data)
@@ -145,7 +145,7 @@ def client_close(t, listen, code, reason):
 
 @case(rows=WIRES)
 def client_close_while_the_backend_sends(t, listen):
-    """The Close is answered although data is in flight the other way."""
+    """The program answers the Close although data flows the other way."""
     p, c, peer = open_pair(t, listen=listen)
     peer.send(bytes(300000))
     c.close(1000)
@@ -158,7 +158,8 @@ def client_close_while_the_backend_sends(t, listen):
 @case(rows=[("wss", "tls", "finish"), ("wss_without_close_notify", "tls", "half_close"),
             ("ws", "plain", "finish")])
 def client_eof(t, listen, end):
-    """FIN without a Close: the backend gets its bytes and FIN, the client nothing."""
+    """The client ends with FIN and no Close: the backend gets bytes and FIN, the client no frame.
+    """
     p, c, peer = open_pair(t, listen=listen)
     c.binary(b"last words")
     getattr(c.wire, end)()
@@ -171,7 +172,7 @@ def client_eof(t, listen, end):
 
 @case(rows=WIRES)
 def client_eof_in_a_frame(t, listen):
-    """What came of the message is passed on: it is a stream for the backend."""
+    """The backend is a stream, so it gets the part of the message that came."""
     p, c, peer = open_pair(t, listen=listen)
     c.send_raw(frame(BINARY, b"0123456789")[:-4])
     c.wire.finish()
@@ -190,7 +191,7 @@ def client_reset(t, listen):
 
 @case(rows=WIRES)
 def client_lost(t, listen):
-    """No Pong: nothing can be said to the client, the backend gets RST."""
+    """No Pong comes: the client gets no word, the backend gets RST."""
     p, c, peer = open_pair(t, "ping_interval = 300ms\npong_timeout = 600ms", listen)
     got = c.recv_frame()
     equal(got.opcode, PING, "opcode")
@@ -220,7 +221,7 @@ def client_that_answers_pings_is_kept(t, listen):
 
 @case(rows=WIRES)
 def client_stalled(t, listen):
-    """It takes nothing for write_timeout: RST to both."""
+    """The client takes nothing for write_timeout: both sides get RST."""
     backend = t.backend(send_buffer=16384)
     p, c, peer = open_pair(t, "write_timeout = 800ms", listen, backend=backend,
                            receive_buffer=8192)
@@ -298,7 +299,8 @@ def violation(t, listen, name, keys, data, code):
 
 @case()
 def violation_after_good_bytes(t):
-    """The first bad byte ends it, whatever came before was forwarded or is lost with the RST."""
+    """The first bad byte ends the session; the program forwards what came before, or the RST loses
+    it."""
     p, c, peer = open_pair(t)
     c.wire.send(frame(TEXT, b"good") + frame(3, b""))
     c.recv_close(1002)
@@ -387,7 +389,8 @@ def shutdown_during_dial(t, how):
 
 
 def limit_memory(pid, size):
-    """Of a process of another user: only that user may, or who has the capability."""
+    """Limits a process of another user: only that user, or a process with the capability, may do
+    so."""
     child = os.fork()
     if child == 0:
         code = 1
@@ -406,7 +409,7 @@ def limit_memory(pid, size):
 
 @case()
 def internal(t):
-    """No memory for a queue: the end of that session; the worker and the others live."""
+    """Without memory for a queue, that session ends; the worker and the other sessions live on."""
     if Settings.is_asan:
         raise Skip("a limited address space does not go with the sanitizer")
     backend = t.backend()
@@ -424,7 +427,7 @@ def internal(t):
             peer.send(bytes(65536))
     except ConnectionError:
         pass
-    try:  # with the queue gone there may be no way to say it
+    try:  # without the queue there may be no way to send the Close
         c.recv_close(1011)
     except Ended:
         pass
@@ -438,7 +441,7 @@ def internal(t):
 
 @case(rows=WIRES)
 def close_unanswered(t, listen):
-    """A client that never answers our Close is waited for no longer than close_timeout."""
+    """The program waits for the answer to its Close no longer than close_timeout."""
     p, c, peer = open_pair(t, "close_timeout = 500ms\nidle_timeout = 300ms", listen)
     c.recv_close(1001)
     c.recv_end(FIN)
@@ -449,7 +452,7 @@ def close_unanswered(t, listen):
 
 @case(rows=WIRES)
 def close_first_reason_wins(t, listen):
-    """A violation after our own Close changes nothing."""
+    """A violation behind our own Close changes nothing."""
     p, c, peer = open_pair(t, "idle_timeout = 300ms", listen)
     c.recv_close(1001)
     c.send_raw(frame(3, b"x"))

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Services that answer once they have seen the end of their input: a client's Close becomes the
-backend's FIN, and what the backend still says arrives before our Close. The other way round:
-half_close = keep.
+"""Services that answer once they have seen the end of their input.
+
+A client's Close becomes the backend's FIN, and what the backend still says arrives before our
+Close. The other direction is half_close = keep.
 """
 
 import hashlib
@@ -20,12 +21,12 @@ from threads import in_thread, join
 from wsclient import BINARY, CLOSE, CUT, FIN, PING, RESET, TEXT, frame
 
 MIB = 1 << 20
-LINGER_MS = 2000  # what a peer is given for its EOF after our FIN
+LINGER_MS = 2000  # so long the program waits for a peer's EOF behind its own FIN
 PATIENT = "close_timeout = 60s\n"
 
 
 def open_deflated(t, keys, listen, backend=None, **options):
-    """As open_pair, with compression both ways."""
+    """Does what open_pair does, with compression both ways."""
     backend = backend or t.backend()
     p = t.gateway(r="compression = on\nbackend = %s\n%s" % (backend.url, keys))
     c = DeflateClient(p.wire(listen, **options)).open("/r")
@@ -41,7 +42,7 @@ WAYS = [("%s.%s" % (name, wire), listen, open_function) for wire, listen in WIRE
 
 
 def finish(c):
-    """After our Close, which answered theirs."""
+    """Ends the client behind our Close, which answered the client's."""
     c.recv_end(FIN)
     c.wire.finish()
 
@@ -50,8 +51,8 @@ def finish(c):
 
 @case(timeout=120, rows=WAYS[:3])
 def answer_after_eof(t, listen, open_function):
-    """A backend that is slow to read and answers at its EOF gets every queued byte, and a client
-    that is slow to read gets the whole answer, before the Close with its own code."""
+    """A slow backend gets every queued byte before it answers at its EOF. A slow client gets the
+    whole answer before the Close with its own code."""
     question = random.Random(1).randbytes(MIB) * 8
     answer = random.Random(2).randbytes(MIB) * 10
     backend = t.backend(receive_buffer=65536)
@@ -61,7 +62,7 @@ def answer_after_eof(t, listen, open_function):
     is_asked = threading.Event()
 
     def serve():
-        assert is_asked.wait(60), "the question was not taken"
+        assert is_asked.wait(60), "the client could not send its question"
         time.sleep(0.2)
         got = peer.recv_all()
         peer.send(len(got).to_bytes(8, "big") + hashlib.sha256(got).digest() + answer)
@@ -90,7 +91,7 @@ def answer_after_eof(t, listen, open_function):
 
 @case(rows=WAYS[:3])
 def backend_that_ignores_the_fin(t, listen, open_function):
-    """Our Close comes after close_timeout, behind everything that was said meanwhile."""
+    """Our Close comes after close_timeout, behind everything that the backend said meanwhile."""
     p, c, peer = open_function(t, "close_timeout = 800ms\n", listen)
     sent = []
 
@@ -115,7 +116,7 @@ def backend_that_ignores_the_fin(t, listen, open_function):
     assert got.startswith(early), "%r does not begin with %r" % (got, early)
     assert b"".join(sent).startswith(got), got
     finish(c)
-    join(talker)  # it is cut off: it had the linger to end by itself
+    join(talker)  # the program cuts it off after the linger
     check_duration(p.one_end("client_close", code=3001, phase="open", down_bytes=len(got)),
                    LINGER_MS, 800 + LINGER_MS)
 
@@ -129,14 +130,14 @@ def backend_that_says_nothing(t, listen):
         raise AssertionError("too early: %r" % (got,))
     c.recv_close(None)
     finish(c)
-    equal(peer.recv_some(), b"", "it stays an orderly end")
+    equal(peer.recv_some(), b"", "an orderly end")
     peer.close()
     p.one_end("client_close", phase="open", code=0)
 
 
 @case(rows=WIRES)
 def backend_that_resets_after_the_fin(t, listen):
-    """What was taken from it arrives, and the code is still the client's."""
+    """What the program took from the backend arrives, and the code is still the client's."""
     p, c, peer = open_pair(t, PATIENT, listen)
     c.close(4002)
     peer.expect_fin()
@@ -150,7 +151,8 @@ def backend_that_resets_after_the_fin(t, listen):
 
 @case(rows=WIRES)
 def backend_that_is_behind(t, listen):
-    """Our Close does not wait longer than close_timeout for it; it gets every byte all the same."""
+    """Our Close waits for the backend no longer than close_timeout; the backend still gets every
+    byte."""
     backend = t.backend(receive_buffer=65536)
     p, c, peer = open_pair(t, "close_timeout = 500ms\nbuffer_high = 16m\n", listen, backend=backend)
     data = os.urandom(MIB) * 8
@@ -166,7 +168,7 @@ def backend_that_is_behind(t, listen):
 
 @case(rows=WIRES)
 def backend_that_stalls(t, listen):
-    """It takes nothing of what stands before the FIN: write_timeout, then the client's answer."""
+    """The backend takes nothing of what stands before the FIN: write_timeout, then our Close."""
     backend, write_ms = t.backend(receive_buffer=65536), 900 * scale()
     keys = PATIENT + "write_timeout = %dms\nbuffer_high = 16m\n" % write_ms
     p, c, peer = open_pair(t, keys, listen, backend=backend)
@@ -181,7 +183,7 @@ def backend_that_stalls(t, listen):
 @case(rows=[("fin.wss", "tls", "half_close"), ("fin.ws", "plain", "half_close"),
             ("close_notify_and_fin", "tls", "finish")])
 def close_and_fin_at_once(t, listen, how):
-    """The client has closed its sending half only: the answer still comes."""
+    """The client has closed only its sending half: the answer still comes."""
     p, c, peer = open_pair(t, PATIENT, listen)
     c.binary(b"question")
     c.close(1000)
@@ -198,7 +200,7 @@ def close_and_fin_at_once(t, listen, how):
 
 @case(rows=WIRES)
 def close_and_then_a_reset(t, listen):
-    """The backend's end stays an orderly one, and nobody waits for close_timeout."""
+    """The backend's end stays orderly, and the session does not wait for close_timeout."""
     p, c, peer = open_pair(t, PATIENT, listen)
     c.binary(b"question")
     c.close(1000)
@@ -237,7 +239,7 @@ def client_that_does_not_take_the_answer(t, listen):
 
 @case(rows=WIRES)
 def nothing_counts_after_a_close(t, listen):
-    """Frames behind it are not for the backend, and get no answer."""
+    """Frames behind a Close do not reach the backend, and get no answer."""
     p, c, peer = open_pair(t, PATIENT, listen)
     c.close(1000)
     peer.expect_fin()
@@ -272,7 +274,7 @@ def shutdown_does_not_wait(t, listen):
 
 # What the framing makes of an end
 
-FRAMED = [  # what the backend says, the messages the page gets
+FRAMED = [  # what the backend says, which messages the page gets
     ("line", "framing = line\n", b"one\ntwo\n\nrest", [b"one", b"two", b"", b"rest"]),
     ("crlf", "framing = line\nline_end = crlf\n", b"one\r\nrest\r", [b"one", b"rest\r"]),
     ("whole_lines", "framing = line\n", b"one\n", [b"one"]),
@@ -307,7 +309,7 @@ def last_message(t, listen, who, keys, said, messages):
 
 @case(rows=WIRES)
 def last_record_is_cut(t, listen):
-    """The client's own goodbye goes on; what is incomplete does not reach it."""
+    """The client's own Close goes on; an incomplete record does not reach the client."""
     backend = t.backend()
     p = t.gateway(r="framing = length16\n%sbackend = %s\n" % (PATIENT, backend.url))
     c = p.client(listen).open("/r")
@@ -326,7 +328,7 @@ def last_record_is_cut(t, listen):
 
 @case(rows=WIRES)
 def sort(t, listen):
-    """The real thing: sort(1) on a connection, as inetd would start it."""
+    """The backend is sort(1) on a connection, as inetd starts it."""
     backend = t.backend()
     p = t.gateway(r="framing = line\npayload = text\n%sbackend = %s\n" % (PATIENT, backend.url))
     c = p.client(listen).open("/r")
@@ -353,7 +355,7 @@ KEEP = "half_close = keep\n"
 
 @case(timeout=120, rows=WAYS)
 def keep(t, listen, open_function):
-    """The backend has said all it has to say and still listens."""
+    """The backend has said everything, and still listens."""
     p, c, peer = open_function(t, KEEP + PATIENT, listen)
     peer.send(b"that is all")
     peer.fin()
@@ -375,18 +377,18 @@ def keep(t, listen, open_function):
 
 @case(rows=WIRES)
 def keep_and_the_backend_goes(t, listen):
-    """It closed both halves: that shows when it is sent more."""
+    """The backend has closed both halves: the program learns that when it sends more."""
     p, c, peer = open_pair(t, KEEP + PATIENT + settings(), listen)
     peer.close()
     for got in frames_for(c, 0.3):
         raise AssertionError("a frame: %r" % (got,))
     close = None
-    for _ in range(100):  # the first bytes bring its RST, those behind it meet it
+    for _ in range(100):  # the first bytes bring the backend's RST, those behind them meet it
         c.binary(b"anybody?")
         close = next(frames_for(c, 0.1), None)
         if close:
             break
-    assert close and close.opcode == CLOSE, "it goes on: %r" % (close,)
+    assert close and close.opcode == CLOSE, "the session goes on: %r" % (close,)
     equal(close.payload[:2], (1011).to_bytes(2, "big"), "code")
     end_after_close(c, 1011)
     p.one_end("backend_reset", code=1011, phase="open")
@@ -394,7 +396,7 @@ def keep_and_the_backend_goes(t, listen):
 
 @case(rows=WIRES)
 def keep_and_idle(t, listen):
-    """A session of which only one half is left can be idle, too; Pings go on."""
+    """A session that has only one half left can be idle too; Pings go on."""
     keys = settings(idle_timeout="1s", ping_interval="200ms", pong_timeout="10s")
     p, c, peer = open_pair(t, KEEP + PATIENT + keys, listen)
     peer.fin()
@@ -432,7 +434,7 @@ def keep_and_the_client_goes(t, how, ending):
 
 @case(rows=WIRES)
 def without_keep(t, listen):
-    """The default: a backend's FIN is the end of the session."""
+    """With the default, a backend's FIN ends the session."""
     p, c, peer = open_pair(t, "half_close = close\n", listen)
     peer.fin()
     c.recv_close(1000)

@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Never more bytes are held than the ceiling, whoever stops reading, and nothing is lost by it."""
+"""The program never holds more bytes than the ceiling, whoever stops reading, and loses nothing."""
 
 import hashlib
 import os
 import random
 import resource
 import select
-import socket
 import threading
 import time
 
 from harness import Settings, case, equal
-from memory import CEILING_BYTES, KERNEL_MIB, MIB, pss_of, start_sending, wait_until_flat
+from memory import (CEILING_BYTES, KERNEL_MIB, MIB, open_without_reading, pss_of, start_sending,
+                    wait_until_flat)
 from sessions import WIRES, open_pair
 from threads import hash_bytes, in_thread, join
 from wsclient import BINARY, PING, PONG, frame, frame_header, mask
 
-# For each stalled reader on average: buffer_high and one read.
+# on average for each stalled reader: buffer_high and one read
 STALLED_BYTES = (64 + 64) * 1024
 
 
@@ -61,7 +61,8 @@ class Flood:
 
 @case(timeout=150, alone=True, rows=WIRES)
 def thousand_stalled_readers(t, listen):
-    """In front of a backend that sends without end: no more than the ceiling each, and flat."""
+    """The backend sends without end: each session holds no more than its ceiling, and memory stays
+    flat."""
     count = 1000
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(
         resource.RLIMIT_NOFILE)[1]))
@@ -92,7 +93,7 @@ def thousand_stalled_readers(t, listen):
 
 @case(timeout=240, rows=WIRES)
 def both_sides_stalled(t, listen):
-    """Both queues full and nobody reads; then both read and nothing is missing."""
+    """Nobody reads and both queues fill; then both peers read, and nothing is missing."""
     backend = t.backend(receive_buffer=65536, send_buffer=65536)
     p, c, peer = open_pair(t, "write_timeout = 10m\nping_interval = 0", listen, backend=backend,
                            receive_buffer=65536)
@@ -101,7 +102,7 @@ def both_sides_stalled(t, listen):
     c.wire.sock.settimeout(0.7)
     sent, rest = 0, None
     while rest is None:
-        assert sent < KERNEL_MIB, "%d MiB were taken though nobody reads" % sent
+        assert sent < KERNEL_MIB, "the program took %d MiB though nobody reads" % sent
         rest = start_sending(c, frame(BINARY, data, key=b"abcd"))
         sent += 1
     wait_until_flat(p)
@@ -130,12 +131,9 @@ def both_sides_stalled(t, listen):
 
 @case(rows=WIRES)
 def pings_without_reading(t, listen):
-    """Such a client is stopped, and every Ping is answered in order once it reads."""
+    """The program stops such a client, and answers every Ping in order once the client reads."""
     p = t.gateway(r="write_timeout = 10m\nbackend = echo:")
-    c = p.client(listen, receive_buffer=8192)
-    c.wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
-    c.open("/r")
-    c.wire.sock.settimeout(0.7)
+    c = open_without_reading(p, listen)
     before = pss_of(p)
     sent, rest = 0, None
     while rest is None:
@@ -143,10 +141,10 @@ def pings_without_reading(t, listen):
                          for number in range(sent, sent + 100))
         rest = start_sending(c, batch)
         sent += 100
-        assert sent < 1000000, "pings are taken without end"
+        assert sent < 1000000, "the program takes Pings without end"
     grown = pss_of(p) - before
     if not Settings.is_asan:
-        assert grown <= MIB, "%d bytes more are held" % grown
+        assert grown <= MIB, "the program holds %d bytes more" % grown
     c.wire.sock.settimeout(20)
     rest_up = in_thread(c.wire.sock.sendall, rest)
     for number in range(sent):
@@ -161,17 +159,14 @@ def pings_without_reading(t, listen):
 
 @case(rows=WIRES)
 def echo_without_reading(t, listen):
-    """The same for messages to echo:, which come back by the same queue."""
+    """The same holds for messages to echo:, which come back by the same queue."""
     p = t.gateway(r="write_timeout = 10m\nbackend = echo:")
-    c = p.client(listen, receive_buffer=8192)
-    c.wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
-    c.open("/r")
-    c.wire.sock.settimeout(0.7)
+    c = open_without_reading(p, listen)
     sent, rest = 0, None
     while rest is None:
         rest = start_sending(c, frame(BINARY, sent.to_bytes(4, "big") * 5000))
         sent += 1
-        assert sent < 10000, "messages are taken without end"
+        assert sent < 10000, "the program takes messages without end"
     c.wire.sock.settimeout(20)
     rest_up = in_thread(c.wire.sock.sendall, rest)
     for number in range(sent):
@@ -185,7 +180,7 @@ def echo_without_reading(t, listen):
 
 @case()
 def a_huge_message_costs_nothing(t):
-    """One message of 256 MiB in one frame is passed on in pieces."""
+    """One message of 256 MiB in one frame passes in pieces."""
     size = 256 * MIB if not Settings.is_asan else 32 * MIB
     p, c, peer = open_pair(t)
     before = pss_of(p)

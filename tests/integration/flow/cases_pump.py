@@ -66,7 +66,7 @@ def echo_of_every_size(t, listen):
 
 @case(rows=WIRES)
 def echo_of_fragments(t, listen):
-    """With a Ping between the fragments and a character cut by them."""
+    """A Ping comes between the fragments, and the fragments cut a character."""
     p = t.gateway(r="backend = echo:")
     c = p.client(listen).open("/r")
     text = "na\u00efve \u20ac".encode()
@@ -87,7 +87,7 @@ def echo_of_fragments(t, listen):
 
 
 def mixed_frames(source, total):
-    """(wire bytes, payload): frames of all sizes and cuts."""
+    """Returns (wire bytes, payload): frames of all sizes and cuts."""
     wire, payload, is_open = bytearray(), bytearray(), False
     while len(payload) < total:
         data = source.randbytes(source.choice([0, 1, 2, 5, 100, 125, 126, 127, 3000, 65536]))
@@ -104,7 +104,7 @@ def mixed_frames(source, total):
 
 @case(rows=WIRES)
 def stream_of_mixed_frames(t, listen):
-    """Written in pieces of all sizes, through a backend and back."""
+    """The client writes pieces of all sizes; they go through a backend and back."""
     backend = t.backend()
     echo_backend(backend)
     p = t.gateway(r="origins = *\nbackend = " + backend.url)
@@ -123,7 +123,7 @@ def stream_of_mixed_frames(t, listen):
         thread = in_thread(send)
         equal(c.recv_bytes(len(payload)) == payload, True, "the bytes")
         join(thread)
-    else:  # one thread only may use TLS: in steps that fit into the buffers
+    else:  # only one thread may use TLS: steps that fit into the buffers
         got, at = bytearray(), 0
         while at < len(wire):
             size = source.choice([1, 3, 100, 1000, 16384])
@@ -170,7 +170,7 @@ def backend_writes_of_every_size(t, listen):
 
 @case()
 def unix_backend(t):
-    """By path, also one that comes after a dead one in the list."""
+    """The backend is a path, also behind a dead backend in the list."""
     backend = t.backend(path=t.path("service.sock"))
     p = t.gateway(r="backend = %s, %s" % (t.closed_port(), backend.url))
     c = p.client().open("/r")
@@ -186,7 +186,7 @@ def unix_backend(t):
 
 @case(rows=[("ipv4", socket.AF_INET), ("ipv6", socket.AF_INET6)])
 def backend_by_name(t, family):
-    """Every address of a name is tried, whichever family the service listens on."""
+    """The program tries every address of a name, whichever family the service listens on."""
     families = {found[0] for found in socket.getaddrinfo("localhost", 1)}
     if family not in families:
         raise Skip("localhost has no such address here")
@@ -214,7 +214,8 @@ def ipv6_backend(t):
 
 @case()
 def several_backends(t):
-    """Tried in turn within one connect_timeout: one that refuses, one that is silent."""
+    """The program tries a backend that refuses, then a silent one, then this one, in one
+    connect_timeout."""
     backend = t.backend()
     p = t.gateway(r="connect_timeout = 4s\nbackend = %s, %s, %s" % (
         t.closed_port(), t.deaf().url, backend.url))
@@ -229,8 +230,8 @@ def several_backends(t):
 
 @case(rows=[("client_first", True), ("backend_first", False)])
 def answer_and_reset_in_one_turn(t, is_client_first):
-    """A backend that answers and closes on unread input is heard, also when sending to it fails
-    before it is read."""
+    """A backend answers and closes on unread input. The page gets the answer, also when sending to
+    the backend fails before the program reads it."""
     p, c, peer = open_pair(t, listen="plain")
     worker, = p.workers()
     steps = [lambda: c.binary(b"more"), lambda: peer.send(b"last words")]
@@ -253,7 +254,7 @@ def answer_and_reset_in_one_turn(t, is_client_first):
 
 @case(timeout=240, alone=True, rows=WIRES)
 def gigabyte_each_way(t, listen):
-    """SHA-256 equal, up and down; 64 MiB with the sanitizer and over plain ws://."""
+    """SHA-256 is equal, up and down; 64 MiB with the sanitizer and over plain ws://."""
     count = 1024 if listen == "tls" and not Settings.is_asan else 64
     p, c, peer = open_pair(t, listen=listen)
     blocks = random_blocks()
@@ -289,7 +290,8 @@ def gigabyte_each_way(t, listen):
 
 @case(timeout=120)
 def both_ways_at_once(t):
-    """Full duplex with Pings in between: every byte arrives, every Ping is answered in order."""
+    """Both directions run with Pings between: every byte arrives, and every Ping has its Pong in
+    order."""
     count = 64 if not Settings.is_asan else 16
     _, c, peer = open_pair(t, listen="plain")
     blocks = random_blocks(4)

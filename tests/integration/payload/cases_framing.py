@@ -60,7 +60,7 @@ def recv_first_fragment(c):
 
 @case(rows=[(name, name, end) for name, end in LINE_ENDS])
 def line_cut_at_every_byte(t, name, end):
-    """From the backend: terminators, CR and characters torn apart."""
+    """The backend's bytes come with terminators, CR and characters torn apart."""
     _, c, peer = open_route(t, "framing = line\npayload = text\nline_end = " + name)
     lines = ["one", "", "\u20ac\U0001f600", "a\rb", "\r", "c\r" if name == "crlf" else "c", ""]
     lines = [line.encode() for line in lines]
@@ -89,7 +89,7 @@ def line_terminators_of_others(t):
 
 @case(rows=WIRES)
 def line_from_fragments(t, listen):
-    """A message in fragments at every cut, with Pings, chopped: one line, when it is whole."""
+    """A message in fragments at every cut, with Pings and chopped, is one line once it is whole."""
     _, c, peer = open_route(t, "framing = line\nline_end = crlf", listen)
     line = "hello \u20ac".encode()
     for cut in range(len(line) + 1):
@@ -142,8 +142,8 @@ def line_with_a_terminator_inside(t, listen, name, data):
 
 @case(rows=[(name, name, end) for name, end in LINE_ENDS])
 def line_multi(t, name, end):
-    """Several lines in a message; a terminator at its end is not doubled. From the backend each
-    line is a message as ever."""
+    """A message may have several lines, and the program does not double a terminator at its end.
+    From the backend, each line is a message as before."""
     _, c, peer = open_route(t, "framing = line\nline_multi = yes\nline_end = " + name)
     for data, want in ((b"a" + end + b"b", b"a" + end + b"b" + end),
                        (b"a" + end + b"b" + end, b"a" + end + b"b" + end),
@@ -161,7 +161,7 @@ def line_multi(t, name, end):
 
 @case(rows=[("default", "", 65536), ("1k", "framing_max = 1k", 1024)])
 def line_limits(t, keys, size):
-    """A line of exactly framing_max passes both ways; one more byte ends it."""
+    """A line of exactly framing_max passes both ways; one more byte ends the session."""
     keys = "framing = line\nline_end = crlf\n" + keys
     p, c, peer = open_route(t, keys)
     line = b"x" * size
@@ -185,7 +185,7 @@ def line_limits(t, keys, size):
 
 @case()
 def line_that_never_ends(t):
-    """Is given up at framing_max, not stored."""
+    """The program gives up at framing_max and stores no more."""
     p, c, peer = open_route(t, "framing = line")
     thread = in_thread(send_until_reset, peer)
     _, before = c.recv_close(1011)
@@ -201,7 +201,7 @@ def send_until_reset(peer):
             peer.send(bytes(65536))
     except ConnectionError:
         return
-    raise AssertionError("64 MiB without a terminator were taken")
+    raise AssertionError("the program took 64 MiB without a terminator")
 
 
 @case(rows=[("inside_a_line", b"good\r\n\xe2\x82 \r\n"),
@@ -253,7 +253,8 @@ def record_both_ways(t, listen, bits, order):
 
 @case(rows=RECORD_ROWS)
 def record_cut_at_every_byte(t, bits, order):
-    """Both ways; a message in fragments is one record, when it is whole."""
+    """Records both ways are cut everywhere. A message in fragments is one record once it is whole.
+    """
     _, c, peer = open_route(t, RECORD_KEYS % (bits, order) + "\npayload = text")
     records = [b"abc", b"", "\u20ac".encode(), b"d" * 9]
     data = b"".join(record(one, bits, order) for one in records)
@@ -274,7 +275,8 @@ def record_cut_at_every_byte(t, bits, order):
 
 @case(rows=RECORD_ROWS)
 def record_limits(t, bits, order):
-    """From the client. What a length of 16 bits cannot say is too big whatever framing_max is."""
+    """The client's records: one that 16 bits of length cannot count is too big, whatever
+    framing_max is."""
     size = 65535 if bits == 16 else 2 * MIB
     p, c, peer = open_route(t, RECORD_KEYS % (bits, order))
     data = os.urandom(size)
@@ -287,7 +289,7 @@ def record_limits(t, bits, order):
 
 @case(rows=RECORD_ROWS)
 def record_too_long(t, bits, order):
-    """From the backend: its length alone tells."""
+    """The backend's records: the length alone shows that one is too long."""
     keys = RECORD_KEYS.replace("2m", "1k") % (bits, order)
     p, c, peer = open_route(t, keys)
     data = os.urandom(1024)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a page is sent: text or binary, subprotocols that say which by their name, base64, and the
-size of frames."""
+"""What a page gets: text or binary, the subprotocols whose names say which, base64, and the size of
+frames."""
 
 import base64
 import os
@@ -21,7 +21,7 @@ TEXT_SAMPLE = "a\u00e9\u20ac\U0001f600z\u00e9\U0010ffff\u0800\uffff".encode()
 
 
 def recv_text(c, size):
-    """Text messages of so many bytes together, each of them valid and none empty."""
+    """Reads text messages of `size` bytes together. Each must be valid and none empty."""
     out = b""
     while len(out) < size:
         opcode, payload = c.recv_message()
@@ -83,7 +83,7 @@ def text_that_is_not_utf8(t, data):
 
 @case()
 def text_that_is_not_utf8_byte_by_byte(t):
-    """The beginning of a character is carried over; the byte behind it cannot be."""
+    """The program keeps the beginning of a character, but the byte behind cannot follow it."""
     p, c, peer = open_route(t, "payload = text")
     send_slowly(peer, b"\xf0\x9f\x98\x41", [1, 2, 3])
     equal(bad_backend(p, c, peer), b"", "what came before the Close")
@@ -92,7 +92,7 @@ def text_that_is_not_utf8_byte_by_byte(t):
 @case(rows=[("1_of_2", b"\xc3"), ("1_of_3", b"\xe2"), ("2_of_3", b"\xe2\x82"),
             ("3_of_4", b"\xf0\x9f\x98")])
 def text_that_is_cut_off(t, data):
-    """A character that is not complete when the backend ends."""
+    """A character is not complete when the backend ends."""
     p, c, peer = open_route(t, "payload = text")
     peer.send(b"good" + data)
     equal(recv_text(c, 4), b"good", "text")
@@ -122,7 +122,7 @@ def binary_is_not_looked_at(t):
     ("text.ircv3.net", "binary", TEXT), ("binary.ircv3.net", "text", BINARY),
     ("binary", "text", BINARY), ("chat", "text", TEXT), ("chat", "binary", BINARY))])
 def payload_by_subprotocol(t, name, payload, opcode):
-    """A name that the route lists decides, another one does not."""
+    """A name that the route lists decides; other names do not."""
     keys = "payload = %s\nsubprotocols = other, " % payload
     _, c, peer = open_route(t, keys + name, subprotocols="unknown, " + name)
     equal(c.subprotocol, name, "subprotocol")
@@ -190,7 +190,7 @@ def base64_both_ways(t, listen):
 
 @case()
 def base64_in_fragments(t):
-    """Cut inside of groups at every place, with Pings, chopped."""
+    """Fragments cut groups at every place, with Pings, and chopped."""
     _, c, peer = open_route(t, BASE64, subprotocols="base64")
     for data in (b"hello world!", b"hello world", b"hello worl"):
         text = encode(data)
@@ -217,7 +217,7 @@ BAD_BASE64 = [
 @case(rows=[("%s.%s" % (row[0], wire), listen, row[1]) for row in BAD_BASE64
             for wire, listen in WIRES if listen == "plain" or row[0] == "character"])
 def base64_that_is_none(t, listen, text):
-    """Whole, and in fragments at every cut."""
+    """The bad text comes whole, and in fragments at every cut."""
     p, c, peer = open_route(t, BASE64, listen, subprotocols="base64")
     c.text(encode(b"good"))
     peer.expect(b"good")
@@ -249,7 +249,7 @@ def base64_in_binary_frames(t, listen, data):
 
 @case(rows=[(kind, kind) for kind in ("line", "length16", "length32")])
 def base64_with_framing(t, kind):
-    """Is refused: base64 is for pages of stream services."""
+    """The program refuses this configuration: base64 is for pages of stream services."""
     text = t.config(r="backend = tcp://127.0.0.1:1\n%sframing = %s" % (BASE64, kind))
     code, _, errors, _ = t.check(text)
     equal(code != 0 and "base64" in errors, True, "the complaint")
@@ -267,7 +267,7 @@ def cut_sizes(size, limit):
 
 @case(rows=WIRES)
 def frames_of_a_stream(t, listen):
-    """What is read at once is cut into frames that are as large as they may be."""
+    """One read becomes frames that are as large as they may be."""
     p, c, peer = open_route(t, "max_frame_out = 128", listen)
     for size in (1, 127, 128, 129, 256, 1000):
         data = os.urandom(size)
@@ -333,7 +333,7 @@ def frames_of_records(t, listen, width):
 
 @case()
 def frames_of_text(t):
-    """Messages stay text by themselves, wherever frames end."""
+    """Messages are text by themselves, wherever frames end."""
     _, c, peer = open_route(t, "max_frame_out = 128\npayload = text")
     data = ("\u20ac\U0001f600\u00e9" * 500).encode()
     thread = in_thread(peer.send, data)
@@ -350,7 +350,7 @@ def frames_of_text(t):
 
 @case()
 def frames_of_base64(t):
-    """The limit is one of characters sent."""
+    """The limit counts the characters on the wire."""
     _, c, peer = open_route(t, BASE64 + "max_frame_out = 130", subprotocols="base64")
     data = os.urandom(1000)
     peer.send(data)

@@ -27,7 +27,8 @@ def good_but(old, new):
     return GOOD.replace(old, new)
 
 
-# What is wrong, the line that must be named (0: the file as a whole), a word of the message.
+# What is wrong, the line that the message must name (0: the file as a whole), a word of the
+# message.
 BAD = [
     ("unknown_key", good_but("workers = 1", "worker = 1"), 2, "worker"),
     ("unknown_section", GOOD + "[rout x]\npath = /x\n", 8, "rout"),
@@ -73,7 +74,7 @@ BAD = [
 
 
 def check_message(path, stderr, line, word):
-    """One message, FILE:LINE: and the word."""
+    """Checks that each message is FILE:LINE: and a text, and one has this line and this word."""
     for message in stderr.splitlines():
         found = re.match(re.escape(path) + r"(?::(\d+))?: (.*)", message)
         assert found, "not FILE:LINE: message: %r" % message
@@ -98,7 +99,7 @@ def all_errors_at_once(t):
     code, _, stderr, path = t.check(text)
     equal(code, BAD_CONFIG, "exit code")
     found = [int(line) for line in re.findall(re.escape(path) + r":(\d+): ", stderr)]
-    equal(found, [2, 3, 9, 10], "the lines complained about")
+    equal(found, [2, 3, 9, 10], "the lines of the errors")
 
 
 def tls_config(certificate, key):
@@ -128,7 +129,7 @@ def bad_certificates(t):
 
 @case()
 def unreadable_files(t):
-    """A missing, a special and a huge file: one message each, naming the file."""
+    """A missing, a special and a huge file: each gives one message with its name."""
     os.mkfifo(t.path("fifo"))
     for path in ("/nonexistent/sluice.ini", t.dir, t.path("fifo"), "/dev/zero"):
         code, _, stderr = t.run_program("-c", path, "--check")
@@ -194,7 +195,7 @@ def help_and_version(t):
 
 @case()
 def print_config_round_trip(t):
-    """What is printed parses to the same again."""
+    """--print-config prints a text that parses to the same again."""
     certificate, _ = t.certificate()
     text = t.config(
         server="max_sessions = 77\nlog_format = json",
@@ -229,13 +230,14 @@ def print_config_round_trip(t):
                  "max_frame_out = 16k",
                  "; length_order: needs framing = length16 or length32",
                  "path = /e/*", "host = *.a.test", "ping_interval = 30s"):
-        assert want in printed, "%r is not in what it printed:\n%s" % (want, printed)
+        assert want in printed, "%r is not in the print:\n%s" % (want, printed)
     assert "PRIVATE" not in printed
 
 
 @case()
 def shipped_files(t):
-    """config/sluice.ini names what must be edited; config/demo.ini is good where it stands."""
+    """config/sluice.ini has errors only in what the user must edit; config/demo.ini is good as it
+    is."""
     path = os.path.join(ROOT, "config", "sluice.ini")
     code, _, stderr = t.run_program("-c", path, "--check")
     equal(code, BAD_CONFIG, "exit code")
@@ -278,7 +280,7 @@ def has_ipv6():
 
 @case()
 def two_listeners_on_one_address(t):
-    """Refused: which of them a client reached would be luck."""
+    """The program refuses this, because chance would decide which listener a client reaches."""
     port = harness.free_port()
     text = good_but("[listen plain]\naddress = 127.0.0.1:0",
                     "[listen a]\naddress = 127.0.0.1:%d\n[listen b]\naddress = 127.0.0.1:%d" % (
@@ -298,7 +300,7 @@ def bad_demo_address(t):
 
 @case()
 def demo(t):
-    """The page at /, its echo over wss, and a certificate nobody has to make."""
+    """--demo has the page at /, its echo over wss, and a certificate of its own."""
     p = t.start_with(["--demo", "--listen", "127.0.0.1:0"])
     name = next(iter(p.ports))
     t.context = t.tls_context()
@@ -321,5 +323,5 @@ def demo(t):
     c = p.client(name, context=t.context)
     c.send_raw(b"GET /other HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert c.read_response().status in (404, 426)
-    assert "https://" in p.log.text() + p.output.text(), "it does not say where it is"
+    assert "https://" in p.log.text() + p.output.text(), "the demo does not print its address"
     p.log.stray.clear()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sessions that are refused or whose backend cannot be had: every such row of the endings table.
+"""Sessions that the program refuses, or whose backend fails: every such row of the endings table.
 
-Told after 101 by a Close that a page can read, or as an HTTP status where the route says so; what
-is no legal opening always gets HTTP. Each row runs over TLS and over plain ws://.
+The page reads the reason in a Close behind the 101, or gets an HTTP status where the route says so.
+A request that is no legal opening always gets HTTP. Each row runs over TLS and over plain ws://.
 """
 
 import os
@@ -12,7 +12,7 @@ from harness import case, equal
 from sessions import WIRES, end_after_close
 from wsclient import FIN
 
-# Refusals by policy: the backend is never dialled.
+# Refusals by policy: the program never dials the backend.
 
 REFUSALS = [
     # name, keys of the route, the request, status, Close code
@@ -60,7 +60,7 @@ def refused_by_http(t, listen, name, keys, request, status, code):
 
 @case()
 def no_route_by_http(t):
-    """There is no route to ask, so the defaults decide."""
+    """The request has no route, so the defaults decide."""
     p = t.gateway(defaults="on_refuse = http", r="backend = echo:")
     c = p.client()
     c.send_raw(c.request("/nowhere"))
@@ -100,7 +100,7 @@ def full(t, listen, how):
 
 @case()
 def first_route(t):
-    """What a newcomer writes: one origin, one subprotocol, one service."""
+    """A newcomer's route: one origin, one subprotocol, one service."""
     backend = t.backend()
     keys = "origins = https://good.example\nsubprotocols = binary\nbackend = "
     p = t.gateway(r=keys + backend.url, down=keys + t.closed_port())
@@ -121,7 +121,7 @@ def first_route(t):
     good.end_cleanly()
 
 
-# Backends that cannot be had. The name ends in .onion, which a resolver answers without asking.
+# Backends that fail. The name ends in .onion: a resolver answers it without asking anybody.
 
 DIALS = [
     ("backend_refused", lambda t: t.closed_port(), 502),
@@ -157,7 +157,7 @@ def dial_fails(t, listen, name, make_url, status):
 
 @case()
 def client_leaves_during_the_dial(t):
-    """Seen when the dial is over at the latest; nobody gets its 101."""
+    """The program notices no later than at the end of the dial, and sends no 101."""
     p = t.gateway(r="connect_timeout = 1s\nbackend = " + t.deaf().url)
     for number, end in enumerate(("reset", "finish")):
         c = p.client()
@@ -169,7 +169,7 @@ def client_leaves_during_the_dial(t):
         equal(line["phase"], "dial", "phase")
 
 
-# Requests that are no legal opening are answered with HTTP whatever the route says.
+# A request that is no legal opening gets HTTP, whatever the route says.
 
 BAD_HEADS = [
     ("bad_request", b"GET /r HTTP/1.1\nHost: a\n\n", 400),

@@ -168,7 +168,7 @@ def path_and_host_are_escaped(t):
 
 @case()
 def one_line_for_each_connection(t):
-    """However it went."""
+    """Each connection has one line, however it went."""
     backend = t.backend()
     p = t.gateway(e=ECHO, b="origins = *\nbackend = " + backend.url,
                   d="backend = " + t.closed_port())
@@ -194,7 +194,7 @@ def one_line_for_each_connection(t):
 
 @case(rows=[("error", "error"), ("warn", "warn")])
 def level(t, name):
-    """Less than the level is not written; the program says nothing on a good day."""
+    """The program writes nothing below the level, so on a good day nothing at all."""
     backend = t.backend()
     port = free_port()
     path = t.write("c.ini", t.config(server="log_level = " + name,
@@ -219,7 +219,7 @@ def connects(port):
 
 @case()
 def into_a_file(t):
-    """What stands in the file stays; every line is whole although two workers write."""
+    """The old content of the file stays, and every line is whole although two workers write."""
     path = t.write("log", "what was here before\n")
     config = t.write("c.ini", t.config(server="workers = 2", r=ECHO))
     with open(path, "r+b") as file:

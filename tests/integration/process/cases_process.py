@@ -24,7 +24,7 @@ def echo(c, text=b"x"):
 
 
 def owner_of(p, client, listen="tls"):
-    """The pid of the worker that holds this client's connection."""
+    """Returns the pid of the worker that holds this client's connection."""
     port = client.wire.sock.getsockname()[1]
     with open("/proc/net/tcp") as file:
         for fields in map(str.split, file.readlines()[1:]):
@@ -42,7 +42,7 @@ def owner_of(p, client, listen="tls"):
 
 
 def clients_by_worker(p, least=3):
-    """Open sessions as {pid: [client]}, at least so many on each worker."""
+    """Opens sessions, at least so many on each worker. Returns {pid: [client]}."""
     found = {pid: [] for pid in p.workers()}
     for _ in range(200):
         c = p.client().open("/r")
@@ -74,7 +74,8 @@ def both_started(p, count=2):
 
 @case(timeout=90)
 def worker_killed(t):
-    """Its sessions end; the others go on; it comes back; nobody is refused meanwhile."""
+    """A killed worker takes its sessions with it. The others go on, a new worker comes, and the
+    gateway refuses nobody meanwhile."""
     p = both_started(t.gateway(server="workers = 2", r=ECHO))
     p.may_lose_workers = True
     victim, other = (found := clients_by_worker(p))
@@ -90,7 +91,7 @@ def worker_killed(t):
             except ConnectionRefusedError as error:
                 refused.append(error)
             except (Ended, OSError, Timeout):
-                pass  # it was in the hands of the one that was killed
+                pass  # the killed worker had this connection
 
     threads = [in_thread(keep_connecting) for _ in range(3)]
     wait_until(lambda: len(served) > 10, "new sessions")
@@ -107,7 +108,7 @@ def worker_killed(t):
     stop.set()
     for thread in threads:
         join(thread, 60)
-    assert not refused, "%d connections were refused" % len(refused)
+    assert not refused, "the gateway refused %d connections" % len(refused)
     for c in found[other]:
         echo(c, b"still untouched")
         c.end_cleanly()
@@ -120,7 +121,7 @@ def worker_killed(t):
 
 @case(timeout=90)
 def worker_killed_again_and_again(t):
-    """A crash loop backs off instead of forking as fast as it can, and then recovers."""
+    """In a crash loop the master forks later each time, and then recovers."""
     p = both_started(t.gateway(r=ECHO), 1)
     p.may_lose_workers = True
     delays = []
@@ -131,15 +132,15 @@ def worker_killed_again_and_again(t):
         delays.append(int(p.log.wait("worker.respawn", number)[-1]["in_ms"]))
     assert delays[0] <= 200, delays
     assert delays[-1] > delays[1] and delays[-1] >= 200, "no back-off: %r" % delays
-    assert delays == sorted(delays), "it does not grow: %r" % delays
-    c = p.client().open("/r")  # waits in the queue of the socket that the master keeps
+    assert delays == sorted(delays), "the delay does not grow: %r" % delays
+    c = p.client().open("/r")  # it waits in the queue of the master's socket
     echo(c)
     c.end_cleanly()
 
 
 @case()
 def worker_killed_while_it_serves_nobody(t):
-    """Sessions that were counted are given back."""
+    """The sessions of a killed worker do not count any more."""
     p = both_started(t.gateway(server="workers = 2\nmax_sessions = 4", r=ECHO))
     p.may_lose_workers = True
     clients = [p.client().open("/r") for _ in range(4)]
@@ -155,7 +156,7 @@ def worker_killed_while_it_serves_nobody(t):
 
 @case()
 def master_killed(t):
-    """No orphans: the workers notice and end, and the port is free."""
+    """The workers notice that the master is gone, and end; the port is free."""
     p = both_started(t.gateway(server="workers = 2", r=ECHO))
     clients = [p.client().open("/r") for _ in range(6)]
     workers = p.workers()
@@ -180,7 +181,7 @@ def master_killed(t):
 
 @case(rows=[("term", signal.SIGTERM), ("int", signal.SIGINT)])
 def drain(t, number):
-    """Everybody is told 1001 and the program ends with 0."""
+    """Every client gets 1001, and the program ends with 0."""
     p = both_started(t.gateway(server="workers = 2\ndrain_timeout = 3s", r=ECHO))
     clients = [p.client().open("/r") for _ in range(40)]
     for c in clients:
@@ -197,7 +198,7 @@ def drain(t, number):
 
 @case()
 def drain_does_not_wait_for_ever(t):
-    """Clients that neither answer nor read are cut off when drain_timeout is over."""
+    """The program cuts off clients that neither answer nor read when drain_timeout is over."""
     p = both_started(t.gateway(server="drain_timeout = 1s",
                                r="close_timeout = 10m\n" + ECHO), 1)
     clients = [p.client().open("/r") for _ in range(5)]
@@ -256,7 +257,7 @@ def quit_at_once(t):
 
 @case()
 def stop_right_after_the_start(t):
-    """No worker is lost however early the signal comes."""
+    """Every worker ends, however early the signal comes."""
     for _ in range(5):
         p = t.start(t.config(server="workers = 2", r=ECHO))
         p.stop()
@@ -281,7 +282,7 @@ def signals_of_later_days(t):
 
 @case()
 def max_sessions(t):
-    """Over all workers together; a place that is given back is taken again."""
+    """The limit holds over all workers together, and a free place is good for a new session."""
     p = both_started(t.gateway(server="workers = 2\nmax_sessions = 5", r=ECHO))
     admitted, refused = [], 0
     for _ in range(20):
@@ -302,7 +303,7 @@ def max_sessions(t):
 
 @case(timeout=90, alone=True)
 def out_of_descriptors(t):
-    """Callers wait or are turned away, the program does not spin, and later serves again."""
+    """Callers wait or get no connection, the program does not spin, and it serves again later."""
     limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (48, 48))
     p = t.start(t.config(r=ECHO), preexec_fn=limit)
     both_started(p, 1)
@@ -312,7 +313,7 @@ def out_of_descriptors(t):
     before = cpu_seconds(worker)
     time.sleep(2)
     used = cpu_seconds(worker) - before
-    assert used < 1, "%.2f s of 2 s were spent on accepting" % used
+    assert used < 1, "accepting took %.2f s of 2 s" % used
     for sock in socks:
         sock.close()
 
@@ -338,7 +339,7 @@ def cpu_seconds(pid):
 
 @case(timeout=90)
 def descriptors_and_memory_come_back(t):
-    """After 200 sessions of every kind."""
+    """Descriptors and memory come back after 200 sessions of every kind."""
     backend = t.backend()
     p = both_started(t.gateway(server="tls_timeout = 1s", e=ECHO,
                                b="origins = *\nbackend = " + backend.url,
@@ -394,14 +395,14 @@ def user_is_given_up(t):
         equal(int(status["CapEff"], 16), 0, "capabilities of a worker")
         equal(int(status["CapPrm"], 16), 0, "permitted capabilities of a worker")
         equal(status["NoNewPrivs"].strip(), "1", "NoNewPrivs of a worker")
-    c = p.client().open("/r")  # a certificate's key that only root can read
+    c = p.client().open("/r")  # only root can read the key of the certificate
     echo(c)
     c.end_cleanly()
 
 
 @case()
 def started_by_a_user(t):
-    """Without root there is nobody to become; `user` may then only name oneself."""
+    """Without root the program can become nobody else; `user` may then only name its own user."""
     if os.getuid() != 0:
         raise Skip("needs root")
     nobody = pwd.getpwnam("nobody")
@@ -411,7 +412,7 @@ def started_by_a_user(t):
         os.setgid(nobody.pw_gid)
         os.setuid(nobody.pw_uid)
 
-    # The checkout may lie where only its owner gets.
+    # Only its owner may get into the folder of the checkout.
     program = shutil.copy(Settings.program, t.path("sluice"))
     listens = "[listen plain]\naddress = 127.0.0.1:0\n"
     p = t.start(t.config(listens=listens, r=ECHO), preexec_fn=become, executable=program)
@@ -423,7 +424,8 @@ def started_by_a_user(t):
 
 @case()
 def no_descriptors_of_others(t):
-    """A worker holds its listeners, its epoll, pipes and the log; none of its siblings' sockets."""
+    """A worker holds its listeners, its epoll, pipes and the log, but no socket of another worker.
+    """
     p = both_started(t.gateway(server="workers = 4", r=ECHO), 4)
     for pid in p.workers():
         folder = "/proc/%d/fd/" % pid

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """RFC 6455 by the byte against an echo: route: lengths, control frames, reserved bits, opcodes,
-fragments, masks. What is wrong must be refused at the byte that shows it; what is right must come
-back whole, with the same opcode, and nothing else with it.
+fragments, masks.
+
+The program must refuse what is wrong at the byte that shows it. It must return what is right whole,
+with the same opcode, and send nothing else.
 """
 
 import os
@@ -23,7 +25,7 @@ def letters(size):
 
 
 def chops_for(size):
-    """Not every byte of a long frame alone: the header is what the cuts are for."""
+    """Leaves out the small pieces of a long frame: the cuts are there for the header."""
     return [chop for chop in CHOPS if size // chop <= 2500]
 
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""RFC 6455 5.5.1 and 7 by the byte against an echo: route: Close codes and reasons, what comes
-after a Close, messages at their limit. The program answers our Close with the same code and ends
-TCP first, in order (7.1.1).
+"""RFC 6455 5.5.1 and 7 by the byte against an echo: route.
+
+The rows have Close codes and reasons, what comes behind a Close, and messages at their limit. The
+program answers the client's Close with the same code, and ends TCP first and in order (7.1.1).
 """
 
 import os
@@ -14,7 +15,7 @@ from wsclient import (BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_paylo
 KEY = b"\x37\xfa\x21\x3d"
 LEGAL = (1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3001, 3999,
          4000, 4001, 4998, 4999)
-# 7.4: not in use, reserved, not to be sent, or of no range at all.
+# 7.4: not in use, reserved, not for the wire, or of no range at all.
 ILLEGAL = (0, 1, 2, 255, 256, 500, 998, 999, 1004, 1005, 1006, 1015, 1016, 1017, 1099, 1100, 1500,
            1999, 2000, 2001, 2998, 2999, 5000, 5001, 9999, 32768, 65534, 65535)
 
@@ -50,7 +51,7 @@ def codes():
 
 @table()
 def around():
-    """What comes before a Close and what comes after it."""
+    """What comes before a Close and what comes behind it."""
     bye = frame(CLOSE, close_payload(1000, b"bye"))
     bad = frame(3, b"\xff", rsv=7, is_masked=False)
     yield "after_nothing", bye, closed(1000)

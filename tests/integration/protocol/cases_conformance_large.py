@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Large messages against an echo: route: whole again in every cut, in memory that does not grow
-with them, and never taken faster than their echo is read.
+"""Large messages against an echo: route.
+
+They come back whole in every cut, in memory that does not grow with them, and the program takes
+them no faster than the client reads their echo.
 """
 
 import functools
 import hashlib
 import os
-import socket
 
 from exchange import Chops, Talk, binary, fragments, pieces_of, table, text
 from harness import Settings, case, equal
-from memory import CEILING_BYTES, KERNEL_MIB, pss_of, start_sending, wait_until_flat
+from memory import (CEILING_BYTES, KERNEL_MIB, open_without_reading, pss_of, start_sending,
+                    wait_until_flat)
 from sessions import WIRES
 from threads import in_thread, join
 from wsclient import BINARY, CONTINUATION, TEXT, frame, frame_header, mask
@@ -56,14 +58,14 @@ def messages():
 
 
 class EchoReader(Talk):
-    """Takes what comes while it sends, and keeps nothing of it but a hash."""
+    """Reads the echo while it sends, and keeps only a hash of it."""
 
     def __init__(self, client):
         super().__init__(client)
         self.hash, self.taken, self.opcodes, self.fins = hashlib.sha256(), 0, [], 0
 
     def take_ready(self):
-        """Every frame that is there as a whole."""
+        """Takes every frame that has come whole."""
         pending, at = self.client.pending, 0
         while len(pending) >= at + 2:
             size, head = pending[at + 1], 2
@@ -131,12 +133,9 @@ def echo_in_little_memory(t, listen, name):
 @case(timeout=120, rows=[("%s.%s" % (name, wire), listen, name) for wire, listen in WIRES
                          for name in ("one_frame", "fragments")])
 def echo_of_one_message_without_reading(t, listen, name):
-    """Its sender is stopped in the middle of it; once it reads, every byte is there."""
+    """The program stops the sender inside one message; once the client reads, every byte comes."""
     p = t.gateway(r="write_timeout = 10m\nbackend = echo:")
-    c = p.client(listen, receive_buffer=8192)
-    c.wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
-    c.open("/r")
-    c.wire.sock.settimeout(0.7)
+    c = open_without_reading(p, listen)
     before = pss_of(p)
     block = content(BINARY, MIB)
     if name == "one_frame":
@@ -147,7 +146,7 @@ def echo_of_one_message_without_reading(t, listen, name):
         first = bytes([BINARY]) + later[1:]
     sent, rest = 0, None
     while rest is None:
-        assert sent < KERNEL_MIB, "%d MiB were taken though nobody reads" % sent
+        assert sent < KERNEL_MIB, "the program took %d MiB though nobody reads" % sent
         rest = start_sending(c, later if sent else first)
         sent += 1
     samples = wait_until_flat(p)

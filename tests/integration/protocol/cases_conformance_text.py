@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""RFC 6455 8.1 by the byte against an echo: route: what is UTF-8 comes back however it is cut, and
-what is not ends the session with 1007 at the first byte that cannot be in it: no byte is sent after
-that one, and none before it ends anything.
+"""RFC 6455 8.1 by the byte against an echo: route.
+
+UTF-8 comes back however it is cut. Anything else ends the session with 1007 at the first byte that
+cannot be in it: the client sends no byte behind that one, and no byte in front of it ends anything.
 """
 
 from exchange import (Chops, Piece, Pong, binary, closed, failed, fragments, last, more, start,
@@ -19,7 +20,7 @@ BORDERS = (0x00, 0x01, 0x7F, 0x80, 0xFF, 0x7FF, 0x800, 0xFFF, 0x1000, 0xCFFF, 0x
 NONCHARACTERS = (*range(0xFDD0, 0xFDF0),
                  *(plane << 16 | low for plane in range(17) for low in (0xFFFE, 0xFFFF)))
 
-# Name and bytes; where they go wrong is computed below from the definition.
+# Name and bytes. good_bytes() finds the wrong byte from the definition.
 WRONG = (
     ("lone_80", b"\x80"), ("lone_bf", b"\xbf"), ("two_continuations", b"\x80\xbf"),
     ("overlong_2_nul", b"\xc0\x80"), ("overlong_2_slash", b"\xc0\xaf"),
@@ -50,7 +51,7 @@ ENDS = (b"", b"\x80", b"\xbf", b"\x80" * 2, b"\xbf" * 2, b"\x80" * 3, b"\xbf" * 
 
 
 def can_go_on(data):
-    """Some text begins with these bytes."""
+    """Says whether some text begins with these bytes."""
     for end in ENDS:
         try:
             (data + end).decode()
@@ -61,12 +62,12 @@ def can_go_on(data):
 
 
 def good_bytes(data):
-    """How many bytes come before the first impossible one."""
+    """Returns how many bytes come before the first impossible one."""
     return next(at for at in range(len(data)) if not can_go_on(data[:at + 1]))
 
 
 def pairs(data):
-    """Every cut of it into two."""
+    """Cuts the data into two at every place."""
     return [(cut, [data[:cut], data[cut:]]) for cut in range(len(data) + 1)]
 
 
@@ -102,7 +103,7 @@ def valid():
 
 @table(timeout=120)
 def wrong():
-    """In frames that are complete."""
+    """The wrong bytes come in complete frames."""
     for name, data in WRONG:
         for place, before, after in (("alone", b"", b""), ("in_the_middle", GREETING, b"edited"),
                                      ("after_40_ascii", b"a" * 40, b"b" * 40)):
@@ -121,7 +122,7 @@ def wrong():
 
 @table(timeout=120)
 def fail_fast():
-    """Up to the first impossible byte nothing ends; with it, and without another, 1007 comes."""
+    """Up to the first impossible byte nothing ends. Behind that byte, and no other, 1007 comes."""
     for name, data in WRONG:
         for place, before in (("alone", b""), ("after_text", GREETING), ("after_33", b"a" * 33)):
             whole = before + data

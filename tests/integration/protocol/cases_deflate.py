@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""permessage-deflate (RFC 7692) against an echo: route: what is agreed on for every kind of offer,
-and messages of every size, window, context and cut, both ways.
+"""permessage-deflate (RFC 7692) against an echo: route: the answer to every kind of offer, and
+messages of every size, window, context and cut, both ways.
 """
 
 import functools
@@ -24,7 +24,8 @@ def offer(*params):
     return "; ".join([NAME, *params])
 
 
-# The route's keys, the offer (a list: several lines), the answer: None means none.
+# The route's keys, the offer (a list: several lines), the answer. None: the program agrees to
+# nothing.
 AGREED = [
     ("plain", "", NAME, NAME),
     ("client_bits", "", offer(CLIENT), offer(CLIENT + "=12")),
@@ -92,7 +93,7 @@ MALFORMED = ("permessage-deflate; ", "permessage-deflate; client_max_window_bits
 
 @case(rows=WIRES)
 def offers(t, listen):
-    """Every form of offer gets the answer it must get, and what was agreed on works."""
+    """Every form of offer gets its answer, and the agreed parameters work."""
     settings = list(dict.fromkeys(row[1] for row in AGREED))
     p = t.gateway(**{"r%d" % number: "backend = echo:\n%s%s" % (
         "" if keys.startswith("compression = ") else ON, keys)
@@ -185,7 +186,7 @@ def sizes(t, listen, keys, offered, window):
 
 
 def repeats(bits):
-    """Repeats at distances just inside and outside of a window, in one message and over several."""
+    """Repeats at distances just inside and outside a window, in one message and over several."""
     size = 1 << bits
     for distance in (size - 263, size - 262, size - 1, size, size + 1, size + 300):
         if distance > 0:
@@ -203,8 +204,8 @@ ANEW = ((), (CLIENT_ANEW,), (SERVER_ANEW,), (CLIENT_ANEW, SERVER_ANEW))
 
 @case(timeout=120, rows=WIRES)
 def windows(t, listen):
-    """Windows both ways with and without contexts: all that is sent can be inflated, byte by byte,
-    with exactly the window that was agreed on."""
+    """Windows both ways, with and without contexts. The client inflates everything, byte by byte,
+    with exactly the agreed window."""
     p = t.gateway(r="backend = echo:\ncompression_window = 15\n" + ON)
     pairs = [(server, client) for server in (None, *range(8, 16)) for client in (None, 9, 12, 15)]
     for number, (server, client) in enumerate(pairs if listen == "plain" else pairs[::5]):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""permessage-deflate over time: what it costs, that backpressure holds inside of the inflater,
-services behind it, and other people's clients.
+"""permessage-deflate over time: what it costs, backpressure inside the inflater, services behind
+it, and other people's clients.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ INFLATER_BYTES = (1 << 12) + 7 * 1024
 
 @functools.lru_cache(None)
 def bomb(size):
-    """A message of so many zeroes."""
+    """Returns a compressed message of `size` zeroes."""
     squeezer = zlib.compressobj(9, zlib.DEFLATED, -15)
     out = b"".join(squeezer.compress(bytes(MIB)) for _ in range(size // MIB))
     return (out + squeezer.flush(zlib.Z_SYNC_FLUSH))[:-4]
@@ -42,7 +42,8 @@ def connect(p, listen, path="/r", **options):
 
 
 def send_in_one_flight(c, data):
-    """Bytes and the orderly end of the stream, which the gateway's kernel has all at once."""
+    """Sends bytes and the orderly end of the stream, so that the gateway's kernel has both at once.
+    """
     if c.wire.tls:
         c.wire.tls.write(data)
         try:
@@ -57,8 +58,8 @@ def send_in_one_flight(c, data):
 
 @case(rows=WIRES)
 def everything_in_one_flight(t, listen):
-    """A message that inflates far, a Close and the end of the stream, all at once: the backend gets
-    every byte and then the FIN, also a backend that is slow to read."""
+    """A message that inflates far, a Close and the end of the stream come at once. The backend gets
+    every byte and then the FIN, also when the backend reads slowly."""
     backend = t.backend()
     p = t.gateway(r=ON + "backend = " + backend.url,
                   line=ON + "framing = line\nframing_max = 16m\nbackend = " + backend.url)
@@ -126,8 +127,8 @@ def bomb_is_refused(t, listen):
 @case(timeout=120, rows=[("%s.%s" % (name, wire), listen, parts) for wire, listen in WIRES
                          for name, parts in (("one_frame", 1), ("fragments", 50))])
 def inflating_waits_for_the_backend(t, listen, parts):
-    """Messages that inflate to 64 MiB each, towards backends that do not read: each session holds
-    its ceiling, what it was sent, and no more; then the backends read and nothing is missing."""
+    """Messages inflate to 64 MiB each, towards backends that do not read. Each session holds its
+    ceiling, the compressed bytes, and no more. Then the backends read, and nothing is missing."""
     size, count = 64 * MIB, 10
     backend = t.backend(receive_buffer=65536)
     p = t.gateway(r="write_timeout = 10m\ncompression_ratio = 0\nbackend = %s\n%s" % (
@@ -168,7 +169,7 @@ def what_is_held_is_not_idle(t, listen):
     got, begin = 0, time.monotonic()
     while got < size and (data := peer.recv_some()):
         got += len(data)
-        # Never faster than the whole in three seconds.
+        # never faster than everything in three seconds
         time.sleep(max(0.0, begin + 3 * got / size - time.monotonic()))
     equal(got, size, "bytes for the backend")
     assert not p.ends(), p.ends()
@@ -178,7 +179,7 @@ def what_is_held_is_not_idle(t, listen):
 
 @case(timeout=60, rows=WIRES)
 def a_close_behind_what_is_held(t, listen):
-    """The session ends while bytes are held: the answer to our Close is still looked for."""
+    """The session ends while it holds bytes: it still looks for the answer to its Close."""
     backend = t.backend()
     p = t.gateway(r="backend = %s\nhalf_close = keep\nclose_timeout = 20s\n"
                   "connect_timeout = 1m\n%s" % (backend.url, ON))
@@ -193,7 +194,7 @@ def a_close_behind_what_is_held(t, listen):
     begin = time.monotonic()
     c.close(1011)
     c.recv_end(FIN)
-    assert time.monotonic() - begin < 5, "its Close was not read"
+    assert time.monotonic() - begin < 5, "the program did not read the client's Close"
     c.wire.close()
     p.one_end("backend_reset", code=1011)
 
@@ -225,7 +226,7 @@ def inflating_does_not_starve_others(t, listen):
 
 
 def read_all(c, size):
-    """A message of zeroes, piece by piece."""
+    """Reads a message of zeroes, piece by piece."""
     while size > 0:
         got = c.recv_frame()
         assert not got.payload.strip(b"\0"), "other bytes"
@@ -237,7 +238,7 @@ def read_all(c, size):
 
 @case(timeout=120, rows=WIRES)
 def echo_without_reading(t, listen):
-    """Compressed echoes that nobody reads: held back, and all there later."""
+    """The program holds compressed echoes back while nobody reads, and all come later."""
     p = t.gateway(r="write_timeout = 10m\nbackend = echo:\n" + ON)
     c = connect(p, listen, receive_buffer=8192)
     c.wire.sock.settimeout(0.7)
@@ -247,7 +248,7 @@ def echo_without_reading(t, listen):
         message = sent.to_bytes(4, "big") + noise
         rest = start_sending(c, squeezed(BINARY, message, level=1)(c))
         sent += 1
-        assert sent < 2000, "messages are taken without end"
+        assert sent < 2000, "the program takes messages without end"
     samples = wait_until_flat(p)
     if not Settings.is_asan:
         assert max(samples) - before <= MIB, "%d bytes more" % (max(samples) - before)
@@ -265,7 +266,7 @@ def echo_without_reading(t, listen):
 
 @case(timeout=120, alone=True, rows=WIRES)
 def memory_is_given_back(t, listen):
-    """Of sessions that are quiet; they lose nothing by it, their contexts included."""
+    """Quiet sessions give memory back. They lose nothing by it, not even their contexts."""
     count, data = 300, os.urandom(1500)
     p = t.gateway(r="compression_idle = 400ms\nbackend = echo:\n" + ON,
                   kept="compression_idle = 1h\nbackend = echo:\n" + ON)
@@ -306,7 +307,7 @@ def memory_is_given_back(t, listen):
                              ("binary", "payload = binary"), ("text", "payload = text"),
                              ("frames", "payload = binary\nmax_frame_out = 1000"))])
 def service(t, listen, keys, kind):
-    """A service behind it sees what the page wrote, and the page what the service wrote."""
+    """The service sees what the page wrote, and the page sees what the service wrote."""
     prose = b"The quick brown f\xc3\xb6x jumps over the lazy dog \xe2\x82\xac. "
     data = prose * (4 * MIB // len(prose)) if kind == "prose" else (
         os.urandom(2 * MIB).hex().encode())
@@ -369,7 +370,7 @@ def python_websockets(t):
 
     async def echoes(path, options, is_on):
         async with websockets.connect(uri + path, ssl=t.context, max_size=None, **options) as ws:
-            agreed = getattr(ws, "protocol", ws).extensions  # websockets 14 moved them
+            agreed = getattr(ws, "protocol", ws).extensions  # websockets 14 moved the extensions
             equal([e.name for e in agreed], ["permessage-deflate"] * is_on, "extensions")
             for data in ("hello", "", b"", "na\u00efve \u20ac " * 1000, b"\0" * 100000,
                          os.urandom(65536), os.urandom(MIB), "again and again " * 100000):

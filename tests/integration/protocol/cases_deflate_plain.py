@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where permessage-deflate was agreed on, messages that are not compressed (RFC 7692 6) obey all
-the rules of RFC 6455 as before: the same rows, by the other way through the program.
+"""With permessage-deflate agreed on, a message that is not compressed (RFC 7692 6) still obeys all
+rules of RFC 6455: the same rows go another way through the program.
 """
 
 import cases_conformance as frames

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """permessage-deflate (RFC 7692) by the byte against an echo: route: every way of writing a
-compressed message, every mistake in one, and the limits that hold for what comes out of it.
+compressed message, every mistake in one, and the limits for what comes out of it.
 """
 
 import os
@@ -24,7 +24,7 @@ PROSE = b"The quick brown fox jumps over the lazy dog, and the lazy dog over the
 
 
 def deflated(listens=WIRES, keys="", timeout=60):
-    """Makes a case for ws and for wss of a function that yields rows; compression is agreed on."""
+    """Makes cases for ws and wss, with compression, of a function that yields rows."""
 
     def register(function):
         def both(t, listen):
@@ -38,14 +38,14 @@ def deflated(listens=WIRES, keys="", timeout=60):
 
 
 def raw(data, bits=15, level=6, flush=zlib.Z_SYNC_FLUSH):
-    """Deflated without a context."""
+    """Deflates without a context."""
     squeezer = zlib.compressobj(level, zlib.DEFLATED, -bits)
     out = squeezer.compress(data) + squeezer.flush(flush)
     return out[:-4] if flush == zlib.Z_SYNC_FLUSH else out
 
 
 def stored(*pieces, is_final=False):
-    """Stored blocks (RFC 1951 3.2.4)."""
+    """Writes stored blocks (RFC 1951 3.2.4)."""
     end = len(pieces) - 1
     return b"".join(bytes([is_final and at == end]) + len(piece).to_bytes(2, "little")
                     + (len(piece) ^ 0xFFFF).to_bytes(2, "little") + piece
@@ -81,7 +81,7 @@ def reserved_bits():
 
 
 def failed_after_some(code):
-    """The beginning of a compressed message may be out already, or held back by the inflater."""
+    """The inflater may have let out the beginning of the compressed message, or still hold it."""
 
     def step(client):
         _, before = client.recv_close(code)
@@ -94,14 +94,14 @@ def failed_after_some(code):
 
 @case(rows=WIRES)
 def not_agreed(t, listen):
-    """RSV1 where nothing was offered, or where the route does not want it."""
+    """RSV1 comes where the client offered nothing, or where the route does not want compression."""
     rows = [("rsv1." + kind, frame(opcode, HELLO, rsv=RSV1), failed(1002))
             for opcode, kind in ((TEXT, "text"), (BINARY, "binary"), (PING, "ping"))]
     run_rows(t, listen, rows, ON, Client)
     run_rows(t, listen, rows, "", Client)
 
 
-# All ways to write "Hello" (RFC 7692 7.2.3), and others.
+# All ways to write "Hello" (RFC 7692 7.2.3), and other messages.
 WRITTEN = (
     ("fixed_code", HELLO, b"Hello"),
     ("stored", b"\x00\x05\x00\xfa\xffHello\x00", b"Hello"),
@@ -161,7 +161,7 @@ def raw_with(data, flushes):
 
 @deflated()
 def contexts():
-    """A message may refer to those before it, whatever comes between them."""
+    """A message may refer to the messages before it, whatever comes between them."""
     data = random.Random(9).randbytes(2000)
     between = (("nothing", b"", ()), ("a_ping", frame(PING, b"p"), (Pong(b"p"),)),
                ("a_plain_message", frame(BINARY, b"plain"), (binary(b"plain"),)),
@@ -171,7 +171,7 @@ def contexts():
     for name, sent, events in between:
         yield (name, squeezed(BINARY, data), binary(data), sent, *events,
                squeezed(BINARY, data), binary(data))
-    # "Hello" once as such and once as a copy of it over a distance of five, behind a final block.
+    # "Hello" comes as such, and then as a copy over a distance of five, behind a final block.
     copy = b"\x02\x13\x00\x00"
     made = zlib.decompressobj(-15, zdict=b"Hello").decompress(copy + TAIL)
     assert made.startswith(b"Hello"), made
@@ -182,8 +182,8 @@ def contexts():
                frame(TEXT, copy, rsv=RSV1), text(made), Hold())
 
 
-# Wrong data: name, bytes, what comes out before it is noticed, and whether the last byte shows it
-# (or only the end of the message does).
+# Wrong data: name, bytes, what comes out before the program notices, and whether the last byte
+# shows the mistake (or only the end of the message does).
 WRONG = (
     ("block_type_3", b"\x06", b"", True), ("block_type_3_final", b"\x07", b"", True),
     ("stored_lengths_differ", b"\x00\x05\x00\x05\x00", b"", True),
@@ -204,7 +204,7 @@ WRONG = (
 
 
 def failing(code=1007, beginning=None):
-    """A Close after nothing but (some of) these bytes."""
+    """Wants a Close, with at most some of these bytes before it."""
 
     def step(client):
         _, before = client.recv_close(code)
@@ -251,7 +251,8 @@ def wrong_text():
             for parts in (1, 2, 3, 7):
                 yield ("%s.%s.in_%d" % (name, place, parts), cut(TEXT, data, parts),
                        failing(1007, before + bad))
-            # All that is needed to see it is there; the frame is not, and neither is the message.
+            # The bytes that show the mistake are there; the rest of the frame and of the message is
+            # not.
             prefix = raw(before + bad) + TAIL
             head = frame_header(TEXT, len(prefix) + 100, key=KEY, rsv=RSV1)
             yield ("%s.%s.fail_fast" % (name, place), head + mask(prefix, KEY),

@@ -14,14 +14,14 @@ LINES = ["GET /r HTTP/1.1", "Host: localhost", "Upgrade: websocket", "Connection
 
 
 def head(change=None, add=(), end="\r\n", drop=None):
-    """The legal head with one line changed ({old: new}), lines added or one left out."""
+    """Returns the legal head with one line changed ({old: new}), lines added or one left out."""
     text = [line for line in LINES if not drop or not line.startswith(drop)]
     for old, new in (change or {}).items():
         text = [line.replace(old, new) for line in text]
     return (end.join([*text, *add]) + end + end).encode("latin-1")
 
 
-# What is sent, the status.
+# Name, what the client sends, the status.
 HEADS = [
     ("legal", head(), 101),
     ("legal_case", head({"Upgrade: websocket": "uPGRADE: WebSocket",
@@ -113,7 +113,7 @@ HEADS = [
 
 
 def answer_to(p, listen, pieces, status):
-    """Sends the pieces, checks the answer and the end of the stream."""
+    """Sends the pieces, then checks the answer and the end of the stream."""
     c = p.client(listen)
     for piece in pieces:
         c.send_raw(piece)
@@ -131,7 +131,8 @@ def answer_to(p, listen, pieces, status):
 
 
 def check_error(response):
-    """No version, no reflection, no cache, one connection."""
+    """Checks that an error shows no version, reflects nothing, and allows no cache or further
+    request."""
     equal(response.version, "HTTP/1.1", "version")
     equal(response.get("Connection"), "close", "Connection")
     equal(response.get("Cache-Control"), "no-store", "Cache-Control")
@@ -146,13 +147,13 @@ def check_error(response):
 
 
 def each_head(t, listen, cut):
-    """Every head above on one program; all that go wrong are named."""
+    """Sends every head above to one program, and names all that go wrong."""
     p = t.gateway(r="origins = *\nbackend = echo:")
     wrong = []
     for name, data, status in HEADS:
         try:
             answer_to(p, listen, cut(data), status)
-        except Exception as error:  # all of them are to be reported, not only the first
+        except Exception as error:  # the case reports all of them, not only the first
             wrong.append("%s: %s %s" % (name, type(error).__name__, error))
     assert not wrong, "\n".join(wrong)
     ends = p.log.wait("session.end", len(HEADS))
@@ -168,7 +169,7 @@ def heads_whole(t, listen):
 
 @case(timeout=120)
 def heads_in_two_pieces(t):
-    """With a pause that lets the first half be read by itself."""
+    """A pause lets the program read the first half by itself."""
     def cut(data):
         yield data[:len(data) // 2]
         time.sleep(0.02)
@@ -212,7 +213,7 @@ def heads_that_never_end(t):
 
 @case(rows=[("wss", "tls"), ("ws", "plain")])
 def bytes_behind_the_head(t, listen):
-    """A client waits for the answer; what comes with the head is how requests are smuggled."""
+    """A client waits for the answer; bytes that come with the head could smuggle a request."""
     backend = t.backend()
     p = t.gateway(r="origins = *\nbackend = " + backend.url)
     for more in (frame(TEXT, b"x"), b"x", b"GET / HTTP/1.1\r\n\r\n"):
@@ -227,7 +228,7 @@ def bytes_behind_the_head(t, listen):
 
 @case()
 def plain_requests(t):
-    """No page is served, no route is told from no route."""
+    """The listener serves no page, and the answer does not show which routes exist."""
     p = t.gateway(r="backend = echo:")
     answers = set()
     for path in ("/", "/r", "/nowhere", "/favicon.ico"):
@@ -254,7 +255,7 @@ def nothing_is_reflected(t):
 
 @case()
 def subprotocol_choice(t):
-    """The server's order decides; without a list the first offer is taken."""
+    """The server's order decides; without a list the program takes the first offer."""
     p = t.gateway(r="subprotocols = binary, base64\nbackend = echo:", any="backend = echo:")
     for path, offer, want in (("/r", "base64, binary", "binary"), ("/r", "x, base64", "base64"),
                               ("/any", "x, y", "x"), ("/any", None, None)):
@@ -265,7 +266,7 @@ def subprotocol_choice(t):
 
 @case()
 def routes_by_path_and_host(t):
-    """Exact before prefix, host before none, the longest prefix first; told by Close codes."""
+    """Exact comes before prefix, a host before none, the longest prefix first; Close codes tell."""
     p = t.gateway(defaults="max_message = 1",
                   exact="path = /a\nbackend = echo:", prefix="path = /a/*\nbackend = echo:",
                   deeper="path = /a/b/*\nbackend = echo:",

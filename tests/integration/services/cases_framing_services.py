@@ -11,7 +11,7 @@ from services import start_service, wait_for_port
 from sessions import WIRES, end_after_close
 from wsclient import BINARY, CONTINUATION, PING, PONG, TEXT, frame
 
-# IRC: ngircd, two pages and a client of the old kind beside them.
+# IRC: ngircd, two pages, and beside them a client of the old kind.
 
 NGIRCD_CONFIG = """
 [Global]
@@ -47,7 +47,7 @@ CHANNEL = "#caf\u00e9-\U0001f600"
 
 
 def ngircd(t):
-    """Its port. As root it gives its rights away by itself."""
+    """Starts ngircd and returns its port. As root, ngircd gives its rights away by itself."""
     port = harness.free_port()
     config = t.write("ngircd.conf", NGIRCD_CONFIG.format(port=port, dir=t.dir))
     process = start_service(t, ["/usr/sbin/ngircd", "-n", "-f", config], "ngircd.log")
@@ -56,7 +56,7 @@ def ngircd(t):
 
 
 class IrcClient:
-    """Somebody on the server; subclasses send and receive lines (bytes, no terminator)."""
+    """A user on the server. Subclasses send and receive lines (bytes, no terminator)."""
 
     def __init__(self, nick):
         self.nick = nick
@@ -65,7 +65,7 @@ class IrcClient:
         self.send_line(line if isinstance(line, bytes) else line.encode())
 
     def wait_for(self, *words):
-        """The next line that has all these words; returns it and the lines before it."""
+        """Waits for a line with all these words. Returns it and the lines before it."""
         wanted = [word if isinstance(word, bytes) else word.encode() for word in words]
         before = []
         while True:
@@ -177,7 +177,8 @@ def irc_channel(t, listen):
 
 @case(timeout=90)
 def irc_lines_in_fragments(t):
-    """A line cut into fragments at every place, the frames chopped; many lines in one write."""
+    """A line comes in fragments cut at every place, with frames chopped, and many lines in one
+    write."""
     _, p = irc(t)
     alice = IrcPage(p, "alice", "text.ircv3.net", "plain").log_in("Alice").join()
     bob = IrcPage(p, "bob", "binary.ircv3.net", "tls").log_in("Bob").join()
@@ -199,7 +200,8 @@ def irc_lines_in_fragments(t):
 
 @case(timeout=90)
 def irc_not_utf8(t):
-    """Bytes of an old client: a page that wants bytes gets them, one that wants text is told."""
+    """An old client sends bytes. A page that wants bytes gets them; one that wants text gets 1011.
+    """
     port, p = irc(t)
     alice = IrcPage(p, "alice", "text.ircv3.net", "plain").log_in("Alice").join()
     bob = IrcPage(p, "bob", "binary.ircv3.net", "plain").log_in("Bob").join()
@@ -222,7 +224,7 @@ def irc_not_utf8(t):
 @case(timeout=90, rows=[("crlf", b"\r\n", TEXT), ("lf", b"\n", TEXT), ("cr", b"\r", TEXT),
                         ("crlf_binary", b"\r\n", BINARY)])
 def irc_injection(t, terminator, opcode):
-    """What a page was made to say cannot become a second command, nor a first one."""
+    """The text that somebody smuggles into a page becomes no second command, nor a first one."""
     _, p = irc(t)
     subprotocol = "text.ircv3.net" if opcode == TEXT else "binary.ircv3.net"
     alice = IrcPage(p, "alice", subprotocol, "tls").log_in("Alice").join()
@@ -288,7 +290,7 @@ Answer = collections.namedtuple("Answer", "id rcode data")
 
 
 def query(number, name, kind=A):
-    """A query as it stands in a record."""
+    """Returns a query as it stands in a record."""
     labels = b"".join(bytes([len(label)]) + label for label in name.encode().split(b"."))
     return struct.pack("!HHHHHH", number, 0x0100, 1, 0, 0, 0) + labels + struct.pack(
         "!BHH", 0, kind, 1)
@@ -337,7 +339,7 @@ def ask(c, *question):
 
 @case(timeout=90, rows=WIRES)
 def dns_one_by_one(t, listen):
-    """A message is a query, a message is its answer."""
+    """A message is a query, and a message is its answer."""
     p = dns(t)
     c = p.client(listen).open("/dns", subprotocols="dns")
     equal(ask(c, 1, "a.zone.test"), (1, 0, [bytes([192, 0, 2, 1])]), "A")
@@ -354,7 +356,7 @@ def dns_one_by_one(t, listen):
 
 @case(timeout=90, rows=WIRES)
 def dns_pipelined(t, listen):
-    """Queries in one write, long answers in between; each is answered once."""
+    """Many queries come in one write, some with long answers; each gets one answer."""
     p = dns(t)
     c = p.client(listen).open("/dns", subprotocols="dns")
     wire = b""
@@ -377,7 +379,7 @@ def dns_pipelined(t, listen):
 
 @case(timeout=90, rows=WIRES)
 def dns_in_fragments(t, listen):
-    """A query cut at every place, chopped into bytes; answers in frames of 128 bytes."""
+    """A query comes cut at every place, and byte by byte; answers come in frames of 128 bytes."""
     p = dns(t, "max_frame_out = 128\n")
     c = p.client(listen).open("/dns", subprotocols="dns")
     question = query(7, "a.zone.test")
@@ -401,7 +403,7 @@ def dns_in_fragments(t, listen):
 
 @case(timeout=90)
 def dns_resolver_hangs_up(t):
-    """A record that is no query: what the resolver then does reaches the page in order."""
+    """A record is no query: what the resolver then does reaches the page in order."""
     p = dns(t)
     c = p.client().open("/dns", subprotocols="dns")
     equal(ask(c, 1, "a.zone.test").rcode, 0, "rcode")

@@ -21,7 +21,7 @@ MIB = 1 << 20
 # Redis
 
 def resp(*words):
-    """A command as RESP."""
+    """Returns a command as RESP."""
     out = b"*%d\r\n" % len(words)
     for word in words:
         word = word.encode() if isinstance(word, str) else word
@@ -64,7 +64,7 @@ def redis_by_hand(t):
 
 @case(timeout=90)
 def redis_by_websockets(t):
-    """Through Python's `websockets`."""
+    """The client is Python's `websockets`."""
     import websockets
 
     port = redis(t)
@@ -97,7 +97,7 @@ def redis_by_websockets(t):
 
 @case(timeout=90)
 def redis_cli_agrees(t):
-    """What came through the gateway is what a client beside it finds."""
+    """A client beside the gateway finds what came through the gateway."""
     port = redis(t)
     p = t.gateway(r="subprotocols = binary\nbackend = tcp://127.0.0.1:%d" % port)
     c = p.client().open("/r", subprotocols="binary")
@@ -135,11 +135,11 @@ PrintMotd no
 
 
 def sshd(t):
-    """An sshd with keys of its own; returns its port."""
+    """Starts an sshd with keys of its own. Returns its port."""
     for name in ("host_key", "user_key"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", t.path(name)],
                        check=True)
-    if os.getuid() == 0 and not os.path.isdir("/run/sshd"):  # as the service's own start does
+    if os.getuid() == 0 and not os.path.isdir("/run/sshd"):  # as the service's start does
         os.mkdir("/run/sshd", 0o755)
         t.cleanup(lambda: os.rmdir("/run/sshd"))
     port = harness.free_port()
@@ -258,7 +258,7 @@ def python_websockets(t):
 
 @case(timeout=90)
 def line_service(t):
-    """A service of yesterday that speaks first, slowly, and hangs up: a line-based one."""
+    """An old service, line by line: it speaks first, answers slowly, and hangs up."""
     backend = t.backend()
     p = t.gateway(r="backend = " + backend.url)
     c = p.client().open("/r")

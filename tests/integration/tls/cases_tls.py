@@ -28,7 +28,7 @@ def two_pairs(t, first="ec", second="rsa"):
 
 
 def handshake_alert(p, context, listen="tls", **options):
-    """The name of the alert that refuses this handshake."""
+    """Returns the name of the alert that refuses this handshake."""
     try:
         p.wire(listen, context=context, **options)
     except ssl.SSLError as error:
@@ -87,7 +87,7 @@ def suites_of_tls_1_2(t):
 
 
 def s_client(p, *options, data="Q\n"):
-    """Runs openssl s_client against the TLS listener; returns its output."""
+    """Runs openssl s_client against the TLS listener. Returns its output."""
     host, port = p.ports["tls"]
     done = subprocess.run(["openssl", "s_client", "-connect", "%s:%d" % (host, port), "-servername",
                            "localhost", *options], input=data, capture_output=True, text=True,
@@ -184,7 +184,7 @@ HELLOS = [
 
 @case(rows=HELLOS)
 def hostile_hello(t, options):
-    """Answered or refused, quickly and without a crash."""
+    """The program answers or refuses quickly, and does not crash."""
     p = t.gateway(server="tls_timeout = 2s", r=ECHO)
     wire = p.wire(context=None)
     try:
@@ -200,7 +200,7 @@ def hostile_hello(t, options):
 
 @case()
 def hello_by_the_byte(t):
-    """A whole handshake in pieces of one byte."""
+    """A whole handshake comes in pieces of one byte."""
     p = t.gateway(r=ECHO)
 
     class Slow(Wire):
@@ -216,7 +216,7 @@ def hello_by_the_byte(t):
 # Tickets
 
 def resume_often(t, p, version, count=24):
-    """Reconnects with the first session's ticket; returns how many were resumed."""
+    """Reconnects with the first session's ticket. Returns how many sessions were resumed."""
     context = t.tls_context(low=version, high=version)
     c = p.client(context=context)
     c.open("/r")
@@ -264,7 +264,8 @@ GARBAGE = [
 
 @case(rows=GARBAGE)
 def not_tls(t, data):
-    """Closed, at most an alert in answer; one log line; the next client is served."""
+    """The program closes, after at most an alert, writes one log line, and serves the next client.
+    """
     p = t.gateway(server="tls_timeout = 1500ms", r=ECHO)
     wire = p.wire(context=None)
     answer = b""
@@ -308,7 +309,7 @@ def client_leaves_in_the_handshake(t, end):
 # Hostile records
 
 def start_handshake(t, p):
-    """A plain wire that has sent a ClientHello and read the server's flight."""
+    """Returns a plain wire that has sent a ClientHello and read the server's flight."""
     wire = p.wire(context=None)
     wire.send(tlsraw.records_of(tlsraw.client_hello()))
     wait_until(lambda: wire.recv(), "the server's flight")
@@ -331,17 +332,18 @@ def unauthentic_record_in_the_handshake(t, size):
 
 
 def forge(t, p, path="/r"):
-    """An open session and a forger of its next records."""
+    """Returns an open session and a forger of its next records."""
     context = t.tls_context(low=TLS13)
     context.keylog_filename = t.path("keys")
     c = p.client(context=context)
-    c.open(path)  # one record: sequence number 0
+    c.open(path)  # the request was one record, number 0
     cipher = c.wire.tls.cipher()[0]
     return c, tlsraw.Forger(t.path("keys"), cipher, sequence=1)
 
 
 INNER = [
-    # an authentic record's inner plaintext: content, type, padding; is the session to live?
+    # The inner plaintext of an authentic record: content, type, padding; and whether the session
+    # lives on.
     ("good", frame(BINARY, b"hello") + b"\x17", True),
     ("good_padded", frame(BINARY, b"hello") + b"\x17" + bytes(100), True),
     ("good_empty_then_data", b"\x17", True),
@@ -381,7 +383,7 @@ def authentic_record(t, inner, lives):
 
 @case()
 def key_updates(t):
-    """A client may change its keys at any time and ask us to change ours, also while a download
+    """A client may change its keys at any time, and ask us to change ours, also while a download
     fills the queues."""
     backend = t.backend()
     p = t.gateway(r="origins = *\nbackend = " + backend.url)
@@ -401,7 +403,8 @@ def key_updates(t):
 
 @case()
 def key_update_flood(t):
-    """A thousand of them: served or ended, never a crash or a growing queue."""
+    """After a thousand key updates the program serves or ends the client; no queue grows, nothing
+    crashes."""
     p = t.gateway(r=ECHO)
     c, forger = forge(t, p)
     try:
