@@ -52,8 +52,8 @@ struct answer_http {
 /* The head of an HTTP answer, and as much of the body as the client's queue has room for. The
  * fields that a status demands (Allow, Upgrade, Retry-After) are added. */
 void answer_http(struct pump *p, const struct answer_http *http, struct answer_body *body);
-/* The next parts, when the client can be written again. True when at least one was produced. */
-bool answer_more(struct pump *p, struct answer_body *body);
+/* The next parts, when the client can be written again. */
+void answer_more(struct pump *p, struct answer_body *body);
 bool answer_is_done(const struct answer_body *body);
 
 /* An HTTP answer of one line, which says the status in words. */

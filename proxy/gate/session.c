@@ -289,11 +289,11 @@ static void flush(struct conn *conn)
     (void)result; /* a broken connection shows in is_broken, what is left in the queue */
 }
 
-/* The next parts of a body. The time for an answer counts for each part anew. */
+/* The next parts of a body. */
 static void continue_answer(struct session *s)
 {
-    if (s->pump.is_client_turn_due && answer_more(&s->pump, &s->request->body)) {
-        s->phase_since_ms = reactor_now_ms(s->context->reactor);
+    if (s->pump.is_client_turn_due) {
+        answer_more(&s->pump, &s->request->body);
     }
 }
 

@@ -67,7 +67,7 @@ static void talk_finish(struct talk *t, struct answer_body *body)
         conn_uncork(&t->pump.client);
         (void)!conn_flush(&t->pump.client);
         if (body != NULL && t->pump.is_client_turn_due) {
-            (void)answer_more(&t->pump, body);
+            answer_more(&t->pump, body);
         }
         size_t queued = conn_queued(&t->pump.client);
         most_queued = queued > most_queued ? queued : most_queued;
@@ -134,8 +134,8 @@ static void test_status(void)
     }
 }
 
-// Bytes that nobody reads fill the kernel, then the queue past its mark; a refusal still goes behind
-// them, whole and at once.
+// Bytes that nobody reads fill the kernel, then the queue past its mark. A refusal still goes
+// behind them, whole and at once.
 static void test_status_behind_a_full_queue(void)
 {
     static uint8_t block[16 * 1024];
@@ -238,7 +238,9 @@ static void test_broken(void)
     talk_open(&t);
     answer_http(&t.pump, &http, &body);
     t.pump.client.is_broken = true;
-    CHECK_FALSE("no part more", answer_more(&t.pump, &body));
+    uint64_t before_bytes = body.at_bytes;
+    answer_more(&t.pump, &body);
+    CHECK_EQ_U64("no part more", body.at_bytes, before_bytes);
     CHECK_FALSE("no turn", t.pump.is_client_turn_due);
     talk_close(&t);
 }
