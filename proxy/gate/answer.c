@@ -69,10 +69,9 @@ bool answer_is_done(const struct answer_body *body)
     return body->at_bytes == body->len_bytes;
 }
 
-bool answer_more(struct pump *p, struct answer_body *body)
+void answer_more(struct pump *p, struct answer_body *body)
 {
     uint8_t *part = p->client.scratch->result;
-    uint64_t before_bytes = body->at_bytes;
 
     for (size_t i = 0; i < PARTS_PER_EVENT && !answer_is_done(body) && !p->client.is_broken &&
                        conn_queued(&p->client) < p->high_bytes;
@@ -88,7 +87,6 @@ bool answer_more(struct pump *p, struct answer_body *body)
         pump_send_raw(p, part, len);
     }
     p->is_client_owed = !answer_is_done(body) && !p->client.is_broken;
-    return body->at_bytes > before_bytes;
 }
 
 /* Returns the length of the head. */
@@ -116,7 +114,7 @@ void answer_http(struct pump *p, const struct answer_http *http, struct answer_b
 
     conn_cork(&p->client); /* head and body travel together */
     pump_send_raw(p, head, head_len);
-    (void)answer_more(p, body);
+    answer_more(p, body);
 }
 
 /* The line goes with its head however much is queued: TLS may have queued a lot for a client that

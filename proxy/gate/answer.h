@@ -53,8 +53,8 @@ struct answer_http {
 /* Sends the head of an HTTP answer, and as much of the body as the client's queue has room for.
  * Adds the fields that a status demands (Allow, Upgrade, Retry-After). */
 void answer_http(struct pump *p, const struct answer_http *http, struct answer_body *body);
-/* Sends the next parts, when the client can be written again. True when it sent at least one. */
-bool answer_more(struct pump *p, struct answer_body *body);
+/* Sends the next parts, when the client can be written again. */
+void answer_more(struct pump *p, struct answer_body *body);
 bool answer_is_done(const struct answer_body *body);
 
 /* Sends an HTTP answer whose body is one line: the status in words. */

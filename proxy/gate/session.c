@@ -291,11 +291,11 @@ static void flush(struct conn *conn)
     (void)result; /* is_broken and the queue show what came of it */
 }
 
-/* Sends the next parts of a body. The deadline of an answer counts from each part anew. */
+/* Sends the next parts of a body. */
 static void continue_answer(struct session *s)
 {
-    if (s->pump.is_client_owed && answer_more(&s->pump, &s->request->body)) {
-        s->times.phase_since_ms = reactor_now_ms(s->context->reactor);
+    if (s->pump.is_client_owed) {
+        answer_more(&s->pump, &s->request->body);
     }
 }
 

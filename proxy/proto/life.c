@@ -315,7 +315,8 @@ static unsigned on_deadline(struct life *life)
         return stop_half_close(life);
     case LIFE_CLOSING: /* their Close did not come */
         return life->client == LIFE_SIDE_UP ? finish_client(life) : 0;
-    case LIFE_ANSWER:
+    case LIFE_ANSWER: /* a FIN would say that the answer is whole */
+        return drop_client(life, LIFE_DO_CLIENT_ABORT);
     case LIFE_LINGER:
         return drop_client(life, LIFE_DO_CLIENT_CLOSE);
     case LIFE_OPEN:

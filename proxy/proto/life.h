@@ -259,7 +259,8 @@ struct life_timeouts {
 
 /* Points in time, monotonic, in milliseconds. 0 = not running. */
 struct life_times {
-    uint64_t phase_since_ms;   /* the phase began; CLOSING: also when our Close had left */
+    uint64_t phase_since_ms;   /* the phase began; CLOSING: also when our Close had left; ANSWER:
+                                  also when the client was last excused */
     uint64_t open_since_ms;    /* OPEN began */
     uint64_t backend_since_ms; /* the backend side got its FIN */
     uint64_t payload_ms;       /* last payload byte either way */
@@ -284,7 +285,7 @@ enum life_deadline_kind {
 enum life_excuse {
     LIFE_EXCUSE_NONE = 0,
     LIFE_EXCUSE_PONG,   /* the client's acknowledgements since ping_sent_ms */
-    LIFE_EXCUSE_CLIENT, /* the client's since client_stuck_ms */
+    LIFE_EXCUSE_CLIENT, /* the client's since client_stuck_ms; in ANSWER since phase_since_ms */
     LIFE_EXCUSE_BACKEND /* the backend's since backend_stuck_ms */
 };
 

@@ -46,6 +46,7 @@ static void open_deadlines(struct life_deadline *nearest, const struct life_time
 static void phase_deadline(struct life_deadline *nearest, const struct life *life,
                            const struct life_timeouts *timeouts, const struct life_times *times)
 {
+    enum life_excuse excuse = LIFE_EXCUSE_NONE;
     uint64_t allowed_ms = 0;
     switch (life->phase) {
     case LIFE_TLS:
@@ -68,7 +69,10 @@ static void phase_deadline(struct life_deadline *nearest, const struct life *lif
         allowed_ms = timeouts->close_ms;
         break;
     case LIFE_HALF_CLOSED:
+        allowed_ms = timeouts->close_ms;
+        break;
     case LIFE_ANSWER:
+        excuse = LIFE_EXCUSE_CLIENT;
         allowed_ms = timeouts->close_ms;
         break;
     case LIFE_LINGER:
@@ -81,7 +85,9 @@ static void phase_deadline(struct life_deadline *nearest, const struct life *lif
     case LIFE_DEAD:
         return;
     }
-    nearer_event(nearest, LIFE_DEADLINE_CLIENT, times->phase_since_ms + allowed_ms);
+    nearer(nearest, (struct life_deadline){.kind = LIFE_DEADLINE_CLIENT,
+                                           .excuse = excuse,
+                                           .at_ms = times->phase_since_ms + allowed_ms});
 }
 
 struct life_deadline life_deadline(const struct life *life, const struct life_timeouts *timeouts,

@@ -67,7 +67,7 @@ static void talk_finish(struct talk *t, struct answer_body *body)
         conn_uncork(&t->pump.client);
         (void)!conn_flush(&t->pump.client);
         if (body != NULL && t->pump.is_client_owed) {
-            (void)answer_more(&t->pump, body);
+            answer_more(&t->pump, body);
         }
         size_t queued = conn_queued(&t->pump.client);
         most_queued = queued > most_queued ? queued : most_queued;
@@ -238,7 +238,9 @@ static void test_broken(void)
     talk_open(&t);
     answer_http(&t.pump, &http, &body);
     t.pump.client.is_broken = true;
-    CHECK_FALSE("no part more", answer_more(&t.pump, &body));
+    uint64_t before_bytes = body.at_bytes;
+    answer_more(&t.pump, &body);
+    CHECK_EQ_U64("no part more", body.at_bytes, before_bytes);
     CHECK_FALSE("no turn", t.pump.is_client_owed);
     talk_close(&t);
 }

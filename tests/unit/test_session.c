@@ -289,6 +289,42 @@ static void test_long_page(void)
     }
 }
 
+/* A client whose kernel is full. One that takes a byte now and then gets all of the page however
+ * long that lasts; one that takes nothing sees a reset, because a FIN would end the page. */
+static void test_slow_reader(void)
+{
+    for (int is_taking = 0; is_taking < 2; is_taking++) {
+        const char *row = is_taking ? "slow" : "stuck";
+        struct kit k;
+        struct page page;
+        kit_open(&k, "", "close_timeout = 30ms");
+        k.config->listens[0].has_pages = true;
+        k.context.find_page = find_letters;
+        k.client.budget_bytes = PAGE_BYTES / 3;
+        k.client.is_ack_frozen = true;
+        kit_client_says(&k, "GET /long HTTP/1.1\r\nHost: h\r\n\r\n");
+        CHECK_TRUE(row, kit_start(&k));
+        uint64_t begin_ms = reactor_now_ms(k.context.reactor);
+        while (!kit_is_gone(&k) && reactor_now_ms(k.context.reactor) - begin_ms < 300) {
+            kit_turn(&k);
+            k.client.acked_bytes += is_taking && k.client.acked_bytes < k.client.sent_bytes;
+        }
+        CHECK_EQ_INT(row, kit_is_gone(&k), !is_taking);
+        CHECK_EQ_INT(row, k.client.state == MEMORY_ABORTED, !is_taking);
+        if (is_taking) {
+            k.client.budget_bytes = MEMORY_ALL;
+            for (int turns = 0; !k.client.has_fin && turns < 10000; turns++) {
+                kit_turn(&k);
+            }
+            CHECK_EQ_U64(row, kit_take_answer(&k), 200);
+            CHECK_TRUE(row, find_letters(SPAN_LIT("/long"), &page));
+            kit_heard_is(row, page.body.data, page.body.len);
+            k.client.is_in_fin = true;
+        }
+        kit_close(row, &k, LIFE_PAGE);
+    }
+}
+
 static void test_ended_by_us(void)
 {
     struct kit k;
@@ -415,6 +451,7 @@ CU_TestInfo session_tests[] = {
     {"the backend's last word after the client's Close", test_half_close},
     {"the client goes without a Close", test_client_goes},
     {"a page longer than any queue", test_long_page},
+    {"a page to a slow reader", test_slow_reader},
     {"ended by us, with and without politeness", test_ended_by_us},
     {"deadlines", test_deadlines},
     {"Pongs in time", test_pongs},
