@@ -24,9 +24,10 @@
  * queues. For the others the pump owns a struct pump_kept: the shape, at most 80 KiB of held bytes,
  * and the first message up to the ceiling that the session gave.
  *
- * Ceiling of a queue: buffer_high + PUMP_OVERSHOOT_BYTES (asserted). Near its mark a queue makes the
- * reads smaller (pump_client_room, pump_backend_room), so it mostly stays far below. What comes
- * nearest is the largest read, of 126 KiB into an empty queue, with all that TLS and framing add. */
+ * Ceiling of a queue: buffer_high + PUMP_OVERSHOOT_BYTES (asserted). Near its mark a queue makes
+ * the reads smaller (pump_client_room, pump_backend_room), so it mostly stays far below. What comes
+ * nearest is the largest read, of 126 KiB into an empty queue, with all that TLS and framing
+ * add. */
 #ifndef GATE_PUMP_H
 #define GATE_PUMP_H
 
@@ -40,12 +41,12 @@
 #include "proto/shape.h"
 #include "proto/ws.h"
 
-/* What one event may add to a queue: one read, what framing and TLS put around it, and the rest of a
- * record that TLS had begun before.
+/* What one event may add to a queue: one read, what framing and TLS put around it, and the rest of
+ * a record that TLS had begun before.
  *
  * A read of PUMP_READ_BYTES and what is put around it fit into one segment of the largest kind that
- * the kernel builds (64 KiB with its headers), a read of PUMP_EMPTY_READ_BYTES into two: a few bytes
- * more would cost a segment of their own, and wake the peer once more. */
+ * the kernel builds (64 KiB with its headers), a read of PUMP_EMPTY_READ_BYTES into two: a few
+ * bytes more would cost a segment of their own, and wake the peer once more. */
 #define PUMP_READ_BYTES (63 * 1024)
 #define PUMP_EMPTY_READ_BYTES \
     (126 * 1024) /* from a client, into empty queues, where nothing is kept */

@@ -26,8 +26,8 @@ void watch_begin(struct watch *w, uint64_t *since_ms, const struct conn *c, uint
  * none of them. */
 void watch_queue(struct watch *w, uint64_t *since_ms, const struct conn *c, uint64_t now_ms);
 /* The time of the wait is over. True when the peer has taken more than acked_bytes; the wait then
- * begins again. So a peer that takes nothing is noticed within twice the time at the latest. Costs a
- * system call. */
+ * begins again. So a peer that takes nothing is noticed within twice the time at the latest. Costs
+ * a system call. */
 bool watch_renew(struct watch *w, uint64_t *since_ms, const struct conn *c, uint64_t now_ms);
 
 #endif

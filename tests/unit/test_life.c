@@ -302,7 +302,7 @@ static void test_deadlines(void)
     CHECK_EQ_INT("stuck", d.excuse, LIFE_EXCUSE_CLIENT);
 
     static const struct life_event refusal = {.type = LIFE_EV_END, .ending = LIFE_NO_ROUTE};
-    static const struct life_event deadline = {.type = LIFE_EV_DEADLINE};
+    static const struct life_event due = {.type = LIFE_EV_DEADLINE};
     life_init(&life, false);
     CHECK_EQ_U64("answer", life_step(&life, &refusal), LIFE_DO_SEND_HTTP);
     times = (struct life_times){.phase_since_ms = 100};
@@ -310,7 +310,7 @@ static void test_deadlines(void)
     CHECK_EQ_INT("answer", d.kind, LIFE_DEADLINE_CLIENT);
     CHECK_EQ_INT("answer", d.excuse, LIFE_EXCUSE_CLIENT);
     CHECK_EQ_U64("answer", d.at_ms, 5600);
-    CHECK_EQ_U64("answer", life_step(&life, &deadline), LIFE_DO_CLIENT_ABORT | LIFE_DO_RETIRE);
+    CHECK_EQ_U64("answer", life_step(&life, &due), LIFE_DO_CLIENT_ABORT | LIFE_DO_RETIRE);
 }
 
 /* Every value has a word of its own. */
