@@ -104,7 +104,11 @@ void pump_collect(struct pump *p, size_t most_bytes)
 
 static bool append(struct pump *p, struct span payload, struct pump_report *out)
 {
-    switch (payload.len > 0 ? buf_append(&p->kept->message, payload.data, payload.len) : BUF_OK) {
+    enum buf_result result = BUF_OK;
+    if (payload.len > 0) {
+        result = buf_append(&p->kept->message, payload.data, payload.len);
+    }
+    switch (result) {
     case BUF_OK:
         return true;
     case BUF_FULL:
