@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # sluice: the build. tests/tests.mk holds the tests. `make help` lists all targets.
 #
-# Everything is written below $(B). A build variant has its own folder there:
+# make writes every file below build/ (B). A build variant has its own folder there:
 #   make VARIANT=asan            build/asan/sluice; the same word selects what `make unit`,
 #                                `make replay`, `make integration` and `make browser` test
 # Variables: CC CFLAGS CPPFLAGS LDFLAGS as usual (flags are added to ours), V=1 shows commands,
@@ -29,7 +29,7 @@ MODULES = \
     gate/scoreboard gate/dial gate/pump gate/page gate/admission gate/answer gate/watch \
     gate/session gate/listener gate/worker gate/master
 
-# A name that no file has is a mistake, not an empty module.
+# A name without a file is a mistake, not an empty module.
 NO_MODULE := $(strip $(foreach module,$(MODULES),\
     $(if $(wildcard proxy/$(module).h proxy/$(module).c),,$(module))))
 ifneq ($(NO_MODULE),)
@@ -59,14 +59,14 @@ WARN = -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes
 ifneq ($(findstring clang,$(CC)),)
 WARN += -Wno-string-conversion
 endif
-# Warnings are judged where nothing is instrumented.
+# Warnings count only where the compiler instruments nothing.
 WERROR_release = -Werror
 WERROR_debug = -Werror
 
-# Left out where the compiler does not know them.
+# The build leaves out those that the compiler does not know.
 OPTIONAL_HARDEN = -fstack-protector-strong -fstack-clash-protection -fcf-protection=full \
     -ftrivial-auto-var-init=zero -fzero-call-used-regs=used-gpr -fno-delete-null-pointer-checks
-# Compiled to nothing but an object: no header and no library is needed to ask.
+# Asks by compiling an empty file, which needs no header and no library.
 known_flags = $(shell for flag in $(1); do \
     $(CC) -Werror $$flag -x c -c /dev/null -o /dev/null 2>/dev/null && printf '%s ' $$flag; done)
 
@@ -136,12 +136,12 @@ endif
 # ---------------------------------------------------------------------------------- building
 
 .PHONY: all debug asan run wolfssl deps install uninstall clean distclean help
-all: $(BIN) $(COMPDB)  ## the optimised, hardened program, build/sluice (the default)
+all: $(BIN) $(COMPDB)  ## build the optimised, hardened program, build/sluice (the default)
 
-debug:  ## unoptimised, build/debug/sluice
+debug:  ## build without optimisation, build/debug/sluice
 	+$(Q)$(MAKE) --no-print-directory VARIANT=debug all
 
-asan:  ## with address and undefined-behaviour checks, build/asan/sluice
+asan:  ## build with address and undefined-behaviour checks, build/asan/sluice
 	+$(Q)$(MAKE) --no-print-directory VARIANT=asan all
 
 run:  ## install what is missing, build, and start the demo on https://localhost:8443
@@ -149,13 +149,13 @@ run:  ## install what is missing, build, and start the demo on https://localhost
 	+$(Q)$(MAKE) --no-print-directory -j2 all
 	$(Q)exec $(B)/sluice --demo
 
-wolfssl: $(WOLFSSL_STAMP)  ## the private wolfSSL, build/wolfssl (part of every build)
+wolfssl: $(WOLFSSL_STAMP)  ## build the private wolfSSL, build/wolfssl (part of every build)
 
 $(BIN): $(OUT)/proxy/main.o $(ARCHIVE) $(OUT)/link-flags $(WOLFSSL_STAMP)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS_$(VARIANT)) $(CFLAGS) $(LINK_FLAGS) -o $@ $< $(ARCHIVE) $(LIBS)
 
-# Made anew, so that no object of a removed source stays in it.
+# ar makes it anew, so that no object of a removed source stays in it.
 $(ARCHIVE): $(OBJECTS) $(OUT)/objects
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $(OBJECTS)
@@ -211,29 +211,29 @@ $(COMPDB): $(GEN)/compile-list
 $(GEN)/compile-list: FORCE
 	$(call stamp,$(CURDIR) $(filter %.c,$(C_FILES)) $(TIDY_FLAGS))
 
-install: all  ## into PREFIX (/usr/local) below DESTDIR; the configuration only if there is none
+install: all  ## install into PREFIX (/usr/local) below DESTDIR; keep a configuration that is there
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(SYSCONFDIR)/sluice'
 	install -m 755 $(BIN) '$(DESTDIR)$(PREFIX)/bin/sluice'
 	test -e '$(DESTDIR)$(SYSCONFDIR)/sluice/sluice.ini' || \
 	  install -m 644 config/sluice.ini '$(DESTDIR)$(SYSCONFDIR)/sluice/sluice.ini'
 
-uninstall:  ## takes the program away and leaves the configuration
+uninstall:  ## remove the program, keep the configuration
 	rm -f '$(DESTDIR)$(PREFIX)/bin/sluice'
 
-clean:  ## removes what was built, except wolfSSL and what the tests fetched
+clean:  ## remove what was built, but not wolfSSL and what the tests fetched
 	rm -rf $(B)/release $(B)/debug $(B)/asan $(B)/coverage $(B)/fuzz $(B)/gen $(B)/test
 	rm -f $(B)/sluice $(B)/libraries $(COMPDB)
 
-distclean:  ## removes build/ altogether
+distclean:  ## remove build/ altogether
 	rm -rf $(B)
 
 # ---------------------------------------------------------------------------------- packages
 
-# What apt must be able to find to build.
+# What the build needs from apt.
 BUILD_PACKAGES = gcc libc6-dev make libev-dev libinih-dev libc-ares-dev \
     zlib1g-dev dpkg-dev autoconf automake libtool debian-archive-keyring
 
-deps:  ## install the Debian packages needed to build (nothing if all are there)
+deps:  ## install the Debian packages that the build needs (nothing if all are there)
 	$(Q)proxy/packages.sh 'to build' $(B)/packages.log $(BUILD_PACKAGES)
 
 # ---------------------------------------------------------------------------------- the rest
@@ -241,7 +241,7 @@ deps:  ## install the Debian packages needed to build (nothing if all are there)
 MAKEFILES_READ = Makefile tests/tests.mk tests/bench/bench.mk
 include $(filter-out Makefile,$(MAKEFILES_READ))
 
-help:  ## this list
+help:  ## print this list
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1|/p' $(MAKEFILES_READ) | \
 	  awk -F '|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 	@sed -n 's/^# \{0,1\}//; 4,10p' Makefile

@@ -28,15 +28,15 @@ static const char usage[] =
     "usage: sluice [-c FILE] [--check] [--print-config] [--version] [--help]\n"
     "       sluice --demo [--listen ADDR:PORT]\n"
     "\n"
-    "A gateway between browser pages (WebSocket, wss://) and TCP services.\n"
+    "sluice is a gateway between browser pages (WebSocket, wss://) and TCP services.\n"
     "\n"
-    "  -c, --config FILE   the configuration; default " DEFAULT_CONFIG "\n"
-    "      --check         load everything, certificates too; print every error; start nothing\n"
-    "      --print-config  print the configuration in force, defaults included\n"
-    "      --demo          an echo route and a demo page, with a throw-away certificate\n"
-    "      --listen A:P    where the demo listens; default 127.0.0.1:8443\n"
-    "      --version       print versions\n"
-    "      --help          this text\n"
+    "  -c, --config FILE   read this configuration; default " DEFAULT_CONFIG "\n"
+    "      --check         load everything, certificates too, print every error, and exit\n"
+    "      --print-config  print the configuration in force, defaults included, and exit\n"
+    "      --demo          serve echo routes and a demo page with a throw-away certificate\n"
+    "      --listen A:P    let the demo listen there; default 127.0.0.1:8443\n"
+    "      --version       print the versions of sluice and wolfSSL\n"
+    "  -h, --help          print this text\n"
     "\n"
     "exit codes: 0 done, 1 bad configuration, 2 bad usage, 3 cannot start\n"
     "signals: SIGTERM and SIGINT drain and stop, SIGQUIT stops at once\n";
@@ -50,7 +50,7 @@ static int bad_usage(const char *message)
     return EXIT_BAD_USAGE;
 }
 
-/* -1: go on; else the exit code. */
+/* Returns the exit code, or -1 to go on. */
 static int parse_options(int argc, char **argv, struct options *out)
 {
     enum { OPT_CHECK = 256, OPT_PRINT, OPT_DEMO, OPT_LISTEN, OPT_VERSION, OPT_HELP };
@@ -111,11 +111,11 @@ static void announce_demo(const struct addr *address)
     printf("\n"
            "  sluice demo: open  https://localhost:%u/\n"
            "\n"
-           "  The certificate was made just now and is trusted by nobody: let the browser go on.\n"
+           "  No browser trusts the certificate, which sluice has just made: tell yours to go on.\n"
            "  On the page: connect to /echo, send something, watch it come back.\n"
            "  Routes: /echo, /echo-binary, /refused (Close 1008), /down (Close 1011).\n"
            "  Listening on %s. Ctrl-C stops it.\n"
-           "  Next: config/sluice.ini and config/README.md show how to put a service behind it.\n"
+           "  Next: config/sluice.ini and config/README.md show how to set up a service.\n"
            "\n",
            addr_port(address), addr_print(address, text, sizeof(text)));
     fflush(stdout);
@@ -153,7 +153,7 @@ int main(int argc, char **argv)
     if (config == NULL) {
         report_print(&report, path, stderr);
         report_done(&report);
-        /* The only part of the demo's configuration that somebody wrote is on the command line. */
+        /* The only words of the demo's configuration that a user wrote are on the command line. */
         return options.is_demo ? EXIT_BAD_USAGE : EXIT_BAD_CONFIG;
     }
     if (options.is_print_config) {

@@ -4,8 +4,8 @@
 #
 #   proxy/packages.sh PURPOSE LOG PACKAGE...
 #
-# Does nothing, and needs no root, when all are there. A service that comes with a package (the
-# tests use Redis and OpenSSH) is neither started nor enabled.
+# Does nothing, and needs no root, when all are there. It neither starts nor enables a service that
+# comes with a package (the tests use Redis and OpenSSH).
 set -eu
 
 purpose=$1

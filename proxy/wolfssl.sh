@@ -4,21 +4,21 @@
 #
 #   proxy/wolfssl.sh [BUILD_DIR]          BUILD_DIR defaults to build
 #
-# The source is Debian stable's patched package. It is fetched by apt with a sources list, state
-# and cache of its own under BUILD_DIR, so neither root nor a change to the machine is needed. The
-# mirror is the one the machine's own apt uses; apt checks Debian's signature on what it sends.
-# A finished build is left alone until this script or the compiler changes.
+# The source is Debian stable's patched package. apt fetches it with a sources list, state and
+# cache below BUILD_DIR, so this needs no root and changes nothing on the machine. The mirror is
+# the one of the machine's own apt; apt checks Debian's signature on what the mirror sends. The
+# script builds again only after it, wolfssl_wipe.c or the compiler has changed.
 set -eu
 
 suite=trixie
 jobs=2
 # ALT_NAMES: sluice makes certificates with alternative names in memory. GETRANDOM works where a
-# worker can open no file any more. MIDDLEBOX_COMPAT: clients that ask for this form of TLS 1.3
-# must get it (RFC 8446 D.4). NO_FORCE_ZERO: wolfssl_wipe.c does it instead. ALWAYS_VERIFY_CB:
-# sluice checks the name of a backend's certificate itself, because wolfSSL's own check accepts
-# common names, and wildcards anywhere. IP_ALT_NAME: wolfSSL reads addresses in certificates.
-# NO_SESSION_CACHE is not in the list: with session tickets, this version does not link without
-# its cache, which sluice switches off.
+# worker can open no file any more. MIDDLEBOX_COMPAT: a server gives this form of TLS 1.3 to
+# clients that ask for it (RFC 8446 D.4). NO_FORCE_ZERO: wolfssl_wipe.c erases instead.
+# ALWAYS_VERIFY_CB: sluice checks the name of a backend's certificate itself, because wolfSSL's own
+# check accepts common names, and wildcards anywhere. IP_ALT_NAME: wolfSSL reads addresses in
+# certificates. NO_SESSION_CACHE is not in the list: with session tickets, this version does not
+# link without its cache, which sluice switches off.
 defines='-DWOLFSSL_ALT_NAMES -DWOLFSSL_GETRANDOM -DWOLFSSL_TLS13_MIDDLEBOX_COMPAT'
 defines="$defines -DWOLFSSL_NO_FORCE_ZERO -DWOLFSSL_ALWAYS_VERIFY_CB -DWOLFSSL_IP_ALT_NAME"
 debian_releases='bookworm trixie forky sid stable oldstable testing unstable'
@@ -55,7 +55,7 @@ logged() {
     "$@" >"$log" 2>&1 </dev/null || die "$message" "$log"
 }
 
-# What a finished build was made from; differs when it must be made again.
+# Identifies what a build is made from: another fingerprint asks for another build.
 fingerprint() {
     { cat "$self" "$wipe" && "$compiler" -dumpfullversion -dumpmachine; } |
         sha256sum | cut -d ' ' -f 1
@@ -82,8 +82,8 @@ is_debian_release() {
 }
 
 # mirrors main|security: addresses of the machine's own apt sources that look like Debian's, those
-# under the usual path first. apt reads its sources itself, so both file formats are understood.
-# A look-alike does no harm: what it sends must carry Debian's signature.
+# under the usual path first. apt itself reads the sources, so both file formats work. A look-alike
+# does no harm: its packages must carry Debian's signature.
 mirrors() {
     apt-get indextargets --format "\$(REPO_URI) \$(RELEASE) \$(COMPONENT)" 'Created-By: Packages' |
         sort -u |
@@ -104,8 +104,8 @@ mirrors() {
         done | sort -u | cut -d ' ' -f 2
 }
 
-# An apt configuration of our own: the machine's ways to reach a mirror, but none of its hooks,
-# sources, keys or relaxed checks.
+# Writes an apt configuration of our own. It takes the machine's ways to reach a mirror, but none of
+# its hooks, sources, keys or relaxed checks.
 write_apt_conf() {
     rm -rf "$apt"
     mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/parts"
@@ -173,13 +173,13 @@ fetch() {
     mkdir -p "$work/package"
     (cd "$work/package" && own_apt source --download-only wolfssl) \
         >>"$prefix/fetch.log" 2>&1 </dev/null || die 'download failed' "$prefix/fetch.log"
-    # apt has checked the .dsc against the signed index, and dpkg-source checks the rest against
-    # the .dsc; the uploader's own signature adds nothing to that.
+    # apt has checked the .dsc against the signed index, and dpkg-source checks the other files
+    # against the .dsc; the uploader's own signature adds nothing.
     logged unpack 'unpacking failed' \
         dpkg-source --no-check -x "$work"/package/*.dsc "$work/source"
 }
 
-# The assembly of the processor at hand.
+# Switches on the assembly for this processor.
 cpu_options() {
     case $("$compiler" -dumpmachine) in
     x86_64-*) printf '%s\n' --enable-intelasm --enable-aesni --enable-sp-asm ;;
@@ -203,7 +203,7 @@ configure_source() {
     if [ ! -x ./configure ] || [ ! -f ./Makefile.in ]; then
         logged autoreconf 'autoreconf failed' autoreconf -fi
     fi
-    # shellcheck disable=SC2046 # one word per option is what is wanted
+    # shellcheck disable=SC2046 # one word per option
     logged configure 'configure failed' ./configure --quiet --enable-option-checking=fatal \
         --prefix="$prefix/new" --enable-static --disable-shared \
         --disable-examples --disable-crypttests --enable-singlethreaded \
@@ -230,7 +230,7 @@ is_defined() {
     grep -q "^#define $1\$" "$prefix/new/include/wolfssl/options.h"
 }
 
-# Proves that what was asked for is in force, from the installed headers.
+# Checks in the installed headers that every wanted option is in force.
 check_result() {
     wanted='WOLFSSL_TLS13 NO_OLD_TLS HAVE_SNI HAVE_ALPN HAVE_SESSION_TICKET SINGLE_THREADED
         WOLFSSL_ALT_NAMES WOLFSSL_HAVE_SP_ECC HAVE_CURVE25519 WOLFSSL_CERT_GEN
@@ -271,7 +271,7 @@ main() {
     if [ -f "$stamp" ] && [ "$(head -n 1 "$stamp")" = "$print" ]; then
         return 0
     fi
-    # What is there stays until there is something better.
+    # The old build stays until there is a better one.
     rm -rf "$work" "$prefix/new"
     mkdir -p "$work"
     fetch

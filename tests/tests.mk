@@ -24,7 +24,7 @@ FUZZ_BINS = $(FUZZ_NAMES:%=$(B)/fuzz/fuzz_%)
 
 # ---------------------------------------------------------------------------------- packages
 
-# What the tests need besides what the build needs.
+# What the tests need from apt besides the build's packages.
 TEST_PACKAGES = libcunit1-dev $(LLVM_PACKAGES) cppcheck shellcheck chromium chromium-driver \
     redis-server openssh-server openssh-client openssl python3 python3-websockets python3-wsproto \
     iproute2 nftables procps ngircd unbound valgrind libssl-dev node-ws \
@@ -49,7 +49,7 @@ test:  ## install what is missing, build, and run the whole gate
 
 check: test
 
-gate:  ## the whole gate, with nothing installed first
+gate:  ## run the whole gate, but install nothing first
 	+$(Q)MAKE='$(MAKE)' B='$(B)' tests/gate
 
 # tests/record passes a test program's output on and notes its count for the gate.
@@ -61,16 +61,16 @@ LINT_ENV = B='$(B)' CC='$(CC)' MODULES='$(MODULES)' CLANG_FORMAT='$(CLANG_FORMAT
     CLANG_TIDY='$(CLANG_TIDY)' PYTHON='$(PYTHON)' BIN='$(B)/sluice'
 LINT_NEEDS = $(COMPDB) $(GEN)/unit/suites.inc $(WOLFSSL_STAMP) \
     $(if $(wildcard proxy/main.c),$(if $(T),,$(B)/sluice))
-lint: $(LINT_NEEDS)  ## layers, keys, sizes, format, clang-tidy, cppcheck, shellcheck, hardening
+lint: $(LINT_NEEDS)  ## check layers, keys, sizes, format, clang-tidy, cppcheck, shellcheck, hardening
 	$(Q)$(LINT_ENV) $(RECORD) lint tests/lint/run $(T)
 
-format:  ## clang-format, in place
+format:  ## run clang-format on every C file
 	$(CLANG_FORMAT) -i $(C_FILES)
 
-format-check:  ## only say what clang-format would change
+format-check:  ## say what clang-format would change
 	$(Q)$(LINT_ENV) tests/lint/format
 
-unit: $(UNIT_BIN)  ## CUnit tests
+unit: $(UNIT_BIN)  ## run the CUnit tests
 	$(Q)$(SAN_ENV) $(RECORD) unit-$(VARIANT) $(UNIT_BIN)
 
 $(UNIT_BIN): $(UNIT_OBJECTS) $(ARCHIVE) $(OUT)/link-flags $(WOLFSSL_STAMP)
@@ -78,7 +78,7 @@ $(UNIT_BIN): $(UNIT_OBJECTS) $(ARCHIVE) $(OUT)/link-flags $(WOLFSSL_STAMP)
 	$(Q)$(CC) $(CFLAGS_$(VARIANT)) $(CFLAGS) $(LINK_FLAGS) -o $@ $(UNIT_OBJECTS) $(ARCHIVE) \
 	  -lcunit $(LIBS)
 
-# Which suites there are is read from the files, so the list is never stale.
+# make reads the list of suites from the files, so the list is never stale.
 $(GEN)/unit/suites.inc: FORCE
 	$(call stamp,$(foreach test,$(TESTS),SUITE($(test))))
 $(GEN)/unit-%/suites.inc: FORCE
@@ -88,7 +88,7 @@ $(UNIT_DIR)/%.o: tests/unit/%.c $(OUT)/flags $(UNIT_GEN)/suites.inc $(WOLFSSL_ST
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(COMPILE) -Itests/unit -I$(UNIT_GEN) -MMD -MP -c -o $@ $<
 
-replay: $(REPLAYS)  ## every committed fuzz input once, as a plain test
+replay: $(REPLAYS)  ## run every committed fuzz input once, as a plain test
 	$(Q)$(SAN_ENV) $(RECORD) replay-$(VARIANT) tests/fuzz/replay.sh $(OUT) $(FUZZ_NAMES)
 
 $(OUT)/replay_%: $(OUT)/tests/fuzz/fuzz_%.o $(OUT)/tests/fuzz/replay.o $(ARCHIVE) $(OUT)/link-flags
@@ -99,7 +99,7 @@ $(OUT)/tests/fuzz/%.o: tests/fuzz/%.c $(OUT)/flags $(WOLFSSL_STAMP)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(COMPILE) -MMD -MP -c -o $@ $<
 
-differential: $(OUT)/differential_decode  ## the same random streams to sluice, Node's ws and Python's wsproto
+differential: $(OUT)/differential_decode  ## give the same random streams to sluice, Node's ws and Python's wsproto
 	$(Q)$(SAN_ENV) $(RECORD) differential-$(VARIANT) $(PYTHON) tests/differential/run.py \
 	  --decoder $(OUT)/differential_decode
 
@@ -111,15 +111,15 @@ $(OUT)/tests/differential/%.o: tests/differential/%.c $(OUT)/flags $(WOLFSSL_STA
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(COMPILE) -MMD -MP -c -o $@ $<
 
-integration: $(BIN)  ## the program on real sockets with real services
+integration: $(BIN)  ## test the program on real sockets with real services
 	$(Q)$(SAN_ENV) $(RECORD) integration-$(VARIANT) $(PYTHON) tests/integration/run.py \
 	  --sluice $(BIN) $(if $(T),-k '$(T)')
 
-browser: $(BIN)  ## the program and its page in headless Chromium
+browser: $(BIN)  ## test the program and its page in headless Chromium
 	$(Q)$(SAN_ENV) $(RECORD) browser-$(VARIANT) $(PYTHON) tests/browser/run.py \
 	  --sluice $(BIN) $(if $(T),-k '$(T)')
 
-fuzz:  ## libFuzzer, each target FUZZ_SECONDS (60); new inputs go to build/fuzz/NAME
+fuzz:  ## run libFuzzer, each target FUZZ_SECONDS (60); new inputs go to build/fuzz/NAME
 	+$(Q)$(MAKE) --no-print-directory VARIANT=fuzz fuzz-run
 
 fuzz-run: $(FUZZ_BINS)
@@ -130,7 +130,7 @@ $(B)/fuzz/fuzz_%: $(B)/fuzz/tests/fuzz/fuzz_%.o $(B)/fuzz/libsluice.a $(B)/fuzz/
 	$(Q)$(CC) $(CFLAGS_fuzz) $(CFLAGS) $(LINK_FLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) \
 	  $(B)/fuzz/libsluice.a $(LIBS)
 
-coverage:  ## lines covered by unit tests and replay, per module; proto/ must reach 90 %
+coverage:  ## count the lines that unit tests and replay cover, per module; proto/ needs 90 %
 	+$(Q)$(MAKE) --no-print-directory VARIANT=coverage coverage-run
 
 coverage-run: $(UNIT_BIN) $(REPLAYS)

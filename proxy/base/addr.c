@@ -12,7 +12,7 @@
 
 static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-/* Numeric address without brackets or port, as it is written: IPv4-mapped stays IPv6. */
+/* A numeric address without brackets or port. An IPv4-mapped one stays IPv6 here. */
 static bool parse_ip(struct span text, int *out_family, uint8_t out_bytes[16])
 {
     switch (host_address(text, out_bytes)) {
@@ -84,7 +84,7 @@ bool addr_parse(struct span text, struct addr *out)
     if (!span_is_equal(digits, SPAN_LIT("0")) && !host_parse_port(digits, &port)) {
         return false;
     }
-    /* A colon outside of brackets is refused: "::1:80" can be read in two ways. */
+    /* No colon outside of brackets: "::1:80" has two readings. */
     return (is_bracketed(host) || span_find(host, ':') == host.len) &&
            addr_parse_host(host, port, out);
 }
@@ -256,7 +256,7 @@ bool addr_cidr_parse(struct span text, struct addr_cidr *out)
     if (has_bits_beyond(bytes, most / 8U, bits)) {
         return false;
     }
-    /* No prefix shorter than 96 gets here with this value: 0xffff would stand beyond it. */
+    /* The prefix is 96 bits or more here: 0xffff would lie beyond a shorter one. */
     if (family == AF_INET6 && memcmp(bytes, mapped_prefix, sizeof(mapped_prefix)) == 0) {
         family = AF_INET;
         bits -= 96;

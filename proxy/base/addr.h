@@ -28,14 +28,15 @@ struct addr {
 
 #define ADDR_TEXT_MAX 128 /* bytes that addr_print needs at most, NUL included */
 
-/* "127.0.0.1:80", "[::1]:80": numeric only, spelt as host.h wants it, and a port from 0 to 65535
+/* "127.0.0.1:80", "[::1]:80": a numeric address as host.h spells it, and a port from 0 to 65535
  * without leading zeros. */
 MUST_CHECK bool addr_parse(struct span text, struct addr *out);
 /* A numeric address without port ("10.0.0.1", "::1", "[::1]") and a port. */
 MUST_CHECK bool addr_parse_host(struct span host, uint16_t port, struct addr *out);
 /* A Unix socket path; false when empty or longer than sun_path holds. */
 MUST_CHECK bool addr_from_unix_path(struct span path, struct addr *out);
-/* From accept() or getsockname(); maps ::ffff:a.b.c.d to IPv4. */
+/* Takes what accept() or getsockname() gave and maps ::ffff:a.b.c.d to IPv4. An unknown family
+ * makes no address (len 0). */
 void addr_from_sockaddr(const struct sockaddr *sa, socklen_t len, struct addr *out);
 
 /* Writes "127.0.0.1:80", "[::1]:80", "unix:/path" or "-"; always NUL-terminated; returns `out`. */
@@ -52,8 +53,8 @@ struct addr_cidr {
     uint8_t family;    /* AF_INET or AF_INET6 */
 };
 
-/* "10.0.0.0/8", "2001:db8::/32", a lone address = /32 or /128. Bits set beyond the prefix are an
- * error (10.0.0.1/8 is a typing mistake more often than a wish). */
+/* "10.0.0.0/8", "2001:db8::/32", a lone address = /32 or /128. Bits beyond the prefix are an error:
+ * 10.0.0.1/8 is more often a slip than a wish. */
 MUST_CHECK bool addr_cidr_parse(struct span text, struct addr_cidr *out);
 bool addr_cidr_contains(const struct addr_cidr *cidr, const struct addr *a);
 

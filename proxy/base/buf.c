@@ -6,12 +6,12 @@
 
 #include "base/mem.h"
 
-/* Below this a block is not worth moving for the memory it would give back. */
+/* Moving a smaller block would cost more than the memory it gives back. */
 #define SMALL_BLOCK_BYTES (16U * 1024U)
 
-/* A block has one size for each number of bytes in it, so no field has to remember it. The steps
- * keep a queue that grows by a few bytes at a time from being reallocated for each of them; they
- * never waste more than a sixteenth, and below 256 bytes no more than malloc itself does. */
+/* The number of bytes in a block gives its size, so no field has to remember the size. The steps
+ * spare a queue that grows by a few bytes at a time a reallocation for each of them. They waste at
+ * most a sixteenth, and below 256 bytes no more than malloc itself does. */
 static size_t block_size(size_t used)
 {
     size_t step = 16;
@@ -28,7 +28,7 @@ static void move_to_front(struct buf *b)
     b->head = 0;
 }
 
-/* Cuts the block to what it holds. A failure only means that it stays larger than it need be. */
+/* Cuts the block to its bytes. After a failure the block only stays larger. */
 static void shrink(struct buf *b)
 {
     uint8_t *block = mem_resize(b->block, block_size(b->head + b->len));
@@ -40,8 +40,8 @@ static void shrink(struct buf *b)
 static enum buf_result make_room(struct buf *b, size_t extra)
 {
     size_t old_size = b->block == NULL ? 0 : block_size(b->head + b->len);
-    /* Moving costs `len`; asking for a quarter of that to have been taken since the last move
-     * keeps the cost per byte constant however small the pieces are. */
+    /* A move costs `len`. It waits until the reader has taken a quarter of that since the last
+     * move, so the cost per byte is constant however small the pieces are. */
     if (b->head > 0 && b->head >= b->len / 4) {
         move_to_front(b);
     }
@@ -74,7 +74,7 @@ void buf_clear(struct buf *b)
 
 enum buf_result buf_append(struct buf *b, const void *data, size_t len)
 {
-    /* iov_base is not const in the type; it is only read here. */
+    /* iovec has no const; this only reads. */
     struct iovec piece = {.iov_base = (void *)(uintptr_t)data, .iov_len = len};
     return buf_append_pieces(b, &piece, 1);
 }
@@ -124,7 +124,8 @@ void buf_consume(struct buf *b, size_t len)
     }
     b->head += len;
     b->len -= len;
-    /* Less is moved than was taken since the last move, so this too is constant per byte. */
+    /* This moves fewer bytes than the reader has taken since the last move, so its cost per byte is
+     * constant too. */
     if (b->head > b->len && b->head + b->len > SMALL_BLOCK_BYTES) {
         move_to_front(b);
         shrink(b);

@@ -26,7 +26,7 @@ static bool is_label_char(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '-' || c == '_';
 }
 
-/* NULL may not be added to, not even 0. */
+/* C forbids adding to NULL, even 0. */
 static struct span skip(struct span s, size_t n)
 {
     return n == 0 ? s : (struct span){s.data + n, s.len - n};

@@ -11,8 +11,8 @@
  *     253 bytes, not counting one dot that may stand at its end. Hyphens and underscores may stand
  *     anywhere in a label: names of Docker, Compose and Windows have them.
  * A name never ends in a number (WHATWG URL 3.5, "ends in a number"): its last label is neither
- * digits alone nor 0x with hexadecimal digits or nothing behind. Browsers and resolvers read such
- * a text ("127.1", "a.0x1") as an IPv4 address, so it is that in its good spelling, or no host.
+ * digits alone nor 0x with hexadecimal digits or nothing behind. Browsers and resolvers read such a
+ * text ("127.1", "a.0x1") as an IPv4 address, so here it is one in its good spelling, or no host.
  *
  * Letter case does not matter. "a.example." is another name than "a.example" here. Text that is not
  * ASCII is no host: write it as xn--. */
@@ -43,8 +43,9 @@ MUST_CHECK bool host_parse_port(struct span text, uint16_t *out);
  * *out_port is 0 when there is none. Userinfo, an empty port and %-encoding are refused. */
 MUST_CHECK bool host_split(struct span text, struct span *out_host, uint16_t *out_port);
 
-/* True when browsers write this host (of any kind but HOST_NONE) so in Host and Origin headers: in
- * lower case, without a dot at the end, IPv6 as the serializer of WHATWG URL 3.5 makes it. */
+/* True when a host, of any kind but HOST_NONE, is spelt as browsers spell it in Host and Origin
+ * headers: in lower case, without a dot at the end, IPv6 as the serializer of WHATWG URL 3.5 writes
+ * it. */
 bool host_is_canonical(struct span host);
 
 bool host_is_equal(struct span a, struct span b);

@@ -2,8 +2,8 @@
 /* list.h: intrusive doubly linked list.
  *
  * For: an order of objects that exist already (a worker's sessions, the end-of-turn list). Not for:
- * owning them; a link never frees. A `struct list` is both the head and a link;
- * an unlinked link points at itself, so unlinking twice is harmless. */
+ * owning them; a link never frees. A `struct list` is both the head and a link. An unlinked link
+ * points at itself, so unlinking twice is harmless. */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H
 

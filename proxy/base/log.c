@@ -19,22 +19,22 @@
 #define VALUE_MAX_BYTES 256
 /* Every byte as \u00NN, the mark of a cut value with the largest length, a NUL. */
 #define ESCAPED_MAX_BYTES (VALUE_MAX_BYTES * 6 + 32)
-/* What log_end may still have to add: cut, log_dropped, brace, newline. */
+/* Room for what log_end adds: cut, log_dropped, brace, newline. */
 #define TAIL_MAX_BYTES 64
-/* text[0] holds a newline that is written only after a line the sink took in part. */
+/* text[0] is a newline that log_end writes only after a line that the sink took in part. */
 #define LINE_START 1
 
 enum sink_kind {
     SINK_NONE = 0,
-    SINK_PRIVATE, /* our own non-blocking description: write */
-    SINK_SOCKET,  /* cannot be opened again: send without waiting */
+    SINK_PRIVATE, /* a non-blocking description of our own: write */
+    SINK_SOCKET,  /* nobody can open a socket again: send without waiting */
     SINK_SHARED   /* its flags belong to others too: poll, then write */
 };
 
 struct log_state {
     enum sink_kind kind;
-    int fd;     /* what is written to */
-    int origin; /* what log_init was given */
+    int fd;     /* log_end writes to it */
+    int origin; /* the fd given to log_init */
     enum log_level level;
     enum log_format format;
     uint64_t dropped_lines;
@@ -48,8 +48,8 @@ static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
 /* ---- escaping ---- */
 
-/* Controls, and what makes a terminal or a viewer show another order or another line than is
- * there: C1 controls, line and paragraph separators, bidirectional controls. */
+/* Controls, and the characters that make a viewer show another order or another line than the text
+ * has: C1 controls, line and paragraph separators, bidirectional controls. */
 static bool is_unsafe(uint32_t c)
 {
     return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x061c || c == 0x200e || c == 0x200f ||
@@ -87,8 +87,8 @@ static size_t escape_bytes(const uint8_t *text, size_t len, char out[20])
     return used;
 }
 
-/* One character, or one byte that belongs to none, in the form in which it is written. Returns how
- * much of `text` it stands for. */
+/* Escapes the first character, or a first byte that belongs to none. Returns how many bytes of
+ * `text` that was. */
 static size_t escape_char(enum log_format format, struct span text, char out[20], size_t *out_len)
 {
     const uint8_t *bytes = (const uint8_t *)text.data;
@@ -117,7 +117,7 @@ static size_t escape_char(enum log_format format, struct span text, char out[20]
     return taken;
 }
 
-/* `whole_bytes` >= value.len is the length that a cut value is marked with. */
+/* The mark of a cut value shows `whole_bytes`, which is >= value.len. */
 static size_t escape_value(enum log_format format, struct span value, size_t whole_bytes, char *out,
                            size_t size)
 {
@@ -195,7 +195,7 @@ static void put_field(struct log_line *line, const char *key, struct span value,
     put_str(line, is_quoted ? "\"" : "");
 }
 
-/* Escapes hold a backslash, so they need no test of their own. */
+/* Every escape has a backslash. */
 static bool needs_quotes(struct span escaped)
 {
     return state.format == LOG_JSON || escaped.len == 0 || span_find(escaped, ' ') < escaped.len ||
@@ -231,7 +231,7 @@ void log_begin(struct log_line *line, enum log_level level, const char *event)
     line->level = level;
     line->is_cut = false;
     line->len = 0;
-    /* A length of 0 tells the other calls that nobody wants this line. */
+    /* The length 0 tells the other calls that nobody wants this line. */
     if (!log_is_on(level)) {
         return;
     }
@@ -308,7 +308,7 @@ void log_end(struct log_line *line)
         return;
     }
     put_tail(line);
-    /* What follows half a line starts on a line of its own. */
+    /* After half a line the next one starts with a newline. */
     size_t start = state.is_torn ? 0 : LINE_START;
     size_t want = line->len - start;
     ssize_t sent = 0;
@@ -324,7 +324,7 @@ void log_end(struct log_line *line)
         return;
     }
     state.dropped_lines++;
-    /* One byte of a torn restart is only the newline. */
+    /* If only that newline went out, no line is torn. */
     state.is_torn = sent > 0 ? !(state.is_torn && sent == 1) : state.is_torn;
 }
 
@@ -368,7 +368,7 @@ void log_init(int fd, enum log_level level, enum log_format format)
     state.level = level;
     state.format = format;
     int own = fd < 0 ? -1 : open_private(fd);
-    /* A worker that has locked itself in opens nothing any more: what it has goes on serving. */
+    /* A worker in a sandbox can open nothing more; its old description serves on. */
     bool keeps_old = own == -1 && fd >= 0 && state.kind == SINK_PRIVATE && state.origin == fd;
     if (!keeps_old) {
         if (state.kind == SINK_PRIVATE) {

@@ -25,22 +25,21 @@ enum log_format { LOG_KEY_VALUE = 0, LOG_JSON };
 #define LOG_LINE_MAX 2048 /* bytes of one line, newline included */
 
 /* Opens a private non-blocking description of `fd` (stderr) where the system allows it. A further
- * call changes level or format, also after fork; when the system no longer allows it to open `fd`,
- * the description of the first call serves on. Before the first call, and with fd -1, the log
- * writes nothing. The program ignores SIGPIPE: a pipe without a reader loses lines like a full
- * one. */
+ * call changes level or format, also after fork; it keeps the old description when the system no
+ * longer allows a new one. Before the first call, and with fd -1, the log writes nothing. The
+ * program ignores SIGPIPE: a pipe without a reader loses lines like a full one. */
 void log_init(int fd, enum log_level level, enum log_format format);
-/* "w0", "master": the `proc` of every line. Cut to 15 bytes. */
+/* Sets the `proc` of every line ("w0", "master"), at most 15 bytes of it. */
 void log_set_process(const char *name);
 bool log_is_on(enum log_level level);
 
-/* The caller builds a line field by field on its stack; log_end writes it:
+/* The caller builds a line field by field on its stack; log_end writes the line:
  *     struct log_line line;
  *     log_begin(&line, LOG_INFO, "session.end");
  *     log_text(&line, "route", span);
  *     log_end(&line);
- * Keys are constants of ours, never network text. A field that no longer fits is left out, and the
- * line says `cut=1`. */
+ * Keys are constants of ours, never network text. A line leaves out a field that does not fit, and
+ * says `cut=1`. */
 struct log_line {
     enum log_level level;
     size_t len;
@@ -54,14 +53,14 @@ void log_str(struct log_line *line, const char *key, const char *value);
 void log_u64(struct log_line *line, const char *key, uint64_t value);
 void log_end(struct log_line *line);
 
-/* One event with one field `msg`, whose text (printf format) is escaped as a whole. */
+/* One event with one field `msg`, whose text (printf format) the log escapes as a whole. */
 void log_message(enum log_level level, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Writes `value` escaped for `format` and cut as above, without quotes around it; returns bytes
- * written (< size), always NUL-terminated. What does not fit is left out by whole characters and
- * escapes. Escapes: \n \r \t \" \\, else \xNN for each byte (key=value, nothing is lost) or \uNNNN
- * with U+FFFD for a byte that is not UTF-8 (JSON). Pure; exposed for tests and the fuzz target. */
+ * written (< size), always NUL-terminated. It leaves out whole characters and escapes that do not
+ * fit. Escapes: \n \r \t \" \\, else \xNN for each byte (key=value, nothing is lost) or \uNNNN with
+ * U+FFFD for a byte that is not UTF-8 (JSON). Pure; exposed for tests and the fuzz target. */
 size_t log_escape(enum log_format format, struct span value, char *out, size_t size);
 
 #endif

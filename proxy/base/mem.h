@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* mem.h: the only caller of malloc, realloc and free.
  *
- * For: counting live blocks, and failing on purpose in tests. Not for: pools. A function that runs
- * out of memory returns NULL; that becomes the ending `internal` of one session, and only start-up
- * may give up. */
+ * For: counting live blocks, and failing on purpose in tests. Not for: pools. A function that finds
+ * no memory returns NULL. A session then ends with `internal`; only start-up may give up. */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
 
@@ -24,15 +23,15 @@ void mem_free(void *ptr);
 /* NUL-terminated copy. */
 MUST_CHECK char *mem_copy_str(struct span s);
 
-/* Gives pages that hold nothing back to the system; free() alone keeps those that lie between
- * others. Call it seldom: it walks everything that is free. */
+/* Gives empty pages back to the system; free() alone keeps those that lie between others. Call it
+ * seldom: it walks all free memory. */
 void mem_trim(void);
 
-/* How many blocks are allocated now; tests compare before and after. */
+/* The number of allocated blocks; tests compare it before and after. */
 size_t mem_live_blocks(void);
 
-/* Tests: the n-th allocation from now (1 = the next) fails, and every later one too until it is
- * set to 0 again. 0 = never. */
+/* For tests: the n-th allocation from now (1 = the next) fails, and so does every later one until a
+ * call with 0. 0 = none fails. */
 void mem_fail_after(uint64_t n);
 
 #endif

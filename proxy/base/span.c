@@ -4,8 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
-/* What span_next leaves in *rest when one last, empty item is still to come: its address tells
- * that from a list that is used up. */
+/* span_next leaves this in *rest when one last, empty item is still to come. Its address tells such
+ * a list from one that is used up. */
 static const char last_item_is_empty[1] = "";
 
 static const struct span span_empty = {NULL, 0};
@@ -31,7 +31,7 @@ struct span span_from_str(const char *str)
 
 bool span_is_equal(struct span a, struct span b)
 {
-    /* memcmp may not be given NULL, not even for no bytes. */
+    /* memcmp does not take NULL, not even for no bytes. */
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 

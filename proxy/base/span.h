@@ -18,7 +18,7 @@ struct span {
     size_t len;       /* bytes */
 };
 
-/* The one minimum. */
+/* The smaller of the two. */
 static inline size_t size_min(size_t a, size_t b)
 {
     return a < b ? a : b;
@@ -32,23 +32,23 @@ bool span_is_equal_nocase(struct span a, struct span b);
 bool span_starts_with(struct span s, struct span prefix);
 bool span_ends_with(struct span s, struct span suffix);
 
-/* Space and tab off both ends. */
+/* Cuts spaces and tabs off both ends. */
 struct span span_trim(struct span s);
 
-/* Takes the next item of a list separated by `separator` off *rest, trimmed. False when *rest is
+/* Takes the next item of a list with this separator off *rest, and trims it. False when *rest is
  * used up. "a,,b" has an empty item in the middle; "" has none; "a," has two, the second empty. */
 MUST_CHECK bool span_next(struct span *rest, char separator, struct span *out_item);
 
 /* Position of the first `c`, or s.len. */
 size_t span_find(struct span s, char c);
 
-/* Decimal digits only, no sign, no blanks, no overflow. *out untouched on failure. */
+/* Decimal digits only, no sign, no blanks, no overflow. A failure leaves *out as it is. */
 MUST_CHECK bool span_parse_u64(struct span s, uint64_t *out);
 
 /* A size in bytes: digits with an optional k, m or g (powers of 1024, any case): "64k". */
 MUST_CHECK bool span_parse_size(struct span s, uint64_t *out_bytes);
 
-/* A duration: digits with a unit that must be there: "250ms", "5s", "10m", "2h", "1d"; plain "0"
+/* A duration: digits and a unit, which must be there: "250ms", "5s", "10m", "2h", "1d"; plain "0"
  * is allowed. */
 MUST_CHECK bool span_parse_duration(struct span s, uint64_t *out_ms);
 

@@ -51,8 +51,8 @@ static bool is_continuation(uint8_t byte)
     return (byte & 0xc0) == 0x80;
 }
 
-/* The table of RFC 3629 section 4: what the second byte may be depends on the first (no overlong
- * form, no surrogate, nothing above U+10FFFF); from the third on it is always 80 to BF. */
+/* The table of RFC 3629 section 4. The first byte gives the range of the second (no overlong form,
+ * no surrogate, nothing above U+10FFFF); the third and fourth are always 80 to BF. */
 static bool lead_start(struct utf8 *u, uint8_t lead)
 {
     u->low = 0x80;
@@ -76,7 +76,7 @@ static bool lead_start(struct utf8 *u, uint8_t lead)
     return false;
 }
 
-/* One byte through the state: the slow way, for sequences that a cut tears apart. */
+/* Takes one byte through the state: the slow way, for sequences that a cut tears apart. */
 static bool byte_step(struct utf8 *u, uint8_t byte)
 {
     if (u->left == 0) {

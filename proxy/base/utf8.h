@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* utf8.h: UTF-8 (RFC 3629), checked as it streams in or read character by character.
+/* utf8.h: UTF-8 (RFC 3629): checks a stream, or reads text character by character.
  *
- * For: telling, at the first impossible byte, that text is not UTF-8, wherever it was cut; the
- * characters of short text. Overlong forms, surrogates and values above U+10FFFF are impossible.
- * Not for: what characters mean. Pure. */
+ * For: telling at the first impossible byte that text is not UTF-8, wherever the stream was cut;
+ * the characters of short text. Overlong forms, surrogates and values above U+10FFFF are
+ * impossible. Not for: what characters mean. Pure. */
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* arena.h: memory that is freed as one.
+/* arena.h: memory that ends as one.
  *
  * For: the texts and tables of a configuration, which live and end together. Not for: anything
  * that grows while sluice serves. An arena of zeros is empty and ready. */
@@ -20,7 +20,7 @@ struct arena {
 MUST_CHECK void *arena_alloc(struct arena *arena, size_t size);
 /* NUL-terminated copy; out->data is NULL when out of memory. */
 MUST_CHECK bool arena_copy(struct arena *arena, struct span text, struct span *out);
-/* Wipes what it frees: private keys have been in it. */
+/* Frees all of it, and wipes it first: private keys have been in it. */
 void arena_done(struct arena *arena);
 
 #endif

@@ -93,7 +93,7 @@ static void build_value(struct build *build, const struct key *key, const struct
     }
 }
 
-void build_defaults(struct build *build, enum key_section kind, void *base)
+void build_fallbacks(struct build *build, enum key_section kind, void *base)
 {
     for (size_t i = 0; i < key_count(); i++) {
         const struct key *key = key_at(i);

@@ -3,7 +3,7 @@
  *
  * For: everything that a row of the table says by itself: defaults, values, required keys, keys
  * that mean nothing. Not for: what no row says; listen.h and route.h add that. Every function adds
- * what is wrong to the report and goes on, so that one run names everything. */
+ * its errors to the report and goes on, so that one run names them all. */
 #ifndef CONF_BUILD_H
 #define CONF_BUILD_H
 
@@ -16,8 +16,8 @@
 #include "conf/snapshot.h"
 
 struct build {
-    struct config *config; /* what is made */
-    struct arena *texts;   /* what it points into */
+    struct config *config; /* to fill */
+    struct arena *texts;   /* the snapshot points into it */
     const struct draft *draft;
     struct report *report;
 };
@@ -26,11 +26,11 @@ struct build {
 MUST_CHECK void *build_array(struct build *build, size_t count, size_t size);
 
 /* `base` is what sections of this kind are kept in (enum key_section). */
-void build_defaults(struct build *build, enum key_section kind, void *base);
-/* Fills what the section sets, and reports the required keys that it lacks. A list replaces the one
- * that is in `base` as a whole; a value that is refused leaves `base` as it is. */
+void build_fallbacks(struct build *build, enum key_section kind, void *base);
+/* Fills what the section sets, and reports the required keys that it lacks. A list replaces the
+ * whole list in `base`; a refused value leaves `base` as it is. */
 void build_section(struct build *build, const struct draft_section *section, void *base);
-/* Reports the keys of the section that mean nothing, as `base` now is. */
+/* Reports the keys of the section that mean nothing with `base` as it is now. */
 void build_check_needs(struct build *build, const struct draft_section *section, const void *base);
 
 #endif

@@ -54,7 +54,7 @@ static void build_server(struct build *build)
     struct config *config = build->config;
     unsigned user_line = 0;
 
-    build_defaults(build, KEY_SERVER, config);
+    build_fallbacks(build, KEY_SERVER, config);
     for (const struct draft_section *s = build->draft->sections; s != NULL; s = s->next) {
         if (s->kind == KEY_SERVER) {
             build_section(build, s, config);
@@ -65,7 +65,7 @@ static void build_server(struct build *build)
     if (config->workers == 0) {
         config->workers = count_cores();
     }
-    config->defaults.linger_ms = LINGER_MS;
+    config->early_timeouts.linger_ms = LINGER_MS;
 }
 
 static struct config *build_snapshot(struct arena *texts, const struct draft *draft,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* config.h: an INI file to one immutable snapshot, or a list of FILE:LINE: message.
  *
- * For: reading, checking and printing the configuration; what gate/ and main.c include of this
- * folder. Not for: applying it: nothing is bound, no name resolved, no worker started here; but
- * everything that can be proven by reading is (files readable, certificates proven, users known,
- * routes complete). All errors are reported at once. A snapshot never changes after config_load and
+ * For: reading, checking and printing the configuration. main.c includes this header; gate/ knows
+ * the snapshot alone. Not for: applying it. Nothing here binds, resolves a name or starts a worker,
+ * but it checks all that reading can tell: readable files, certificates that work, known users,
+ * complete routes. It reports all errors at once. A snapshot never changes after config_load and
  * owns everything in it (snapshot.h); sessions point into it.
  *
  * The way of a key: draft.h reads the text by inih into sections of known keys, build.h reads their
@@ -20,7 +20,7 @@
 #include "conf/snapshot.h"
 
 /* Reads `path`, a regular file. NULL on any error; *out_report then lists all of them in line order
- * (report_done frees it). Certificates are read and proven here, each pair by a handshake in
+ * (report_done frees it). Reads the certificates too, and proves each pair by a handshake in
  * memory. */
 MUST_CHECK struct config *config_load(const char *path, struct report *out_report);
 
@@ -33,7 +33,7 @@ void config_free(struct config *config);
 void config_print(const struct config *config, FILE *out);
 
 /* The built-in [server], echo routes and listener of --demo; address_text may be empty for the
- * default 127.0.0.1:8443 (and [::1]:8443 when IPv6 is there). The certificate is passed in. */
+ * default 127.0.0.1:8443 (and [::1]:8443 when IPv6 is there). The caller brings the certificate. */
 MUST_CHECK struct config *config_demo(struct span address_text, struct span certificate,
                                       struct span key, struct report *out_report);
 

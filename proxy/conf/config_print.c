@@ -134,7 +134,7 @@ static void print_section(struct printer *printer, enum key_section section, con
 /* What sessions without a route use. Everything else of [defaults] is in the routes by now. */
 static void print_defaults(struct printer *printer, const struct config *config)
 {
-    const struct config_route base = {.timeouts = config->defaults,
+    const struct config_route base = {.timeouts = config->early_timeouts,
                                       .is_http_refusal = config->is_http_refusal};
     size_t first = offsetof(struct config_route, timeouts);
     size_t refusal = offsetof(struct config_route, is_http_refusal);

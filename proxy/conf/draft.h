@@ -5,9 +5,9 @@
  * Values are as written, cut into items where a key holds a list. Not for: reading values; what
  * keys mean together.
  *
- * inih sees one line at a time, and each line once. So its place is known for what it says and for
- * what is wrong with it, and what inih would let through silently cannot happen: it never continues
- * a line, never splits one, and never meets a NUL, a byte order mark or an invalid character.
+ * inih sees one line at a time, and each line once, so every value and every error knows its line.
+ * inih never continues a line, never splits one, and never meets a NUL, a byte order mark or an
+ * invalid character, all of which it would take silently.
  *
  * Texts go into the arena given to draft_read, each with a NUL behind it, and may go on into the
  * snapshot; draft_done frees the rest. */
@@ -34,8 +34,8 @@ struct draft_item {
 };
 
 struct draft_value {
-    unsigned line;            /* of the first line with the key; 0 = the key is not there */
-    struct draft_item *items; /* one, but of a list; none when the value was refused */
+    unsigned line;            /* the first with the key; 0 = the key is not there */
+    struct draft_item *items; /* one, or several of a list; none of a refused value */
     struct draft_item *last;
     size_t count;
 };
@@ -53,11 +53,11 @@ struct draft {
     struct draft_section *sections; /* in the file's order */
     struct draft_section *last;
     size_t count;
-    bool has_lost_section; /* a header was refused: a section that seems missing may have been it */
+    bool has_lost_section; /* a header was refused: its section only seems to be missing */
 };
 
-/* Errors are added to the report, and what could be read is in *out all the same, so that the rest
- * can be checked too. */
+/* Adds errors to the report. *out has what could be read all the same, so that the caller can check
+ * the rest too. */
 void draft_read(struct draft *out, struct span text, struct arena *texts, struct report *report);
 void draft_done(struct draft *draft);
 

@@ -14,7 +14,7 @@
 #define FILE_BYTES_MAX ((size_t)1 << 20)
 
 /* Relative paths count from the working directory. *out lives in `arena`, with a NUL behind it. On
- * failure *out_detail is the reason, the system's where it has one. */
+ * failure *out_detail says what is wrong, in the system's words where it has some. */
 MUST_CHECK bool file_read(const char *path, struct arena *arena, struct span *out,
                           const char **out_detail);
 

@@ -136,9 +136,10 @@ static const struct key keys[] = {
     KEY(KEY_SERVER, "log_format", CHOICE(format_words), .fallback = "text",
         SERVER_FIELD(log_format), .help = "text is key=value"),
     KEY(KEY_SERVER, "tls_timeout", DURATION(10, HOUR_MS), .fallback = "10s",
-        SERVER_FIELD(defaults.tls_ms), .help = "from accept to the end of the handshake"),
+        SERVER_FIELD(early_timeouts.tls_ms), .help = "from accept to the end of the handshake"),
     KEY(KEY_SERVER, "request_timeout", DURATION(10, HOUR_MS), .fallback = "10s",
-        SERVER_FIELD(defaults.request_ms), .help = "from there to the end of the request head"),
+        SERVER_FIELD(early_timeouts.request_ms),
+        .help = "from there to the end of the request head"),
 
     KEY(KEY_LISTEN, "address", TEXT(value_read_address, value_show_address), LISTEN_FIELD(address),
         .is_required = true, .help = "numeric address and port"),

@@ -105,7 +105,7 @@ static void build_listen(struct build *build, const struct draft_section *sectio
 {
     listen->name = section->name;
     listen->line = section->line;
-    build_defaults(build, KEY_LISTEN, listen);
+    build_fallbacks(build, KEY_LISTEN, listen);
     build_section(build, section, listen);
     check_address_is_new(build, listen, draft_value(section, "address")->line);
     build_tls(build, section, listen);

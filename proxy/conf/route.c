@@ -100,17 +100,17 @@ static void build_route(struct build *build, const struct draft_section *section
 /* What every route starts from: the table's defaults, the server's deadlines, then [defaults]. */
 static void build_base(struct build *build, struct config_route *base)
 {
-    build_defaults(build, KEY_ROUTE, base);
+    build_fallbacks(build, KEY_ROUTE, base);
     for (const struct draft_section *s = build->draft->sections; s != NULL; s = s->next) {
         if (s->kind == KEY_DEFAULTS) {
             build_section(build, s, base);
             check_buffers(build, s, base);
         }
     }
-    base->timeouts.tls_ms = build->config->defaults.tls_ms;
-    base->timeouts.request_ms = build->config->defaults.request_ms;
-    base->timeouts.linger_ms = build->config->defaults.linger_ms;
-    build->config->defaults = base->timeouts;
+    base->timeouts.tls_ms = build->config->early_timeouts.tls_ms;
+    base->timeouts.request_ms = build->config->early_timeouts.request_ms;
+    base->timeouts.linger_ms = build->config->early_timeouts.linger_ms;
+    build->config->early_timeouts = base->timeouts;
     build->config->is_http_refusal = base->is_http_refusal;
 }
 

@@ -85,8 +85,8 @@ struct config {
     uint64_t drain_ms;
     enum log_level log_level;
     enum log_format log_format;
-    struct life_timeouts defaults; /* what a session uses before its route is known */
-    bool is_http_refusal;          /* the same for on_refuse: requests that match no route */
+    struct life_timeouts early_timeouts; /* what a session uses before its route is known */
+    bool is_http_refusal;                /* the same for on_refuse: requests that match no route */
 
     struct config_listen *listens;
     size_t listen_count;

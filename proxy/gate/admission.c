@@ -11,7 +11,7 @@ static void refuse(struct admission *out, enum life_ending refusal, const char *
     out->detail = detail;
 }
 
-static enum life_ending ending_of(enum policy_verdict verdict)
+static enum life_ending ending_of_policy(enum policy_verdict verdict)
 {
     switch (verdict) {
     case POLICY_NO_ROUTE:
@@ -28,8 +28,8 @@ static enum life_ending ending_of(enum policy_verdict verdict)
     return LIFE_NOT_ENDED;
 }
 
-/* The client's offers of permessage-deflate, over all lines; the first good one counts. False: one
- * of the lines is no list of extensions. */
+/* Takes the first good offer of permessage-deflate from all lines of the header. False: a line is
+ * no list of extensions. */
 static bool negotiate_deflate(const struct request *request, const struct config_route *route,
                               struct shape_rules *out)
 {
@@ -57,11 +57,11 @@ static bool negotiate_deflate(const struct request *request, const struct config
     return true;
 }
 
-/* What the route itself asks for. */
+/* The shape that the route itself asks for. */
 static struct shape_rules shape_of(const struct config_route *route, struct span subprotocol)
 {
-    /* A subprotocol's name decides only where the route speaks of it, not because a client offers
-     * it. */
+    /* A subprotocol's name counts only on a route that lists subprotocols: a client that offers one
+     * decides nothing. */
     bool is_named = route->policy.subprotocol_count > 0;
     struct shape_rules shape = {
         .is_echo = route->backends[0].kind == CONFIG_BACKEND_ECHO,
@@ -118,7 +118,7 @@ void admission_decide(const struct admission_question *question, struct admissio
         return;
     }
     if (decision.verdict != POLICY_OK) {
-        refuse(out, ending_of(decision.verdict), NULL);
+        refuse(out, ending_of_policy(decision.verdict), NULL);
         return;
     }
     out->subprotocol = decision.subprotocol;

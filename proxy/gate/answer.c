@@ -9,7 +9,9 @@
 #include "proto/upgrade.h"
 
 #define HEAD_MAX 2048
-#define PARTS_PER_EVENT (PUMP_SHARE_BYTES / ANSWER_PART_BYTES) /* then other sessions have a turn */
+#define LINE_MAX_BYTES 128 /* the body that says a status in words */
+/* After so many, other sessions have their turn. */
+#define PARTS_PER_EVENT (PUMP_SHARE_BYTES / ANSWER_PART_BYTES)
 
 void answer_101(struct pump *p, struct span key, struct span subprotocol,
                 const struct deflate_params *deflate)
@@ -21,7 +23,7 @@ void answer_101(struct pump *p, struct span key, struct span subprotocol,
         deflate_response(deflate, extensions);
     }
     size_t len = upgrade_write_101(text, key, subprotocol, span_from_str(extensions));
-    assert(len > 0); /* whoever reads offers and configured names bounds them */
+    assert(len > 0); /* the parsers of offers and of names bound their length */
     pump_send_raw(p, text, len);
 }
 
@@ -31,8 +33,8 @@ void answer_close(struct pump *p, uint16_t code, struct span reason)
     pump_send_close(p, code, reason);
 }
 
-/* What RFC 9110 demands beside a status (15.5.6, 15.5.22), and what a client that was turned away
- * for now should know. */
+/* The fields that RFC 9110 demands with a status (15.5.6, 15.5.22), and when a client that is
+ * refused for now may come back. */
 static struct span fields_of(unsigned status)
 {
     switch (status) {
@@ -85,39 +87,53 @@ bool answer_more(struct pump *p, struct answer_body *body)
         body->at_bytes += len;
         pump_send_raw(p, part, len);
     }
-    p->is_client_turn_due = !answer_is_done(body) && !p->client.is_broken;
+    p->is_client_owed = !answer_is_done(body) && !p->client.is_broken;
     return body->at_bytes > before_bytes;
 }
 
-void answer_http(struct pump *p, const struct answer_http *http, struct answer_body *body)
+/* Returns the length of the head. */
+static size_t write_head(char out[HEAD_MAX], const struct answer_http *http, uint64_t len_bytes)
 {
     char extra[HEAD_MAX / 2];
-    char head[HEAD_MAX];
     struct span fields = fields_of(http->status);
-    uint64_t len_bytes =
-        body->len_bytes == ANSWER_LEN_UNKNOWN ? HTTP_LENGTH_UNKNOWN : body->len_bytes;
 
     int extra_len = snprintf(extra, sizeof(extra), "%.*s%.*s", (int)fields.len,
                              fields.len > 0 ? fields.data : "", (int)http->headers.len,
                              http->headers.len > 0 ? http->headers.data : "");
     assert(extra_len >= 0 && (size_t)extra_len < sizeof(extra));
-    size_t head_len = http_write_head(head, sizeof(head), http->status, http->content_type,
-                                      len_bytes, (struct span){extra, (size_t)extra_len});
-    assert(head_len > 0);  /* the headers of pages are constants of ours */
+    size_t len = http_write_head(out, HEAD_MAX, http->status, http->content_type, len_bytes,
+                                 (struct span){extra, (size_t)extra_len});
+    assert(len > 0); /* a page has constant headers, which fit */
+    return len;
+}
+
+void answer_http(struct pump *p, const struct answer_http *http, struct answer_body *body)
+{
+    char head[HEAD_MAX];
+    uint64_t len_bytes =
+        body->len_bytes == ANSWER_LEN_UNKNOWN ? HTTP_LENGTH_UNKNOWN : body->len_bytes;
+    size_t head_len = write_head(head, http, len_bytes);
+
     conn_cork(&p->client); /* head and body travel together */
     pump_send_raw(p, head, head_len);
     (void)answer_more(p, body);
 }
 
+/* The line goes with its head however much is queued: TLS may have queued a lot for a client that
+ * asks for new keys and does not read. */
 void answer_status(struct pump *p, unsigned status)
 {
-    char text[128];
-    snprintf(text, sizeof(text), "%u %s\n", status, http_status_text(status));
-    struct answer_body body = answer_body_whole(span_from_str(text));
+    char line[LINE_MAX_BYTES];
+    char text[HEAD_MAX + LINE_MAX_BYTES];
     const struct answer_http http = {
         .status = status,
         .content_type = SPAN_LIT("text/plain; charset=utf-8"),
     };
-    answer_http(p, &http, &body);
-    assert(answer_is_done(&body) || p->client.is_broken);
+
+    int line_len = snprintf(line, sizeof(line), "%u %s\n", status, http_status_text(status));
+    assert(line_len > 0 && (size_t)line_len < sizeof(line));
+    size_t head_len = write_head(text, &http, (uint64_t)line_len);
+    memcpy(text + head_len, line, (size_t)line_len);
+    conn_cork(&p->client); /* a FIN follows */
+    pump_send_raw(p, text, head_len + (size_t)line_len);
 }

@@ -2,7 +2,7 @@
 /* answer.h: what the gateway says to a client itself.
  *
  * For: the 101, an HTTP answer whose body is whole or produced in parts, and the Close. Not for:
- * deciding which of them (admission, life), for payload and Pings (pump).
+ * choosing between them (admission, life), payload and Pings (pump).
  *
  * A body of any length works: answer_more produces the next parts when the client's queue has room
  * for them, so a body costs no more memory than any other bytes on their way out. */
@@ -17,24 +17,25 @@
 #include "gate/pump.h"
 #include "proto/deflate.h"
 
-/* The 101 (RFC 6455 4.2.2); `key` is the client's, `subprotocol` may be empty, `deflate` is NULL
- * where the two sides agreed on no compression. */
+/* Sends the 101 (RFC 6455 4.2.2); `key` is the client's, `subprotocol` may be empty, `deflate` is
+ * NULL where the two sides agreed on no compression. */
 void answer_101(struct pump *p, struct span key, struct span subprotocol,
                 const struct deflate_params *deflate);
 
-/* A Close of ours. The caller expects a FIN to follow in the same event, mostly. */
+/* Corks the connection and sends a Close. The end of the event uncorks it, so a FIN that follows in
+ * the same event travels in the same packet. */
 void answer_close(struct pump *p, uint16_t code, struct span reason);
 
-#define ANSWER_PART_BYTES (16 * 1024) /* produced in one step, at most */
+#define ANSWER_PART_BYTES (16 * 1024) /* at most, in one call of answer_produce_fn */
 
 struct answer_body;
-/* Writes the next bytes of the body to `out`, at least one and at most `size`; returns how many. 0:
- * the body ends here (only where its length is not known). */
+/* Writes the next 1 to `size` bytes of the body to `out` and returns how many. 0: the body ends
+ * here; only a body of unknown length may say so. */
 typedef size_t answer_produce_fn(struct answer_body *body, uint8_t *out, size_t size);
 
 struct answer_body {
     answer_produce_fn *produce;
-    const void *source; /* the producer's own */
+    const void *source; /* for `produce` alone */
     uint64_t at_bytes;  /* produced so far */
     uint64_t len_bytes; /* ANSWER_LEN_UNKNOWN: until `produce` returns 0 */
 };
@@ -49,14 +50,14 @@ struct answer_http {
     struct span headers; /* whole header lines, each with its CRLF; may be empty */
 };
 
-/* The head of an HTTP answer, and as much of the body as the client's queue has room for. The
- * fields that a status demands (Allow, Upgrade, Retry-After) are added. */
+/* Sends the head of an HTTP answer, and as much of the body as the client's queue has room for.
+ * Adds the fields that a status demands (Allow, Upgrade, Retry-After). */
 void answer_http(struct pump *p, const struct answer_http *http, struct answer_body *body);
-/* The next parts, when the client can be written again. True when at least one was produced. */
+/* Sends the next parts, when the client can be written again. True when it sent at least one. */
 bool answer_more(struct pump *p, struct answer_body *body);
 bool answer_is_done(const struct answer_body *body);
 
-/* An HTTP answer of one line, which says the status in words. */
+/* Sends an HTTP answer whose body is one line: the status in words. */
 void answer_status(struct pump *p, unsigned status);
 
 #endif

@@ -19,27 +19,27 @@ struct dial {
     dial_fn *callback;
     void *owner;
 
-    size_t candidate;         /* index of the one being tried */
+    size_t candidate;         /* index of the current one */
     uint64_t deadline_ms;     /* of the whole dial */
-    uint64_t candidate_at_ms; /* when this candidate is given up */
-    uint64_t next_at_ms;      /* when the next address may start; 0 = none by the clock */
+    uint64_t candidate_at_ms; /* the end of this candidate's share */
+    uint64_t next_at_ms;      /* when the next attempt may start; 0 = not before one ends */
     struct resolver_query *query;
     struct addr resolved[RESOLVER_ADDRS_MAX];
     const struct addr *addrs; /* the candidate's own, or `resolved` */
     size_t addr_count;
     size_t addr_next;
-    bool was_refused;
-    bool was_slow;
-    bool was_tls;
-    const char *detail;
+    bool was_refused;   /* an address refused */
+    bool was_slow;      /* a candidate's share of the time ran out */
+    bool was_tls;       /* an attempt failed at TLS */
+    const char *detail; /* of the last failure of TLS; constant or NULL */
 
     struct dial_attempt attempts[ATTEMPTS_MAX];
     struct reactor_timer timer;
     bool is_decided;
     enum dial_result result;
-    struct dial_attempt *winner; /* NULL: none, or handed over */
+    struct dial_attempt *winner; /* NULL: none */
 
-    struct span preamble; /* behind the candidates */
+    struct span preamble; /* its bytes lie behind the candidates */
     size_t candidate_count;
     struct dial_candidate candidates[];
 };
@@ -109,7 +109,7 @@ static void conclude(struct dial *d, enum dial_result result, struct dial_attemp
     stop(d);
 }
 
-/* Last in whatever the loop calls: the owner frees it. */
+/* Every callback of the loop ends with this call, because the owner frees the dial in it. */
 static void tell(struct dial *d)
 {
     if (d->is_decided) {
@@ -126,7 +126,7 @@ static void arm(struct dial *d)
     reactor_timer_at(&d->timer, at_ms);
 }
 
-static void heed(struct dial_attempt *a, enum dial_step step)
+static void take_step(struct dial_attempt *a, enum dial_step step)
 {
     struct dial *d = a->dial;
     switch (step) {
@@ -146,21 +146,22 @@ static void heed(struct dial_attempt *a, enum dial_step step)
         break;
     }
     dial_attempt_close(a);
-    d->next_at_ms = reactor_now_ms(d->reactor); /* no head start for one that has failed */
+    d->next_at_ms = reactor_now_ms(d->reactor); /* a failed attempt has no head start */
 }
 
 static void on_attempt_ready(struct reactor_io *io, unsigned ready)
 {
     struct dial_attempt *a = container_of(io, struct dial_attempt, io);
     struct dial *d = a->dial;
-    heed(a, dial_attempt_ready(a, ready));
+    take_step(a, dial_attempt_ready(a, ready));
     if (a->fd < 0) {
         go_on(d);
     }
     tell(d);
 }
 
-/* Starts an attempt at the next address; false when none is left or too many are under way. */
+/* Starts an attempt at the next address; false when no address is left or too many attempts are
+ * under way. */
 static bool start_next_addr(struct dial *d)
 {
     struct dial_attempt *a = d->addr_next < d->addr_count ? open_attempt(d) : NULL;
@@ -170,12 +171,12 @@ static bool start_next_addr(struct dial *d)
     enum net_result result = net_connect(&d->addrs[d->addr_next++], &a->fd);
     if (result != NET_OK && result != NET_AGAIN) {
         a->fd = -1;
-        d->was_refused = true; /* and the next one may start at once */
+        d->was_refused = true; /* the next attempt may start at once */
         return true;
     }
     reactor_io_init(&a->io, d->reactor, a->fd, on_attempt_ready);
     d->next_at_ms = reactor_now_ms(d->reactor) + HEAD_START_MS;
-    heed(a, dial_attempt_start(a, result));
+    take_step(a, dial_attempt_start(a, result));
     return true;
 }
 
@@ -198,7 +199,7 @@ static void next_candidate(struct dial *d)
     conclude(d, result, NULL);
 }
 
-/* Starts what may start now, and arms the timer for the rest. */
+/* Starts every attempt whose time has come, and arms the timer for the next one. */
 static void go_on(struct dial *d)
 {
     uint64_t now_ms = reactor_now_ms(d->reactor);
@@ -212,7 +213,7 @@ static void go_on(struct dial *d)
         return;
     }
     if (d->addr_next == d->addr_count || now_ms >= d->next_at_ms) {
-        d->next_at_ms = 0; /* nothing to start by the clock: an attempt has to end first */
+        d->next_at_ms = 0; /* nothing starts before an attempt ends */
     }
     if (!is_trying(d) && d->query == NULL) {
         next_candidate(d);

@@ -52,7 +52,7 @@ static bool flush(struct dial_attempt *a)
     return true;
 }
 
-/* Goes on with the handshake; *out_used bytes belong to it. */
+/* Goes on with the handshake, which takes *out_used of the bytes. */
 static enum dial_step shake(struct dial_attempt *a, const uint8_t *wire, size_t len,
                             size_t *out_used)
 {
@@ -67,8 +67,8 @@ static enum dial_step shake(struct dial_attempt *a, const uint8_t *wire, size_t 
     return DIAL_STEP_TLS_FAILED;
 }
 
-/* Takes from the kernel what belongs to the handshake; the rest is for whoever gets the
- * connection, who will see it as readable. */
+/* Takes the bytes of the handshake from the kernel. Bytes behind them stay there for the next owner
+ * of the connection. */
 static enum dial_step hear(struct dial_attempt *a)
 {
     uint8_t *wire = a->scratch->wire_in;
@@ -87,7 +87,7 @@ static enum dial_step hear(struct dial_attempt *a)
         return DIAL_STEP_TLS_FAILED;
     }
     enum dial_step step = shake(a, wire, len, &used);
-    /* After a failure nothing stays: to close with bytes unread is a reset, and overtakes the
+    /* After a failure no byte stays: closing over unread bytes sends a reset, which overtakes the
      * alert. */
     size_t rest = step == DIAL_STEP_WAIT ? used : len;
     while (rest > 0 && net_recv(a->fd, wire, rest, &len) == NET_OK) {
@@ -101,7 +101,7 @@ static bool is_shaking(const struct dial_attempt *a)
     return a->tls != NULL && !tls_is_established(a->tls);
 }
 
-/* What is said right after connecting. */
+/* Says what a server hears right after connecting. */
 static enum dial_step greet(struct dial_attempt *a)
 {
     size_t used = 0;
@@ -120,7 +120,7 @@ static enum dial_step greet(struct dial_attempt *a)
     return shake(a, NULL, 0, &used);
 }
 
-/* Done when nothing is left to hear or to send. */
+/* The attempt is done when it has nothing left to hear or to send. */
 static enum dial_step check_done(struct dial_attempt *a, enum dial_step step)
 {
     if (step == DIAL_STEP_WAIT && a->is_connected && !is_shaking(a) && a->out.len == 0) {

@@ -16,7 +16,7 @@
 #include "io/scratch.h"
 #include "io/tls.h"
 
-/* What an attempt has come to. */
+/* What one step of an attempt led to. */
 enum dial_step { DIAL_STEP_WAIT = 0, DIAL_STEP_DONE, DIAL_STEP_REFUSED, DIAL_STEP_TLS_FAILED };
 
 struct dial_attempt {
@@ -30,7 +30,7 @@ struct dial_attempt {
     struct tls *tls;
     const char *detail;  /* with DIAL_STEP_TLS_FAILED; a constant */
     struct buf out;      /* bytes that the kernel did not take at once */
-    uint64_t sent_bytes; /* bytes that it took */
+    uint64_t sent_bytes; /* bytes that the kernel took */
     bool is_connected;
 };
 

@@ -51,7 +51,7 @@ static void pause_accepting(struct listener *l)
     l->pause_ms = l->pause_ms * 2 < PAUSE_LONGEST_MS ? l->pause_ms * 2 : PAUSE_LONGEST_MS;
 }
 
-static void start_session(struct listener *l, int fd, const struct addr *peer)
+static void begin_session(struct listener *l, int fd, const struct addr *peer)
 {
     struct tls *tls = NULL;
     struct scoreboard_slot *slot = &l->context->scoreboard->slots[l->context->slot];
@@ -82,7 +82,7 @@ static void on_ready(struct reactor_io *io, unsigned ready)
         switch (net_accept(l->fd, &fd, &peer)) {
         case NET_ACCEPT_OK:
             l->pause_ms = PAUSE_FIRST_MS;
-            start_session(l, fd, &peer);
+            begin_session(l, fd, &peer);
             break;
         case NET_ACCEPT_NONE:
             return;
@@ -93,14 +93,14 @@ static void on_ready(struct reactor_io *io, unsigned ready)
     }
 }
 
-/* The configuration has proven every pair; a worker only loads them. */
+/* The configuration has proven every pair; the worker only loads the pairs. */
 static bool make_tls(struct listener *l, const char **out_detail)
 {
     static const struct span protocols[] = {SPAN_LIT("http/1.1")};
     const struct config_listen *listen = l->listen;
     struct tls_pair *pairs = mem_alloc(listen->pair_count * sizeof(*pairs));
     if (pairs == NULL) {
-        *out_detail = "no memory";
+        *out_detail = "out of memory";
         return false;
     }
     for (size_t i = 0; i < listen->pair_count; i++) {

@@ -8,7 +8,7 @@
 #ifndef GATE_LISTENER_H
 #define GATE_LISTENER_H
 
-#include "conf/config.h"
+#include "conf/snapshot.h"
 #include "gate/session.h"
 #include "io/reactor.h"
 #include "io/tls.h"
@@ -16,16 +16,16 @@
 struct listener {
     struct session_context *context;
     const struct config_listen *listen;
-    struct tls_context *tls; /* NULL = plain; owned */
+    struct tls_context *tls; /* owned; NULL = plain */
     int fd;                  /* owned */
-    int spare_fd;
+    int spare_fd;            /* owned; -1 = none */
     struct reactor_io io;
     struct reactor_timer resume;
     uint64_t pause_ms; /* the next pause */
 };
 
-/* Takes over the descriptor. False when the TLS context cannot be made; *out_detail, a constant
- * text, says why. */
+/* Takes over the descriptor. False: there is no TLS context; *out_detail is then a constant text
+ * that says what is wrong. */
 MUST_CHECK bool listener_init(struct listener *l, struct session_context *context,
                               const struct config_listen *listen, int fd, const char **out_detail);
 /* Accepts no more and closes the socket; sessions go on. A second call does nothing. */

@@ -25,8 +25,9 @@
 #define EXIT_CANNOT_START 3
 #define RESPAWN_FIRST_MS 100
 #define RESPAWN_LONGEST_MS 30000
-#define LIVED_WELL_MS 10000 /* a worker that lived so long starts the back-off anew */
-#define KILL_GRACE_MS 2000  /* beyond the drain time */
+#define FORK_RETRY_MS 1000
+#define LIVED_WELL_MS 10000 /* the pauses begin anew after a worker that lived so long */
+#define KILL_GRACE_MS 2000  /* from the end of the drain time to SIGKILL */
 
 struct slot {
     pid_t pid; /* 0 = none */
@@ -41,10 +42,10 @@ struct master {
     struct scoreboard *scoreboard;
     struct slot *slots;
     size_t slot_count;
-    int lifeline[2];     /* workers read EOF from it when we are gone */
-    uint64_t kill_at_ms; /* stopping: when patience ends; 0 = serving */
-    sigset_t signals;
-    sigset_t old_mask;
+    int lifeline[2];     /* workers read EOF from it when the master is gone */
+    uint64_t kill_at_ms; /* when a stopping master sends SIGKILL; 0 = it serves */
+    sigset_t signals;    /* that the master waits for */
+    sigset_t old_mask;   /* the workers' */
 };
 
 /* --- sockets --------------------------------------------------------------------------------- */
@@ -60,19 +61,20 @@ static void log_listen(const struct config_listen *listen, const struct addr *a)
     log_end(&line);
 }
 
-/* One socket per slot; with port 0 the first one chooses for all. */
+/* Binds one socket per slot. With port 0 the first socket gets a port, and the others take the
+ * same. */
 static bool bind_listen(struct master *m, size_t index, struct addr *out_address)
 {
     const struct config_listen *listen = &m->config->listens[index];
     struct addr a = listen->address;
     for (size_t i = 0; i < m->slot_count; i++) {
-        const char *error = NULL;
-        int fd = net_listen(&a, &error);
+        const char *detail = NULL;
+        int fd = net_listen(&a, &detail);
         if (fd < 0 || !net_local_addr(fd, &a)) {
             char text[ADDR_TEXT_MAX];
             fprintf(stderr, "sluice: cannot listen on %s ([listen %.*s]): %s\n",
                     addr_print(&a, text, sizeof(text)), (int)listen->name.len, listen->name.data,
-                    error != NULL ? error : "no local address");
+                    detail != NULL ? detail : "no local address");
             if (fd >= 0) {
                 net_close(fd);
             }
@@ -84,18 +86,18 @@ static bool bind_listen(struct master *m, size_t index, struct addr *out_address
     return true;
 }
 
-/* SO_REUSEPORT would let a second program of the same user share the port: ask for it alone first.
- * */
+/* Asks for the port alone first: with SO_REUSEPORT a second program of the same user would share
+ * it. */
 static bool is_address_free(const struct config_listen *listen)
 {
-    const char *error = NULL;
-    if (addr_port(&listen->address) == 0 || net_is_free(&listen->address, &error)) {
+    const char *detail = NULL;
+    if (addr_port(&listen->address) == 0 || net_is_free(&listen->address, &detail)) {
         return true;
     }
     char text[ADDR_TEXT_MAX];
     fprintf(stderr, "sluice: cannot listen on %s ([listen %.*s]): %s\n",
             addr_print(&listen->address, text, sizeof(text)), (int)listen->name.len,
-            listen->name.data, error);
+            listen->name.data, detail);
     return false;
 }
 
@@ -142,7 +144,7 @@ static bool give_up_root(const struct config *config)
 
 static int be_worker(struct master *m, size_t slot)
 {
-    char name[24]; // "w" and the longest size_t
+    char name[24]; /* "w" and the longest size_t */
     const int ignored[] = {SIGINT, SIGHUP, SIGUSR2, SIGPIPE};
 
     for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++) {
@@ -183,8 +185,8 @@ static void spawn(struct master *m, size_t slot)
         exit(code);
     }
     if (pid < 0) {
-        log_message(LOG_ERROR, "worker.failed", "fork: %s", strerror(errno));
-        s->respawn_ms = clock_now_ms() + RESPAWN_LONGEST_MS / 30;
+        log_message(LOG_ERROR, "worker.failed", "cannot fork: %s", strerror(errno));
+        s->respawn_ms = clock_now_ms() + FORK_RETRY_MS;
         return;
     }
     s->pid = pid;
@@ -247,15 +249,14 @@ static void signal_workers(const struct master *m, int signum)
     }
 }
 
-/* --- supervision -------------------------------------------------------------------------------
- * */
+/* --- supervision ----------------------------------------------------------------------------- */
 
 static void stop(struct master *m, int worker_signal)
 {
     if (m->kill_at_ms != 0) {
-        worker_signal = SIGQUIT; /* asked twice */
+        worker_signal = SIGQUIT; /* the second request to stop */
     }
-    /* From here on a caller is refused rather than left waiting. */
+    /* From here on the kernel refuses callers instead of leaving them waiting. */
     for (size_t i = 0; i < m->slot_count; i++) {
         close_sockets(m, i);
         m->slots[i].respawn_ms = 0;
@@ -270,19 +271,19 @@ static void on_signal(struct master *m, int signum)
     switch (signum) {
     case SIGTERM:
     case SIGINT:
-        log_message(LOG_INFO, "stop", "draining, at most %llu ms",
+        log_message(LOG_INFO, "stop", "the workers drain for at most %llu ms",
                     (unsigned long long)m->config->drain_ms);
         stop(m, SIGTERM);
         break;
     case SIGQUIT:
-        log_message(LOG_INFO, "stop", "at once");
+        log_message(LOG_INFO, "stop", "the workers stop at once");
         stop(m, SIGQUIT);
         break;
     case SIGHUP:
-        log_message(LOG_WARN, "reload.ignored", "reloading is not available: restart instead");
+        log_message(LOG_WARN, "reload.ignored", "sluice cannot reload yet: restart it");
         break;
     case SIGUSR2:
-        log_message(LOG_WARN, "upgrade.ignored", "upgrading in place is not available");
+        log_message(LOG_WARN, "upgrade.ignored", "sluice cannot upgrade in place yet: restart it");
         break;
     default: /* SIGCHLD: reaped below */
         break;
@@ -307,7 +308,7 @@ static bool has_workers(const struct master *m)
     return false;
 }
 
-/* The next point in time at which something is due without a signal. */
+/* When the master next has something to do without a signal. */
 static uint64_t next_due_ms(const struct master *m)
 {
     uint64_t due_ms = m->kill_at_ms != 0 ? m->kill_at_ms : UINT64_MAX;
@@ -348,8 +349,7 @@ static void supervise(struct master *m)
     }
 }
 
-/* --- start -------------------------------------------------------------------------------------
- * */
+/* --- start ----------------------------------------------------------------------------------- */
 
 static bool allocate(struct master *m)
 {
@@ -382,7 +382,7 @@ static void release(struct master *m)
     mem_free(m->slots);
 }
 
-/* Two descriptors a session, and some for ourselves. */
+/* A session has two descriptors, and the worker itself needs some. */
 static void raise_descriptor_limit(const struct config *config)
 {
     struct rlimit limit;
@@ -393,7 +393,7 @@ static void raise_descriptor_limit(const struct config *config)
     limit.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < wanted) {
         log_message(LOG_INFO, "limits",
-                    "max_sessions wants %llu descriptors a worker, the hard limit is %llu",
+                    "max_sessions needs %llu descriptors in each worker; the hard limit is %llu",
                     (unsigned long long)wanted, (unsigned long long)limit.rlim_max);
     }
 }
@@ -406,8 +406,8 @@ static void block_signals(struct master *m)
         sigaddset(&m->signals, handled[i]);
     }
     sigprocmask(SIG_BLOCK, &m->signals, &m->old_mask);
-    /* Whoever started us may have left these blocked, or SIGCHLD ignored: then nobody would be told
-     * of a worker's end. */
+    /* The program may begin with these signals blocked, or with SIGCHLD ignored, and then nobody
+     * would hear of a worker's end. */
     for (size_t i = 0; i < sizeof(handled) / sizeof(handled[0]); i++) {
         sigdelset(&m->old_mask, handled[i]);
     }

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* master.h: binds, forks, supervises; parses nothing from the network.
  *
- * For: one SO_REUSEPORT socket per (address, worker slot), held open as long as the program runs so
- * that the death of a worker refuses no connection; a worker that dies is replaced, at once the
- * first time and with a growing pause when it keeps dying; signals. Not for: serving.
+ * For: sockets, workers and signals. The master holds one SO_REUSEPORT socket per (address, worker
+ * slot) open while it serves, so that the death of a worker refuses no connection. It replaces a
+ * worker that dies, at once the first time, and after a growing pause when the slot's workers keep
+ * dying. Not for: serving.
  *
  *   SIGTERM, SIGINT  drain and stop; a second one stops at once      SIGQUIT  stop at once
- *   SIGHUP, SIGUSR2  reload and upgrade: reserved, answered with a warning for now */
+ *   SIGHUP, SIGUSR2  reserved for reload and upgrade: so far the master only warns */
 #ifndef GATE_MASTER_H
 #define GATE_MASTER_H
 
-#include "conf/config.h"
+#include "conf/snapshot.h"
 
-/* Returns the exit code of the program: 0 after a stop, 3 when it could not start. `on_ready` (may
- * be NULL) is called once with the first listener's real address. */
+/* The master calls this once it has forked the workers, with the first listener's real address. */
 typedef void master_ready_fn(const struct addr *address);
+/* Returns the exit code of the program: 0 after a stop, 3 when it could not start. `on_ready` may
+ * be NULL, for nobody. */
 int master_run(const struct config *config, master_ready_fn *on_ready);
 
 #endif

@@ -7,16 +7,16 @@
 #include "gate/pump_batch.h"
 #include "gate/pump_parts.h"
 
-#define SIDE_ARENA_BYTES ((size_t)8 * 1024) /* where only Pongs go */
+#define SIDE_ARENA_BYTES ((size_t)8 * 1024) /* for Pongs alone */
 
-/* On loopback, whose segments are the largest; a record of 16 KiB costs at most 64 bytes more. */
+/* The largest segment, on loopback. A TLS record of 16 KiB costs at most 64 bytes more. */
 #define SEGMENT_BYTES 65483
 _Static_assert(PUMP_READ_BYTES + WS_HEADER_MAX + 4 * 64 <= SEGMENT_BYTES, "one segment");
-_Static_assert(PUMP_FIRST_READ_BYTES <= 2 * SEGMENT_BYTES, "two segments");
+_Static_assert(PUMP_EMPTY_READ_BYTES <= 2 * SEGMENT_BYTES, "two segments");
 _Static_assert(SCRATCH_RESULT - SIDE_ARENA_BYTES >= SHAPE_ROOM, "output of shape_up");
 
-/* The build fills automatic variables with zeroes: 4 KiB a batch would cost more than the frames.
- * The batches and the item are written before they are read. */
+/* The build fills automatic variables with zeroes, and 4 KiB a batch would cost more than the
+ * frames. pump_client_bytes writes the batches and the item before it reads them. */
 #if defined(__has_attribute) && __has_attribute(uninitialized)
 #define NOT_FILLED __attribute__((uninitialized))
 #else
@@ -27,7 +27,7 @@ void pump_init(struct pump *p, const struct scratch *scratch, conn_ready_fn *on_
                conn_ready_fn *on_backend)
 {
     memset(p, 0, sizeof(*p));
-    /* Before the route is known only our own short answers are queued. */
+    /* The queues hold only our own short answers before pump_configure. */
     conn_init(&p->client, scratch, PUMP_OVERSHOOT_BYTES, on_client);
     conn_init(&p->backend, scratch, PUMP_OVERSHOOT_BYTES, on_backend);
     p->high_bytes = PUMP_READ_BYTES;
@@ -53,9 +53,9 @@ void pump_send_pieces(struct pump *p, struct conn *to, const struct iovec *piece
     /* A broken connection shows in to->is_broken. */
 }
 
-/* Writes the header of our frame in front of its payload. The header fits in: a piece from the
- * client lies behind the client's header, which is longer than ours, and a read lies behind the
- * headroom of the scratch. */
+/* Writes the header of our frame in front of its payload. There is room: a piece from the client
+ * lies behind the client's header, which is longer than ours, and a read lies behind the headroom
+ * of the scratch. */
 static uint8_t *put_header(uint8_t *payload, size_t len, enum ws_opcode opcode, bool is_fin,
                            size_t *out_len)
 {
@@ -75,7 +75,7 @@ enum target {
     TO_SHAPE,
     TO_MESSAGE, /* the first message */
     TO_NOWHERE,
-    TO_HELD /* not even decoded yet */
+    TO_HELD /* not decoded yet */
 };
 
 static enum target target_of(const struct pump *p, enum pump_mode mode)
@@ -98,7 +98,7 @@ static enum target target_of(const struct pump *p, enum pump_mode mode)
     return p->is_echo ? TO_CLIENT : TO_BACKEND;
 }
 
-static inline void send_back(struct pump *p, const struct ws_item *item, struct pump_batch *down)
+static inline void echo_back(struct pump *p, const struct ws_item *item, struct pump_batch *down)
 {
     enum ws_opcode opcode = item->is_message_start ? item->opcode : WS_CONTINUATION;
     p->up_bytes += item->len;
@@ -112,7 +112,7 @@ static inline void send_back(struct pump *p, const struct ws_item *item, struct 
     pump_batch_add(down, frame, frame_len);
 }
 
-static enum life_ending ending_of(enum ws_error error)
+static enum life_ending ending_of_frame(enum ws_error error)
 {
     switch (error) {
     case WS_BAD_CLOSE:
@@ -142,7 +142,7 @@ static inline bool put_payload(struct pump *p, enum target target, const struct 
         }
         return true;
     case TO_CLIENT:
-        send_back(p, item, to);
+        echo_back(p, item, to);
         return true;
     case TO_SHAPE:
         return pump_piece_begin(p, item, to, out);
@@ -174,7 +174,7 @@ static inline bool take_item(struct pump *p, enum target target, const struct ws
         return false;
     case WS_ITEM_ERROR:
         out->verdict = PUMP_BAD;
-        out->ending = ending_of(item->error);
+        out->ending = ending_of_frame(item->error);
         out->detail = item->detail;
         return false;
     case WS_ITEM_NEED_MORE:
@@ -217,7 +217,7 @@ void pump_client_bytes(struct pump *p, uint8_t *data, size_t len, enum pump_mode
         data += part;
         len -= part;
     }
-    if (is_going) { /* once: the loop has no other variable than `len` to look at */
+    if (is_going) { /* asked once, so that the loop looks at `len` alone */
         while (len > 0) {
             ws_decode(&p->decoder, data, len, &part, &item);
             data += part;
@@ -279,6 +279,8 @@ void pump_send_ping(struct pump *p)
 
 /* --- who is read and written --------------------------------------------------------------- */
 
+/* How many bytes to read from the side that fills this queue: what fits below the mark and half a
+ * read more, so that the last read before the mark is not a small one. */
 static size_t room(size_t queued, size_t high_bytes, size_t most)
 {
     size_t left = high_bytes + PUMP_READ_BYTES / 2;
@@ -296,7 +298,7 @@ size_t pump_client_room(const struct pump *p)
     size_t backend_queued = conn_queued(&p->backend);
     size_t client_queued = conn_queued(&p->client);
     if (backend_queued == 0 && client_queued == 0 && p->kept == NULL) {
-        return PUMP_FIRST_READ_BYTES;
+        return PUMP_EMPTY_READ_BYTES;
     }
     bool is_small = p->decoder.is_deflate || is_collecting(p);
     size_t most = is_small ? PUMP_SMALL_READ_BYTES : PUMP_READ_BYTES;
@@ -332,7 +334,7 @@ void pump_interest(struct pump *p, const struct life *life)
     bool is_adding = is_open || (is_collecting(p) && life->ending == LIFE_NOT_ENDED);
     bool is_paused = is_adding && pump_is_client_paused(p);
     bool is_held = p->kept != NULL && pump_is_held(p);
-    unsigned client = client_queued > 0 || p->is_client_turn_due ? REACTOR_WRITE : 0;
+    unsigned client = client_queued > 0 || p->is_client_owed ? REACTOR_WRITE : 0;
     unsigned backend = backend_queued > 0 ? REACTOR_WRITE : 0;
     if (life_reads_client(life) && !is_paused && !is_held) {
         client |= REACTOR_READ;

@@ -24,8 +24,9 @@
  * queues. For the others the pump owns a struct pump_kept: the shape, at most 80 KiB of held bytes,
  * and the first message up to the ceiling that the session gave.
  *
- * Ceiling of a queue: buffer_high + PUMP_OVERSHOOT_BYTES (asserted). A queue reaches it only when
- * the other side delivers a full read while the queue stands just below its mark. */
+ * Ceiling of a queue: buffer_high + PUMP_OVERSHOOT_BYTES (asserted). Near its mark a queue makes the
+ * reads smaller (pump_client_room, pump_backend_room), so it mostly stays far below. What comes
+ * nearest is the largest read, of 126 KiB into an empty queue, with all that TLS and framing add. */
 #ifndef GATE_PUMP_H
 #define GATE_PUMP_H
 
@@ -39,17 +40,19 @@
 #include "proto/shape.h"
 #include "proto/ws.h"
 
-/* What one event may add to a queue that is below its mark: a read of at most PUMP_READ_BYTES, and
- * what framing and TLS put around it, a record that TLS had begun before included.
+/* What one event may add to a queue: one read, what framing and TLS put around it, and the rest of a
+ * record that TLS had begun before.
  *
- * A read and what is put around it fit into one segment of the largest kind that the kernel builds
- * (64 KiB with its headers), the first read into two: a few bytes more would cost a segment of
- * their own, and wake the peer once more. */
+ * A read of PUMP_READ_BYTES and what is put around it fit into one segment of the largest kind that
+ * the kernel builds (64 KiB with its headers), a read of PUMP_EMPTY_READ_BYTES into two: a few bytes
+ * more would cost a segment of their own, and wake the peer once more. */
 #define PUMP_READ_BYTES (63 * 1024)
-#define PUMP_FIRST_READ_BYTES (126 * 1024) /* from a client while both queues are empty */
-#define PUMP_SMALL_READ_BYTES (16 * 1024) /* from a client that may compress, or is not known yet */
+#define PUMP_EMPTY_READ_BYTES \
+    (126 * 1024) /* from a client, into empty queues, where nothing is kept */
+#define PUMP_SMALL_READ_BYTES \
+    (16 * 1024) /* from a client that may compress, or still has to say who it is */
 #define PUMP_OVERSHOOT_BYTES (160 * 1024)
-#define PUMP_SHARE_BYTES (512 * 1024) /* inflated in one event at most, or one step more */
+#define PUMP_SHARE_BYTES (512 * 1024) /* one event inflates no more, but for its last step */
 
 struct pump_kept; /* private */
 
@@ -59,37 +62,36 @@ struct pump {
     struct ws_decoder decoder;
     struct pump_kept *kept; /* NULL: no shape, nothing held, no first message */
     bool is_echo;
-    bool is_client_full;     /* client.out reached high and is not yet down to low */
-    bool is_backend_full;    /* the same for backend.out */
-    bool no_memory;          /* a queue or the pump could not grow: end the session */
-    bool is_client_turn_due; /* the client is owed more than its queue holds: the session wants to
-                                know when the client can be written */
+    bool is_client_full;  /* client.out reached high and is not yet down to low */
+    bool is_backend_full; /* the same for backend.out */
+    bool no_memory;       /* a queue or the pump could not grow: end the session */
+    bool is_client_owed;  /* more is to come (answer): the session waits to write the client */
     size_t high_bytes;
     size_t low_bytes;
     uint64_t up_bytes;   /* payload from the client that was forwarded */
     uint64_t down_bytes; /* payload to the client */
 };
 
-/* Neither connection is open. */
+/* Makes a pump; neither connection is open. */
 void pump_init(struct pump *p, const struct scratch *scratch, conn_ready_fn *on_client,
                conn_ready_fn *on_backend);
-/* The route is known. */
+/* Sets what the route says. */
 void pump_configure(struct pump *p, size_t high_bytes, size_t low_bytes, enum ws_accept accept,
                     uint64_t max_message_bytes, bool is_echo);
-/* Gives the session a shape, if the rules need one: after pump_configure, before the 101 is sent.
- * A failed allocation shows in no_memory. */
+/* Gives the session a shape, if the rules need one. Call it after pump_configure and before the
+ * 101. A failed allocation shows in no_memory. */
 void pump_shape(struct pump *p, const struct shape_rules *rules);
 /* Frees what the pump owns besides its connections. */
 void pump_done(struct pump *p);
 
 /* --- the client's bytes --------------------------------------------------------------------- */
 
-/* What happens to the client's payload. Each call names its mode: the phase of the session decides.
- * The order is COLLECT (if at all), FORWARD, DISCARD; there is no way back. */
+/* What happens to the client's payload. Each call names its mode, which follows from the phase of
+ * the session. The order is COLLECT (if at all), FORWARD, DISCARD; there is no way back. */
 enum pump_mode {
     PUMP_FORWARD = 0, /* payload goes to the backend, on an echo route back to the client */
     PUMP_DISCARD,     /* payload and Pings go nowhere, only a Close counts; nothing stays held */
-    PUMP_COLLECT      /* the first message is collected, what follows it is held (pump_collect) */
+    PUMP_COLLECT      /* collects the first message, holds what follows it (pump_collect) */
 };
 
 /* What the bytes amounted to. */
@@ -107,28 +109,30 @@ struct pump_report {
     bool has_payload;   /* the client sent payload: it is not idle */
 };
 
-/* Decodes the bytes and does with the payload as `mode` says; answers Pings. `data` is what
- * conn_read handed out, and is changed. The caller reads at most pump_client_room bytes, and only
- * while nothing is held. Failures of the connections show in conn.is_broken and in no_memory. */
+/* Decodes the bytes, treats the payload as `mode` says, and answers Pings. `data` comes from
+ * conn_read; the pump changes it. The caller reads at most pump_client_room bytes, and only while
+ * nothing is held. Failures of the connections show in conn.is_broken and in no_memory. */
 void pump_client_bytes(struct pump *p, uint8_t *data, size_t len, enum pump_mode mode,
                        struct pump_report *out);
 
-/* True while bytes of the client are held. */
+/* True while the pump holds bytes of the client. */
 bool pump_is_held(const struct pump *p);
-/* Goes on with the held bytes, as pump_client_bytes does; something is held. */
+/* Goes on with the held bytes, as pump_client_bytes does. Call it only while pump_is_held. */
 void pump_resume(struct pump *p, enum pump_mode mode, struct pump_report *out);
 
-/* The first message is for sluice itself. After pump_shape, before the first byte of the client;
- * from here on the mode is PUMP_COLLECT. A failed allocation shows in no_memory.
+/* Collects the first message, which is for sluice itself. No session asks for that yet.
+ * Call it after pump_shape and before the
+ * first byte of the client; from here on the mode is PUMP_COLLECT. A failed allocation shows in
+ * no_memory.
  *
- * The message may be text or binary, whatever the route accepts, and compressed if that was agreed
- * on. The pump inflates it and checks that text is UTF-8, but it applies neither base64 nor framing
- * (both concern what the backend gets), and does not count it in up_bytes. The message may come in
- * fragments with Pings between them. More than `most_bytes` of payload (1 to PUMP_SHARE_BYTES) is
- * PUMP_BAD with LIFE_TOO_BIG, as soon as the first byte too many is there.
+ * The message may be text or binary, whatever the route accepts, and compressed if both sides
+ * agreed on compression. The pump inflates it and checks that text is UTF-8, but it applies neither
+ * base64 nor framing (both concern what the backend gets), and does not count it in up_bytes. The
+ * message may come in fragments with Pings between them. More than `most_bytes` of payload (1 to
+ * PUMP_SHARE_BYTES) is PUMP_BAD with LIFE_TOO_BIG, at the first byte too many.
  *
- * PUMP_MESSAGE comes once. Nothing behind the message is decoded before the mode is another one:
- * calls with PUMP_COLLECT hold what they are given, so the session may dial meanwhile. */
+ * PUMP_MESSAGE comes once. The pump decodes nothing behind the message before the mode changes:
+ * calls with PUMP_COLLECT hold their bytes, so the session may dial meanwhile. */
 void pump_collect(struct pump *p, size_t most_bytes);
 /* The payload of the message, after PUMP_MESSAGE. The pump owns it; it is valid until
  * pump_drop_message or pump_done. */
@@ -138,17 +142,18 @@ void pump_drop_message(struct pump *p);
 
 /* --- the backend's bytes -------------------------------------------------------------------- */
 
-/* Sends frames to the client. `data` is what conn_read handed out, and is changed. Without a shape
- * all of it is one binary frame. PUMP_MORE or PUMP_BAD. */
+/* Sends frames to the client. `data` comes from conn_read; the pump changes it. Without a shape all
+ * of it is one binary frame. PUMP_MORE or PUMP_BAD. */
 void pump_backend_bytes(struct pump *p, uint8_t *data, size_t len, struct pump_report *out);
-/* The backend has ended: sends or judges what it left incomplete. PUMP_MORE or PUMP_BAD. */
+/* The backend has ended: sends what it left incomplete, or reports that as wrong. PUMP_MORE or
+ * PUMP_BAD. */
 void pump_backend_end(struct pump *p, struct pump_report *out);
 
 /* --- what sluice itself says to the client -------------------------------------------------- */
 
 void pump_send_close(struct pump *p, uint16_t code, struct span reason);
 void pump_send_ping(struct pump *p);
-/* The 101 and HTTP answers. */
+/* For the 101 and HTTP answers. */
 void pump_send_raw(struct pump *p, const void *data, size_t len);
 
 /* --- memory of a quiet session -------------------------------------------------------------- */
@@ -168,7 +173,8 @@ size_t pump_backend_room(const struct pump *p);
 /* The one place that starts and stops reading and writing; the session calls it last in each
  * event. */
 void pump_interest(struct pump *p, const struct life *life);
-/* True when a full queue keeps the client from being read although the phase would read it. */
+/* True while a queue is full. Either queue stops the client: what the client sends may go to the
+ * backend or, as an echo or a Pong, back to the client. */
 bool pump_is_client_paused(const struct pump *p);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* pump_batch.h: what one event sends to one connection, collected to leave in one call. A part of
- * the pump, for nobody else.
+/* pump_batch.h: the bytes that one event sends to one connection in one call. A part of the pump,
+ * for nobody else.
  *
- * Large pieces leave from where they lie. Small pieces and our own frames are written side by side
- * into the arena, a part of the scratch. A run is what was written there since the last piece; it
- * becomes one piece. A batch that is full leaves early. */
+ * A batch sends large pieces from where they lie. It copies small pieces and our own frames side by
+ * side into the arena, a part of the scratch. A run is the small pieces copied last; it becomes one
+ * piece. A full batch leaves early. */
 #ifndef GATE_PUMP_BATCH_H
 #define GATE_PUMP_BATCH_H
 
@@ -31,14 +31,14 @@ struct pump_batch {
     struct iovec pieces[PUMP_BATCH_PIECES];
 };
 
-/* Appends a piece from the client. `data` stays as it is until the batch has left. */
+/* Appends a piece from the client. The caller leaves `data` as it is until the batch has left. */
 void pump_batch_add(struct pump_batch *b, void *data, size_t len);
 /* Appends a short frame of ours; copies its payload. */
 void pump_batch_add_frame(struct pump_batch *b, enum ws_opcode opcode, bool is_fin,
                           const uint8_t *payload, size_t len);
 /* Sends a batch that has bytes. */
 void pump_batch_send(struct pump_batch *b);
-/* Starts a run that has room for `len` bytes; at most the size of the arena. */
+/* Starts a run that has room for `len` bytes, which is at most the size of the arena. */
 void pump_batch_start_run(struct pump_batch *b, size_t len);
 
 static inline void pump_batch_init(struct pump_batch *b, struct pump *p, struct conn *to,
@@ -58,8 +58,8 @@ static inline size_t pump_batch_bytes(const struct pump_batch *b)
     return b->bytes + (size_t)(b->place - b->run);
 }
 
-/* Takes `len` bytes of the arena for the caller to fill; who fills less sets `place` to the end of
- * what was written. */
+/* Reserves `len` bytes of the arena for the caller to fill. A caller that fills fewer sets `place`
+ * to the end of its bytes. */
 static inline uint8_t *pump_batch_reserve(struct pump_batch *b, size_t len)
 {
     if (len > (size_t)(b->run_end - b->place)) {

@@ -6,10 +6,10 @@
 #include "gate/pump.h"
 #include "gate/pump_parts.h"
 
-/* One read, and a record that TLS had begun before it. */
+/* One read, and a record that TLS had begun before the read. */
 #define HELD_MAX_BYTES ((size_t)PUMP_READ_BYTES + TLS_PLAIN_EXTRA)
 
-struct pump_kept *pump_keep(struct pump *p)
+struct pump_kept *pump_make_kept(struct pump *p)
 {
     if (p->kept == NULL) {
         p->kept = mem_alloc_zero(sizeof(*p->kept));
@@ -34,7 +34,7 @@ void pump_done(struct pump *p)
     }
 }
 
-void pump_keep_less(struct pump *p)
+void pump_free_unused_kept(struct pump *p)
 {
     const struct pump_kept *kept = p->kept;
     if (kept->shape == NULL && kept->first == PUMP_FIRST_NONE && kept->held.len == 0) {
@@ -51,7 +51,8 @@ void pump_end_call(struct pump *p, const uint8_t *data, size_t len, struct pump_
 
     p->up_bytes += kept->share_bytes;
     p->down_bytes += p->is_echo ? kept->share_bytes : 0;
-    /* One read can hold so much that it leaves for minutes: the client is not idle then. */
+    /* One read can inflate to so much that it takes minutes to leave: the client is not idle
+     * meanwhile. */
     out->has_payload = out->has_payload || kept->share_bytes > 0;
     kept->share_bytes = 0;
 
@@ -67,15 +68,16 @@ void pump_end_call(struct pump *p, const uint8_t *data, size_t len, struct pump_
         buf_consume(held, held->len - len);
     } else if (len > 0 && buf_append(held, data, len) != BUF_OK) {
         p->no_memory = true;
-        kept->has_piece = false; /* its bytes are gone */
+        kept->has_piece = false; /* the bytes of the piece are gone */
     }
-    pump_keep_less(p);
+    pump_free_unused_kept(p);
 }
 
 void pump_resume(struct pump *p, enum pump_mode mode, struct pump_report *out)
 {
     struct span held = buf_peek(&p->kept->held);
-    /* The block is ours: decoding unmasks in place. A piece that can still inflate has no bytes. */
+    /* Decoding unmasks in place; the block is the pump's own. Nothing reads `data` when no byte is
+     * held: the piece only goes on inflating. */
     uint8_t *data = held.len > 0 ? (uint8_t *)(uintptr_t)held.data : scratch_of(p)->plain;
     pump_client_bytes(p, data, held.len, mode, out);
 }
@@ -89,7 +91,7 @@ bool pump_is_held(const struct pump *p)
 
 void pump_collect(struct pump *p, size_t most_bytes)
 {
-    struct pump_kept *kept = pump_keep(p);
+    struct pump_kept *kept = pump_make_kept(p);
     assert(most_bytes > 0 && most_bytes <= PUMP_SHARE_BYTES);
     if (kept != NULL) {
         assert(kept->first == PUMP_FIRST_NONE);
@@ -117,7 +119,7 @@ static bool append(struct pump *p, struct span payload, struct pump_report *out)
     return false;
 }
 
-/* The ceiling of the message bounds how much one piece inflates to here. */
+/* Only the ceiling of the message bounds how far one piece inflates. */
 static bool inflate(struct pump *p, const struct ws_item *item, struct pump_batch *room,
                     struct pump_report *out)
 {
@@ -139,7 +141,7 @@ static bool inflate(struct pump *p, const struct ws_item *item, struct pump_batc
             !append(p, (struct span){(const char *)payload.data, payload.len}, out)) {
             return false;
         }
-    } while (result == SHAPE_MORE);
+    } while (result == SHAPE_AGAIN);
     return true;
 }
 
@@ -169,6 +171,6 @@ void pump_drop_message(struct pump *p)
     if (p->kept != NULL) {
         buf_clear(&p->kept->message);
         p->kept->first = PUMP_FIRST_NONE;
-        pump_keep_less(p);
+        pump_free_unused_kept(p);
     }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* pump_parts.h: what pump.c, pump_shape.c and pump_kept.c share; for nobody else. */
+/* pump_parts.h: what the sources of the pump share; for nobody else. */
 #ifndef GATE_PUMP_PARTS_H
 #define GATE_PUMP_PARTS_H
 
@@ -12,9 +12,9 @@
 #include "gate/pump_batch.h"
 
 enum pump_first {
-    PUMP_FIRST_NONE = 0, /* no message was asked for, or it was dropped */
-    PUMP_FIRST_OPEN,     /* the message is being collected */
-    PUMP_FIRST_WHOLE     /* the message is there */
+    PUMP_FIRST_NONE = 0, /* nobody asked for a message, or the session has dropped it */
+    PUMP_FIRST_OPEN,     /* the pump collects the message */
+    PUMP_FIRST_WHOLE     /* the message is whole */
 };
 
 /* What the pump keeps for a session between two events. */
@@ -23,15 +23,15 @@ struct pump_kept {
 
     /* Held bytes: what is left of `piece`, then wire bytes not yet decoded. */
     struct buf held;
-    bool has_piece;           /* the shape has begun a piece and is not done with it */
-    struct shape_piece piece; /* data.len: what is left; may be 0 and still inflate to something.
-                                 data.data is set for each step. */
-    size_t share_bytes;       /* payload that went through the shape in this call */
-    uint64_t parked_ms;       /* the last pump_park */
+    bool has_piece; /* the shape has begun a piece and is not done with it */
+    /* data.len: what is left; 0 bytes may still inflate to something. Each step sets data.data. */
+    struct shape_piece piece;
+    size_t share_bytes; /* payload that went through the shape in this call */
+    uint64_t parked_ms; /* the last pump_park */
 
     enum pump_first first;
     struct buf message;    /* the first message; its limit is the caller's ceiling */
-    enum ws_accept accept; /* the route's, while the first message may be of any kind */
+    enum ws_accept accept; /* the route's; the decoder takes any kind for the first message */
 };
 
 static inline const struct scratch *scratch_of(const struct pump *p)
@@ -45,7 +45,7 @@ void pump_send_pieces(struct pump *p, struct conn *to, const struct iovec *piece
 
 /* --- pump_shape.c --- */
 
-/* Lets a piece through the shape into `to`. False: decode no further, because the piece was wrong
+/* Moves a piece through the shape into `to`. False: decode no further, because the piece is wrong
  * or has to wait (has_piece). */
 bool pump_piece_begin(struct pump *p, const struct ws_item *item, struct pump_batch *to,
                       struct pump_report *out);
@@ -54,19 +54,19 @@ bool pump_piece_resume(struct pump *p, const uint8_t *data, struct pump_batch *t
                        struct pump_report *out);
 /* pump_backend_bytes of a session with a shape. */
 void pump_shape_down(struct pump *p, uint8_t *data, size_t len, struct pump_report *out);
-/* Says what is wrong; does nothing for SHAPE_OK and SHAPE_MORE. */
+/* Says what is wrong; does nothing for SHAPE_OK and SHAPE_AGAIN. */
 void pump_report_shape(const struct pump *p, enum shape_result result, struct pump_report *out);
 
 /* --- pump_kept.c --- */
 
-/* Makes p->kept if there is none. NULL: no memory, which shows in no_memory too. */
-struct pump_kept *pump_keep(struct pump *p);
-/* Frees p->kept if nothing in it is of use any more. */
-void pump_keep_less(struct pump *p);
+/* Returns p->kept; makes it if there is none. NULL: no memory, which shows in no_memory too. */
+struct pump_kept *pump_make_kept(struct pump *p);
+/* Frees p->kept if the session needs nothing in it any more. */
+void pump_free_unused_kept(struct pump *p);
 /* The end of pump_client_bytes, which has decoded all but the last `len` bytes, at `data`. Counts
  * what went through the shape. Holds those bytes, and in front of them what is left of a piece,
  * unless the verdict says that nothing more counts; bytes that were held before stay where they
- * are. Frees p->kept if it is of no use any more. */
+ * are. Calls pump_free_unused_kept last. */
 void pump_end_call(struct pump *p, const uint8_t *data, size_t len, struct pump_report *out);
 /* One piece of the first message; `room` lends its arena to what inflates. False: decode no
  * further. */

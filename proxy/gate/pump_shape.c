@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a piece of payload goes through in a session that has a shape. */
+/* The way of a piece of payload through the shape of its session. */
 #include "gate/pump.h"
 #include "gate/pump_parts.h"
 
@@ -11,13 +11,13 @@ _Static_assert(SHAPE_HEADROOM <= SCRATCH_HEADROOM, "in front of the backend's by
 
 void pump_shape(struct pump *p, const struct shape_rules *rules)
 {
-    if (!shape_is_needed(rules) || pump_keep(p) == NULL) {
+    if (!shape_is_needed(rules) || pump_make_kept(p) == NULL) {
         return;
     }
     p->kept->shape = shape_new(rules);
     if (p->kept->shape == NULL) {
         p->no_memory = true;
-        pump_keep_less(p);
+        pump_free_unused_kept(p);
         return;
     }
     p->decoder.is_deflate = rules->is_deflate;
@@ -26,7 +26,7 @@ void pump_shape(struct pump *p, const struct shape_rules *rules)
     }
 }
 
-static enum life_ending ending_of(enum shape_result result)
+static enum life_ending ending_of_shape(enum shape_result result)
 {
     switch (result) {
     case SHAPE_BAD_TEXT:
@@ -39,7 +39,7 @@ static enum life_ending ending_of(enum shape_result result)
     case SHAPE_BACKEND_DATA:
         return LIFE_BACKEND_DATA;
     case SHAPE_OK:
-    case SHAPE_MORE:
+    case SHAPE_AGAIN:
     case SHAPE_NO_MEMORY:
         break;
     }
@@ -48,9 +48,9 @@ static enum life_ending ending_of(enum shape_result result)
 
 void pump_report_shape(const struct pump *p, enum shape_result result, struct pump_report *out)
 {
-    if (result != SHAPE_OK && result != SHAPE_MORE) {
+    if (result != SHAPE_OK && result != SHAPE_AGAIN) {
         out->verdict = PUMP_BAD;
-        out->ending = ending_of(result);
+        out->ending = ending_of_shape(result);
         out->detail = p->kept->shape->detail;
     }
 }
@@ -75,7 +75,7 @@ static inline bool move_piece(struct pump *p, struct shape_piece *piece, struct 
         result = shape_up(kept->shape, piece, scratch_of(p)->work, &room, &payload_bytes);
         to->place = room.data + room.len;
         kept->share_bytes += payload_bytes;
-    } while (result == SHAPE_MORE);
+    } while (result == SHAPE_AGAIN);
     if (result != SHAPE_OK) {
         pump_report_shape(p, result, out);
         return false;
@@ -92,7 +92,7 @@ bool pump_piece_begin(struct pump *p, const struct ws_item *item, struct pump_ba
         .is_end = item->is_message_end,
         .is_compressed = item->is_compressed,
     };
-    /* An empty line or record is a message like any other; in a stream it is nothing. */
+    /* An empty line or record is a message like any other; a stream has no empty messages. */
     if (item->len == 0 && p->kept->shape->rules.framing.kind != FRAMING_STREAM) {
         out->has_payload = true;
     }
@@ -126,7 +126,7 @@ void pump_shape_down(struct pump *p, uint8_t *data, size_t len, struct pump_repo
     do {
         result = shape_down(p->kept->shape, &data, &len, &frames);
         send_frames(p, &frames);
-    } while (result == SHAPE_MORE);
+    } while (result == SHAPE_AGAIN);
     pump_report_shape(p, result, out);
 }
 
@@ -146,10 +146,10 @@ void pump_backend_end(struct pump *p, struct pump_report *out)
 
 uint64_t pump_park_at_ms(const struct pump *p, uint64_t quiet_since_ms, uint64_t idle_ms)
 {
-    if (p->kept == NULL || p->kept->shape == NULL || !shape_can_rest(p->kept->shape)) {
+    if (p->kept == NULL || p->kept->shape == NULL || !shape_can_park(p->kept->shape)) {
         return 0;
     }
-    /* A pump_park inside a message gave nothing back, and the next one is as far away again. */
+    /* A pump_park inside a message gives nothing back; the next one comes as long after it. */
     uint64_t parked_ms = p->kept->parked_ms;
     return (quiet_since_ms > parked_ms ? quiet_since_ms : parked_ms) + idle_ms;
 }
@@ -157,5 +157,5 @@ uint64_t pump_park_at_ms(const struct pump *p, uint64_t quiet_since_ms, uint64_t
 void pump_park(struct pump *p, uint64_t now_ms)
 {
     p->kept->parked_ms = now_ms;
-    shape_rest(p->kept->shape);
+    shape_park(p->kept->shape);
 }

@@ -20,11 +20,10 @@ struct scoreboard *scoreboard_new(size_t slot_count)
 void scoreboard_clear_slot(struct scoreboard *board, size_t slot)
 {
     assert(slot < board->slot_count);
-    /* Totals go on over a worker's life; only what lived with the worker is gone. */
     atomic_store_explicit(&board->slots[slot].sessions_now, 0, memory_order_relaxed);
 }
 
-uint64_t scoreboard_sessions(const struct scoreboard *board)
+static uint64_t count_sessions(const struct scoreboard *board)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < board->slot_count; i++) {
@@ -33,11 +32,11 @@ uint64_t scoreboard_sessions(const struct scoreboard *board)
     return sum;
 }
 
-bool scoreboard_take_seat(struct scoreboard *board, size_t slot, uint64_t max_sessions)
+bool scoreboard_add_session(struct scoreboard *board, size_t slot, uint64_t max_sessions)
 {
     _Atomic uint64_t *mine = &board->slots[slot].sessions_now;
     scoreboard_add(mine, 1);
-    if (scoreboard_sessions(board) > max_sessions) {
+    if (count_sessions(board) > max_sessions) {
         scoreboard_sub(mine, 1);
         return false;
     }

@@ -18,8 +18,8 @@
 #define SCOREBOARD_SLOTS_MAX 256
 
 struct scoreboard_slot {
-    _Atomic uint64_t sessions_now; /* admitted: past the policy and not yet ended */
-    _Atomic uint64_t ids_total;    /* names of sessions given out; a new worker goes on */
+    _Atomic uint64_t sessions_now; /* counted by scoreboard_add_session and not yet retired */
+    _Atomic uint64_t ids_total;    /* ids of sessions; the slot's next worker goes on from here */
     _Atomic uint64_t connections_total;
     _Atomic uint64_t up_bytes_total;   /* payload, client to backend */
     _Atomic uint64_t down_bytes_total; /* payload, backend to client */
@@ -31,23 +31,23 @@ struct scoreboard {
     struct scoreboard_slot slots[];
 };
 
-/* NULL: no memory. Lives until the process ends. */
+/* NULL: no memory. The scoreboard lives until the process ends. */
 MUST_CHECK struct scoreboard *scoreboard_new(size_t slot_count);
+/* Forgets the sessions of a worker that is gone; totals stay. */
 void scoreboard_clear_slot(struct scoreboard *board, size_t slot);
-/* Sum of sessions_now over all slots. */
-uint64_t scoreboard_sessions(const struct scoreboard *board);
 
-/* Takes a seat for one session, or returns false when `max_sessions` sit already. The worker counts
- * the seat first and looks at the sum afterwards: two workers that take seats at the same moment
- * may both be turned away from the last one, but never go over. */
-MUST_CHECK bool scoreboard_take_seat(struct scoreboard *board, size_t slot, uint64_t max_sessions);
+/* Counts one session more, or returns false when all slots together have `max_sessions` already. It
+ * counts first and looks at the sum afterwards: of two workers that want the last place at the same
+ * moment both may fail, but the sum of the admitted sessions never exceeds the limit. */
+MUST_CHECK bool scoreboard_add_session(struct scoreboard *board, size_t slot,
+                                       uint64_t max_sessions);
 
-/* A number that this slot has not given out before, whichever worker sits in it. */
+/* A number that this slot has not given out before, whichever worker runs in it. */
 uint64_t scoreboard_next_id(struct scoreboard *board, size_t slot);
 
 static inline void scoreboard_add(_Atomic uint64_t *counter, uint64_t n)
 {
-    atomic_fetch_add(counter, n); /* in one order with the others' reads: admission relies on it */
+    atomic_fetch_add(counter, n); /* sequentially consistent: scoreboard_add_session relies on it */
 }
 
 static inline void scoreboard_sub(_Atomic uint64_t *counter, uint64_t n)

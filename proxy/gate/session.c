@@ -7,20 +7,20 @@
 #include "base/mem.h"
 #include "gate/session_parts.h"
 
-#define DISCARD_BYTES (64 * 1024) /* one read of a side whose bytes go nowhere */
+#define DISCARD_BYTES (64 * 1024) /* one read from a side whose bytes nobody wants */
 
 /* --- events -------------------------------------------------------------------------------- */
 
 static void on_open(struct session *s, uint64_t now_ms)
 {
-    s->open_since_ms = now_ms;
-    s->payload_ms = now_ms;
-    s->heard_ms = now_ms;
+    s->times.open_since_ms = now_ms;
+    s->times.payload_ms = now_ms;
+    s->times.client_heard_ms = now_ms;
     session_log_open(s);
 }
 
-/* The only place where the life goes on. */
-static void step(struct session *s, const struct session_event *event)
+/* The only caller of life_step. */
+static void apply(struct session *s, const struct session_event *event)
 {
     struct life before = s->life;
     uint64_t now_ms = reactor_now_ms(s->context->reactor);
@@ -30,7 +30,7 @@ static void step(struct session *s, const struct session_event *event)
     }
     unsigned actions = life_step(&s->life, &event->life);
     if (s->life.phase != before.phase || s->life.client != before.client) {
-        s->phase_since_ms = now_ms;
+        s->times.phase_since_ms = now_ms;
     }
     if (log_is_on(LOG_DEBUG)) {
         session_log_step(s, &before, &event->life, actions);
@@ -41,16 +41,16 @@ static void step(struct session *s, const struct session_event *event)
     session_act(s, actions);
 }
 
-static void step_type(struct session *s, enum life_event_type type)
+static void apply_type(struct session *s, enum life_event_type type)
 {
     const struct session_event event = {.life = {.type = type}};
-    step(s, &event);
+    apply(s, &event);
 }
 
-static void step_end(struct session *s, enum life_ending ending, const char *detail)
+static void apply_end(struct session *s, enum life_ending ending, const char *detail)
 {
     const struct session_event event = {{.type = LIFE_EV_END, .ending = ending}, detail};
-    step(s, &event);
+    apply(s, &event);
 }
 
 static struct session_event finish_dial(struct session *s)
@@ -62,7 +62,7 @@ static struct session_event finish_dial(struct session *s)
 
     s->dial = NULL;
     s->backend = &s->route->backends[candidate];
-    s->connect_ms = reactor_now_ms(s->context->reactor) - s->phase_since_ms;
+    s->connect_ms = reactor_now_ms(s->context->reactor) - s->times.phase_since_ms;
     switch (result) {
     case DIAL_OK:
         event.life.type = LIFE_EV_BACKEND_UP;
@@ -84,8 +84,8 @@ static struct session_event finish_dial(struct session *s)
     return event;
 }
 
-/* A side that cannot be written. One that is still read tells by itself how its peer went, after
- * the bytes that came before: a Close, a FIN or a reset. */
+/* True when a side cannot be written, and reading it would tell no more. A side that is still read
+ * tells how its peer went, after the bytes that came before: by a Close, a FIN or a reset. */
 static bool is_lost(const struct conn *conn, enum life_side side, bool is_eof)
 {
     return conn->is_broken && (side == LIFE_SIDE_DRAINING || (side == LIFE_SIDE_UP && is_eof));
@@ -93,11 +93,12 @@ static bool is_lost(const struct conn *conn, enum life_side side, bool is_eof)
 
 static bool is_flushed(const struct session *s, const struct conn *conn, enum life_side side)
 {
-    bool is_owed_more = conn == &s->pump.client && s->pump.is_client_turn_due;
+    bool is_owed_more = conn == &s->pump.client && s->pump.is_client_owed;
     return side == LIFE_SIDE_DRAINING && conn_queued(conn) == 0 && !is_owed_more;
 }
 
-/* What follows from the state by itself. Each of these changes the state, so this ends. */
+/* Finds the event that follows from the state alone. Each such event changes the state, so settle()
+ * comes to an end. */
 static bool take_pending(struct session *s, struct session_event *out)
 {
     const struct life *life = &s->life;
@@ -109,7 +110,8 @@ static bool take_pending(struct session *s, struct session_event *out)
     }
     if (s->pump.no_memory && !s->is_no_memory_told) {
         s->is_no_memory_told = true;
-        *out = (struct session_event){{.type = LIFE_EV_END, .ending = LIFE_INTERNAL}, "no memory"};
+        *out =
+            (struct session_event){{.type = LIFE_EV_END, .ending = LIFE_INTERNAL}, "out of memory"};
     } else if (is_lost(&s->pump.client, life->client, life->client_eof)) {
         event->type = LIFE_EV_CLIENT_RESET;
     } else if (is_lost(&s->pump.backend, life->backend, life->backend_eof)) {
@@ -130,24 +132,24 @@ static bool take_pending(struct session *s, struct session_event *out)
     return event->type != LIFE_EV_COUNT;
 }
 
-/* What bytes that the pump took amounted to. */
-static void heed(struct session *s, const struct pump_report *report)
+/* Makes an event of what the pump reports. */
+static void take_report(struct session *s, const struct pump_report *report)
 {
     if (report->has_payload) {
-        s->payload_ms = reactor_now_ms(s->context->reactor);
+        s->times.payload_ms = reactor_now_ms(s->context->reactor);
     }
     switch (report->verdict) {
     case PUMP_MORE:
-    case PUMP_MESSAGE: /* no phase collects one yet */
+    case PUMP_MESSAGE: /* no phase collects a first message yet */
         break;
     case PUMP_CLOSE: {
         const struct session_event event = {
             .life = {.type = LIFE_EV_CLIENT_CLOSE, .code = report->code}};
-        step(s, &event);
+        apply(s, &event);
         break;
     }
     case PUMP_BAD:
-        step_end(s, report->ending, report->detail);
+        apply_end(s, report->ending, report->detail);
         break;
     }
 }
@@ -158,18 +160,18 @@ static enum pump_mode mode_of(const struct session *s)
     return s->life.phase == LIFE_OPEN ? PUMP_FORWARD : PUMP_DISCARD;
 }
 
-/* Goes on with what is held of the client's bytes. */
+/* Goes on with the held bytes of the client. */
 static void resume(struct session *s)
 {
     struct pump_report report;
     bool is_open = s->life.phase == LIFE_OPEN;
     if (pump_is_held(&s->pump) && !(is_open && pump_is_client_paused(&s->pump))) {
         pump_resume(&s->pump, mode_of(s), &report);
-        heed(s, &report);
+        take_report(s, &report);
     }
 }
 
-/* After OPEN nothing is held: the client would not be read, and its Close not be seen. */
+/* After OPEN the pump must hold nothing: nobody would read the client and see its Close. */
 static void discard_held(struct session *s)
 {
     if (s->life.phase != LIFE_OPEN) {
@@ -180,12 +182,12 @@ static void discard_held(struct session *s)
 static void note_pause(struct session *s)
 {
     bool is_paused = pump_is_client_paused(&s->pump);
-    if (s->is_client_paused && !is_paused) {
+    if (s->times.is_client_paused && !is_paused) {
         /* A Pong may have waited unread all the while: the wait for it starts again. */
-        s->heard_ms = reactor_now_ms(s->context->reactor);
-        s->pong_watch.since_ms = s->pong_watch.since_ms != 0 ? s->heard_ms : 0;
+        s->times.client_heard_ms = reactor_now_ms(s->context->reactor);
+        s->times.ping_sent_ms = s->times.ping_sent_ms != 0 ? s->times.client_heard_ms : 0;
     }
-    s->is_client_paused = is_paused;
+    s->times.is_client_paused = is_paused;
 }
 
 /* Called last in every event. */
@@ -196,14 +198,14 @@ static void settle(struct session *s)
 
     discard_held(s);
     while (take_pending(s, &event)) {
-        step(s, &event);
+        apply(s, &event);
         discard_held(s);
     }
     if (s->life.phase == LIFE_DEAD) {
         return;
     }
-    watch_queue(&s->client_watch, &s->pump.client, now_ms);
-    watch_queue(&s->backend_watch, &s->pump.backend, now_ms);
+    watch_queue(&s->client_watch, &s->times.client_stuck_ms, &s->pump.client, now_ms);
+    watch_queue(&s->backend_watch, &s->times.backend_stuck_ms, &s->pump.backend, now_ms);
     conn_uncork(&s->pump.client);
     pump_interest(&s->pump, &s->life);
     note_pause(s);
@@ -219,17 +221,17 @@ void session_on_dial(void *owner)
 
 static void client_bytes(struct session *s, uint8_t *data, size_t len)
 {
-    s->heard_ms = reactor_now_ms(s->context->reactor);
-    s->pong_watch.since_ms = 0;
+    s->times.client_heard_ms = reactor_now_ms(s->context->reactor);
+    s->times.ping_sent_ms = 0;
     if (s->life.phase == LIFE_TLS && tls_is_established(s->pump.client.tls)) {
         s->tls_version = tls_version_name(s->pump.client.tls);
-        step_type(s, LIFE_EV_TLS_DONE);
+        apply_type(s, LIFE_EV_TLS_DONE);
     }
     switch (s->life.phase) {
     case LIFE_REQUEST: {
         struct session_event event;
         if (len > 0 && session_take_head(s, data, len, &event)) {
-            step(s, &event);
+            apply(s, &event);
         }
         break;
     }
@@ -238,7 +240,7 @@ static void client_bytes(struct session *s, uint8_t *data, size_t len)
         if (!s->life.close_received) {
             struct pump_report report;
             pump_client_bytes(&s->pump, data, len, mode_of(s), &report);
-            heed(s, &report);
+            take_report(s, &report);
         }
         break;
     case LIFE_TLS:
@@ -248,7 +250,7 @@ static void client_bytes(struct session *s, uint8_t *data, size_t len)
     case LIFE_ANSWER:
     case LIFE_LINGER:
     case LIFE_DEAD:
-        break; /* discarded */
+        break; /* nobody wants these bytes */
     }
 }
 
@@ -267,18 +269,18 @@ static void read_client(struct session *s)
     case CONN_AGAIN:
         break;
     case CONN_EOF:
-        /* Behind every byte that came before it. */
+        /* The event comes behind every byte that came before the end. */
         s->is_eof_due = true;
         break;
     case CONN_RESET:
-        step_type(s, LIFE_EV_CLIENT_RESET);
+        apply_type(s, LIFE_EV_CLIENT_RESET);
         break;
     case CONN_TLS_FAILED:
-        step_end(s, s->life.phase == LIFE_TLS ? LIFE_TLS_FAILED : LIFE_CLIENT_RESET,
-                 "bad TLS record or handshake");
+        apply_end(s, s->life.phase == LIFE_TLS ? LIFE_TLS_FAILED : LIFE_CLIENT_RESET,
+                  "bad TLS record or handshake");
         break;
     case CONN_NO_MEMORY:
-        step_end(s, LIFE_INTERNAL, "no memory");
+        apply_end(s, LIFE_INTERNAL, "out of memory");
         break;
     }
 }
@@ -286,14 +288,14 @@ static void read_client(struct session *s)
 static void flush(struct conn *conn)
 {
     enum conn_result result = conn_flush(conn);
-    (void)result; /* a broken connection shows in is_broken, what is left in the queue */
+    (void)result; /* is_broken and the queue show what came of it */
 }
 
-/* The next parts of a body. The time for an answer counts for each part anew. */
+/* Sends the next parts of a body. The deadline of an answer counts from each part anew. */
 static void continue_answer(struct session *s)
 {
-    if (s->pump.is_client_turn_due && answer_more(&s->pump, &s->request->body)) {
-        s->phase_since_ms = reactor_now_ms(s->context->reactor);
+    if (s->pump.is_client_owed && answer_more(&s->pump, &s->request->body)) {
+        s->times.phase_since_ms = reactor_now_ms(s->context->reactor);
     }
 }
 
@@ -321,26 +323,26 @@ static void read_backend(struct session *s)
     struct pump_report report = {.verdict = PUMP_MORE};
 
     if (len > 0 && is_forwarded) {
-        s->payload_ms = reactor_now_ms(s->context->reactor);
+        s->times.payload_ms = reactor_now_ms(s->context->reactor);
         pump_backend_bytes(&s->pump, data, len, &report);
     }
     if (result == CONN_EOF && is_forwarded && report.verdict == PUMP_MORE) {
         pump_backend_end(&s->pump, &report);
     }
-    heed(s, &report);
+    take_report(s, &report);
     switch (result) {
     case CONN_OK:
     case CONN_AGAIN:
         break;
     case CONN_EOF:
-        step_type(s, LIFE_EV_BACKEND_EOF);
+        apply_type(s, LIFE_EV_BACKEND_EOF);
         break;
     case CONN_RESET:
     case CONN_TLS_FAILED:
-        step_type(s, LIFE_EV_BACKEND_RESET);
+        apply_type(s, LIFE_EV_BACKEND_RESET);
         break;
     case CONN_NO_MEMORY:
-        step_end(s, LIFE_INTERNAL, "no memory");
+        apply_end(s, LIFE_INTERNAL, "out of memory");
         break;
     }
 }
@@ -363,7 +365,7 @@ static void on_timer(struct reactor_timer *timer)
     struct session *s = container_of(timer, struct session, timer);
     struct session_event event;
     if (session_take_deadline(s, &event)) {
-        step(s, &event);
+        apply(s, &event);
     }
     settle(s);
 }
@@ -399,7 +401,7 @@ bool session_start(struct session_context *context, const struct config_listen *
     memcpy(&s->peer, &peer->u, sizeof(s->peer));
     s->id = scoreboard_next_id(context->scoreboard, context->slot);
     s->started_ms = now_ms;
-    s->phase_since_ms = now_ms;
+    s->times.phase_since_ms = now_ms;
     pump_init(&s->pump, context->scratch, on_client_ready, on_backend_ready);
     life_init(&s->life, tls != NULL);
     reactor_timer_init(&s->timer, context->reactor, on_timer);
@@ -419,10 +421,10 @@ size_t session_end_some(struct session_context *context, enum life_ending ending
 
     while (link != &context->sessions && ended < most) {
         struct session *s = container_of(link, struct session, link);
-        link = link->next; /* ending may take it off the list */
-        /* One that waits for its backend's last word has ended, but may take its time. */
+        link = link->next; /* step_end may take the session off the list */
+        /* A session that waits for its backend's last bytes has ended, but may wait long. */
         if (!life_has_ended(&s->life) || s->life.phase == LIFE_HALF_CLOSED) {
-            step_end(s, ending, NULL);
+            apply_end(s, ending, NULL);
             settle(s);
             ended++;
         }
@@ -434,7 +436,7 @@ void session_kill_all(struct session_context *context)
 {
     while (!list_is_empty(&context->sessions)) {
         struct session *s = container_of(context->sessions.next, struct session, link);
-        step_type(s, LIFE_EV_KILL);
+        apply_type(s, LIFE_EV_KILL);
         settle(s);
     }
 }

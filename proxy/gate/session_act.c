@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Carrying out what the life of a session says. No action steps the life: what an action finds out
- * shows in the session's state, and session.c makes events of it. */
+/* Carries out the actions of the life. No action steps the life: an action leaves what it finds out
+ * in the session's state, and session.c makes an event of it. */
 #include <assert.h>
 
 #include "gate/session_parts.h"
@@ -28,7 +28,7 @@ static void do_cancel_dial(struct session *s)
 static void do_finish_backend(struct session *s)
 {
     conn_finish(&s->pump.backend);
-    s->fin_since_ms = reactor_now_ms(s->context->reactor);
+    s->times.backend_since_ms = reactor_now_ms(s->context->reactor);
 }
 
 static void do_retire(struct session *s)
@@ -36,9 +36,9 @@ static void do_retire(struct session *s)
     struct scoreboard_slot *slot = &s->context->scoreboard->slots[s->context->slot];
 
     assert(s->dial == NULL);
-    if (s->has_seat) {
+    if (s->is_counted) {
         scoreboard_sub(&slot->sessions_now, 1);
-        s->has_seat = false;
+        s->is_counted = false;
     }
     session_log_end(s);
     scoreboard_add(&slot->endings_total[s->life.ending], 1);

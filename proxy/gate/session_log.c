@@ -81,7 +81,7 @@ void session_log_step(const struct session *s, const struct life *before,
     log_end(&line);
 }
 
-/* What was asked for is told only when it was refused: an admitted session has its route. */
+/* The line names a request only when sluice refused it: an admitted session has its route. */
 static void log_request(struct log_line *line, const struct session *s)
 {
     if (s->request == NULL || !s->life.is_websocket) {
@@ -119,7 +119,7 @@ void session_log_end(const struct session *s)
     log_u64(&line, "up_bytes", s->pump.up_bytes);
     log_u64(&line, "down_bytes", s->pump.down_bytes);
     log_u64(&line, "duration_ms", reactor_now_ms(s->context->reactor) - s->started_ms);
-    if (s->open_since_ms != 0) {
+    if (s->times.open_since_ms != 0) {
         log_u64(&line, "connect_ms", s->connect_ms);
     }
     log_u64(&line, "queue_peak_client_bytes", s->pump.client.out.peak);

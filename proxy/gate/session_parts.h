@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* session_parts.h: what the session's own sources share; for nobody else.
  *
- * Every event ends in session_settle(): follow-up events until nothing is pending, then corked
+ * Every event ends in settle() of session.c: follow-up events until nothing is pending, then corked
  * bytes leave, then the interest function, then the deadlines. Only session.c steps the life; the
  * other parts return the event that they found. */
 #ifndef GATE_SESSION_PARTS_H
@@ -19,13 +19,13 @@
 #include "gate/watch.h"
 #include "proto/http.h"
 
-/* The request: kept until the session is open; a refused one until the end. */
+/* The request. The session keeps it until it is OPEN, a refused one until its end. */
 struct session_request {
     struct http_parser head;
     struct request asked;       /* once the head is a legal request */
     struct span key;            /* of a WebSocket opening */
-    struct admission admission; /* once it was asked for */
-    struct page page;           /* LIFE_PAGE: what is served */
+    struct admission admission; /* after admission_decide */
+    struct page page;           /* what LIFE_PAGE serves */
     struct answer_body body;    /* of the page */
 };
 
@@ -34,7 +34,7 @@ struct session {
     struct session_context *context;
     const struct config_listen *listen;
     const struct config_route *route;     /* NULL until known */
-    const struct config_backend *backend; /* connected, or tried last; NULL before */
+    const struct config_backend *backend; /* connected, or dialled last; NULL before */
     struct session_request *request;      /* NULL before its first byte and when no longer needed */
     struct dial *dial;                    /* NULL unless dialling */
     struct pump pump;
@@ -45,27 +45,22 @@ struct session {
     struct reactor_timer timer;
     uint64_t timer_at_ms; /* 0 = not armed */
     struct reactor_deferred retire;
-    struct sockaddr_in6 peer; /* or sockaddr_in: a struct addr has room for a Unix path too */
+    struct sockaddr_in6 peer; /* or a sockaddr_in; a struct addr is larger, for a Unix path */
     uint64_t id;
 
-    /* The reactor's time, in milliseconds; 0 = not yet. */
-    uint64_t started_ms;
-    uint64_t phase_since_ms;
-    uint64_t open_since_ms;
-    uint64_t fin_since_ms; /* the backend got its FIN */
-    uint64_t payload_ms;   /* the last payload byte either way */
-    uint64_t heard_ms;     /* the last byte of any kind from the client */
-    uint64_t connect_ms;   /* how long dialling took */
+    struct life_times times; /* the reactor's time */
+    uint64_t started_ms;     /* the same */
+    uint64_t connect_ms;     /* how long dialling took */
 
     const char *detail;      /* constant; for the log and the Close reason */
     const char *tls_version; /* constant; NULL on a plain listener or before the handshake */
-    uint16_t http_status;    /* what was answered; 0 = nothing */
-    bool is_close_lost;      /* nothing could be written to the client when a Close was due */
-    bool has_seat;           /* the scoreboard counts it */
-    bool is_up_due;          /* echo: "connected" is to be reported */
+    uint16_t http_status;    /* of the answer; 0 = none */
+    bool is_close_lost;      /* the client's connection was broken when a Close was due */
+    bool is_counted;         /* the scoreboard counts it */
+    bool is_up_due;          /* an echo route has no dial: LIFE_EV_BACKEND_UP is due */
     bool is_no_memory_told;
-    bool is_client_paused; /* queues are full: the client is not read, nor its Pong seen */
-    bool is_eof_due;       /* the client's end came, but bytes of it are still held */
+    bool is_eof_due; /* the client has ended, but the life does not know yet: held bytes
+                                go first */
 };
 
 struct session_event {
@@ -73,16 +68,16 @@ struct session_event {
     const char *detail; /* constant or NULL; the first one of a session stays */
 };
 
-/* session.c: the dial is decided. */
+/* session.c: the dial_fn of every session. */
 void session_on_dial(void *owner);
 
-/* session_act.c: enum life_action, or-ed. */
+/* session_act.c: carries out the actions (enum life_action, or-ed). */
 void session_act(struct session *s, unsigned actions);
 
-/* session_request.c: bytes while the phase is REQUEST. False: the head goes on. */
+/* session_request.c: parses bytes that come in the phase REQUEST. False: the head goes on. */
 bool session_take_head(struct session *s, const uint8_t *data, size_t len,
                        struct session_event *out);
-/* What the life asks to be said to the client. */
+/* Each says one thing to the client that the life asks for. */
 void session_send_accept(struct session *s);
 void session_send_refusal(struct session *s);
 void session_send_http(struct session *s);
@@ -91,7 +86,7 @@ void session_send_close(struct session *s);
 /* session_timer.c */
 struct life_deadline session_deadline(const struct session *s);
 void session_set_timer(struct session *s);
-/* The timer rang. False: nothing is due. */
+/* The timer rang: *out is what the deadline leads to. False: nothing. */
 bool session_take_deadline(struct session *s, struct session_event *out);
 
 /* session_log.c */

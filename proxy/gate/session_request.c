@@ -26,8 +26,8 @@ void session_send_accept(struct session *s)
 
 void session_send_refusal(struct session *s)
 {
-    /* Without a subprotocol that it offered Chromium fails the handshake, and the page never sees
-     * the Close. */
+    /* Without one of the subprotocols that it offered, Chromium fails the handshake, and the page
+     * never sees the Close. */
     answer_101(&s->pump, s->request->key, request_first_offer(&s->request->asked), NULL);
     s->http_status = 101;
 }
@@ -63,15 +63,16 @@ void session_send_close(struct session *s)
 
 /* --- the head ------------------------------------------------------------------------------ */
 
-static struct session_event end(enum life_ending ending, const char *detail)
+static struct session_event end_event(enum life_ending ending, const char *detail)
 {
     return (struct session_event){{.type = LIFE_EV_END, .ending = ending}, detail};
 }
 
-static struct session_event end_bad(struct session *s, uint16_t status, const char *detail)
+static struct session_event bad_request_event(struct session *s, uint16_t status,
+                                              const char *detail)
 {
     s->http_status = status;
-    return end(LIFE_BAD_REQUEST, detail);
+    return end_event(LIFE_BAD_REQUEST, detail);
 }
 
 static void take_route(struct session *s, const struct config_route *route)
@@ -96,8 +97,8 @@ static void take_no_route(struct session *s)
     life_set_route(&s->life, &rules);
 }
 
-/* A legal opening handshake. */
-static struct session_event judge(struct session *s)
+/* Asks whether a legal opening handshake may have a session. */
+static struct session_event admit(struct session *s)
 {
     struct session_context *context = s->context;
     struct admission *admission = &s->request->admission;
@@ -120,12 +121,12 @@ static struct session_event judge(struct session *s)
         take_no_route(s);
     }
     if (admission->refusal != LIFE_NOT_ENDED) {
-        return end(admission->refusal, admission->detail);
+        return end_event(admission->refusal, admission->detail);
     }
-    s->has_seat =
-        scoreboard_take_seat(context->scoreboard, context->slot, context->config->max_sessions);
-    if (!s->has_seat) {
-        return end(LIFE_FULL, NULL);
+    s->is_counted =
+        scoreboard_add_session(context->scoreboard, context->slot, context->config->max_sessions);
+    if (!s->is_counted) {
+        return end_event(LIFE_FULL, NULL);
     }
     return (struct session_event){{.type = LIFE_EV_REQUEST_OK}, NULL};
 }
@@ -145,24 +146,24 @@ static struct session_event on_head_complete(struct session *s, size_t bytes_beh
     const char *detail = NULL;
 
     if (is_page_request(s)) {
-        return end(LIFE_PAGE, NULL);
+        return end_event(LIFE_PAGE, NULL);
     }
     switch (upgrade_check(&request->head, &request->asked, &request->key, &detail)) {
     case UPGRADE_BAD:
-        return end_bad(s, 400, detail);
+        return bad_request_event(s, 400, detail);
     case UPGRADE_BAD_METHOD:
-        return end_bad(s, 405, detail);
+        return bad_request_event(s, 405, detail);
     case UPGRADE_REQUIRED:
-        return end_bad(s, 426, detail);
+        return bad_request_event(s, 426, detail);
     case UPGRADE_OK:
         break;
     }
     if (bytes_behind > 0) {
-        /* RFC 6455 4.1: a client waits for the answer. Bytes behind the head are how a request is
-         * smuggled past whatever stands in front. */
-        return end_bad(s, 400, "bytes behind the request head");
+        /* RFC 6455 4.1: a client waits for the answer. Bytes behind the head could smuggle a second
+         * request past a proxy in front of sluice. */
+        return bad_request_event(s, 400, "bytes behind the request head");
     }
-    return judge(s);
+    return admit(s);
 }
 
 bool session_take_head(struct session *s, const uint8_t *data, size_t len,
@@ -172,7 +173,7 @@ bool session_take_head(struct session *s, const uint8_t *data, size_t len,
     if (s->request == NULL) {
         s->request = mem_alloc(sizeof(*s->request));
         if (s->request == NULL) {
-            *out = end(LIFE_INTERNAL, "no memory");
+            *out = end_event(LIFE_INTERNAL, "out of memory");
             return true;
         }
         http_parser_init(&s->request->head);
@@ -186,10 +187,10 @@ bool session_take_head(struct session *s, const uint8_t *data, size_t len,
         *out = on_head_complete(s, len - consumed);
         return true;
     case HTTP_BAD:
-        *out = end_bad(s, 400, s->request->head.detail);
+        *out = bad_request_event(s, 400, s->request->head.detail);
         return true;
     case HTTP_TOO_BIG:
-        *out = end(LIFE_HEAD_TOO_BIG, s->request->head.detail);
+        *out = end_event(LIFE_HEAD_TOO_BIG, s->request->head.detail);
         return true;
     }
     return false;

@@ -13,18 +13,21 @@
 
 #include "io/conn.h"
 
+/* Where a wait began stands outside: the deadlines of the life read it (struct life_times). */
 struct watch {
-    uint64_t since_ms;    /* when the wait began; 0 = nobody waits */
-    uint64_t sent_bytes;  /* wire bytes that the kernel had taken, when last seen */
-    uint64_t acked_bytes; /* wire bytes that had reached the peer's kernel when the wait began */
+    uint64_t sent_bytes;  /* wire bytes that the kernel had taken at the last watch_queue */
+    uint64_t acked_bytes; /* wire bytes that had reached the peer's kernel when the queue began to
+                             wait, or at the last watch_renew */
 };
 
-/* A wait for an answer of the peer begins. */
-void watch_begin(struct watch *w, const struct conn *c, uint64_t now_ms);
-/* After each event: waits while bytes are queued for the peer and the kernel takes none of them. */
-void watch_queue(struct watch *w, const struct conn *c, uint64_t now_ms);
-/* The time is over: true when the peer has taken more since the wait began, which then begins
- * again. Costs a system call. */
-bool watch_renew(struct watch *w, const struct conn *c, uint64_t now_ms);
+/* Begins a wait for an answer of the peer. *since_ms is when the wait began; 0 = nobody waits. */
+void watch_begin(struct watch *w, uint64_t *since_ms, const struct conn *c, uint64_t now_ms);
+/* Call it after each event: a wait lasts while bytes are queued for the peer and the kernel takes
+ * none of them. */
+void watch_queue(struct watch *w, uint64_t *since_ms, const struct conn *c, uint64_t now_ms);
+/* The time of the wait is over. True when the peer has taken more than acked_bytes; the wait then
+ * begins again. So a peer that takes nothing is noticed within twice the time at the latest. Costs a
+ * system call. */
+bool watch_renew(struct watch *w, uint64_t *since_ms, const struct conn *c, uint64_t now_ms);
 
 #endif

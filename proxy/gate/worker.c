@@ -11,9 +11,9 @@
 #include "gate/session.h"
 
 #define DRAIN_TICK_MS 50
-#define DRAIN_PER_TICK_MIN 100 /* so few are not spread at all */
-#define TRIM_DELAY_MS 1000     /* so much is given back together */
-#define TRIM_SESSIONS_MIN 64   /* fewer leave little behind */
+#define DRAIN_PER_TICK_MIN 100 /* so few end in one tick */
+#define TRIM_DELAY_MS 1000     /* one trim for all that a burst frees */
+#define TRIM_SESSIONS_MIN 64   /* fewer sessions leave little behind */
 
 struct worker {
     struct session_context context;
@@ -63,7 +63,7 @@ static void on_session_gone(struct session_context *context)
 {
     struct worker *w = container_of(context, struct worker, context);
     size_t left = context->session_count;
-    /* After a burst there are holes everywhere between the sessions that are left. */
+    /* A burst leaves holes between the sessions that stay. */
     if (left + 1 > w->peak_sessions) {
         w->peak_sessions = left + 1;
     }
@@ -83,7 +83,7 @@ static void stop_listeners(struct worker *w)
 static void kill_all(struct worker *w)
 {
     w->context.is_draining = true;
-    stop_listeners(w); /* a session accepted from here on would not be killed */
+    stop_listeners(w); /* nobody would kill a session accepted from here on */
     session_kill_all(&w->context);
     stop_when_empty(w);
 }
@@ -113,7 +113,7 @@ static void start_drain(struct worker *w)
     log_u64(&line, "sessions", w->context.session_count);
     log_end(&line);
 
-    /* A third of the time is for telling them, the rest for their goodbyes. */
+    /* A third of the time is for ending the sessions, the rest for their closing handshakes. */
     uint64_t ticks = drain_ms / 3 / DRAIN_TICK_MS + 1;
     w->drain_per_tick = w->context.session_count / ticks + 1;
     if (w->drain_per_tick < DRAIN_PER_TICK_MIN) {
@@ -140,7 +140,7 @@ static void on_master_gone(struct reactor_io *io, unsigned ready)
     struct worker *w = container_of(io, struct worker, master);
     (void)ready;
     reactor_io_want(io, 0);
-    log_message(LOG_WARN, "master.gone", "the master process ended: draining");
+    log_message(LOG_WARN, "master.gone", "the master is gone: this worker drains");
     start_drain(w);
 }
 
@@ -164,7 +164,6 @@ static bool start_listeners(struct worker *w)
 
 static bool init(struct worker *w, const struct worker_start *start)
 {
-    w->start = start;
     w->context.config = start->config;
     w->context.scoreboard = start->scoreboard;
     w->context.slot = start->slot;

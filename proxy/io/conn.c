@@ -38,11 +38,6 @@ bool conn_is_open(const struct conn *c)
     return c->carrier.ops != NULL;
 }
 
-size_t conn_queued(const struct conn *c)
-{
-    return c->out.len;
-}
-
 uint64_t conn_acked_bytes(const struct conn *c)
 {
     return c->sent_bytes - (conn_is_open(c) ? c->carrier.ops->unacked(&c->carrier) : 0);

@@ -91,7 +91,10 @@ void conn_uncork(struct conn *c);
  * CONN_RESET. */
 MUST_CHECK enum conn_result conn_flush(struct conn *c);
 
-size_t conn_queued(const struct conn *c);
+static inline size_t conn_queued(const struct conn *c)
+{
+    return c->out.len;
+}
 
 /* Wire bytes that have reached the peer's kernel. */
 uint64_t conn_acked_bytes(const struct conn *c);

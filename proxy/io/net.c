@@ -38,7 +38,7 @@ static bool is_unix(const struct addr *a)
 
 /* --- listening ----------------------------------------------------------------------------- */
 
-static const char *listen_error(int error)
+static const char *listen_detail(int error)
 {
     switch (error) {
     case EADDRINUSE:
@@ -75,33 +75,33 @@ static bool bind_and_listen(int fd, const struct addr *a)
     return bind(fd, &a->u.sa, a->len) == 0 && listen(fd, LISTEN_BACKLOG) == 0;
 }
 
-int net_listen(const struct addr *a, const char **out_error)
+int net_listen(const struct addr *a, const char **out_detail)
 {
-    *out_error = NULL;
+    *out_detail = NULL;
     if (a->len == 0 || is_unix(a)) {
-        *out_error = "only IPv4 and IPv6 addresses can be listened on";
+        *out_detail = "only IPv4 and IPv6 addresses can be listened on";
         return -1;
     }
     int fd = socket(a->u.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd == -1) {
-        *out_error = listen_error(errno);
+        *out_detail = listen_detail(errno);
         return -1;
     }
     if (!bind_and_listen(fd, a)) {
-        *out_error = listen_error(errno);
+        *out_detail = listen_detail(errno);
         net_close(fd);
         return -1;
     }
     return fd;
 }
 
-bool net_is_free(const struct addr *a, const char **out_error)
+bool net_is_free(const struct addr *a, const char **out_detail)
 {
     const int on = 1;
-    *out_error = NULL;
+    *out_detail = NULL;
     int fd = socket(a->u.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd == -1) {
-        *out_error = listen_error(errno);
+        *out_detail = listen_detail(errno);
         return false;
     }
     /* SO_REUSEADDR passes over connections in TIME_WAIT, but not over a listening socket. */
@@ -109,10 +109,10 @@ bool net_is_free(const struct addr *a, const char **out_error)
         (a->u.sa.sa_family == AF_INET6 &&
          setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == -1) ||
         bind(fd, &a->u.sa, a->len) == -1) {
-        *out_error = listen_error(errno);
+        *out_detail = listen_detail(errno);
     }
     net_close(fd);
-    return *out_error == NULL;
+    return *out_detail == NULL;
 }
 
 /* --- accepting ----------------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* net.h: socket calls, and errno to five kinds.
+/* net.h: socket calls; errno becomes five kinds.
  *
  * For: making, accepting, connecting, reading and writing sockets, which are always non-blocking
  * and close-on-exec. errno does not leave io/, but for net_listen's message, which an operator must
@@ -27,11 +27,11 @@ enum net_result {
 /* A listening socket with SO_REUSEPORT and a backlog of 4096; IPV6_V6ONLY on for IPv6. Returns a
  * descriptor, or -1 and a message for the operator ("address already in use"). Unix sockets are
  * refused. */
-MUST_CHECK int net_listen(const struct addr *a, const char **out_error);
+MUST_CHECK int net_listen(const struct addr *a, const char **out_detail);
 
 /* False, with a message, when somebody listens on the address already or nobody can bind it.
  * SO_REUSEPORT alone would let a second program of the same user share the address silently. */
-MUST_CHECK bool net_is_free(const struct addr *a, const char **out_error);
+MUST_CHECK bool net_is_free(const struct addr *a, const char **out_detail);
 
 enum net_accept_result {
     NET_ACCEPT_OK = 0,

@@ -182,7 +182,8 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
         return;
     }
     /* The loop first reads what came in time meanwhile, or a pause of the machine would end every
-     * session. A wait that a signal broke off has not even looked. */
+     * session. Where a signal broke off the loop's wait, the loop has not looked at
+     * the descriptors at all. */
     if (!t->is_put_off && now_ms - t->at_ms > LATE_MS) {
         t->is_put_off = true;
         start_timer(t);

@@ -2,7 +2,6 @@
 #include "io/resolver.h"
 
 #include <ares.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
@@ -10,8 +9,8 @@
 #include "base/mem.h"
 
 /* c-ares gives one silent server up after 2 to 3 seconds: the second try waits twice as long, and
- * c-ares of Debian 13 (1.34) takes up to half of that away at random. The dialler keeps some of
- * its own time when one of the two questions has no answer. */
+ * c-ares of Debian 13 (1.34) takes up to half of that away at random. So a dial has time left when
+ * one of the two questions (A, AAAA) gets no answer. */
 #define TRY_MS 1000
 #define TRIES 2
 /* Over all servers and search domains; c-ares itself has no such limit. */
@@ -33,8 +32,8 @@ struct resolver_socket {
     int fd;
 };
 
-/* A query belongs to c-ares until its callback came, and to the caller until he was called or
- * cancelled; it lives until both are over. */
+/* A query belongs to c-ares until on_answer, and to the caller until the callback or
+ * resolver_cancel. It lives until both are over. */
 struct resolver_query {
     struct list link;
     struct resolver *resolver;
@@ -56,7 +55,7 @@ static void arm(struct resolver *resolver)
         reactor_timer_stop(&resolver->timer);
         return;
     }
-    /* One more than its cut-off milliseconds: coming too early would only mean coming twice. */
+    /* One millisecond more than the truncated value: a timer that rings too early rings twice. */
     uint64_t left_ms = (uint64_t)left.tv_sec * 1000U + (uint64_t)left.tv_usec / 1000U + 1U;
     reactor_timer_at(&resolver->timer, reactor_now_ms(resolver->reactor) + left_ms);
 }
@@ -73,7 +72,7 @@ static void on_socket_ready(struct reactor_io *io, unsigned ready)
     struct resolver_socket *s = container_of(io, struct resolver_socket, io);
     struct resolver *resolver = s->resolver;
     int fd = s->fd;
-    /* c-ares may close the socket in here, and `s` is gone then. */
+    /* c-ares may close the socket in this call, and then `s` is gone. */
     ares_process_fd(resolver->channel, (ready & REACTOR_READ) != 0 ? fd : ARES_SOCKET_BAD,
                     (ready & REACTOR_WRITE) != 0 ? fd : ARES_SOCKET_BAD);
     arm(resolver);
@@ -90,7 +89,7 @@ static struct resolver_socket *find_socket(struct resolver *resolver, int fd)
     return NULL;
 }
 
-/* Comes before c-ares closes a socket too, with both false. */
+/* c-ares calls this before it closes a socket too, with both flags 0. */
 static void on_socket_state(void *data, ares_socket_t fd, int is_readable, int is_writable)
 {
     struct resolver *resolver = data;
@@ -154,7 +153,7 @@ static void family_add(struct family *f, const struct addr *a)
     }
 }
 
-/* c-ares has sorted the nodes by RFC 6724, so the first one's family is the system's choice. */
+/* c-ares has sorted the nodes by RFC 6724, so the family of the first is the system's choice. */
 static void keep_answer(struct resolver_query *q, const struct ares_addrinfo *info)
 {
     struct family families[2] = {{.count = 0}, {.count = 0}};
@@ -179,8 +178,8 @@ static void keep_answer(struct resolver_query *q, const struct ares_addrinfo *in
     }
 }
 
-/* From inside c-ares, sometimes from inside resolver_start: what the caller does with the answer
- * must not happen in here. */
+/* c-ares calls this, sometimes inside resolver_start. The caller must not act on the answer in
+ * here, so the timer delivers it. */
 static void on_answer(void *data, int status, int timeouts, struct ares_addrinfo *info)
 {
     (void)timeouts;
@@ -226,8 +225,8 @@ struct resolver *resolver_new(struct reactor *r)
     list_init(&resolver->queries);
     list_init(&resolver->sockets);
     reactor_timer_init(&resolver->timer, r, on_timeout);
-    /* c-ares lets both override what resolv.conf says. HOSTALIASES falls to ARES_FLAG_NOALIASES,
-     * and CARES_HOSTS is only read on request. */
+    /* In c-ares both override resolv.conf. ARES_FLAG_NOALIASES switches HOSTALIASES off, and c-ares
+     * reads CARES_HOSTS only on request. */
     unsetenv("LOCALDOMAIN");
     unsetenv("RES_OPTIONS");
     struct ares_options options = {
@@ -258,7 +257,7 @@ void resolver_free(struct resolver *resolver)
     for (struct list *l = resolver->queries.next; l != &resolver->queries; l = l->next) {
         container_of(l, struct resolver_query, link)->callback = NULL;
     }
-    /* Calls on_answer for each query that it still has. */
+    /* c-ares calls on_answer for each query that it still has. */
     ares_destroy(resolver->channel);
     ares_library_cleanup();
     while (!list_is_empty(&resolver->queries)) {
@@ -294,7 +293,7 @@ struct resolver_query *resolver_start(struct resolver *resolver, const char *nam
     list_append(&resolver->queries, &q->link);
     reactor_timer_init(&q->timer, resolver->reactor, on_query_timer);
     reactor_timer_at(&q->timer, reactor_now_ms(resolver->reactor) + QUERY_DEADLINE_MS);
-    /* Without ARES_AI_ADDRCONFIG: localhost must be found where there is nothing but loopback. */
+    /* Without ARES_AI_ADDRCONFIG c-ares finds localhost where there is nothing but loopback. */
     struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     ares_getaddrinfo(resolver->channel, name, NULL, &hints, on_answer, q);
     arm(resolver);

@@ -13,18 +13,18 @@
 #include "base/addr.h"
 #include "io/reactor.h"
 
-#define RESOLVER_ADDRS_MAX 16 /* more answers are ignored */
+#define RESOLVER_ADDRS_MAX 16 /* the resolver ignores more answers */
 
-/* Environment variables are ignored; LOCALDOMAIN and RES_OPTIONS are removed from it. Reads
- * resolv.conf now, and the hosts file at each query. c-ares of Debian 13 keeps
- * answers for as long as their TTL says. */
+/* The resolver heeds no environment variables: it removes LOCALDOMAIN and RES_OPTIONS from the
+ * environment. It reads resolv.conf when it is made, and the hosts file at each query. c-ares of
+ * Debian 13 keeps answers for as long as their TTL says. */
 struct resolver;
 /* NULL: no memory, or a resolv.conf that cannot be read. */
 MUST_CHECK struct resolver *resolver_new(struct reactor *r);
-/* Cancels everything. Not from inside a callback of it. */
+/* Cancels every query. Not for use inside a callback of the resolver. */
 void resolver_free(struct resolver *resolver);
-/* Asks these name servers ("127.0.0.1:5353,[::1]:53") instead of the system's; for tests. False
- * when it is no such list, or while a query is under way. */
+/* For tests: asks these name servers ("127.0.0.1:5353,[::1]:53") instead of the system's. False
+ * when `csv` is no such list, or while a query is under way. */
 MUST_CHECK bool resolver_set_servers(struct resolver *resolver, const char *csv);
 
 struct resolver_query;
@@ -32,11 +32,11 @@ struct resolver_query;
  * beginning with the family that the system prefers (RFC 8305 section 4). */
 typedef void resolver_fn(void *owner, const struct addr *addrs, size_t count);
 
-/* Looks up A and AAAA (and the hosts file). NULL: no memory. The query ends by itself within
- * 5 seconds; the caller has its own deadline. The callback ends the query: the handle is gone. */
+/* Looks up A and AAAA (and the hosts file). NULL: no memory. The query ends by itself within 5 s;
+ * the caller has its own deadline. The callback ends the query, whose handle is then gone. */
 MUST_CHECK struct resolver_query *resolver_start(struct resolver *resolver, const char *name,
                                                  uint16_t port, resolver_fn *callback, void *owner);
-/* The callback will not come any more. */
+/* The callback of the query never comes. */
 void resolver_cancel(struct resolver_query *query);
 
 #endif

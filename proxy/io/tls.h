@@ -50,10 +50,10 @@ struct tls_settings {
 /* Immutable, and may serve many sessions. The process that uses it makes it (after fork). */
 struct tls_context;
 
-/* NULL: the settings do not work; *out_detail is then a constant text that says why. A server
- * chooses its pair by SNI: an exact name in a certificate's subjectAltName, then a wildcard of one
- * label, then the first pair. A server that verifies clients gives out and takes no tickets, so
- * that nobody comes in with a ticket from where no certificate was asked for. */
+/* NULL: the settings do not work; *out_detail is then a constant text that says what is wrong. A
+ * server chooses its pair by SNI: an exact name in a certificate's subjectAltName, then a wildcard
+ * of one label, then the first pair. A server that verifies clients neither gives out nor takes
+ * tickets, so that nobody comes in with the ticket of a server that asked for no certificate. */
 MUST_CHECK struct tls_context *tls_context_new(const struct tls_settings *settings,
                                                const char **out_detail);
 /* Sessions that still use it keep it alive. */

@@ -196,17 +196,17 @@ static const char *load_trust(WOLFSSL_CTX *library, struct span trust)
 
 static const char *check_pair_text(const struct tls_pair *pair, struct tls_site *site)
 {
-    const char *problem = read_names(site, pair->certificate);
-    return problem != NULL ? problem : judge_key_text(pair->key);
+    const char *detail = read_names(site, pair->certificate);
+    return detail != NULL ? detail : judge_key_text(pair->key);
 }
 
 /* pair is NULL for a client without a certificate. */
 static const char *open_site(const struct tls_context *context, struct tls_site *site,
                              const struct tls_settings *settings, const struct tls_pair *pair)
 {
-    const char *problem = pair != NULL ? check_pair_text(pair, site) : NULL;
-    if (problem != NULL) {
-        return problem;
+    const char *detail = pair != NULL ? check_pair_text(pair, site) : NULL;
+    if (detail != NULL) {
+        return detail;
     }
     site->library = open_library(context->role, settings->min_version);
     if (site->library == NULL) {
@@ -225,9 +225,9 @@ static const char *open_site(const struct tls_context *context, struct tls_site 
         return "this build of wolfSSL lacks something that is needed";
     }
     if (is_verified) {
-        problem = load_trust(site->library, settings->trust);
+        detail = load_trust(site->library, settings->trust);
     }
-    return problem == NULL && pair != NULL ? load_pair(site->library, pair) : problem;
+    return detail == NULL && pair != NULL ? load_pair(site->library, pair) : detail;
 }
 
 static const char *start_library(void)
@@ -268,12 +268,12 @@ static bool copy_protocols(struct tls_context *context, const struct tls_setting
 
 static const char *fill(struct tls_context *context, const struct tls_settings *settings)
 {
-    const char *problem = copy_protocols(context, settings) ? NULL : "out of memory";
-    for (size_t i = 0; problem == NULL && i < context->count; i++) {
+    const char *detail = copy_protocols(context, settings) ? NULL : "out of memory";
+    for (size_t i = 0; detail == NULL && i < context->count; i++) {
         const struct tls_pair *pair = settings->pair_count > 0 ? &settings->pairs[i] : NULL;
-        problem = open_site(context, &context->sites[i], settings, pair);
+        detail = open_site(context, &context->sites[i], settings, pair);
     }
-    return problem;
+    return detail;
 }
 
 static enum tls_verify resolve(const struct tls_settings *settings)

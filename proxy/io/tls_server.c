@@ -28,9 +28,9 @@ static void put_alert(struct tls *tls, uint8_t description)
     (void)tls_record_put(tls->out, alert, sizeof(alert));
 }
 
-static const char *describe(enum tls_hello_result why)
+static const char *describe(enum tls_hello_result result)
 {
-    switch (why) {
+    switch (result) {
     case TLS_HELLO_OK:
     case TLS_HELLO_MORE:
         break;
@@ -50,13 +50,13 @@ static const char *describe(enum tls_hello_result why)
     return "bad ClientHello";
 }
 
-static enum tls_result refuse_hello(struct tls *tls, enum tls_hello_result why)
+static enum tls_result refuse_hello(struct tls *tls, enum tls_hello_result result)
 {
-    uint8_t description = tls_hello_alert(why);
+    uint8_t description = tls_hello_alert(result);
     if (description != 0) {
         put_alert(tls, description);
     }
-    return tls_fail(tls, describe(why));
+    return tls_fail(tls, describe(result));
 }
 
 /* The first of ours that the client offers too. False: it offers others only. */
@@ -92,7 +92,7 @@ static const struct tls_site *choose_site(const struct tls_context *context, str
     return best;
 }
 
-/* wolfSSL is told only of the protocol that was chosen. */
+/* Tells wolfSSL of the chosen protocol alone. */
 static bool use_protocol(struct tls *tls)
 {
     struct span name = tls_protocol(tls);

@@ -5,7 +5,7 @@
 
 static const char alphabet[64] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/* Value of a character plus one; 0 for what is not in the alphabet. */
+/* The value of a character plus one; 0 for a character that is not in the alphabet. */
 static const uint8_t values[256] = {
     ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,
     ['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
@@ -44,8 +44,8 @@ void base64_decoder_init(struct base64_decoder *d)
     *d = (struct base64_decoder){0};
 }
 
-/* `=` stands where a character is missing, and what that leaves over of the one before must be 0:
- * each byte string has one encoding. */
+/* `=` stands where a character is missing. The bits that the character before it then leaves over
+ * must be 0, so that each byte string has one encoding. */
 static bool take_padding(struct base64_decoder *d)
 {
     if (d->have < 2 || d->have + d->padding == 4) {
@@ -59,8 +59,8 @@ static bool take_padding(struct base64_decoder *d)
     return true;
 }
 
-/* The second, third and fourth character of a group each complete a byte, which is written at once:
- * that is what keeps the output behind the input, wherever a group is cut. */
+/* The second, third and fourth character of a group each complete a byte. Writing that byte at once
+ * keeps the output behind the input, wherever a group is cut. */
 static bool take_char(struct base64_decoder *d, uint8_t character, uint8_t *out, size_t *at)
 {
     if (character == '=') {
@@ -79,7 +79,7 @@ static bool take_char(struct base64_decoder *d, uint8_t character, uint8_t *out,
     return true;
 }
 
-/* Whole groups without `=`; returns how many characters. */
+/* Decodes whole groups without `=`. Returns how many characters it read. */
 static size_t decode_groups(const uint8_t *data, size_t len, uint8_t *out, size_t *out_len)
 {
     size_t at = 0;
@@ -113,7 +113,7 @@ bool base64_decode(struct base64_decoder *d, const uint8_t *data, size_t len, ui
             i += decode_groups(data + i, len - i, out + at, &written);
             at += written;
         }
-        /* The rest of a group that was begun before, or a group that is not whole or not good. */
+        /* The rest of a group that an earlier piece began, or a group that is incomplete or bad. */
         while (i < len && is_good) {
             is_good = take_char(d, data[i++], out, &at);
             if (d->have == 0) {

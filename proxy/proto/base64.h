@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* base64.h: base64 (RFC 4648 section 4) in pieces.
  *
- * For: the `base64` subprotocol of older VNC pages. Not for: Sec-WebSocket-Key (upgrade). Strict:
- * the standard alphabet only, groups of four, `=` only at the end and needed there, unused bits
- * zero. Pure. */
+ * For: the `base64` subprotocol of older VNC pages. Not for: Sec-WebSocket-Key (upgrade). The
+ * decoder is strict: it wants the standard alphabet, whole groups of four characters, `=` where a
+ * character is missing at the end and nowhere else, and zero in unused bits. Pure. */
 #ifndef PROTO_BASE64_H
 #define PROTO_BASE64_H
 
@@ -13,22 +13,22 @@
 
 #include "base/span.h"
 
-/* Characters of the encoded form of `len` bytes. */
+/* Characters that `len` bytes become. */
 #define BASE64_LEN(len) (((len) + 2) / 3 * 4)
 
-/* Writes BASE64_LEN(len) characters, no NUL; returns how many. */
+/* Writes BASE64_LEN(len) characters without a NUL, and returns their number. */
 size_t base64_encode(const uint8_t *data, size_t len, char *out);
 
 struct base64_decoder {
-    uint8_t group[4]; /* values of the characters of a group that is not complete */
-    uint8_t have;
-    uint8_t padding; /* `=` seen; nothing but `=` may follow */
+    uint8_t group[4]; /* values of the characters of an incomplete group */
+    uint8_t have;     /* how many */
+    uint8_t padding;  /* `=` read so far; after the first one only `=` may follow */
 };
 
 void base64_decoder_init(struct base64_decoder *d);
-/* Decodes a piece, cut anywhere. Writes at most (len + 3) / 4 * 3 bytes; `out` may be `data`
- * itself: never more has been written than was read. False at the first character that cannot be
- * there; *out_len bytes of what came before were written. */
+/* Decodes a piece that was cut anywhere. Writes at most (len + 3) / 4 * 3 bytes. `out` may be
+ * `data`, because the decoder never writes more than it has read. False at the first character that
+ * cannot stand there; `out` then has the *out_len bytes of what came before it. */
 MUST_CHECK bool base64_decode(struct base64_decoder *d, const uint8_t *data, size_t len,
                               uint8_t *out, size_t *out_len);
 /* True when the text may end here. */

@@ -5,37 +5,37 @@
 #include <limits.h>
 #include <string.h>
 
-/* zlib.h: the input is const. */
+/* Makes the input pointers of zlib.h const. */
 #define ZLIB_CONST
 #include <zlib.h>
 
 #include "base/mem.h"
 
-/* The highest level that does not look for a better match one byte later: half the time of zlib's
- * default for a few per cent more bytes. */
+/* The highest level at which zlib takes a match without trying one byte later: half the time of the
+ * default level, for a few per cent more bytes. */
 #define DEFLATE_LEVEL 3
-/* The least of zlib's own windows when it deflates without a header. */
+/* zlib's smallest window for deflating without a header. */
 #define DEFLATE_BITS_MIN 9
 
-/* What the sender takes off a message's end (RFC 7692 7.2.1). */
+/* The sender takes these off a message's end (RFC 7692 7.2.1). */
 static const char tail[4] = "\x00\x00\xff\xff";
 
 struct deflate_inflater {
     z_stream stream;
-    bool is_open;   /* stream is; if not, the history is in `window` */
-    bool is_inside; /* a message */
-    bool is_final;  /* what was read last is the end of a block with BFINAL set */
-    bool is_behind; /* all of the message is read: `tail` is what is left of the tail */
-    struct span tail;
+    bool is_open; /* `stream` is in use; else the inflater is parked */
+    bool in_message;
+    bool is_final;     /* the last byte read ends a block with BFINAL set */
+    bool in_tail;      /* zlib has read the whole message and now reads its tail */
+    struct span tail;  /* what zlib has not read of the tail */
     uint64_t in_bytes; /* of the message */
     uint64_t out_bytes;
-    uint8_t *window; /* NULL: nothing to remember */
-    unsigned int window_len;
+    uint8_t *history; /* parked: what the next message may refer to; NULL = nothing */
+    unsigned int history_len;
 };
 
 struct deflate_deflater {
     z_stream stream;
-    bool is_inside; /* a message */
+    bool in_message;
 };
 
 static void *zlib_alloc(void *unused, unsigned int count, unsigned int size)
@@ -50,7 +50,7 @@ static void zlib_free(void *unused, void *block)
     mem_free(block);
 }
 
-static unsigned int least(uint64_t a, uint64_t b)
+static unsigned int min_uint(uint64_t a, uint64_t b)
 {
     uint64_t smaller = a < b ? a : b;
     return smaller < UINT_MAX ? (unsigned int)smaller : UINT_MAX;
@@ -72,7 +72,7 @@ static void inflater_free(struct deflate *d)
     if (d->inflater->is_open) {
         (void)inflateEnd(&d->inflater->stream);
     }
-    mem_free(d->inflater->window);
+    mem_free(d->inflater->history);
     mem_free(d->inflater);
     d->inflater = NULL;
 }
@@ -93,13 +93,13 @@ void deflate_done(struct deflate *d)
     deflater_free(d);
 }
 
-bool deflate_is_held(const struct deflate *d)
+bool deflate_can_park(const struct deflate *d)
 {
     return d->deflater != NULL || (d->inflater != NULL && d->inflater->is_open);
 }
 
-/* Without memory for the copy all stays as it is. */
-static void inflater_rest(struct deflate *d)
+/* Without memory for the copy of the history the inflater stays as it is. */
+static void inflater_park(struct deflate *d)
 {
     struct deflate_inflater *z = d->inflater;
     unsigned int len = 0;
@@ -110,29 +110,29 @@ static void inflater_rest(struct deflate *d)
         inflater_free(d);
         return;
     }
-    z->window = mem_alloc(len);
-    if (z->window == NULL) {
+    z->history = mem_alloc(len);
+    if (z->history == NULL) {
         return;
     }
-    (void)inflateGetDictionary(&z->stream, z->window, &z->window_len);
+    (void)inflateGetDictionary(&z->stream, z->history, &z->history_len);
     (void)inflateEnd(&z->stream);
     z->is_open = false;
     z->is_final = false;
 }
 
-void deflate_rest(struct deflate *d)
+void deflate_park(struct deflate *d)
 {
-    if (d->deflater != NULL && !d->deflater->is_inside) {
+    if (d->deflater != NULL && !d->deflater->in_message) {
         deflater_free(d);
     }
-    if (d->inflater != NULL && d->inflater->is_open && !d->inflater->is_inside) {
-        inflater_rest(d);
+    if (d->inflater != NULL && d->inflater->is_open && !d->inflater->in_message) {
+        inflater_park(d);
     }
 }
 
 /* --- inflate --------------------------------------------------------------------------------*/
 
-/* Makes zlib's object, with the history if there is one. */
+/* Makes the stream and gives a parked history to it. */
 static bool inflater_open(struct deflate *d)
 {
     struct deflate_inflater *z = d->inflater;
@@ -152,12 +152,12 @@ static bool inflater_open(struct deflate *d)
     if (!z->is_open) {
         return false;
     }
-    if (z->window != NULL) {
-        if (inflateSetDictionary(&z->stream, z->window, z->window_len) != Z_OK) {
+    if (z->history != NULL) {
+        if (inflateSetDictionary(&z->stream, z->history, z->history_len) != Z_OK) {
             return false;
         }
-        mem_free(z->window);
-        z->window = NULL;
+        mem_free(z->history);
+        z->history = NULL;
     }
     return true;
 }
@@ -165,8 +165,8 @@ static bool inflater_open(struct deflate *d)
 static void inflater_start(struct deflate *d)
 {
     struct deflate_inflater *z = d->inflater;
-    z->is_inside = true;
-    z->is_behind = false;
+    z->in_message = true;
+    z->in_tail = false;
     z->in_bytes = 0;
     z->out_bytes = 0;
     if (d->params.is_client_no_takeover) {
@@ -189,8 +189,8 @@ static enum deflate_result inflate_step(struct deflate *d, struct span *source, 
     struct deflate_inflater *z = d->inflater;
     uint64_t max = d->settings.max_message_bytes;
     uint64_t left = max == 0 ? UINT64_MAX : max - z->out_bytes;
-    unsigned int room = least(cap - *out_len, UINT_MAX);
-    unsigned int given = least(source->len, UINT_MAX);
+    unsigned int room = min_uint(cap - *out_len, UINT_MAX);
+    unsigned int given = min_uint(source->len, UINT_MAX);
 
     z->stream.next_in = (const uint8_t *)source->data;
     z->stream.avail_in = given;
@@ -203,10 +203,10 @@ static enum deflate_result inflate_step(struct deflate *d, struct span *source, 
         source->data += taken;
         source->len -= taken;
     }
-    if (z->is_behind && made > 0) {
-        return DEFLATE_BAD; /* the tail is nobody's content */
+    if (z->in_tail && made > 0) {
+        return DEFLATE_BAD; /* the message ended inside a block, which the tail now goes on with */
     }
-    z->in_bytes += z->is_behind ? 0 : taken;
+    z->in_bytes += z->in_tail ? 0 : taken;
     if (made > left) {
         *out_len += (size_t)left;
         return DEFLATE_TOO_BIG;
@@ -220,12 +220,12 @@ static enum deflate_result inflate_step(struct deflate *d, struct span *source, 
         return DEFLATE_NO_MEMORY;
     }
     z->is_final = status == Z_STREAM_END;
-    /* Z_BUF_ERROR: there was nothing to do. */
+    /* Z_BUF_ERROR: zlib had nothing to do. */
     return status == Z_OK || status == Z_STREAM_END || status == Z_BUF_ERROR ? DEFLATE_OK
                                                                              : DEFLATE_BAD;
 }
 
-/* All of `source`, and what zlib still holds back of what it was given before. */
+/* Inflates all of `source`, and the output that zlib still owes for earlier input. */
 static enum deflate_result inflate_all(struct deflate *d, struct span *source, uint8_t *out,
                                        size_t cap, size_t *out_len)
 {
@@ -235,7 +235,7 @@ static enum deflate_result inflate_all(struct deflate *d, struct span *source, u
             if (source->len == 0) {
                 return DEFLATE_OK;
             }
-            /* The next block: as after any other, the history counts on. */
+            /* Another block follows, which may refer to the history too. */
             (void)inflateResetKeep(&z->stream);
             z->is_final = false;
         }
@@ -257,8 +257,8 @@ enum deflate_result deflate_inflate(struct deflate *d, struct span *input, bool 
 {
     assert(cap > 0);
     *out_len = 0;
-    bool is_inside = d->inflater != NULL && d->inflater->is_inside;
-    if (!is_inside) {
+    bool in_message = d->inflater != NULL && d->inflater->in_message;
+    if (!in_message) {
         if (input->len == 0) {
             return DEFLATE_OK;
         }
@@ -268,24 +268,24 @@ enum deflate_result deflate_inflate(struct deflate *d, struct span *input, bool 
         inflater_start(d);
     }
     struct deflate_inflater *z = d->inflater;
-    if (!z->is_behind) {
+    if (!z->in_tail) {
         enum deflate_result result = inflate_all(d, input, out, cap, out_len);
         if (result != DEFLATE_OK || !is_end) {
             return result;
         }
-        z->is_behind = true;
-        /* Behind a final block that ends the message no other has been opened. */
+        z->in_tail = true;
+        /* A message that ends with a final block opened no other, and so has no tail. */
         z->tail = z->is_final ? (struct span){NULL, 0} : (struct span){tail, sizeof(tail)};
     }
     enum deflate_result result = inflate_all(d, &z->tail, out, cap, out_len);
     if (result != DEFLATE_OK) {
         return result;
     }
-    /* 128: zlib stands between two blocks. No bits are left over there. */
+    /* 128: zlib stands between two blocks and has no bits left over. */
     if (!z->is_final && z->stream.data_type != 128) {
         return DEFLATE_BAD;
     }
-    z->is_inside = false;
+    z->in_message = false;
     return DEFLATE_OK;
 }
 
@@ -293,8 +293,9 @@ enum deflate_result deflate_inflate(struct deflate *d, struct span *input, bool 
 
 size_t deflate_bound(size_t len)
 {
-    /* zlib prefers a block with the fixed code to any that is longer: nine bits for a byte at most.
-     * A block holds 2047 bytes or more and costs two bytes, a flush not more than six. */
+    /* zlib never writes a block that is longer than one with the fixed code, which has at most nine
+     * bits for a byte. A block holds 2047 bytes or more and costs two bytes; a flush costs at most
+     * six. */
     return len + (len >> 3) + (len >> 9) + 16;
 }
 
@@ -306,9 +307,8 @@ static bool deflater_open(struct deflate *d)
     }
     z->stream.zalloc = zlib_alloc;
     z->stream.zfree = zlib_free;
-    int bits = (int)least(d->params.server_bits, d->settings.window_bits);
-    /* A window of 256 bytes is smaller than any that zlib deflates with, but runs of one byte need
-     * no window. */
+    int bits = (int)min_uint(d->params.server_bits, d->settings.window_bits);
+    /* zlib cannot deflate with a window of 256 bytes, but runs of one byte need no window. */
     int strategy = bits < DEFLATE_BITS_MIN ? Z_RLE : Z_DEFAULT_STRATEGY;
     bits = bits < DEFLATE_BITS_MIN ? DEFLATE_BITS_MIN : bits;
     int mem_level = bits <= 12 ? 5 : bits - 7;
@@ -329,12 +329,12 @@ static bool deflater_start(struct deflate *d)
     } else if (d->params.is_server_no_takeover) {
         (void)deflateReset(&d->deflater->stream);
     }
-    d->deflater->is_inside = true;
+    d->deflater->in_message = true;
     return true;
 }
 
-/* zlib makes nothing of no input; but every piece ends at a byte, so that this is the rest of an
- * empty block whose tail the peer adds (RFC 7692 7.2.3.6). */
+/* zlib writes nothing for no input. But every piece ends at a whole byte, so 0x00 can stand for an
+ * empty block, whose other four bytes the peer adds (RFC 7692 7.2.3.6). */
 static size_t deflate_nothing(struct deflate *d, bool is_end, uint8_t *out)
 {
     if (!is_end) {
@@ -342,7 +342,7 @@ static size_t deflate_nothing(struct deflate *d, bool is_end, uint8_t *out)
     }
     out[0] = 0x00;
     if (d->deflater != NULL) {
-        d->deflater->is_inside = false;
+        d->deflater->in_message = false;
     }
     return 1;
 }
@@ -356,14 +356,14 @@ enum deflate_result deflate_deflate(struct deflate *d, struct span piece, bool i
         *out_len = deflate_nothing(d, is_end, out);
         return DEFLATE_OK;
     }
-    bool is_inside = d->deflater != NULL && d->deflater->is_inside;
-    if (!is_inside && !deflater_start(d)) {
+    bool in_message = d->deflater != NULL && d->deflater->in_message;
+    if (!in_message && !deflater_start(d)) {
         return DEFLATE_NO_MEMORY;
     }
     z_stream *stream = &d->deflater->stream;
     while (piece.len > 0) {
-        unsigned int given = least(piece.len, UINT_MAX);
-        unsigned int room = least(cap - *out_len, UINT_MAX);
+        unsigned int given = min_uint(piece.len, UINT_MAX);
+        unsigned int room = min_uint(cap - *out_len, UINT_MAX);
         stream->next_in = (const uint8_t *)piece.data;
         stream->avail_in = given;
         stream->next_out = out + *out_len;
@@ -378,7 +378,7 @@ enum deflate_result deflate_deflate(struct deflate *d, struct span piece, bool i
         assert(*out_len > sizeof(tail) &&
                memcmp(out + *out_len - sizeof(tail), tail, sizeof(tail)) == 0);
         *out_len -= sizeof(tail);
-        d->deflater->is_inside = false;
+        d->deflater->in_message = false;
     }
     return DEFLATE_OK;
 }

@@ -26,15 +26,15 @@ static const struct span names[] = {
 struct offer_param {
     struct span name;
     bool has_value;
-    struct span value; /* of a quoted one what is between the quotes, escapes and all */
+    struct span value; /* without the quotes, but with the backslashes */
 };
 
-/* One element of the list. */
+/* One element of the list; is_declined: we cannot accept it. */
 struct offer {
     bool is_declined;
     bool has[OFFER_UNKNOWN];
     uint8_t server_bits;
-    uint8_t client_bits; /* 0: named without a number */
+    uint8_t client_bits; /* 0: the parameter has no number */
 };
 
 /* --- grammar --------------------------------------------------------------------------------*/
@@ -45,7 +45,7 @@ static void skip(struct span *s, size_t len)
     s->len -= len;
 }
 
-/* RFC 6455 takes its grammar from RFC 2616, where blanks may stand between any two words. */
+/* RFC 6455 uses the grammar of RFC 2616, where blanks may stand between any two words. */
 static void skip_blanks(struct span *s)
 {
     while (s->len > 0 && (s->data[0] == ' ' || s->data[0] == '\t')) {
@@ -75,14 +75,14 @@ static bool take_token(struct span *s, struct span *out)
     return len > 0;
 }
 
-/* What may stand in a quoted string or behind its backslash (RFC 9110 5.6.4). */
+/* This byte may stand in a quoted string or behind its backslash (RFC 9110 5.6.4). */
 static bool is_quotable(char c)
 {
     unsigned char byte = (unsigned char)c;
     return byte == '\t' || (byte >= ' ' && byte != 0x7f);
 }
 
-/* The opening quote has been taken. */
+/* Takes what stands behind the opening quote, up to the closing one. */
 static bool take_quoted(struct span *s, struct span *out)
 {
     for (size_t i = 0; i < s->len && is_quotable(s->data[i]); i++) {
@@ -125,12 +125,12 @@ static enum offer_name name_of(struct span text)
     return OFFER_UNKNOWN;
 }
 
-/* 8 to 15 without leading zeros; 0 for all else. */
+/* A number from 8 to 15 without leading zeros; 0 for all other text. */
 static uint8_t bits_of(struct span value)
 {
     unsigned int bits = 0;
     for (size_t i = 0; i < value.len; i++) {
-        /* A token has no backslash: this one is an escape in a quoted value. */
+        /* A token has no backslash, so this value was quoted and the next byte means itself. */
         i += value.data[i] == '\\';
         unsigned int digit = (unsigned int)(unsigned char)value.data[i] - '0';
         bits = bits * 10 + digit;
@@ -168,7 +168,7 @@ static void offer_add(struct offer *offer, const struct offer_param *param)
     }
 }
 
-/* One element up to the comma behind it. False: malformed. */
+/* Takes one element, up to the comma behind it. False: the element is malformed. */
 static bool take_offer(struct span *s, struct offer *out)
 {
     struct span extension;
@@ -206,10 +206,10 @@ static struct deflate_params params_of(const struct offer *offer,
     return params;
 }
 
-enum deflate_offer deflate_negotiate(const struct deflate_settings *settings, struct span value,
-                                     struct deflate_params *out)
+enum deflate_agreement deflate_negotiate(const struct deflate_settings *settings, struct span value,
+                                         struct deflate_params *out)
 {
-    enum deflate_offer result = DEFLATE_NONE;
+    enum deflate_agreement result = DEFLATE_NONE;
     for (;;) {
         struct offer offer;
         while (take_char(&value, ',')) {

@@ -31,7 +31,7 @@ uint64_t framing_max_bytes(const struct framing *f)
     return size_min(f->max_bytes, field_max);
 }
 
-/* Towards the backend. */
+/* --- towards the backend ------------------------------------------------------------------- */
 
 static bool has_byte(struct span s, char byte)
 {
@@ -84,7 +84,7 @@ enum framing_error framing_wrap(const struct framing *f, struct span message,
     return FRAMING_OK;
 }
 
-/* From the backend. */
+/* --- from the backend ---------------------------------------------------------------------- */
 
 void framing_splitter_init(struct framing_splitter *s)
 {
@@ -123,13 +123,14 @@ static enum framing_split give_of_line(struct framing_splitter *s, const struct 
     return give(s, piece.data, piece.is_end, out);
 }
 
-/* What the byte after a CR that was held back says about it. */
+/* The byte after a CR: an LF makes the CR a part of the terminator, any other byte a part of the
+ * line. */
 static enum framing_split resolve_cr(struct framing_splitter *s, const struct framing *f,
                                      struct span *input, struct framing_piece *out,
                                      enum framing_error *out_error)
 {
     struct framing_piece piece = {.data = SPAN_LIT("\r")};
-    s->has_held_cr = false;
+    s->is_after_cr = false;
     if (input->data[0] == '\n') {
         consume(input, 1);
         piece = (struct framing_piece){.data = NOTHING, .is_end = true};
@@ -141,7 +142,7 @@ static enum framing_split split_line(struct framing_splitter *s, const struct fr
                                      struct span *input, struct framing_piece *out,
                                      enum framing_error *out_error)
 {
-    if (s->has_held_cr) {
+    if (s->is_after_cr) {
         return resolve_cr(s, f, input, out, out_error);
     }
     const char *line_feed = memchr(input->data, '\n', input->len);
@@ -155,10 +156,10 @@ static enum framing_split split_line(struct framing_splitter *s, const struct fr
     size_t len = piece.data.len;
     if (f->line_end == FRAMING_CRLF && len > 0 && piece.data.data[len - 1] == '\r') {
         piece.data.len--;
-        s->has_held_cr = !piece.is_end;
+        s->is_after_cr = !piece.is_end;
     }
     if (piece.data.len == 0 && !piece.is_end) {
-        return FRAMING_NEED_MORE; /* nothing but a CR */
+        return FRAMING_NEED_MORE; /* the input was one CR */
     }
     return give_of_line(s, f, piece, out, out_error);
 }
@@ -236,10 +237,10 @@ enum framing_split framing_split_end(struct framing_splitter *s, const struct fr
     if (s->header_have > 0) {
         return fail(FRAMING_CUT_OFF, out_error);
     }
-    if (!s->in_message && !s->has_held_cr) {
+    if (!s->in_message && !s->is_after_cr) {
         return FRAMING_NEED_MORE;
     }
-    struct framing_piece last = {.data = s->has_held_cr ? SPAN_LIT("\r") : NOTHING, .is_end = true};
-    s->has_held_cr = false;
+    struct framing_piece last = {.data = s->is_after_cr ? SPAN_LIT("\r") : NOTHING, .is_end = true};
+    s->is_after_cr = false;
     return give_of_line(s, f, last, out, out_error);
 }

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define METHOD_MAX 32 /* longer than any registered method: not HTTP at all */
+#define METHOD_MAX 32 /* longer than any registered method */
 
-/* What a byte may be part of. */
+/* Where a byte may stand. */
 #define IN_TOKEN 1U  /* RFC 9110 5.6.2 tchar */
 #define IN_TARGET 2U /* printable ASCII without blank and '#' */
 #define IN_VALUE 4U  /* RFC 9110 5.5: field-vchar, blank, tab, obs-text */
@@ -40,7 +40,8 @@ enum http_state {
     STATE_END_LF
 };
 
-/* Bytes that leave the state as it is. They are taken in one run; every other byte is one step. */
+/* Bytes that keep the state as it is. The parser takes a run of them at once; any other byte is a
+ * step. */
 static const uint8_t state_run[] = {
     [STATE_METHOD] = IN_TOKEN,  [STATE_TARGET_START] = 0,
     [STATE_TARGET] = IN_TARGET, [STATE_VERSION] = 0,
@@ -66,8 +67,8 @@ static enum http_result refuse_byte(struct http_parser *p, uint8_t c, const char
     return refuse(p, HTTP_BAD, detail);
 }
 
-/* The byte that is being judged is stored after the step, so p->len is its offset and the new
- * part begins behind it. */
+/* The parser stores a byte after its step, so p->len is the byte's offset and the new part begins
+ * behind it. */
 static enum http_result enter(struct http_parser *p, enum http_state state)
 {
     p->state = (uint8_t)state;
@@ -192,7 +193,7 @@ static enum http_result step_name(struct http_parser *p, uint8_t c)
     return refuse_byte(p, c, "bad byte in a header name");
 }
 
-/* Values may end in blanks; only the end of the line tells that they were the end. */
+/* Ends a value. Only here, at the end of the line, is it clear which blanks are the last ones. */
 static void finish_value(struct http_parser *p, uint16_t at)
 {
     struct http_header *h = &p->headers[p->header_count];
@@ -229,7 +230,7 @@ static enum http_result step_value(struct http_parser *p, uint8_t c)
     return enter(p, STATE_LINE_LF);
 }
 
-/* Judges one byte that ends a run, or that a limit kept out of it. */
+/* Takes one byte that ends a run, or that is above the limit of the run. */
 static enum http_result step(struct http_parser *p, uint8_t c)
 {
     if (p->len == HTTP_HEAD_MAX) {
@@ -295,7 +296,7 @@ static size_t take_run(struct http_parser *p, const uint8_t *data, size_t len)
 
 void http_parser_init(struct http_parser *p)
 {
-    /* The text and the headers stay as they are: nothing reads beyond len and header_count. */
+    /* `text` and `headers` need no clearing: nobody reads beyond len and header_count. */
     p->len = 0;
     p->state = STATE_METHOD;
     p->token_at = 0;

@@ -83,7 +83,7 @@ static uint16_t close_code_of(const struct life *life, const struct life_ending_
 }
 
 /* The client's half of an ending before the 101. */
-static unsigned end_client_in_http(struct life *life, const struct life_ending_row *row)
+static unsigned end_client_before_101(struct life *life, const struct life_ending_row *row)
 {
     bool is_http =
         row->client == LIFE_CLIENT_HTTP || !life->is_websocket || life->route.is_http_refusal;
@@ -104,7 +104,7 @@ static unsigned end_client_in_http(struct life *life, const struct life_ending_r
 }
 
 /* The same after it. */
-static unsigned end_client_in_websocket(struct life *life, const struct life_ending_row *row)
+static unsigned end_client_after_101(struct life *life, const struct life_ending_row *row)
 {
     switch (row->client) {
     case LIFE_CLIENT_ECHO:
@@ -148,12 +148,12 @@ static unsigned end_first(struct life *life, enum life_ending ending)
         life->close_received = true;
     }
     actions |=
-        life->has_upgraded ? end_client_in_websocket(life, row) : end_client_in_http(life, row);
+        life->has_upgraded ? end_client_after_101(life, row) : end_client_before_101(life, row);
     return actions | end_backend(life, row);
 }
 
 /* No more waiting for the backend: the answer to the client's Close. */
-static unsigned answer_close(struct life *life)
+static unsigned stop_half_close(struct life *life)
 {
     return life->phase == LIFE_HALF_CLOSED ? send_close(life, life->received_code) : 0;
 }
@@ -178,14 +178,14 @@ static unsigned end_again(struct life *life, enum life_ending ending)
     case LIFE_AGAIN_CUT_CLIENT:
         return drop_client(life, LIFE_DO_CLIENT_ABORT);
     case LIFE_AGAIN_CUT_BACKEND:
-        return answer_close(life) | drop_backend(life, LIFE_DO_BACKEND_ABORT);
+        return stop_half_close(life) | drop_backend(life, LIFE_DO_BACKEND_ABORT);
     case LIFE_AGAIN_CUT_BOTH:
         return cut_both(life);
     }
-    return answer_close(life);
+    return stop_half_close(life);
 }
 
-static unsigned end(struct life *life, enum life_ending ending)
+static unsigned end_for(struct life *life, enum life_ending ending)
 {
     assert(ending != LIFE_NOT_ENDED);
     return life_has_ended(life) ? end_again(life, ending) : end_first(life, ending);
@@ -194,7 +194,7 @@ static unsigned end(struct life *life, enum life_ending ending)
 /* What can be said at once is still said. */
 static unsigned on_kill(struct life *life)
 {
-    unsigned actions = end(life, LIFE_SHUTDOWN);
+    unsigned actions = end_for(life, LIFE_SHUTDOWN);
     return actions | cut_both(life);
 }
 
@@ -202,7 +202,7 @@ static unsigned on_kill(struct life *life)
 static unsigned half_close(struct life *life)
 {
     if (life->backend != LIFE_SIDE_UP || life->backend_eof) {
-        return end(life, LIFE_CLIENT_CLOSE);
+        return end_for(life, LIFE_CLIENT_CLOSE);
     }
     life->ending = LIFE_CLIENT_CLOSE;
     life->ended_in = life->phase;
@@ -228,7 +228,7 @@ static unsigned on_client_eof(struct life *life)
 {
     life->client_eof = true;
     if (!life_has_ended(life)) {
-        return end(life, LIFE_CLIENT_EOF);
+        return end_for(life, LIFE_CLIENT_EOF);
     }
     /* What is queued, and what the backend still says, is delivered: the peer may have closed only
      * its sending half. */
@@ -243,7 +243,7 @@ static unsigned on_client_eof(struct life *life)
 static unsigned on_client_reset(struct life *life)
 {
     if (!life_has_ended(life)) {
-        return end(life, LIFE_CLIENT_RESET);
+        return end_for(life, LIFE_CLIENT_RESET);
     }
     return drop_client(life, LIFE_DO_CLIENT_CLOSE);
 }
@@ -280,9 +280,9 @@ static unsigned on_backend_eof(struct life *life)
     }
     life->backend_eof = true;
     if (!life_has_ended(life)) {
-        return life->route.is_half_open ? 0 : end(life, LIFE_BACKEND_CLOSE);
+        return life->route.is_half_open ? 0 : end_for(life, LIFE_BACKEND_CLOSE);
     }
-    unsigned actions = answer_close(life);
+    unsigned actions = stop_half_close(life);
     if (life->backend == LIFE_SIDE_LINGERING) {
         actions |= drop_backend(life, LIFE_DO_BACKEND_CLOSE);
     }
@@ -295,24 +295,24 @@ static unsigned on_backend_reset(struct life *life)
         return 0;
     }
     if (!life_has_ended(life)) {
-        return end(life, LIFE_BACKEND_RESET);
+        return end_for(life, LIFE_BACKEND_RESET);
     }
-    return answer_close(life) | drop_backend(life, LIFE_DO_BACKEND_CLOSE);
+    return stop_half_close(life) | drop_backend(life, LIFE_DO_BACKEND_CLOSE);
 }
 
 static unsigned on_deadline(struct life *life)
 {
     switch (life->phase) {
     case LIFE_TLS:
-        return end(life, LIFE_TLS_FAILED);
+        return end_for(life, LIFE_TLS_FAILED);
     case LIFE_REQUEST:
-        return end(life, LIFE_HEAD_TOO_SLOW);
+        return end_for(life, LIFE_HEAD_TOO_SLOW);
     case LIFE_TOKEN:
-        return end(life, LIFE_AUTH);
+        return end_for(life, LIFE_AUTH);
     case LIFE_DIAL:
-        return end(life, LIFE_BACKEND_TIMEOUT);
+        return end_for(life, LIFE_BACKEND_TIMEOUT);
     case LIFE_HALF_CLOSED: /* the backend has had its time */
-        return answer_close(life);
+        return stop_half_close(life);
     case LIFE_CLOSING: /* their Close did not come */
         return life->client == LIFE_SIDE_UP ? finish_client(life) : 0;
     case LIFE_ANSWER:
@@ -368,7 +368,7 @@ static unsigned on_backend_up(struct life *life)
     return accept_101(life);
 }
 
-static unsigned step(struct life *life, const struct life_event *event)
+static unsigned handle(struct life *life, const struct life_event *event)
 {
     switch (event->type) {
     case LIFE_EV_TLS_DONE:
@@ -383,7 +383,7 @@ static unsigned step(struct life *life, const struct life_event *event)
     case LIFE_EV_BACKEND_UP:
         return on_backend_up(life);
     case LIFE_EV_END:
-        return end(life, event->ending);
+        return end_for(life, event->ending);
     case LIFE_EV_KILL:
         return on_kill(life);
     case LIFE_EV_CLIENT_CLOSE:
@@ -403,7 +403,7 @@ static unsigned step(struct life *life, const struct life_event *event)
     case LIFE_EV_DEADLINE:
         return on_deadline(life);
     case LIFE_EV_BACKEND_DEADLINE:
-        return answer_close(life) | drop_backend(life, LIFE_DO_BACKEND_CLOSE);
+        return stop_half_close(life) | drop_backend(life, LIFE_DO_BACKEND_CLOSE);
     case LIFE_EV_COUNT:
         break;
     }
@@ -416,7 +416,7 @@ unsigned life_step(struct life *life, const struct life_event *event)
     if (life->phase == LIFE_DEAD) {
         return 0;
     }
-    unsigned actions = step(life, event);
+    unsigned actions = handle(life, event);
     if (life->client == LIFE_SIDE_GONE && life->backend == LIFE_SIDE_GONE) {
         life->phase = LIFE_DEAD;
         actions |= LIFE_DO_RETIRE;

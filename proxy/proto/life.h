@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* life.h: the life cycle of a session, and every way it can end.
  *
+ * Ahead of the program: no configuration sets is_token_first yet, so no session comes into TOKEN,
+ * and nothing reports LIFE_AUTH, LIFE_LIMIT_SOURCE, LIFE_RATE, LIFE_AUTH_EXPIRED, LIFE_KICKED or
+ * LIFE_DRAIN. The tests of the life cover all of them.
+ *
  * For: event in, next phase and a set of actions out; which deadline runs; the table of endings.
  * Not for: carrying anything out, sockets, clocks. Pure and total: every event is legal in every
  * phase, every path reaches DEAD, at most one 101 or HTTP answer and one Close are sent, the first
@@ -12,7 +16,7 @@
  *             +--------------------+--> ANSWER: an HTTP answer ----------------+
  *
  * The 101 is sent on the way into OPEN, so that `onopen` means that the service is there. On a
- * route with `is_token_first` the client proves in its first message who it is: then the 101 is
+ * route with `is_token_first` the client says in its first message who it is: then the 101 is
  * sent on the way into TOKEN, and OPEN begins without another one. So `has_upgraded`, not the
  * phase, decides whether we speak WebSocket or HTTP to the client. A refusal before the 101 is an
  * HTTP answer, or the 101 and at once a Close; after the 101 it is a Close.

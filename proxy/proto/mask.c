@@ -17,14 +17,14 @@
 #define MASK_HAS_NEON 0
 #endif
 
-/* Up to so many bytes a call through the pointer costs more than wider steps gain. */
+/* Up to this length a call through the pointer costs more than wider steps gain. */
 #define MASK_SHORT 128
 
-/* 16 bytes in one register with SSE2 or NEON, in words with neither: the compiler's choice. */
+/* The compiler keeps the 16 bytes in one register where it has SSE2 or NEON, else in words. */
 typedef uint64_t mask_pair __attribute__((vector_size(16)));
 
-/* The key from `steps` bytes further on. A rotation, not a copy loop: eight narrow stores read back
- * as one word would stall. */
+/* The key, `steps` bytes further on. A rotation, because the processor stalls when it reads eight
+ * narrow stores back as one word. */
 static inline uint64_t key_turn(uint64_t word, size_t steps)
 {
     unsigned int shift = 8U * (unsigned int)steps & 63U;
@@ -35,13 +35,13 @@ static inline uint64_t key_turn(uint64_t word, size_t steps)
 #endif
 }
 
-/* Eight bytes of the key as they lie in memory, from `phase` on. All wider steps are multiples of
- * four bytes, so one word serves the whole call. */
-static inline uint64_t key_word(const uint8_t key[4], size_t phase)
+/* Eight bytes of the key as they lie in memory, from `key_at` on. All wider steps are multiples of
+ * four bytes, so that one word serves the whole call. */
+static inline uint64_t key_word(const uint8_t key[4], size_t key_at)
 {
     uint32_t half;
     memcpy(&half, key, sizeof(half));
-    return key_turn((uint64_t)half << 32 | half, phase);
+    return key_turn((uint64_t)half << 32 | half, key_at);
 }
 
 static inline void xor_u64(uint8_t *data, uint64_t word)
@@ -52,12 +52,12 @@ static inline void xor_u64(uint8_t *data, uint64_t word)
     memcpy(data, &value, sizeof(value));
 }
 
-/* Short payloads, and the rest of long ones. The last step ends where the data does and so overlaps
- * the one before it: it is read before that is written. */
+/* Short payloads, and the ends of long ones. The last step ends where the data ends and overlaps
+ * the step before it, so this function reads the last step's bytes first. */
 static inline void mask_short(uint8_t *data, size_t len, uint64_t word)
 {
     uint8_t *end = data + len;
-    uint64_t last_word = key_turn(word, len); /* 8 or 16 bytes before the end */
+    uint64_t last_word = key_turn(word, len); /* the key 8 or 16 bytes before the end */
     if (len >= 16) {
         mask_pair last;
         memcpy(&last, end - 16, sizeof(last));
@@ -85,9 +85,9 @@ static inline void mask_short(uint8_t *data, size_t len, uint64_t word)
     }
 }
 
-static void mask_apply_words(uint8_t *data, size_t len, const uint8_t key[4], size_t phase)
+static void mask_apply_words(uint8_t *data, size_t len, const uint8_t key[4], size_t key_at)
 {
-    uint64_t word = key_word(key, phase);
+    uint64_t word = key_word(key, key_at);
     while (len >= 32) {
         xor_u64(data, word);
         xor_u64(data + 8, word);
@@ -108,9 +108,9 @@ __attribute__((target("sse2"))) static inline void xor_sse2(uint8_t *data, __m12
 }
 
 __attribute__((target("sse2"))) static void mask_apply_sse2(uint8_t *data, size_t len,
-                                                            const uint8_t key[4], size_t phase)
+                                                            const uint8_t key[4], size_t key_at)
 {
-    uint64_t word = key_word(key, phase);
+    uint64_t word = key_word(key, key_at);
     __m128i wide = _mm_set1_epi64x((long long)word);
     while (len >= 64) {
         xor_sse2(data, wide);
@@ -130,9 +130,9 @@ __attribute__((target("avx2"))) static inline void xor_avx2(uint8_t *data, __m25
 }
 
 __attribute__((target("avx2"))) static void mask_apply_avx2(uint8_t *data, size_t len,
-                                                            const uint8_t key[4], size_t phase)
+                                                            const uint8_t key[4], size_t key_at)
 {
-    uint64_t word = key_word(key, phase);
+    uint64_t word = key_word(key, key_at);
     __m256i wide = _mm256_set1_epi64x((long long)word);
     while (len >= 128) {
         xor_avx2(data, wide);
@@ -154,9 +154,9 @@ __attribute__((target("avx2"))) static void mask_apply_avx2(uint8_t *data, size_
 
 #if MASK_HAS_NEON
 
-static void mask_apply_neon(uint8_t *data, size_t len, const uint8_t key[4], size_t phase)
+static void mask_apply_neon(uint8_t *data, size_t len, const uint8_t key[4], size_t key_at)
 {
-    uint64_t word = key_word(key, phase);
+    uint64_t word = key_word(key, key_at);
     uint8x16_t wide = vreinterpretq_u8_u64(vdupq_n_u64(word));
     while (len >= 64) {
         vst1q_u8(data, veorq_u8(vld1q_u8(data), wide));
@@ -171,16 +171,16 @@ static void mask_apply_neon(uint8_t *data, size_t len, const uint8_t key[4], siz
 
 #endif
 
-void mask_apply_scalar(uint8_t *data, size_t len, const uint8_t key[4], size_t phase)
+void mask_apply_scalar(uint8_t *data, size_t len, const uint8_t key[4], size_t key_at)
 {
     for (size_t i = 0; i < len; i++) {
-        data[i] ^= key[(phase + i) % 4];
+        data[i] ^= key[(key_at + i) % 4];
     }
 }
 
 mask_fn *mask_implementation(size_t k, const char **out_name)
 {
-    /* Slowest first: the last one is what mask_apply takes. */
+    /* Slowest first: mask_apply takes the last one. */
     static const struct {
         const char *name;
         mask_fn *apply;
@@ -210,24 +210,24 @@ mask_fn *mask_implementation(size_t k, const char **out_name)
 }
 
 static mask_fn mask_choose;
-/* A worker is single-threaded, so the choice needs no lock. */
+/* A worker has one thread, so the choice needs no lock. */
 static mask_fn *mask_best = mask_choose;
 
-static void mask_choose(uint8_t *data, size_t len, const uint8_t key[4], size_t phase)
+static void mask_choose(uint8_t *data, size_t len, const uint8_t key[4], size_t key_at)
 {
     mask_fn *next = mask_apply_words;
     for (size_t k = 0; next != NULL; k++) {
         mask_best = next;
         next = mask_implementation(k, NULL);
     }
-    mask_best(data, len, key, phase);
+    mask_best(data, len, key, key_at);
 }
 
-void mask_apply(uint8_t *data, size_t len, const uint8_t key[4], size_t phase)
+void mask_apply(uint8_t *data, size_t len, const uint8_t key[4], size_t key_at)
 {
     if (len <= MASK_SHORT) {
-        mask_short(data, len, key_word(key, phase));
+        mask_short(data, len, key_word(key, key_at));
         return;
     }
-    mask_best(data, len, key, phase);
+    mask_best(data, len, key, key_at);
 }

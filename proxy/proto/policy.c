@@ -15,7 +15,7 @@ static struct span skip(struct span s, size_t n)
     return (struct span){s.data + n, s.len - n};
 }
 
-/* Takes "https://" or "http://" off. Nothing else can be the origin of a page on the network. */
+/* Takes "https://" or "http://" off. A page on the network has no other origin. */
 static bool scheme_take(struct span *rest, struct span *out_scheme)
 {
     static const char separator[] = "://";
@@ -33,7 +33,7 @@ static bool scheme_take(struct span *rest, struct span *out_scheme)
     return true;
 }
 
-/* SCHEME://HOST or SCHEME://HOST:PORT as a browser writes it; the port is 0 when there is none. */
+/* Splits SCHEME://HOST or SCHEME://HOST:PORT, as a browser writes it; without a port it is 0. */
 static bool origin_split(struct span text, struct policy_origin *out)
 {
     struct span rest = text;
@@ -86,7 +86,7 @@ bool policy_origin_parse(struct span text, struct policy_origin *out)
     return true;
 }
 
-/* An Origin header as browsers write it, which leaves the scheme's own port out. */
+/* Reads an Origin header. Browsers leave the scheme's own port out. */
 static bool sent_origin_parse(struct span text, struct policy_origin *out)
 {
     if (!origin_split(text, out) || out->port == default_port(out->scheme)) {
@@ -148,7 +148,7 @@ bool policy_origin_matches(const struct policy_origin *entry, const struct polic
 
 /* ---- routes ---- */
 
-/* How well a route fits, best first; routes that fit equally well: the first one of the file. */
+/* How well a route fits: the larger, the better. */
 enum route_fit { FIT_NONE = 0, FIT_PREFIX, FIT_PREFIX_HOST, FIT_EXACT, FIT_EXACT_HOST };
 
 static enum route_fit route_fit(const struct policy_route *route, const struct request *asked)
@@ -170,7 +170,7 @@ static enum route_fit route_fit(const struct policy_route *route, const struct r
     return has_host ? FIT_EXACT_HOST : FIT_EXACT;
 }
 
-/* Both fit equally: the longer path, then a full host name before a wildcard. */
+/* Of two routes that fit equally: the longer path wins, then a full host name over a wildcard. */
 static bool is_closer(const struct policy_route *a, const struct policy_route *b)
 {
     if (a->path.len != b->path.len) {
@@ -179,7 +179,7 @@ static bool is_closer(const struct policy_route *a, const struct policy_route *b
     return a->host.len > 0 && a->host.data[0] != '*' && b->host.data[0] == '*';
 }
 
-/* The index, or route_count when there is none. */
+/* The index of the route that fits best, or route_count when none fits. */
 static size_t route_choose(const struct policy_route *routes, size_t route_count,
                            const struct policy_request *request)
 {
@@ -195,7 +195,8 @@ static size_t route_choose(const struct policy_route *routes, size_t route_count
             best = i;
         }
     }
-    /* A certificate for one name must not open the route of another: no next-best route either. */
+    /* A certificate for one name must not open the route of another name, nor lead to the next best
+     * route. */
     if (best < route_count && routes[best].host.len > 0 && request->sni.len > 0 &&
         !host_is_equal(request->sni, request->asked->host_name)) {
         return route_count;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* policy.h: who may have which route.
  *
- * For: (host, path, source, origin, subprotocols) to a route or a named refusal. Not for: reading
- * configuration text files, limits that count over time. Pure: the tables are built once by the
- * configuration and never change; spans in them live as long as the snapshot. */
+ * For: turning (host, path, source, origin, subprotocols) into a route or a named refusal. Not for:
+ * reading configuration files, limits that count over time. Pure: the configuration builds the
+ * tables once and nothing changes them. Spans in them live as long as the snapshot. */
 #ifndef PROTO_POLICY_H
 #define PROTO_POLICY_H
 
@@ -25,17 +25,17 @@ enum policy_verdict {
 
 enum policy_origin_kind {
     POLICY_ORIGIN_HOST = 0, /* the pages of one host, or of all hosts that a pattern fits */
-    POLICY_ORIGIN_SAME,     /* Origin's host and port are the Host header's */
-    POLICY_ORIGIN_ANY,      /* "*": any, also null and an absent header */
-    POLICY_ORIGIN_NULL,     /* the literal "null" */
-    POLICY_ORIGIN_NONE      /* header absent */
+    POLICY_ORIGIN_SAME,     /* "same": Origin and Host have the same host and port */
+    POLICY_ORIGIN_ANY,      /* "*": any value, also null, or no header */
+    POLICY_ORIGIN_NULL,     /* the value "null" */
+    POLICY_ORIGIN_NONE      /* "none": no header */
 };
 
 struct policy_origin {
     enum policy_origin_kind kind;
     struct span scheme; /* lower case */
-    struct span host;   /* a canonical host, or "*." and one: exactly one label in front (host.h) */
-    uint16_t port;      /* always set: the scheme's default (80, 443) when none was written */
+    struct span host; /* a canonical host, or "*." and a canonical name: one label more (host.h) */
+    uint16_t port;    /* never 0: the scheme's own port (80, 443) where the entry has none */
 };
 
 struct policy_route {
@@ -45,8 +45,8 @@ struct policy_route {
     struct span host; /* a pattern (host.h), lower case; empty = any */
     struct policy_origin *origins;
     size_t origin_count;
-    struct span *subprotocols; /* the server's order */
-    size_t subprotocol_count;  /* 0 = the client's first offer is taken */
+    struct span *subprotocols; /* the server's favourite first */
+    size_t subprotocol_count;  /* 0 = the client's first offer wins */
     struct addr_cidr *allow;   /* empty = all */
     size_t allow_count;
     struct addr_cidr *deny; /* wins over allow */
@@ -56,36 +56,37 @@ struct policy_route {
 struct policy_request {
     const struct request *asked;
     const struct addr *source;
-    bool is_secure;  /* came over TLS */
-    struct span sni; /* empty = none sent */
+    bool is_secure;  /* the request came over TLS */
+    struct span sni; /* empty = the client sent none */
 };
 
 struct policy_decision {
     enum policy_verdict verdict;
-    size_t route;            /* index; meaningful unless POLICY_NO_ROUTE */
+    size_t route;            /* index; meaningless with POLICY_NO_ROUTE */
     struct span subprotocol; /* POLICY_OK: what to answer, empty = none; points into the route's
-                                 list or the client's offer */
+                                 list or the client's offers */
 };
 
-/* One item of `origins =`: a keyword, or scheme://host[:port] with scheme http or https. False when
- * it is not a legal entry or could never match a browser's Origin: a path, userinfo, a query, an
- * upper-case or non-ASCII host (write an IDN as xn--), a trailing dot, an IP address not in its
- * usual writing, "*" elsewhere than as the whole first label. The scheme's own port may be written.
- * `text` must outlive *out. */
+/* Reads one entry of `origins =`: a keyword, or scheme://host[:port] with scheme http or https.
+ * False when the entry is not legal, or when no browser's Origin could ever match it: a path,
+ * userinfo, a query, an upper-case or non-ASCII host (an IDN is legal as xn--), a dot at the end,
+ * an IP address that is not canonical, "*" anywhere but as the whole first label. The entry may
+ * have the scheme's own port. *out points into `text`. */
 MUST_CHECK bool policy_origin_parse(struct span text, struct policy_origin *out);
 
-/* Does one entry admit the request? `origin` as sent, compared byte for byte as an ASCII
- * serialisation (RFC 6454 6.2): upper case, userinfo, a path, a trailing dot or the scheme's own
- * port written out never match. `same` without a port in Host means 443 over TLS, and over plain
- * ws:// the default of Origin's own scheme (a TLS front may stand before us); over TLS it asks for
- * https. */
+/* True when the entry admits the request. An Origin matches only when it is byte for byte the ASCII
+ * serialisation that browsers send (RFC 6454 6.2); so upper case, userinfo, a path, a dot at the
+ * end and the scheme's own port never match. `same` over TLS wants the scheme https. Where Host has
+ * no port, `same` takes the default of Origin's scheme, because a TLS front may stand before our
+ * plain ws://. */
 bool policy_origin_matches(const struct policy_origin *entry, const struct policy_request *request);
 
-/* The first of: an exact path with a matching host, an exact path without host, the longest prefix
- * with a matching host, the longest prefix without host; a full host name goes before a wildcard,
- * else the order of the table decides. Then source, origin, subprotocol, in this order; the first
- * refusal wins. When the chosen route has a host and the TLS SNI (if one was sent) is another name
- * than the Host header's, it is POLICY_NO_ROUTE, whatever other route would have fitted. */
+/* Chooses the route: an exact path with a matching host goes before an exact path without host,
+ * then the longest prefix with a matching host, then the longest prefix without host. Of two routes
+ * that fit equally, a full host name goes before a wildcard, and then the first of the table.
+ * Checks source, origin and subprotocol, in this order; the first refusal wins. When the chosen
+ * route has a host, and the client sent an SNI that is not the name in Host, the verdict is
+ * POLICY_NO_ROUTE, even if another route fits. */
 struct policy_decision policy_decide(const struct policy_route *routes, size_t route_count,
                                      const struct policy_request *request);
 

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* request.h: what a client asks for, without how the client said it.
  *
- * For: the values that the policy, the admission and the log need of a request. HTTP/1.1 makes a
- * request out of a head (proto/upgrade does); whatever decides reads the request and never learns
- * which version of HTTP carried it. Not for: the WebSocket key, Upgrade and Connection, which are
+ * For: the values that the policy, the admission and the log need of a request. proto/upgrade makes
+ * a request out of an HTTP/1.1 head; the code that decides reads the request and never learns which
+ * version of HTTP carried it. Not for: the WebSocket key, Upgrade and Connection, which are
  * HTTP/1.1's own way of asking (RFC 6455 4.1).
  *
- * Every span points into the head that the request was made from, so the head must outlive the
- * request. Pure. */
+ * Every span points into the head, so the head must outlive the request. Pure. */
 #ifndef PROTO_REQUEST_H
 #define PROTO_REQUEST_H
 
@@ -21,29 +20,30 @@
 #define REQUEST_OFFER_LEN_MAX 256 /* bytes of one of them */
 
 /* Finds the header `name` (any case) in `head`, from position *at on (0 at first), and moves *at
- * behind it. False: there is no further one. */
+ * behind that header. False: there is no further one. */
 typedef bool request_next_header_fn(const void *head, struct span name, size_t *at,
                                     struct span *out_value);
 
 struct request {
     struct span method;    /* "GET" */
-    struct span authority; /* as the client wrote it: the Host header */
+    struct span authority; /* the Host header, as the client wrote it */
     struct span host_name; /* the authority without its port; IPv6 without brackets; a trailing dot
                               stays */
-    uint16_t host_port;    /* 0 = none written */
-    struct span path;      /* as written, without the query; begins with '/' */
+    uint16_t host_port;    /* 0 = the authority has no port */
+    struct span path;      /* as the client wrote it, without the query; begins with '/' */
     struct span query;     /* behind the '?'; empty when there is none */
     bool has_origin;
     struct span origin;
     struct span offers[REQUEST_OFFERS_MAX]; /* subprotocols, the client's favourite first */
     size_t offer_count;
 
-    /* All other headers; private: request_next_header reads them. */
+    /* Private: request_next_header reads all other headers through these. */
     const void *head;
     request_next_header_fn *next_header;
 };
 
-/* The values of all headers called `name`, one a call: set *at to 0 first. */
+/* Gives the values of all headers called `name` (any case), one a call. Set *at to 0 first. False:
+ * there is no further one. */
 bool request_next_header(const struct request *request, struct span name, size_t *at,
                          struct span *out_value);
 

@@ -64,15 +64,15 @@ void shape_free(struct shape *s)
     mem_free(s);
 }
 
-bool shape_can_rest(const struct shape *s)
+bool shape_can_park(const struct shape *s)
 {
-    return s->rules.is_deflate && deflate_is_held(&s->deflate);
+    return s->rules.is_deflate && deflate_can_park(&s->deflate);
 }
 
-void shape_rest(struct shape *s)
+void shape_park(struct shape *s)
 {
     if (s->rules.is_deflate) {
-        deflate_rest(&s->deflate);
+        deflate_park(&s->deflate);
     }
 }
 
@@ -125,7 +125,7 @@ static enum shape_result put_deflated(struct shape *s, struct span payload, bool
     return SHAPE_OK;
 }
 
-/* One frame of the message that is being sent; `opcode` is the message's. */
+/* Appends one frame of the current message; `opcode` is the message's. */
 static enum shape_result put_frame(struct shape *s, enum ws_opcode opcode, struct span payload,
                                    bool is_end, struct shape_out *out)
 {

@@ -5,7 +5,7 @@
 #include "proto/shape.h"
 #include "proto/shape_parts.h"
 
-/* A message of ours that begins with less is not worth a compressor. */
+/* A message of ours whose first piece is shorter is not worth a deflater. */
 #define DEFLATE_FROM_BYTES 64
 
 static bool is_worth_deflating(const struct shape *s, size_t len)
@@ -13,8 +13,8 @@ static bool is_worth_deflating(const struct shape *s, size_t len)
     return s->rules.is_deflate && len >= DEFLATE_FROM_BYTES;
 }
 
-/* How much of the text can be sent: up to the last whole character before a wrong byte, or before
- * the end. False: there is a wrong byte. */
+/* *out_whole: bytes of whole characters at the front of the text, up to a wrong byte or to the end.
+ * False: the text has a wrong byte. */
 static bool text_measure(const uint8_t *data, size_t len, size_t *out_whole)
 {
     struct utf8 u;
@@ -35,7 +35,7 @@ static bool text_measure(const uint8_t *data, size_t len, size_t *out_whole)
     return false;
 }
 
-/* Text that is cut between two characters. */
+/* At most `most` bytes of text, cut between two characters. */
 static struct span text_take(struct span *from, size_t most)
 {
     size_t len = size_min(from->len, most);
@@ -64,7 +64,7 @@ static enum shape_result put_base64(struct shape *s, struct span data, struct sh
     return result;
 }
 
-/* Each frame is a message of its own: in a stream a message's borders mean nothing. */
+/* Each frame is a message of its own, because a stream has no messages. */
 static enum shape_result put_stream(struct shape *s, struct span data, struct shape_out *out)
 {
     bool is_text = s->rules.payload == SHAPE_TEXT;
@@ -82,8 +82,8 @@ static enum shape_result put_stream(struct shape *s, struct span data, struct sh
     return result;
 }
 
-/* As much of the stream as one call handles. Of text, a character that is not complete waits for
- * the rest of it, which will come behind it. */
+/* Sends SHAPE_WORK bytes of the stream at most. An incomplete character at the end of text waits in
+ * down_carry, and comes in front of the next bytes. */
 static enum shape_result down_stream(struct shape *s, uint8_t **data, size_t *len,
                                      struct shape_out *out)
 {
@@ -106,9 +106,9 @@ static enum shape_result down_stream(struct shape *s, uint8_t **data, size_t *le
     *data += whole;
     *len -= whole;
     if (!is_all) {
-        return SHAPE_MORE;
+        return SHAPE_AGAIN;
     }
-    assert(*len <= sizeof(s->down_carry)); /* the beginning of one character */
+    assert(*len <= sizeof(s->down_carry)); /* an incomplete character */
     memcpy(s->down_carry, *data, *len);
     s->down_carry_len = (uint8_t)*len;
     *len = 0;
@@ -166,7 +166,7 @@ enum shape_result shape_down(struct shape *s, uint8_t **data, size_t *len, struc
             return result;
         }
     }
-    return *len > 0 ? SHAPE_MORE : SHAPE_OK;
+    return *len > 0 ? SHAPE_AGAIN : SHAPE_OK;
 }
 
 enum shape_result shape_down_end(struct shape *s, struct shape_out *out)

@@ -13,15 +13,15 @@ static enum shape_result echo(struct shape *s, const struct shape_piece *piece, 
     return shape_put_piece(s, piece->opcode, data, is_end, piece->is_compressed, out);
 }
 
-/* What is left of a collected message, as far as one call goes. */
-static enum shape_result leave(struct shape *s, struct shape_out *out)
+/* Appends what is left of the collected message, SHAPE_WORK bytes at most. */
+static enum shape_result put_collected(struct shape *s, struct shape_out *out)
 {
     struct span rest = buf_peek(&s->up_message);
     struct span part = shape_take(&rest, SHAPE_WORK);
     shape_put(out, part.data, part.len);
     buf_consume(&s->up_message, part.len);
     if (rest.len > 0) {
-        return SHAPE_MORE;
+        return SHAPE_AGAIN;
     }
     shape_put(out, s->up_suffix.data, s->up_suffix.len);
     s->is_up_leaving = false;
@@ -74,10 +74,11 @@ static enum shape_result put_message(struct shape *s, struct span data, bool is_
     }
     result = wrap(s, buf_peek(&s->up_message), out);
     s->is_up_leaving = result == SHAPE_OK;
-    return s->is_up_leaving ? leave(s, out) : result;
+    return s->is_up_leaving ? put_collected(s, out) : result;
 }
 
-/* Payload as the page meant it, to where it goes. */
+/* Sends inflated payload where it goes: bare into the output, back to the client, or through base64
+ * and framing to the backend. */
 static enum shape_result put_payload(struct shape *s, const struct shape_piece *piece,
                                      struct span data, bool is_end, uint8_t *work,
                                      struct shape_out *out)
@@ -104,13 +105,13 @@ static enum shape_result put_payload(struct shape *s, const struct shape_piece *
     return SHAPE_OK;
 }
 
-/* The next bytes of the piece, inflated if need be; MORE when there are others behind them. */
+/* The next bytes of the piece, inflated; SHAPE_AGAIN when others follow. */
 static enum shape_result next_payload(struct shape *s, struct shape_piece *piece, uint8_t *work,
                                       struct span *out_data)
 {
     if (!piece->is_compressed) {
         *out_data = shape_take(&piece->data, SHAPE_WORK);
-        return piece->data.len > 0 ? SHAPE_MORE : SHAPE_OK;
+        return piece->data.len > 0 ? SHAPE_AGAIN : SHAPE_OK;
     }
     size_t len = 0;
     enum deflate_result result =
@@ -132,7 +133,7 @@ static enum shape_result next_payload(struct shape *s, struct shape_piece *piece
         (!utf8_feed(&s->up_utf8, work, len) || (is_end && !utf8_is_complete(&s->up_utf8)))) {
         return shape_fail(s, SHAPE_BAD_TEXT, "text is not UTF-8");
     }
-    return result == DEFLATE_OK ? SHAPE_OK : SHAPE_MORE;
+    return result == DEFLATE_OK ? SHAPE_OK : SHAPE_AGAIN;
 }
 
 enum shape_result shape_up(struct shape *s, struct shape_piece *piece, uint8_t *work,
@@ -142,20 +143,20 @@ enum shape_result shape_up(struct shape *s, struct shape_piece *piece, uint8_t *
     assert(out->cap - out->len >= SHAPE_ROOM);
     *out_payload_bytes = 0;
     if (s->is_up_leaving) {
-        return leave(s, out);
+        return put_collected(s, out);
     }
     if (!s->in_up_message) {
         s->in_up_message = true;
         utf8_init(&s->up_utf8);
         base64_decoder_init(&s->up_base64);
     }
-    enum shape_result more = next_payload(s, piece, work, &data);
-    if (more != SHAPE_OK && more != SHAPE_MORE) {
-        return more;
+    enum shape_result next = next_payload(s, piece, work, &data);
+    if (next != SHAPE_OK && next != SHAPE_AGAIN) {
+        return next;
     }
-    bool is_end = more == SHAPE_OK && piece->is_end;
+    bool is_end = next == SHAPE_OK && piece->is_end;
     *out_payload_bytes = data.len;
     s->in_up_message = !is_end;
     enum shape_result result = put_payload(s, piece, data, is_end, work, out);
-    return result == SHAPE_OK ? more : result;
+    return result == SHAPE_OK ? next : result;
 }

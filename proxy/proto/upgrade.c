@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The private wolfSSL's own options decide the shape of its structures: first of all includes. */
+/* The first include, because the options of our wolfSSL decide what its structures look like. */
 #include <wolfssl/options.h>
 
 #include "proto/upgrade.h"
@@ -15,7 +15,7 @@
 #define KEY_LEN 24 /* base64 of 16 bytes */
 #define ACCEPT_LEN 28
 
-/* What the checks find out. */
+/* What the checks read from the head. */
 struct opening {
     struct request request;
     struct span key;
@@ -24,9 +24,9 @@ struct opening {
 typedef enum upgrade_result (*check_fn)(const struct http_parser *p, struct opening *out,
                                         const char **detail);
 
-static enum upgrade_result refuse(enum upgrade_result result, const char **detail, const char *why)
+static enum upgrade_result refuse(enum upgrade_result result, const char **detail, const char *text)
 {
-    *detail = why;
+    *detail = text;
     return result;
 }
 
@@ -45,7 +45,7 @@ static bool has_header(const struct http_parser *p, struct span name)
     return http_find(p, name, 0) < p->header_count;
 }
 
-/* Counts the headers of that name; *out_value is the first one's, when there is one. */
+/* Counts the headers of that name. *out_value is the value of the first one, if there is one. */
 static size_t count_headers(const struct http_parser *p, struct span name, struct span *out_value)
 {
     size_t count = 0;
@@ -75,8 +75,6 @@ static bool lists_have(const struct http_parser *p, struct span name, struct spa
     return false;
 }
 
-/* ---- Host ---- */
-
 static enum upgrade_result check_host(const struct http_parser *p, struct opening *out,
                                       const char **detail)
 {
@@ -90,8 +88,6 @@ static enum upgrade_result check_host(const struct http_parser *p, struct openin
     }
     return UPGRADE_OK;
 }
-
-/* ---- the other parts, in the order in which they are checked ---- */
 
 static enum upgrade_result check_method(const struct http_parser *p, struct opening *out,
                                         const char **detail)
@@ -160,8 +156,8 @@ static enum upgrade_result check_version(const struct http_parser *p, struct ope
     return UPGRADE_OK;
 }
 
-/* Canonical base64 of 16 bytes: the last of the 22 letters carries two bits, so its other four are
- * zero, and "==" ends it. */
+/* Canonical base64 of 16 bytes: of the last of the 22 letters only two bits count, so the other
+ * four are zero; "==" follows. */
 static bool is_key(struct span key)
 {
     const size_t letters = KEY_LEN - 2;
@@ -266,7 +262,7 @@ static int hex_value(char c)
     return -1;
 }
 
-/* The byte at `at`, decoded once; -1 for a bad encoding. *out_len is how much text it takes. */
+/* The byte at `at`, decoded once; -1 for a bad encoding. *out_len is the length of its text. */
 static int path_byte(struct span path, size_t at, size_t *out_len)
 {
     int high;
@@ -285,11 +281,11 @@ static int path_byte(struct span path, size_t at, size_t *out_len)
     return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
-/* NULL, or what is wrong with it. */
-static const char *path_fault(struct span path)
+/* The detail of a bad path, or NULL for a good one. */
+static const char *path_detail(struct span path)
 {
-    size_t dots = 0;         /* of a segment that has only dots so far */
-    bool is_all_dots = true; /* the segment up to here */
+    size_t dots = 0;         /* of this segment, while it has only dots */
+    bool is_all_dots = true; /* this segment has only dots so far */
     size_t len;
 
     for (size_t i = 1; i < path.len; i += len) {
@@ -335,14 +331,14 @@ static void split_target(const struct http_parser *p, struct request *out)
 static enum upgrade_result check_path(const struct http_parser *p, struct opening *out,
                                       const char **detail)
 {
-    const char *fault;
+    const char *text;
 
     split_target(p, &out->request);
-    fault = path_fault(out->request.path);
-    return fault == NULL ? UPGRADE_OK : refuse(UPGRADE_BAD, detail, fault);
+    text = path_detail(out->request.path);
+    return text == NULL ? UPGRADE_OK : refuse(UPGRADE_BAD, detail, text);
 }
 
-/* How a request reads the headers of an HTTP/1.1 head. */
+/* Reads the headers of an HTTP/1.1 head for a request. */
 static bool next_header(const void *head, struct span name, size_t *at, struct span *out_value)
 {
     const struct http_parser *p = head;
@@ -407,7 +403,7 @@ void upgrade_accept_key(struct span key, char out[29])
     assert(key.len == KEY_LEN);
     memcpy(text, key.data, KEY_LEN);
     memcpy(text + KEY_LEN, guid, sizeof(guid) - 1);
-    /* Software hashing of a local buffer: these fail on wrong arguments only. */
+    /* wolfCrypt hashes a local buffer in software: only wrong arguments make these calls fail. */
     is_done = wc_InitSha(&sha) == 0 && wc_ShaUpdate(&sha, text, sizeof(text)) == 0 &&
               wc_ShaFinal(&sha, digest) == 0 &&
               Base64_Encode_NoNl(digest, sizeof(digest), (byte *)out, &out_len) == 0;
@@ -416,7 +412,7 @@ void upgrade_accept_key(struct span key, char out[29])
     out[ACCEPT_LEN] = '\0';
 }
 
-/* "Name: value\r\n", or nothing for an empty value. */
+/* Writes "Name: value\r\n", or nothing for an empty value. Returns the length. */
 static size_t add_header(char *out, size_t size, const char *name, struct span value)
 {
     if (value.len == 0) {

@@ -17,9 +17,9 @@
 
 /* --- the frame header ------------------------------------------------------------------------
  *
- * judge_first, judge_second, judge_length look at the header in the order of its bytes and stop at
- * the first that is wrong. Both ways through a header call them in that order, so it makes no
- * difference to the verdict how the bytes were cut. */
+ * check_first, check_second, check_top_bit and check_length check a header in the order of its
+ * bytes, and the first byte that is wrong ends it. header_take has the whole header, header_collect
+ * one byte after the other; both check in that order, so a cut changes nothing. */
 
 static bool fail(struct ws_decoder *d, enum ws_error error, const char *detail)
 {
@@ -47,7 +47,7 @@ static bool is_message_first(enum ws_opcode opcode)
     return opcode == WS_TEXT || opcode == WS_BINARY;
 }
 
-static bool judge_first(struct ws_decoder *d, uint8_t byte)
+static bool check_first(struct ws_decoder *d, uint8_t byte)
 {
     d->is_fin = (byte & BIT_FIN) != 0;
     d->opcode = (enum ws_opcode)(byte & BITS_OPCODE);
@@ -79,7 +79,7 @@ static bool judge_first(struct ws_decoder *d, uint8_t byte)
     return fail(d, WS_BAD_FRAME, "reserved opcode");
 }
 
-static bool judge_second(struct ws_decoder *d, uint8_t byte)
+static bool check_second(struct ws_decoder *d, uint8_t byte)
 {
     unsigned int length = byte & BITS_LENGTH;
     if ((byte & BIT_MASK) == 0) {
@@ -99,13 +99,13 @@ static bool judge_second(struct ws_decoder *d, uint8_t byte)
     return true;
 }
 
-static bool judge_top_bit(struct ws_decoder *d, uint8_t third)
+static bool check_top_bit(struct ws_decoder *d, uint8_t third)
 {
     return (third & 0x80) == 0 || fail(d, WS_BAD_FRAME, "length has its top bit set");
 }
 
-/* `length` is the whole length, taken from a header of d->header_need bytes. */
-static bool judge_length(struct ws_decoder *d, uint64_t length)
+/* `length` is what a header of d->header_need bytes says. */
+static bool check_length(struct ws_decoder *d, uint64_t length)
 {
     if (length < LENGTH_16 ? d->header_need > 2 + KEY_LEN
                            : length <= UINT16_MAX && d->header_need > 4 + KEY_LEN) {
@@ -131,7 +131,7 @@ static bool judge_length(struct ws_decoder *d, uint64_t length)
 static void frame_start(struct ws_decoder *d, const uint8_t *key)
 {
     memcpy(d->key, key, KEY_LEN);
-    d->phase = 0;
+    d->key_at = 0;
     d->header_have = 0;
     d->in_payload = true;
     if (is_message_first(d->opcode)) {
@@ -142,24 +142,24 @@ static void frame_start(struct ws_decoder *d, const uint8_t *key)
     }
 }
 
-/* The next byte of a header that comes in parts; false when it is wrong. */
+/* Adds the next byte of a header that comes in parts. False: the byte is wrong. */
 static bool header_add(struct ws_decoder *d, uint8_t byte)
 {
     size_t have = d->header_have + 1U;
     d->header[have - 1] = byte;
     d->header_have = (uint8_t)have;
     if (have == 1) {
-        return judge_first(d, byte);
+        return check_first(d, byte);
     }
-    if (have == 2 && !judge_second(d, byte)) {
+    if (have == 2 && !check_second(d, byte)) {
         return false;
     }
-    if (have == 3 && d->header_need == sizeof(d->header) && !judge_top_bit(d, byte)) {
+    if (have == 3 && d->header_need == sizeof(d->header) && !check_top_bit(d, byte)) {
         return false;
     }
     if (have + KEY_LEN == d->header_need) {
         bool is_short = have == 2;
-        return judge_length(d, is_short ? byte & BITS_LENGTH : read_be(d->header + 2, have - 2));
+        return check_length(d, is_short ? byte & BITS_LENGTH : read_be(d->header + 2, have - 2));
     }
     if (have == d->header_need) {
         frame_start(d, d->header + have - KEY_LEN);
@@ -167,7 +167,7 @@ static bool header_add(struct ws_decoder *d, uint8_t byte)
     return true;
 }
 
-/* The rest of a header after a cut. Returns the bytes consumed, the wrong one included. */
+/* Adds what `data` has of the header. Returns how many bytes it read, a wrong one included. */
 static size_t header_collect(struct ws_decoder *d, const uint8_t *data, size_t len)
 {
     size_t used = 0;
@@ -179,16 +179,16 @@ static size_t header_collect(struct ws_decoder *d, const uint8_t *data, size_t l
     return used;
 }
 
-/* A header that begins at `data`: in place when all of it is there. Returns as header_collect. */
+/* Reads a header that begins at `data`, in place where it is whole. Returns as header_collect. */
 static size_t header_take(struct ws_decoder *d, const uint8_t *data, size_t len)
 {
     if (len < 2 + KEY_LEN) {
         return header_collect(d, data, len);
     }
-    if (!judge_first(d, data[0])) {
+    if (!check_first(d, data[0])) {
         return 1;
     }
-    if (!judge_second(d, data[1])) {
+    if (!check_second(d, data[1])) {
         return 2;
     }
     size_t need = d->header_need;
@@ -199,12 +199,12 @@ static size_t header_take(struct ws_decoder *d, const uint8_t *data, size_t len)
     if (length == LENGTH_16) {
         length = read_be(data + 2, 2);
     } else if (length == LENGTH_64) {
-        if (!judge_top_bit(d, data[2])) {
+        if (!check_top_bit(d, data[2])) {
             return 3;
         }
         length = read_be(data + 2, 8);
     }
-    if (!judge_length(d, length)) {
+    if (!check_length(d, length)) {
         return need - KEY_LEN;
     }
     frame_start(d, data + need - KEY_LEN);
@@ -213,9 +213,8 @@ static size_t header_take(struct ws_decoder *d, const uint8_t *data, size_t len)
 
 /* --- payloads --------------------------------------------------------------------------------*/
 
-/* False when the text goes wrong in this piece; *out_good is then the number of bytes before the
- * wrong one, and the state is the one after those. Text that ends inside a sequence goes wrong at
- * its last byte. */
+/* False when a byte of this piece is wrong; *out_good is then the number of bytes before it, and
+ * `u` has read those. In text that ends inside a character the last byte is the wrong one. */
 static bool text_feed(struct utf8 *u, const uint8_t *data, size_t len, bool is_end,
                       size_t *out_good)
 {
@@ -242,7 +241,7 @@ static size_t data_take(struct ws_decoder *d, uint8_t *data, size_t len, struct 
     if (take == 0 && d->payload_left > 0) {
         return 0;
     }
-    mask_apply(data, take, d->key, d->phase);
+    mask_apply(data, take, d->key, d->key_at);
 
     bool is_end = d->is_fin && take == d->payload_left;
     bool is_text = d->message_opcode == WS_TEXT && !d->is_compressed;
@@ -252,14 +251,14 @@ static size_t data_take(struct ws_decoder *d, uint8_t *data, size_t len, struct 
             (void)fail(d, WS_BAD_TEXT, "text is not UTF-8");
             return take == 0 ? 0 : 1;
         }
-        /* What comes before the wrong byte is handed out first, so that a message goes as far
-         * however it was cut; the rest is masked again for the next call to find. */
-        mask_apply(data + good, take - good, d->key, d->phase + good);
+        /* The item is the text before the wrong byte, so that a message goes equally far wherever
+         * it was cut. The rest gets its mask back: the next call finds the error in it. */
+        mask_apply(data + good, take - good, d->key, d->key_at + good);
         take = good;
         is_end = false;
     }
 
-    d->phase = (uint8_t)((d->phase + take) & 3);
+    d->key_at = (uint8_t)((d->key_at + take) & 3);
     d->payload_left -= take;
     d->in_payload = d->payload_left > 0;
     out_item->type = WS_ITEM_PAYLOAD;
@@ -276,9 +275,10 @@ static size_t data_take(struct ws_decoder *d, uint8_t *data, size_t len, struct 
     return take;
 }
 
-/* Looks at what is there of a close payload. Returns how many bytes it takes to see that it is
- * wrong, 0 = nothing wrong yet. Starts over for each piece: it is 125 bytes, once a connection. */
-static size_t close_judge(struct ws_decoder *d)
+/* Checks what the decoder has of a close payload. Returns how many bytes of it show that it is
+ * wrong; 0 = nothing is wrong so far. Every piece checks from the beginning again: a close payload
+ * is 125 bytes at most, and a connection has one. */
+static size_t check_close(struct ws_decoder *d)
 {
     if (d->control_have < 2) {
         return 0;
@@ -303,13 +303,13 @@ static size_t control_take(struct ws_decoder *d, const uint8_t *data, size_t len
     size_t before = d->control_have;
     size_t take = d->payload_left < len ? (size_t)d->payload_left : len;
     memcpy(d->control + before, data, take);
-    mask_apply(d->control + before, take, d->key, d->phase);
-    d->phase = (uint8_t)((d->phase + take) & 3);
+    mask_apply(d->control + before, take, d->key, d->key_at);
+    d->key_at = (uint8_t)((d->key_at + take) & 3);
     d->control_have = (uint8_t)(before + take);
     d->payload_left -= take;
 
     if (d->opcode == WS_CLOSE) {
-        size_t wrong = close_judge(d);
+        size_t wrong = check_close(d);
         if (wrong > 0) {
             return wrong - before;
         }
@@ -344,13 +344,14 @@ void ws_decoder_init(struct ws_decoder *d, enum ws_accept accept, uint64_t max_m
     utf8_init(&d->utf8);
 }
 
-/* The next item, whatever it is and however it was cut. */
+/* The next item, of any kind and after any cut. */
 static void decode_any(struct ws_decoder *d, uint8_t *data, size_t len, size_t *out_consumed,
                        struct ws_item *out_item)
 {
     size_t used = 0;
     *out_item = (struct ws_item){0};
-    /* Nothing is ever pending: a frame without payload is an item as soon as its header ends. */
+    /* A frame without payload is an item as soon as its header ends, so that no item is left when
+     * the bytes end. */
     if (len > 0 && d->error == WS_OK) {
         if (!d->in_payload) {
             used = d->header_have == 0 ? header_take(d, data, len) : header_collect(d, data, len);
@@ -370,10 +371,10 @@ static void decode_any(struct ws_decoder *d, uint8_t *data, size_t len, size_t *
 
 /* --- whole messages --------------------------------------------------------------------------
  *
- * Most messages are one frame, and all of it was read at once. If such a one is right in every
- * respect, a few branches are enough to see it. If not, nothing has changed, and decode_any finds
- * out what is wrong and where. No state is kept of it: between two messages only the fields that
- * is_between_messages looks at say anything. */
+ * Most messages are one frame that came in one read. A few branches find such a message when all of
+ * it is right. When something is wrong, they have changed nothing, and decode_any finds out what is
+ * wrong and where. A whole message leaves no state behind: between two messages only the fields
+ * that is_between_messages reads mean anything. */
 
 static inline bool is_between_messages(const struct ws_decoder *d)
 {
@@ -386,7 +387,7 @@ static inline bool is_whole_message(const struct ws_decoder *d, uint8_t first)
            (first == (BIT_FIN | WS_TEXT) && d->accept != WS_ACCEPT_BINARY);
 }
 
-/* The length of the header, 0 = this is not such a message. */
+/* The length of the header; 0 = `data` does not begin with such a message. */
 static inline size_t message_find(const struct ws_decoder *d, const uint8_t *data, size_t len,
                                   size_t *out_payload_len)
 {
@@ -394,7 +395,7 @@ static inline size_t message_find(const struct ws_decoder *d, const uint8_t *dat
         return 0;
     }
     size_t header_len = 2 + KEY_LEN;
-    uint64_t length = data[1] ^ BIT_MASK; /* without its mask bit a frame seems too long */
+    uint64_t length = data[1] ^ BIT_MASK; /* a frame without mask gets a length above 127 */
     if (length == LENGTH_16) {
         header_len = 4 + KEY_LEN;
         length = read_be(data + 2, 2);
@@ -412,8 +413,8 @@ static inline size_t message_find(const struct ws_decoder *d, const uint8_t *dat
     return header_len;
 }
 
-/* The text of *out_item, still masked. Text that is wrong is masked again and judged as any. Not
- * inlined, or every message would cost a frame on the stack. */
+/* Unmasks and checks the text of *out_item. Wrong text gets its mask back and goes to decode_any.
+ * Inlined, this function would cost every message a frame on the stack. */
 __attribute__((noinline)) static void message_text(struct ws_decoder *d, uint8_t *data, size_t len,
                                                    size_t *out_consumed, struct ws_item *out_item)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What we send. */
+/* The frames that we send. */
 #include "proto/ws.h"
 
 #include <assert.h>

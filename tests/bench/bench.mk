@@ -14,13 +14,13 @@ BENCH_RUN = $(PYTHON) tests/bench/run.py --sluice $(BIN) --tools $(B)/bench \
     $(if $(filter 1,$(QUICK)),--quick --out $(B)/bench) $(if $(T),-k '$(T)')
 bench-tools: $(BENCH_TOOLS) $(B)/bench/count
 
-bench: $(BIN) $(BENCH_TOOLS)  ## beside HAProxy, nginx, lighttpd, websockify (QUICK=1: 2 min)
+bench: $(BIN) $(BENCH_TOOLS)  ## measure beside HAProxy, nginx, lighttpd, websockify (QUICK=1: 2 min)
 	$(Q)$(BENCH_RUN)
 
-bench-check: $(BIN) $(BENCH_TOOLS) bench-count  ## the same, against tests/bench/budgets.json
+bench-check: $(BIN) $(BENCH_TOOLS) bench-count  ## measure, and check against tests/bench/budgets.json
 	$(Q)$(BENCH_RUN) --check
 
-bench-count: $(B)/bench/count  ## instructions of the hot paths, against their budgets (gate)
+bench-count: $(B)/bench/count  ## check the instructions of the hot paths against their budgets (gate)
 	$(Q)$(RECORD) bench-count $(PYTHON) tests/bench/count.py --tools $(B)/bench --check \
 	  $(if $(T),-k '$(T)')
 
@@ -33,7 +33,7 @@ $(B)/bench/backend: $(wildcard tests/bench/backend.c tests/bench/protocol.[ch])
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(BENCH_COMPILE) -o $@ $(filter %.c,$^) $(LDFLAGS)
 
-# System calls are replaced, so that only our instructions are counted.
+# The tool replaces system calls, so that it counts only our instructions.
 COUNT_WRAP = -Wl,--wrap=net_recv,--wrap=net_send
 $(B)/bench/count: $(wildcard tests/bench/count*.[ch]) $(ARCHIVE) $(OUT)/link-flags $(WOLFSSL_STAMP)
 	$(call say,LINK,$@)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Bytes to base64 and back; the input as base64, cut anywhere and in place. What the decoder takes
- * is the one encoding of what it gives.
+/* Encodes the input and decodes it again; decodes the input itself, cut anywhere and in place. A
+ * text that the decoder accepts is the one encoding of its bytes.
  *
  * Input: 1 byte for the chunk sizes, the text. */
 #include <stdlib.h>
@@ -19,7 +19,7 @@ struct decoded {
     bool is_good; /* and complete */
 };
 
-/* Chunks of `step` and, in turn, `other` characters, decoded in place, guarded at the end. */
+/* Decodes chunks of `step` and `other` characters in turn, in place, with a guard at the end. */
 static void decode(const uint8_t *text, size_t size, size_t step, size_t other, struct decoded *out)
 {
     static uint8_t chunk[BASE64_LEN(LEN_MAX) + 1];
@@ -54,7 +54,7 @@ static bool is_same(const struct decoded *a, const struct decoded *b)
     return a->is_good == b->is_good && a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
 }
 
-/* In all chunkings the same result, which is returned. */
+/* Decodes in several chunkings, which must agree. Returns the result. */
 static const struct decoded *decode_cut(const uint8_t *text, size_t size, size_t first,
                                         size_t second)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* permessage-deflate: offers, what a client may send, and our own both ways.
+/* permessage-deflate: offers, a client's messages, and our own messages both ways.
  *
  * Input: 1 byte what (its low two bits) and how, 1 byte windows, then
- *   0, 1   the value of a header: what is agreed on would be agreed on again
- *   2      messages: 1 byte length, 1 byte how (last piece, rest behind it, size of the output),
- *          the piece. In pieces as in one: the same bytes up to the same end.
- *   3      data in such pieces, deflated and inflated again, by plain zlib too. */
+ *   0, 1   the value of a header. Our response to it is an offer that we accept, with the same
+ *          parameters.
+ *   2      messages: 1 byte length, 1 byte how (last piece, park behind it, size of the output),
+ *          the piece. In pieces and in one, a message gives the same bytes and the same result.
+ *   3      data in such pieces. We deflate it; we and plain zlib inflate it again. */
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -32,7 +33,7 @@ struct reader {
 struct piece {
     struct span data;
     bool is_end;
-    bool is_rest;
+    bool is_park;
     size_t cap;
 };
 
@@ -58,7 +59,7 @@ static struct piece take_piece(struct reader *r)
     uint8_t how = take_byte(r);
     struct piece piece = {
         .is_end = (how & 1) != 0,
-        .is_rest = (how & 2) != 0,
+        .is_park = (how & 2) != 0,
         .cap = how < 64 ? CAP_MAX : 1 + (size_t)(how & 0x3c) * 4,
     };
     len = len < r->len ? len : r->len;
@@ -98,8 +99,8 @@ static void fuzz_offer(uint8_t how, uint8_t windows, struct span value)
 
 /* --- inflate --------------------------------------------------------------------------------*/
 
-/* Output at the end of its memory, so that a byte too far is seen.
- * Too big without room in `out`. */
+/* Inflates to the end of a block, so that the sanitizer sees a byte too far. DEFLATE_TOO_BIG when
+ * `out` is full. */
 static enum deflate_result inflate_piece(struct deflate *d, const struct piece *piece,
                                          struct bytes *out)
 {
@@ -123,7 +124,8 @@ static enum deflate_result inflate_piece(struct deflate *d, const struct piece *
     return result;
 }
 
-/* `is_whole`: the pieces of a message in one, all the output there is, and no rests. */
+/* `is_whole`: inflates the pieces of a message as one, with the largest output and without parking.
+ */
 static enum deflate_result inflate_all(struct deflate *d, struct reader r, bool is_whole,
                                        struct bytes *out)
 {
@@ -145,9 +147,9 @@ static enum deflate_result inflate_all(struct deflate *d, struct reader r, bool 
             len = 0;
         }
         result = inflate_piece(d, &piece, out);
-        if (piece.is_rest && !is_whole) {
-            deflate_rest(d);
-            expect(!piece.is_end || result != DEFLATE_OK || !deflate_is_held(d));
+        if (piece.is_park && !is_whole) {
+            deflate_park(d);
+            expect(!piece.is_end || result != DEFLATE_OK || !deflate_can_park(d));
         }
     }
     return result;
@@ -166,7 +168,7 @@ static void fuzz_inflate(const struct deflate_settings *settings,
     deflate_init(&d, settings, params);
     results[1] = inflate_all(&d, r, true, &whole);
     deflate_done(&d);
-    /* With a smaller window zlib may take a reference in one call that it refuses in two. */
+    /* With a smaller window zlib may accept a reference in one call that it refuses in two. */
     if (params->client_bits == 15 && whole.len < OUT_MAX && parts.len < OUT_MAX) {
         expect(results[0] == results[1]);
         expect(whole.len == parts.len && memcmp(whole.data, parts.data, whole.len) == 0);
@@ -175,7 +177,7 @@ static void fuzz_inflate(const struct deflate_settings *settings,
 
 /* --- both ways ------------------------------------------------------------------------------*/
 
-/* A byte of output at a time: then zlib minds how far back a reference goes. */
+/* One byte of output a call, because only then zlib refuses each reference that is too far back. */
 static void check_with_zlib(z_stream *peer, struct span wire, bool is_end, struct span want)
 {
     uint8_t in[WIRE_MAX + 4];
@@ -232,9 +234,9 @@ static void fuzz_both_ways(const struct deflate_settings *settings,
         expect(inflate_piece(&client, &piece, &out) == DEFLATE_OK);
         expect(out.len == text.len && memcmp(out.data, text.data, text.len) == 0);
         is_start = piece.is_end;
-        if (piece.is_rest) {
-            deflate_rest(&server);
-            deflate_rest(&client);
+        if (piece.is_park) {
+            deflate_park(&server);
+            deflate_park(&client);
         }
     }
     inflateEnd(&peer);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The splitter whole, byte by byte and in chunks against a reference that looks at the whole input
- * at once; what wrap makes of a message, split again; ceilings.
+/* Splits the input whole, byte by byte and in chunks, and compares the messages with those of a
+ * reference that has it whole; wraps the input as a message and splits that again; checks the
+ * ceilings.
  *
  * Input: 1 byte kind, line end, multi and order; 1 byte the limit; 1 byte for the chunk sizes; what
  * the backend sends, which is also the message. */
@@ -13,11 +14,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define LEN_MAX ((size_t)600)
 
-/* Whole messages, each behind its length, and how it ended. */
+/* Whole messages, each behind its length, and the error at the end. */
 struct messages {
     uint8_t bytes[LEN_MAX * 6 + 64];
     size_t len;
-    size_t start; /* of the message that is being added */
+    size_t start; /* of the current message */
     bool in_message;
     enum framing_error error;
 };
@@ -139,7 +140,7 @@ static void add_piece(struct messages *m, const struct framing *f, const struct 
     }
 }
 
-/* False: an error. */
+/* Splits one read. False: the splitter failed. */
 static bool feed(struct framing_splitter *s, const struct framing *f, struct span input,
                  struct messages *out)
 {
@@ -165,7 +166,7 @@ static bool feed(struct framing_splitter *s, const struct framing *f, struct spa
     }
 }
 
-/* Chunks of `step` and, in turn, `other` bytes, each in a block of its own size. */
+/* Splits chunks of `step` and `other` bytes in turn, each in memory of just its size. */
 static void split(const struct framing *f, struct span in, size_t step, size_t other,
                   struct messages *out)
 {
@@ -216,7 +217,7 @@ static void check_splits(const struct framing *f, struct span in, size_t first, 
     }
 }
 
-/* Two times the message as it goes to the backend: comes back as two messages, or as its lines. */
+/* Wraps the message twice. The splitter must make two messages of it, or twice its lines. */
 static void check_wrap(const struct framing *f, struct span message, size_t step)
 {
     static char wire[2 * LEN_MAX + 64];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The request-head parser in three chunkings: whole, byte by byte, and in chunks that follow from
- * the input's own bytes. All must come to the same verdict and read the same. What is accepted
- * obeys the grammar as a slow second look sees it, and gives the same again when it is written out
- * and parsed.
+/* Parses a request head in three chunkings: whole, byte by byte, and in chunks that follow from the
+ * input's own bytes. All must give the same result and the same head. A head that the parser
+ * accepts must pass a second, slow check of the grammar, and must be the same after writing and
+ * parsing it again.
  *
  * Input: the bytes of a connection, as they are. */
 #include <stdio.h>
@@ -34,7 +34,7 @@ static void expect_same(const struct http_parser *p, const struct http_parser *q
     expect(memcmp(p->headers, q->headers, p->header_count * sizeof(p->headers[0])) == 0);
 }
 
-/* One chunk in a block of its own, so that reading past its end is seen. */
+/* Parses one chunk in memory of just its size, so that the sanitizer sees a read past its end. */
 static enum http_result feed_copy(struct http_parser *p, const uint8_t *data, size_t len,
                                   size_t *out_consumed)
 {
@@ -48,7 +48,7 @@ static enum http_result feed_copy(struct http_parser *p, const uint8_t *data, si
     return result;
 }
 
-/* `seed` 0 means one byte at a time. Returns how many bytes were consumed. */
+/* Parses in chunks; `seed` 0 = byte by byte. Returns how many bytes the parser consumed. */
 static size_t feed(struct http_parser *p, const uint8_t *data, size_t size, uint32_t seed)
 {
     enum http_result result = HTTP_NEED_MORE;
@@ -122,7 +122,7 @@ static void append(char *out, size_t *len, struct span s)
     *len += s.len;
 }
 
-/* No blanks but the necessary ones: never longer than what was read. */
+/* Writes the head with no more blanks than it needs, so that it is never longer than the input. */
 static void expect_again(const struct http_parser *p)
 {
     static char text[HTTP_HEAD_MAX];
@@ -178,7 +178,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         expect(consumed == size);
         return 0;
     }
-    /* A verdict stays. */
+    /* The result stays. */
     pieces = whole;
     expect(http_parse(&whole, data, size, &again_consumed) == pieces.result);
     expect(again_consumed == 0);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Every implementation of the mask against the scalar one, in a block with guard bytes, and at the
- * end of an array where a sanitizer sees what lies behind.
+/* Compares every implementation of the mask with the scalar one: in a block with guard bytes, and
+ * at the end of an array, where the sanitizer sees a byte too far.
  *
- * Input: 4 bytes key, 1 byte alignment and phase, the payload. */
+ * Input: 4 bytes key, 1 byte alignment and key_at, the payload. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,20 +20,20 @@ static void run(mask_fn *apply, const uint8_t *data, size_t size)
     static uint8_t tail[LEN_MAX];
     const uint8_t *key = data;
     size_t at = data[4] % GUARD;
-    size_t phase = data[4] / GUARD;
+    size_t key_at = data[4] / GUARD;
     const uint8_t *payload = data + 5;
     size_t len = size - 5 < LEN_MAX ? size - 5 : LEN_MAX;
 
     memset(got, 0xa5, sizeof(got));
     memcpy(got + at, payload, len);
     memcpy(want, got, sizeof(want));
-    apply(got + at, len, key, phase);
-    mask_apply_scalar(want + at, len, key, phase);
+    apply(got + at, len, key, key_at);
+    mask_apply_scalar(want + at, len, key, key_at);
     if (memcmp(got, want, sizeof(got)) != 0) {
         abort();
     }
     memcpy(tail + sizeof(tail) - len, payload, len);
-    apply(tail + sizeof(tail) - len, len, key, phase);
+    apply(tail + sizeof(tail) - len, len, key, key_at);
     if (memcmp(tail + sizeof(tail) - len, want + at, len) != 0) {
         abort();
     }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Origins and routes. An entry that names hosts admits an Origin header if and only if that is,
- * byte for byte, the canonical form of the entry, of the entry with one label, or of the Host
- * header.
+/* Origins and routes. An entry that names hosts admits an Origin header if and only if the header
+ * is, byte for byte, the canonical form of the entry, of a wildcard with one label for its star, or
+ * (`same`) of the Host header.
  *
  * Input, in lines: an entry of origins; an Origin header, or "-" for none; a Host header; the SNI;
- * a path; offered subprotocols; the word "tls" if it came over TLS. */
+ * a path; offered subprotocols; the word "tls" for a request over TLS. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +43,7 @@ static struct span take_line(struct span *rest)
     return line;
 }
 
-/* RFC 6454 6.2. `label` goes in front of the host; `is_lowered` makes the host lower case. */
+/* Writes an origin as RFC 6454 6.2 says; `label` goes in front of the host. */
 static struct span serialise(struct line *out, struct span scheme, struct span label,
                              struct span host, uint16_t port)
 {
@@ -99,7 +99,7 @@ static bool is_same(const struct policy_request *request)
         host.text[i] = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
     }
     if (!host_is_canonical((struct span){host.text, host.len})) {
-        return false; /* no browser writes it, so no Origin is the same */
+        return false; /* no browser writes this host, so no Origin has it */
     }
     for (size_t i = 0; i < (request->is_secure ? 1 : 2); i++) {
         static struct line line;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Messages through proto/shape, in pieces, against a reference that looks at whole ones.
+/* Sends messages through proto/shape in pieces, and compares the output with that of a reference
+ * that has them whole.
  *
  * Input: 1 byte what and framing, 1 byte payload and compression, 1 byte longest frame, 1 byte
  * framing_max, then pieces: 1 byte length, 1 byte how, the bytes.
- *   up     messages of a page: what the backend gets, or that it ends
- *   raw    up, the bytes are a compressed message as it is on the wire
- *   echo   what comes back, after every piece
- *   down   reads: what the page gets, and the end */
+ *   up     messages of a page; the reference says what the backend gets, or that they must fail
+ *   raw    up, and the bytes are the wire's bytes of a compressed message
+ *   echo   messages of a page; after every piece the client must have it back
+ *   down   reads of the backend and its end; the reference says what the page gets */
 #include "../unit/shape_client.h"
 #include "base/mem.h"
 #include "proto/shape.h"
@@ -14,10 +15,10 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum what { UP = 0, RAW, ECHO, DOWN };
-enum how { HOW_END = 1, HOW_TEXT = 2, HOW_COMPRESSED = 4, HOW_REST = 8, HOW_LONG = 0xf0 };
-#define LONG_TIMES 300 /* a long piece is repeated */
-#define MANY_TIMES 10  /* the same, where it may be as many messages */
-#define LONG_COUNT 2   /* of an input */
+enum how { HOW_END = 1, HOW_TEXT = 2, HOW_COMPRESSED = 4, HOW_PARK = 8, HOW_LONG = 0xf0 };
+#define LONG_TIMES 300 /* a long piece repeats its bytes this often */
+#define MANY_TIMES 10  /* the same, where each repeat may be a message */
+#define LONG_COUNT 2   /* the most long pieces of an input */
 
 struct reader {
     const uint8_t *data;
@@ -29,12 +30,12 @@ struct run {
     struct shape_rules rules;
     struct shape *shape;
     struct client client;
-    struct client_bytes piece;   /* as it was meant */
-    struct client_bytes wire;    /* as it is sent */
+    struct client_bytes piece;   /* before compression */
+    struct client_bytes wire;    /* what the client sends for it */
     struct client_bytes content; /* all pieces of a message or, going down, all reads */
-    struct client_bytes backend; /* what it was sent */
+    struct client_bytes backend; /* what the backend got */
     struct client_bytes want;
-    struct client_bytes plain; /* a message, base64 off */
+    struct client_bytes plain; /* a message, decoded from base64 */
     uint8_t how;               /* of the piece */
     uint8_t work[SHAPE_WORK];
     uint8_t room[SHAPE_ROOM];
@@ -83,9 +84,12 @@ static void deliver(struct run *run, size_t len, bool is_frames)
     } else {
         client_put(&run->backend, run->room, len);
     }
+    if ((run->how & HOW_PARK) != 0) {
+        shape_park(run->shape);
+    }
 }
 
-/* The wire bytes, in memory of their size. */
+/* Sends the wire bytes up, in memory of just their size. */
 static enum shape_result send_up(struct run *run, bool is_text, bool is_end, bool is_compressed)
 {
     size_t len = run->wire.len;
@@ -101,13 +105,11 @@ static enum shape_result send_up(struct run *run, bool is_text, bool is_end, boo
         size_t payload_bytes = 0;
         size_t before = piece.data.len;
         result = shape_up(run->shape, &piece, run->work, &out, &payload_bytes);
-        expect(result != SHAPE_MORE || out.len > 0 || payload_bytes > 0 || piece.data.len < before);
+        expect(result != SHAPE_AGAIN || out.len > 0 || payload_bytes > 0 ||
+               piece.data.len < before);
         expect(payload_bytes <= SHAPE_WORK);
         deliver(run, out.len, run->rules.is_echo);
-        if ((run->how & HOW_REST) != 0) {
-            shape_rest(run->shape);
-        }
-    } while (result == SHAPE_MORE);
+    } while (result == SHAPE_AGAIN);
     expect(result != SHAPE_OK || piece.data.len == 0);
     free(block);
     return result;
@@ -126,12 +128,9 @@ static enum shape_result send_down(struct run *run)
         struct shape_out out = {run->room, 0, sizeof(run->room)};
         size_t before = len;
         result = shape_down(run->shape, &at, &len, &out);
-        expect(result != SHAPE_MORE || out.len > 0 || len < before);
+        expect(result != SHAPE_AGAIN || out.len > 0 || len < before);
         deliver(run, out.len, true);
-        if ((run->how & HOW_REST) != 0) {
-            shape_rest(run->shape);
-        }
-    } while (result == SHAPE_MORE);
+    } while (result == SHAPE_AGAIN);
     expect(result != SHAPE_OK || len == 0);
     free(block);
     return result;
@@ -149,7 +148,7 @@ static void put_length(const struct framing *f, size_t len, struct client_bytes 
     }
 }
 
-/* A whole message as the backend must get it, appended. False: it must be refused. */
+/* Appends a whole message as the backend must get it. False: the shape must refuse the message. */
 static bool wrap(struct run *run, bool is_checked, struct client_bytes *out)
 {
     const struct framing *f = &run->rules.framing;
@@ -221,7 +220,7 @@ static void fuzz_up(struct run *run, struct reader *r)
     }
 }
 
-/* The same bytes in one piece: with the largest window that makes no difference. */
+/* Sends the same bytes in one piece too. With the largest window that makes no difference. */
 static void fuzz_raw(struct run *run, struct reader *r)
 {
     static struct run whole;
@@ -283,7 +282,7 @@ static void fuzz_echo(struct run *run, struct reader *r)
         }
         is_end = (run->how & HOW_END) != 0;
         run->wire.len = 0;
-        /* Text that is not compressed was checked before. */
+        /* ws has checked text that is not compressed. */
         for (size_t i = 0; i < run->piece.len && is_text && !is_compressed; i++) {
             run->piece.data[i] &= 0x7f;
         }
@@ -305,7 +304,7 @@ static void fuzz_echo(struct run *run, struct reader *r)
 
 /* --- down -----------------------------------------------------------------------------------*/
 
-/* The next message in `rest`. False: none that is whole and good. */
+/* Takes the next message off *rest. False: it is not whole, or too long. */
 static bool next_message(const struct framing *f, struct span *rest, struct span *out)
 {
     if (f->kind == FRAMING_LINE) {
@@ -337,7 +336,7 @@ static bool next_message(const struct framing *f, struct span *rest, struct span
     return true;
 }
 
-/* After the end. */
+/* Checks all messages after the end of the backend. */
 static void check_messages(const struct run *run, bool is_good)
 {
     struct span rest = client_span(&run->content);
@@ -361,7 +360,7 @@ static void check_messages(const struct run *run, bool is_good)
     expect(more == 0 || (more == 1 && !is_good && !client_message(&run->client, count)->is_whole));
 }
 
-/* After a read, and the end: what is there of a stream is delivered. */
+/* Checks, after the reads and after the end, that the client has all of a stream. */
 static void check_stream(struct run *run, bool is_good, bool is_end)
 {
     size_t whole = run->content.len;
@@ -449,7 +448,7 @@ static void read_rules(struct run *run, enum what what, const uint8_t head[4])
     run->rules.deflate_settings.max_message_bytes = what == RAW ? 1U << 19 : 0;
     if (what == DOWN && run->rules.framing.kind != FRAMING_STREAM &&
         run->rules.payload == SHAPE_BASE64) {
-        run->rules.payload = SHAPE_BINARY; /* base64 is of streams */
+        run->rules.payload = SHAPE_BINARY; /* only streams have base64 */
     }
 }
 

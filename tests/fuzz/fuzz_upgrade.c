@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The check of the opening handshake. What is accepted obeys RFC 6455 4.2.1 as a slow second look
- * sees it, its path has one reading only, and its accept key is what a second SHA-1 says.
+/* Checks opening handshakes. One that upgrade_check accepts must pass a second, slow check of RFC
+ * 6455 4.2.1, there must be one way only to read its path, and a second SHA-1 must give the same
+ * accept key.
  *
  * Input: the bytes of a connection, as they are. */
 #include <stdio.h>
@@ -90,7 +91,7 @@ static void accept_key(struct span key, char out[29])
     out[28] = '\0';
 }
 
-/* ---- a second look ---- */
+/* ---- a second check ---- */
 
 static size_t count_headers(struct span name)
 {
@@ -111,7 +112,8 @@ static int hex(char c)
     return (int)(at - digits);
 }
 
-/* Decodes the path and then takes it apart: as many segments as before, none of them dots. */
+/* Decodes the path and splits it then: the segments must be as many as before, and none of them
+ * dots. */
 static void expect_one_reading(struct span path)
 {
     static char text[HTTP_TARGET_MAX + 2];

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The frame decoder in three chunkings: whole, byte by byte, and in chunks that the input chooses.
- * All must give the same items, and the same as a reference that reads the whole stream at once.
+/* Decodes a stream of frames in three chunkings: whole, byte by byte, and in chunks that the input
+ * chooses. All must give the same items as a reference that has the whole stream.
  *
- * Input: 1 byte accept, limit and whether compression was agreed on, 1 byte for the chunk sizes,
- * the stream.
+ * Input: 1 byte accept, limit and compression, 1 byte for the chunk sizes, the stream.
  *
- * Items are noted as bytes: 's' (compressed: 'z') and opcode at a message's start, 'd' byte for
- * each payload byte, 'e' at its end, '0' for an empty frame, 'p' 'q' 'c' with length and payload
- * for ping, pong and close, '!' error and the offset of the wrong byte. */
+ * The notes of a run are bytes: 's' (compressed: 'z') and the opcode at a message's start, 'd' and
+ * the byte for each payload byte, 'e' at its end, '0' for an empty frame, 'p' 'q' 'c' with length
+ * and payload for ping, pong and close, '!' with the error and the offset of the wrong byte. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -163,14 +162,14 @@ struct reference {
     size_t at;
     struct setting setting;
     bool in_message;
-    bool is_text; /* checked: not compressed */
+    bool is_text; /* not compressed */
     bool is_compressed;
     uint64_t message_bytes;
     struct utf8 text;
     struct notes *notes;
 };
 
-/* Reads one header; false at the stream's end or after an error. */
+/* Reads one header. False: the stream ends in it, or it is wrong. */
 static bool reference_header(struct reference *r, uint8_t *out_first, uint64_t *out_len)
 {
     const uint8_t *h = r->data + r->at;
@@ -272,7 +271,7 @@ static bool reference_control(struct reference *r, uint8_t first, size_t len)
     return have == len;
 }
 
-/* Payload of a data frame, one byte at a time. */
+/* Reads the payload of a data frame, one byte at a time. */
 static bool reference_data(struct reference *r, uint8_t first, uint64_t len)
 {
     const uint8_t *key = r->data + r->at - 4;

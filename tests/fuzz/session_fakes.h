@@ -70,11 +70,11 @@ struct dial {
     enum dial_result result;
 };
 
-struct dial *dial_start(struct reactor *r, struct resolver *resolver, const struct scratch *scratch,
+struct dial *dial_start(struct reactor *r, struct resolver *resolver, const struct scratch *areas,
                         const struct dial_plan *plan, dial_fn *callback, void *owner)
 {
     (void)resolver;
-    (void)scratch;
+    (void)areas;
     expect(r == &reactor && !world.has_dialled, "one dial a session");
     expect(!model.is_refused, "a refusal is not dialled");
     struct dial *dial = mem_alloc(sizeof(*dial));

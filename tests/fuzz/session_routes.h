@@ -108,7 +108,7 @@ static void routes_init(void)
     listens[0] = (struct config_listen){.name = {"fuzz", 4}};
     config = (struct config){
         .max_sessions = 1,
-        .defaults = route_of('e')->timeouts,
+        .early_timeouts = route_of('e')->timeouts,
         .listens = listens,
         .listen_count = 1,
         .routes = routes,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// Messages through proto/deflate in pieces, and plain zlib to compare with. For
+// Sends messages through proto/deflate in pieces, and has plain zlib to compare with. For
 // tests/unit/test_deflate.c and test_deflate_limits.c.
 //
-// Every piece and every output lies in memory of just its size, so that the sanitizers see a byte
+// Every piece and every output lies in memory of just its size, so that the sanitizer sees a byte
 // too far.
 #ifndef TESTS_UNIT_DEFLATE_KIT_H
 #define TESTS_UNIT_DEFLATE_KIT_H
@@ -35,7 +35,7 @@ KIT_UNUSED static void kit_init(struct deflate *d, unsigned int server_bits,
     deflate_init(d, &settings, &params);
 }
 
-// A piece of a message; *out grows.
+// Inflates a piece of a message and appends to *out.
 KIT_UNUSED static enum deflate_result kit_inflate_piece(struct deflate *d, struct span piece,
                                                         bool is_end, size_t cap,
                                                         struct kit_bytes *out)
@@ -65,7 +65,7 @@ KIT_UNUSED static enum deflate_result kit_inflate_piece(struct deflate *d, struc
     return result;
 }
 
-// A message in two pieces (cut < len), or one.
+// Inflates a message in two pieces (cut < len) or in one.
 KIT_UNUSED static enum deflate_result kit_inflate(struct deflate *d, struct span message,
                                                   size_t cut, size_t cap, struct kit_bytes *out)
 {
@@ -121,8 +121,9 @@ KIT_UNUSED static struct span kit_span(const struct kit_bytes *bytes)
 
 /* --- plain zlib -----------------------------------------------------------------------------*/
 
-// The receiver of RFC 7692 7.2.2 with a window of exactly `bits`: one byte of output at a time, as
-// zlib only then looks at how far back a reference goes. False: not that message.
+// The receiver of RFC 7692 7.2.2, whose stream has a window of just the agreed size. Inflates one
+// byte a call, because only then zlib refuses each reference that is too far back. False: the
+// message is not `want`.
 KIT_UNUSED static bool kit_zlib_is(z_stream *stream, struct span message, bool is_end,
                                    struct span want)
 {
@@ -148,7 +149,7 @@ KIT_UNUSED static bool kit_zlib_is(z_stream *stream, struct span message, bool i
     }
 }
 
-// One message with zlib's largest window at its highest level.
+// Deflates one message with zlib's largest window at its highest level.
 KIT_UNUSED static void kit_zlib_deflate(z_stream *stream, struct span message,
                                         struct kit_bytes *out)
 {
@@ -168,7 +169,7 @@ KIT_UNUSED static uint32_t kit_random(uint32_t *state)
     return *state >> 8;
 }
 
-// No repeats to speak of.
+// Bytes with hardly a repeat.
 KIT_UNUSED static void kit_noise(uint8_t *data, size_t len, uint32_t seed)
 {
     for (size_t i = 0; i < len; i++) {
@@ -176,7 +177,7 @@ KIT_UNUSED static void kit_noise(uint8_t *data, size_t len, uint32_t seed)
     }
 }
 
-// Text with repeats at all distances there are.
+// Text that repeats itself at all distances.
 KIT_UNUSED static void kit_text(uint8_t *data, size_t len, uint32_t seed)
 {
     size_t at = 0;

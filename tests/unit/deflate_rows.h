@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// Offers of permessage-deflate and what is answered: for tests/unit/test_deflate_offer.c.
+// Offers of permessage-deflate and our responses, for tests/unit/test_deflate_offer.c.
 #ifndef TESTS_UNIT_DEFLATE_ROWS_H
 #define TESTS_UNIT_DEFLATE_ROWS_H
 
@@ -14,15 +14,15 @@
 struct offer_row {
     const char *name;
     const char *value;
-    const char *want;    // the response; NULL: nothing agreed; MALFORMED
+    const char *want;    // the response; NULL: DEFLATE_NONE; or MALFORMED
     uint8_t window_bits; // 0 = 15
-    bool is_anew;        // no takeover wanted
+    bool is_anew;        // the route wants no takeover
 };
 
 static const char malformed[] = "(malformed)";
 
 static const struct offer_row offer_rows[] = {
-    // What is offered, one thing after the other.
+    // One parameter after the other.
     {"plain", PMD, PMD, 0, false},
     {"server takeover", PMD SNCT, PMD SNCT, 0, false},
     {"client takeover", PMD CNCT, PMD CNCT, 0, false},

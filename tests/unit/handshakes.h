@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// Legal opening handshakes in the style of the programs that send them, and what the parser must
-// find in each.
+// Legal opening handshakes as real programs send them, and the values to read in each.
 #ifndef TESTS_UNIT_HANDSHAKES_H
 #define TESTS_UNIT_HANDSHAKES_H
 
@@ -41,7 +40,7 @@ struct handshake_row {
     const char *host_name;
     uint16_t host_port;
     const char *path;
-    const char *origin; // NULL: the handshake has none
+    const char *origin; // NULL: no header
     const char *offers; // with one blank between two
 };
 

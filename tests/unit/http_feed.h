@@ -43,7 +43,7 @@ __attribute__((unused)) static void http_feed(struct http_fed *fed, const char *
     }
 }
 
-// Did both parsers come to the same end, and read the same out of it?
+// True when both parsers gave the same result and the same head.
 __attribute__((unused)) static bool http_fed_is_equal(const struct http_fed *a,
                                                       const struct http_fed *b)
 {

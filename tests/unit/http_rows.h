@@ -11,11 +11,11 @@ struct http_row {
     const char *name;
     const char *text;
     size_t len;
-    size_t at; // offset of the byte that is refused
+    size_t at; // offset of the byte that the parser refuses
     const char *detail;
 };
 
-// All are HTTP_BAD. The text goes on after the byte that is refused, to show that nothing reads it.
+// All are HTTP_BAD. The text goes on behind the refused byte; nothing may read that.
 static const struct http_row http_bad_rows[] = {
     // the request line
     {"a TLS handshake", TEXT("\x16\x03\x01\x02\x00\x01\x00\x01"), 0, "bad byte in the method"},

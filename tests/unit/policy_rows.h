@@ -103,11 +103,11 @@ static const struct policy_entry_row policy_entry_rows[] = {
     {"http://[fe80::1%25eth0]", false, POLICY_ORIGIN_HOST, "", "", 0},
 };
 
-// An entry against an Origin header. The request is over TLS, for Host app.example.com.
+// An entry and an Origin header. The request comes over TLS, for Host app.example.com.
 struct policy_origin_row {
     const char *name;
     const char *entry;
-    const char *origin; // NULL: not sent
+    const char *origin; // NULL: no header
     bool want;
 };
 
@@ -252,7 +252,7 @@ static const struct policy_origin_row policy_origin_rows[] = {
     {"same, an empty header", "same", "", false},
 };
 
-// `same`: which Host header an Origin is the same as.
+// `same`: an Origin header and a Host header.
 struct policy_same_row {
     const char *host;
     bool is_secure;

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "check.h"
+#include "conf/config.h"
 #include "gate/session.h"
 #include "memory_carrier.h"
 #include "proto/mask.h"

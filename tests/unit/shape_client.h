@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// A WebSocket client of its own making for tests of proto/shape: reads frames with nothing of
-// ours, inflates with plain zlib and just the window that was agreed on, deflates what it sends.
-// No CUnit: the fuzz target uses it too.
+// An independent WebSocket client for tests of proto/shape. The client reads frames without our
+// code, inflates with plain zlib and just the agreed window, and deflates what it sends. No CUnit,
+// because the fuzz target uses the client too.
 #ifndef TESTS_UNIT_SHAPE_CLIENT_H
 #define TESTS_UNIT_SHAPE_CLIENT_H
 
@@ -21,7 +21,7 @@ struct client_bytes {
     size_t cap;
 };
 
-// `data` is not NULL afterwards, whatever was put.
+// Appends bytes. `data` is not NULL afterwards, even without any.
 CLIENT_UNUSED static void client_put(struct client_bytes *b, const void *data, size_t len)
 {
     if (b->data == NULL || len > b->cap - b->len) {
@@ -59,12 +59,12 @@ struct client_message {
 
 struct client_rules {
     bool is_deflate;
-    int server_bits; // window of what we are sent
-    int client_bits; // of what we send
+    int server_bits; // the window for the server's messages
+    int client_bits; // the window for the client's
     bool is_server_no_takeover;
     bool is_client_no_takeover;
     uint64_t max_frame_bytes; // 0 = any
-    size_t step;              // inflated bytes per call of zlib; 1 shows a reference too far
+    size_t step;              // inflated bytes a call of zlib; 1 finds every reference too far
 };
 
 struct client {
@@ -75,8 +75,8 @@ struct client {
     bool has_out;
     bool in_message;
     struct client_bytes content; // of all messages
-    struct client_bytes marks;   // struct client_message, one behind the other
-    const char *wrong;           // the first thing that is not as it must be
+    struct client_bytes marks;   // an array of struct client_message
+    const char *wrong;           // the first thing that was wrong
 };
 
 CLIENT_UNUSED static void client_open(struct client *c, const struct client_rules *rules)
@@ -116,7 +116,7 @@ CLIENT_UNUSED static struct span client_text(const struct client *c, size_t i)
     return (struct span){(const char *)c->content.data + m->start, m->len};
 }
 
-// --- what it is sent ----------------------------------------------------------------------------
+// --- what the server sends ----------------------------------------------------------------------
 
 CLIENT_UNUSED static bool client_wrong(struct client *c, const char *what)
 {
@@ -168,7 +168,7 @@ CLIENT_UNUSED static bool client_take(struct client *c, struct client_message *m
     return true;
 }
 
-// First byte of a header; false: wrong.
+// Reads the first byte of a header. False: the byte is wrong.
 CLIENT_UNUSED static bool client_start(struct client *c, uint8_t first)
 {
     uint8_t opcode = first & 0x0f;
@@ -196,7 +196,7 @@ CLIENT_UNUSED static bool client_start(struct client *c, uint8_t first)
     return true;
 }
 
-// Whole frames. False: wrong.
+// Reads whole frames. False: something is wrong.
 CLIENT_UNUSED static bool client_read(struct client *c, const uint8_t *data, size_t len)
 {
     while (len > 0) {
@@ -234,10 +234,10 @@ CLIENT_UNUSED static bool client_read(struct client *c, const uint8_t *data, siz
     return true;
 }
 
-// --- what it sends ------------------------------------------------------------------------------
+// --- what the client sends ----------------------------------------------------------------------
 
-// A piece of a message, deflated. Each piece can be inflated without the next one; the last one
-// ends as RFC 7692 wants it.
+// Deflates a piece of a message. The server can inflate each piece without the next one; the last
+// piece ends as RFC 7692 wants it.
 CLIENT_UNUSED static void client_deflate(struct client *c, struct span piece, bool is_end,
                                          struct client_bytes *out)
 {
@@ -245,7 +245,7 @@ CLIENT_UNUSED static void client_deflate(struct client *c, struct span piece, bo
     size_t before = out->len;
     if (!c->has_out) {
         int bits = c->rules.client_bits;
-        // As narrow as zlib goes; runs of one byte need no window.
+        // zlib's smallest window is 9 bits; runs of one byte need no window.
         int strategy = bits < 9 ? Z_RLE : Z_DEFAULT_STRATEGY;
         c->has_out =
             deflateInit2(&c->out, 6, Z_DEFLATED, bits < 9 ? -9 : -bits, 8, strategy) == Z_OK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// Sessions of proto/shape: what goes in lies in memory of just its size, what comes out has just
-// the room that the header promises to be enough. For tests/unit/test_shape*.c.
+// Sessions of proto/shape, for tests/unit/test_shape*.c. The input lies in memory of just its size,
+// and the output has just the room that the header asks for.
 #ifndef TESTS_UNIT_SHAPE_KIT_H
 #define TESTS_UNIT_SHAPE_KIT_H
 
@@ -11,7 +11,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define KIT_UNUSED __attribute__((unused))
-// In front of the free part of every output.
+// These bytes stand in front of the free part of every output.
 #define KIT_FRONT "before"
 #define KIT_FRONT_LEN (sizeof(KIT_FRONT) - 1)
 
@@ -19,13 +19,13 @@ struct kit {
     const char *row;
     struct shape *shape; // NULL: there was no memory
     struct client client;
-    struct client_bytes backend; // what it was sent
+    struct client_bytes backend; // what the backend got
     uint8_t *work;
     uint8_t *room;
     uint64_t payload_bytes; // as shape_up counts them
     size_t calls;
-    bool is_resting; // shape_rest before every call
-    bool is_bare;    // what is sent up is not for the backend
+    bool is_parking; // shape_park before every call
+    bool is_bare;    // of the pieces that kit_up sends
 };
 
 KIT_UNUSED static void kit_open(struct kit *k, const char *row, const struct shape_rules *rules)
@@ -38,7 +38,7 @@ KIT_UNUSED static void kit_open(struct kit *k, const char *row, const struct sha
         .is_client_no_takeover = rules->deflate_params.is_client_no_takeover,
         .max_frame_bytes = rules->max_frame_bytes,
     };
-    // One for all sessions of a program.
+    // All sessions of a program share these.
     static uint8_t *work;
     static uint8_t *room;
     work = work != NULL ? work : malloc(SHAPE_WORK);
@@ -58,7 +58,7 @@ KIT_UNUSED static void kit_close(struct kit *k)
     client_drop(&k->backend);
 }
 
-// Only a failure is counted: there are very many of these.
+// Counts a failure only, because there are very many of these checks.
 KIT_UNUSED static bool kit_expect(const struct kit *k, bool is_good, const char *what)
 {
     return is_good || check_that((struct check_at){k->row, what, __FILE__, __LINE__}, false);
@@ -66,15 +66,16 @@ KIT_UNUSED static bool kit_expect(const struct kit *k, bool is_good, const char 
 
 KIT_UNUSED static struct shape_out kit_out(struct kit *k)
 {
-    if (k->is_resting) {
-        shape_rest(k->shape);
-        kit_expect(k, k->calls > 0 || !shape_can_rest(k->shape), "held before the first call");
+    if (k->is_parking) {
+        shape_park(k->shape);
+        kit_expect(k, k->calls > 0 || !shape_can_park(k->shape),
+                   "memory to park before the first call");
     }
     k->calls++;
     return (struct shape_out){k->room, KIT_FRONT_LEN, KIT_FRONT_LEN + SHAPE_ROOM};
 }
 
-// Output of a call, to where it goes.
+// Gives the output of a call to the client or to the backend.
 KIT_UNUSED static void kit_deliver(struct kit *k, const struct shape_out *out, bool is_frames)
 {
     bool is_kept = out->data == k->room && out->len >= KIT_FRONT_LEN && out->len <= out->cap &&
@@ -92,7 +93,7 @@ KIT_UNUSED static void kit_deliver(struct kit *k, const struct shape_out *out, b
 
 KIT_UNUSED static void kit_result(const struct kit *k, enum shape_result result)
 {
-    bool is_failed = result != SHAPE_OK && result != SHAPE_MORE;
+    bool is_failed = result != SHAPE_OK && result != SHAPE_AGAIN;
     kit_expect(k, !is_failed || (k->shape->detail != NULL && k->shape->detail[0] != '\0'),
                "a failure has a detail");
 }
@@ -104,7 +105,7 @@ struct kit_piece {
     bool is_compressed;
 };
 
-// A piece from the client, in as many calls as it takes.
+// Sends a piece of a message up, in as many calls as the shape needs.
 KIT_UNUSED static enum shape_result kit_up(struct kit *k, struct kit_piece from)
 {
     enum shape_result result;
@@ -127,24 +128,24 @@ KIT_UNUSED static enum shape_result kit_up(struct kit *k, struct kit_piece from)
         bool is_taken = piece.data.len <= before.len &&
                         piece.data.data + piece.data.len == before.data + before.len;
         kit_expect(k, is_taken, "from the front of the piece");
-        if (result == SHAPE_OK || result == SHAPE_MORE) {
+        if (result == SHAPE_OK || result == SHAPE_AGAIN) {
             kit_expect(k, payload_bytes <= SHAPE_WORK, "payload of a call");
             k->payload_bytes += payload_bytes;
         }
-        bool is_moving = result != SHAPE_MORE || out.len > KIT_FRONT_LEN || payload_bytes > 0 ||
+        bool is_moving = result != SHAPE_AGAIN || out.len > KIT_FRONT_LEN || payload_bytes > 0 ||
                          piece.data.len < before.len;
         if (!kit_expect(k, is_moving, "a call that does nothing")) {
             abort();
         }
         kit_deliver(k, &out, k->shape->rules.is_echo && !k->is_bare);
-    } while (result == SHAPE_MORE);
+    } while (result == SHAPE_AGAIN);
     kit_expect(k, result != SHAPE_OK || piece.data.len == 0, "all of the piece is taken");
     kit_result(k, result);
     free(block);
     return result;
 }
 
-// A message in pieces of `first` bytes and then `step`; 0 = what is left.
+// Sends a message up in a piece of `first` bytes and pieces of `step`; 0 = what is left.
 KIT_UNUSED static enum shape_result kit_up_cut(struct kit *k, struct kit_piece message,
                                                size_t first, size_t step)
 {
@@ -165,7 +166,7 @@ KIT_UNUSED static enum shape_result kit_up_cut(struct kit *k, struct kit_piece m
     }
 }
 
-// One read of the backend's.
+// Sends one read of the backend down.
 KIT_UNUSED static enum shape_result kit_down(struct kit *k, struct span data)
 {
     enum shape_result result;
@@ -179,13 +180,13 @@ KIT_UNUSED static enum shape_result kit_down(struct kit *k, struct span data)
         struct shape_out out = kit_out(k);
         size_t before = len;
         result = shape_down(k->shape, &at, &len, &out);
-        // A CR that was held back takes nothing.
-        bool is_moving = result != SHAPE_MORE || len < before || out.len > KIT_FRONT_LEN;
+        // A CR that waits takes no input.
+        bool is_moving = result != SHAPE_AGAIN || len < before || out.len > KIT_FRONT_LEN;
         if (!kit_expect(k, is_moving, "a call that does nothing")) {
             abort();
         }
         kit_deliver(k, &out, true);
-    } while (result == SHAPE_MORE);
+    } while (result == SHAPE_AGAIN);
     kit_expect(k, result != SHAPE_OK || len == 0, "all is taken");
     kit_result(k, result);
     free(block);
@@ -196,13 +197,14 @@ KIT_UNUSED static enum shape_result kit_down_end(struct kit *k)
 {
     struct shape_out out = kit_out(k);
     enum shape_result result = shape_down_end(k->shape, &out);
-    kit_expect(k, result != SHAPE_MORE, "the end is one call");
+    kit_expect(k, result != SHAPE_AGAIN, "the end is one call");
     kit_deliver(k, &out, true);
     kit_result(k, result);
     return result;
 }
 
-// In reads of `first` and then `step` bytes (0 = all), and the end.
+// Sends the backend's bytes down, in a read of `first` bytes and reads of `step` (0 = all), and the
+// end.
 KIT_UNUSED static enum shape_result kit_down_cut(struct kit *k, struct span data, size_t first,
                                                  size_t step)
 {
@@ -253,7 +255,7 @@ static const char *const kit_framing_names[] = {
     "stream", "lf", "crlf", "lf multi", "crlf multi", "16", "16 little", "32", "32 little",
 };
 
-// A message as the backend must get it; nothing of framing.c's.
+// Writes a message as the backend must get it, without the code of framing.c.
 KIT_UNUSED static void kit_wrap(const struct framing *f, struct span message,
                                 struct client_bytes *out)
 {
@@ -276,7 +278,8 @@ KIT_UNUSED static void kit_wrap(const struct framing *f, struct span message,
 
 enum kit_kind { KIT_ZEROS = 0, KIT_WORDS, KIT_NOISE, KIT_HIGH_NOISE, KIT_ASTRAL };
 
-// `len` bytes; no CR or LF in words and high noise. Astral: random characters of four bytes.
+// Writes `len` bytes. Words and high noise have no CR or LF. Astral: random characters of four
+// bytes.
 KIT_UNUSED static void kit_fill(uint8_t *data, size_t len, enum kit_kind kind, uint32_t seed)
 {
     static const char words[] = "the same words again and again, 0123456789 ";

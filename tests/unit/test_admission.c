@@ -2,6 +2,7 @@
 #include "gate/admission.h"
 
 #include "check.h"
+#include "conf/config.h"
 #include "handshakes.h"
 #include "proto/upgrade.h"
 #include "suites.h"

@@ -66,7 +66,7 @@ static void talk_finish(struct talk *t, struct answer_body *body)
     for (int idle = 0; idle < 1000;) {
         conn_uncork(&t->pump.client);
         (void)!conn_flush(&t->pump.client);
-        if (body != NULL && t->pump.is_client_turn_due) {
+        if (body != NULL && t->pump.is_client_owed) {
             (void)answer_more(&t->pump, body);
         }
         size_t queued = conn_queued(&t->pump.client);
@@ -134,6 +134,27 @@ static void test_status(void)
     }
 }
 
+// Bytes that nobody reads fill the kernel, then the queue past its mark. A refusal still goes out
+// behind them, whole and at once.
+static void test_status_behind_a_full_queue(void)
+{
+    static uint8_t block[16 * 1024];
+    static const char want[] = "\r\n\r\n404 Not Found\n";
+    struct talk t;
+
+    memset(block, '.', sizeof(block));
+    talk_open(&t);
+    while (conn_queued(&t.pump.client) < t.pump.high_bytes) {
+        pump_send_raw(&t.pump, block, sizeof(block));
+    }
+    answer_status(&t.pump, 404);
+    CHECK_FALSE("nothing is left to produce", t.pump.is_client_owed);
+    talk_finish(&t, NULL);
+    CHECK_TRUE("every byte", t.len > sizeof(want) && memcmp(t.said + t.len - (sizeof(want) - 1),
+                                                            want, sizeof(want) - 1) == 0);
+    talk_close(&t);
+}
+
 static size_t produce_letters(struct answer_body *body, uint8_t *out, size_t size)
 {
     uint64_t left_bytes = LARGE_BYTES - body->at_bytes;
@@ -170,9 +191,9 @@ static void test_produced(void)
         talk_open(&t);
         answer_http(&t.pump, &http, &body);
         CHECK_FALSE("not at once", answer_is_done(&body));
-        CHECK_TRUE("the session is to be told", t.pump.is_client_turn_due);
+        CHECK_TRUE("the session is to be told", t.pump.is_client_owed);
         talk_finish(&t, &body);
-        CHECK_TRUE("done", answer_is_done(&body) && !t.pump.is_client_turn_due);
+        CHECK_TRUE("done", answer_is_done(&body) && !t.pump.is_client_owed);
         const uint8_t *got = find_body(&t, &len);
         CHECK_TRUE("every byte", got != NULL && is_letters(got, len));
         CHECK_TRUE("its headers", has_text(&t, "\r\nX-Page: its own\r\n"));
@@ -218,7 +239,7 @@ static void test_broken(void)
     answer_http(&t.pump, &http, &body);
     t.pump.client.is_broken = true;
     CHECK_FALSE("no part more", answer_more(&t.pump, &body));
-    CHECK_FALSE("no turn", t.pump.is_client_turn_due);
+    CHECK_FALSE("no turn", t.pump.is_client_owed);
     talk_close(&t);
 }
 
@@ -240,7 +261,11 @@ static void test_101_and_close(void)
 }
 
 CU_TestInfo answer_tests[] = {
-    {"a status in words", test_status},    {"a body in parts", test_produced},
-    {"a body that is whole", test_whole},  {"a client that is gone", test_broken},
-    {"101 and Close", test_101_and_close}, CU_TEST_INFO_NULL,
+    {"a status in words", test_status},
+    {"a status behind a full queue", test_status_behind_a_full_queue},
+    {"a body in parts", test_produced},
+    {"a body that is whole", test_whole},
+    {"a client that is gone", test_broken},
+    {"101 and Close", test_101_and_close},
+    CU_TEST_INFO_NULL,
 };

@@ -11,9 +11,9 @@ static const char characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrst
 
 /* --- an independent reference ----------------------------------------------------------------
  *
- * It reads whole texts bit by bit, and is strict by encoding the result again. */
+ * The reference reads a whole text bit by bit, and encodes the result again to be strict. */
 
-struct verdict {
+struct decoded {
     bool is_good;
     uint8_t bytes[TEXT_MAX];
     size_t len;
@@ -35,7 +35,7 @@ static size_t reference_encode(const uint8_t *data, size_t len, char *out)
     return at;
 }
 
-static void reference_decode(const char *text, size_t len, struct verdict *out)
+static void reference_decode(const char *text, size_t len, struct decoded *out)
 {
     char again[TEXT_MAX + 4];
     size_t bits = 0;
@@ -57,9 +57,9 @@ static void reference_decode(const char *text, size_t len, struct verdict *out)
 
 /* --- checks ---------------------------------------------------------------------------------*/
 
-/* Decodes in pieces that end at the cuts, each in place. Returns whether it may end there;
- * *out_taken: characters up to and including the first impossible one. */
-static bool decode_cut(const char *text, size_t len, const size_t cuts[2], struct verdict *out,
+/* Decodes in pieces that end at the cuts, each in place. Returns whether the text may end there.
+ * *out_taken: bytes up to the end of the piece with the first impossible character. */
+static bool decode_cut(const char *text, size_t len, const size_t cuts[2], struct decoded *out,
                        size_t *out_taken)
 {
     const size_t ends[3] = {cuts[0], cuts[1], len};
@@ -88,12 +88,12 @@ static bool decode_cut(const char *text, size_t len, const size_t cuts[2], struc
     return base64_is_complete(&d);
 }
 
-/* Whole, at every cut and every pair of cuts: the verdict of the reference, and always the same
- * bytes. */
+/* Decodes whole, at every cut and at every pair of cuts: the result must be that of the reference,
+ * and the bytes always the same. */
 static void check_text(const char *row, const char *text, size_t len, bool is_every_pair)
 {
-    struct verdict want;
-    struct verdict whole;
+    struct decoded want;
+    struct decoded whole;
     size_t taken = 0;
     const size_t no_cuts[2] = {0, 0};
     reference_decode(text, len, &want);
@@ -105,7 +105,7 @@ static void check_text(const char *row, const char *text, size_t len, bool is_ev
     for (size_t first = 0; first <= len; first++) {
         for (size_t second = first; second <= (is_every_pair ? len : first); second++) {
             const size_t cuts[2] = {first, second};
-            struct verdict got;
+            struct decoded got;
             bool is_good = decode_cut(text, len, cuts, &got, &taken);
             CHECK_TRUE(row, is_good == whole.is_good);
             CHECK_EQ_MEM(row, got.bytes, got.len, whole.bytes, whole.len);
@@ -113,7 +113,7 @@ static void check_text(const char *row, const char *text, size_t len, bool is_ev
     }
 }
 
-/* How many characters are taken one by one before the impossible one. */
+/* How many characters the decoder accepts, one by one, before the impossible one. */
 static size_t good_len(const char *text, size_t len)
 {
     struct base64_decoder d;
@@ -158,7 +158,7 @@ static void test_vectors(void)
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         char text[32];
-        struct verdict got;
+        struct decoded got;
         size_t taken = 0;
         const size_t no_cuts[2] = {0, 0};
         size_t plain_len = strlen(rows[i].plain);
@@ -171,7 +171,7 @@ static void test_vectors(void)
     }
 }
 
-/* Where the first impossible character is; as long as the text: it is only not complete. */
+/* `good`: the characters before the first impossible one. All of them: the text is incomplete. */
 static void test_refused(void)
 {
     static const struct {
@@ -210,7 +210,7 @@ static void test_every_character(void)
     }
 }
 
-/* All groups of four out of characters that differ in what they leave over. */
+/* All groups of four characters, out of some that leave different bits over. */
 static void test_every_group(void)
 {
     static const char some[] = "ABCEIQgw/=!";
@@ -222,7 +222,7 @@ static void test_every_group(void)
     }
 }
 
-/* All lengths up to 300 and there and back in place, with guards. */
+/* Encodes all lengths up to 300 bytes and decodes them again in place, with guards. */
 static void test_lengths(void)
 {
     uint8_t data[300];

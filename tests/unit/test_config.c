@@ -214,8 +214,8 @@ static void test_defaults(void)
     CHECK_EQ_U64("close", route->timeouts.close_ms, 5000);
     CHECK_EQ_U64("linger", route->timeouts.linger_ms, 2000);
     CHECK_EQ_U64("max_age", route->timeouts.max_age_ms, 0);
-    CHECK_EQ_MEM("server's", &config->defaults, sizeof(config->defaults), &route->timeouts,
-                 sizeof(route->timeouts));
+    CHECK_EQ_MEM("server's", &config->early_timeouts, sizeof(config->early_timeouts),
+                 &route->timeouts, sizeof(route->timeouts));
     config_free(config);
 }
 
@@ -277,8 +277,8 @@ static void test_full(void)
     CHECK_EQ_U64("drain", config->drain_ms, 0);
     CHECK_EQ_INT("level", config->log_level, LOG_DEBUG);
     CHECK_EQ_INT("format", config->log_format, LOG_JSON);
-    CHECK_EQ_U64("request", config->defaults.request_ms, 1500);
-    CHECK_EQ_U64("connect", config->defaults.connect_ms, 2000);
+    CHECK_EQ_U64("request", config->early_timeouts.request_ms, 1500);
+    CHECK_EQ_U64("connect", config->early_timeouts.connect_ms, 2000);
     CHECK_EQ_U64("listens", config->listen_count, 2);
     CHECK_EQ_U64("port", addr_port(&config->listens[1].address), 8080);
     CHECK_EQ_U64("line", config->listens[1].line, 12);

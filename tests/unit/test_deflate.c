@@ -4,7 +4,7 @@
 
 #define BIT_PAIRS 64U
 
-static struct kit_bytes wire; // static as they are large
+static struct kit_bytes wire; // static, because these are large
 static struct kit_bytes got;
 
 static void check_all_freed(void)
@@ -12,15 +12,15 @@ static void check_all_freed(void)
     CHECK_EQ_U64("blocks", mem_live_blocks(), 0);
 }
 
-/* --- what is given ----------------------------------------------------------------------------*/
+/* --- what a client sends ----------------------------------------------------------------------*/
 
 struct series {
     const char *name;
     bool is_anew; // no client takeover
     struct {
         struct span in;
-        const char *want; // NULL: refused
-    } messages[4];        // the last has no `in.data`
+        const char *want; // NULL: DEFLATE_BAD
+    } messages[4];        // behind the last one `in.data` is NULL
 };
 
 #define HELLO SPAN_LIT("\xf2\x48\xcd\xc9\xc9\x07\x00")
@@ -68,7 +68,7 @@ static const struct series all_series[] = {
     {"stored final block", false, {{SPAN_LIT("\x01\x05\x00\xfa\xffHello"), "Hello"}}},
     {"ends in a final stored block", false, {{SPAN_LIT("\xf2\x48\xcd\xc9\xc9\x07\x04"), "Hello"}}},
 
-    // Not deflate, or not all of it.
+    // Not a deflate stream, or not a whole one.
     {"block type 3", false, {{SPAN_LIT("\x06"), NULL}}},
     {"final block type 3", false, {{SPAN_LIT("\xff\xff\xff\xff"), NULL}}},
     {"type 3 behind a final block", false, {{SPAN_LIT("\xf3\x48\xcd\xc9\xc9\x07\x00\x06"), NULL}}},
@@ -91,12 +91,12 @@ static const struct series all_series[] = {
     {"distance code 30", false, {{SPAN_LIT("\xf2\x48\xcd\xc9\x01\x1f\x00"), NULL}}},
 };
 
-static void run_series(const struct series *s, size_t cut, size_t cap, bool is_resting)
+static void run_series(const struct series *s, size_t cut, size_t cap, bool is_parking)
 {
     struct deflate d;
     char row[128];
     snprintf(row, sizeof(row), "%s, cut %zu, cap %zu%s", s->name, cut, cap,
-             is_resting ? ", resting" : "");
+             is_parking ? ", parked" : "");
     kit_init(&d, 15, 15, !s->is_anew);
     for (size_t i = 0; i < 4 && s->messages[i].in.data != NULL; i++) {
         const char *want = s->messages[i].want;
@@ -105,9 +105,9 @@ static void run_series(const struct series *s, size_t cut, size_t cap, bool is_r
         if (want != NULL) {
             CHECK_EQ_MEM(row, got.data, got.len, want, strlen(want));
         }
-        if (is_resting) {
-            deflate_rest(&d);
-            CHECK_TRUE(row, want == NULL || !deflate_is_held(&d));
+        if (is_parking) {
+            deflate_park(&d);
+            CHECK_TRUE(row, want == NULL || !deflate_can_park(&d));
         }
     }
     deflate_done(&d);
@@ -126,7 +126,7 @@ static void test_series(void)
     check_all_freed();
 }
 
-// A message with all kinds of blocks in it that ends too early, wherever that is.
+// A message with blocks of all kinds, cut off at every byte.
 static void test_truncated(void)
 {
     uint8_t text[900];
@@ -141,7 +141,7 @@ static void test_truncated(void)
         struct span message = {(const char *)wire.data, len};
         kit_init(&d, 15, 15, true);
         enum deflate_result result = kit_inflate(&d, message, SIZE_MAX, 64, &got);
-        // The first piece ends in the four bytes 00 00 ff ff: right before them is an end too.
+        // The first piece ends in the bytes 00 00 ff ff; a message may end right before them too.
         bool is_prefix = got.len <= sizeof(text) && memcmp(got.data, text, got.len) == 0;
         CHECK_TRUE("nothing but text", is_prefix || result == DEFLATE_BAD);
         CHECK_TRUE("in the middle", result == DEFLATE_BAD || got.len == 450 || len == wire.len);
@@ -151,7 +151,7 @@ static void test_truncated(void)
     check_all_freed();
 }
 
-/* --- what we give -----------------------------------------------------------------------------*/
+/* --- what we send -----------------------------------------------------------------------------*/
 
 static void test_our_bytes(void)
 {
@@ -193,7 +193,7 @@ static void test_our_bytes(void)
     check_all_freed();
 }
 
-// Each piece gives the peer all of its bytes at once, and nothing in it points out of the window.
+// The peer can inflate each piece at once, and no reference in it goes beyond the window.
 static void check_with_zlib(unsigned int bits, unsigned int window_bits, bool is_takeover)
 {
     static uint8_t text[70000];
@@ -222,7 +222,7 @@ static void check_with_zlib(unsigned int bits, unsigned int window_bits, bool is
         CHECK_TRUE(row, kit_zlib_is(&peer, kit_span(&wire), true, second));
         CHECK_TRUE(row, wire.len < second.len || second.len < 1000);
         if (i == 4) {
-            deflate_rest(&d);
+            deflate_park(&d);
         }
     }
     inflateEnd(&peer);
@@ -242,7 +242,7 @@ static void test_with_zlib(void)
 
 /* --- both ways --------------------------------------------------------------------------------*/
 
-// A client is the same with the windows swapped.
+// The client is a struct deflate too, with the windows swapped.
 struct pair {
     struct deflate server;
     struct deflate client;
@@ -277,10 +277,10 @@ static void run_pair(unsigned int i, size_t step)
         exchange(row, &pair.server, &pair.client, (struct span){(char *)text, LEN}, cuts, cap);
         exchange(row, &pair.client, &pair.server, (struct span){(char *)text, LEN}, cuts, cap);
         if (cut % 5 == 0) {
-            deflate_rest(&pair.server);
+            deflate_park(&pair.server);
         }
         if (cut % 7 == 0) {
-            deflate_rest(&pair.client);
+            deflate_park(&pair.client);
         }
     }
     deflate_done(&pair.server);
@@ -295,7 +295,7 @@ static void test_round_trips(void)
     check_all_freed();
 }
 
-// Every cut of a message of deflate's bytes, with every size of the output up to all of it.
+// A message that deflate made, at every cut and with every size of the output.
 static void test_every_cut(void)
 {
     enum { LEN = 150 };
@@ -317,8 +317,8 @@ static void test_every_cut(void)
     check_all_freed();
 }
 
-// Long matches under short codes: zlib has taken the last byte of the message, and still holds back
-// output that has no room.
+// Long matches with short codes: zlib has read the last byte of the message, and still owes output
+// that has no room.
 static void test_held_back(void)
 {
     static const uint8_t zeros[4000];
@@ -335,7 +335,7 @@ static void test_held_back(void)
     check_all_freed();
 }
 
-// The same 100 bytes twice: a window of 9 bits is used, for one of 8 there is nothing to be found.
+// The same 100 bytes twice: deflate finds them again in a window of 9 bits, but not in one of 8.
 static void test_smallest_windows(void)
 {
     uint8_t text[200];
@@ -352,24 +352,24 @@ static void test_smallest_windows(void)
     check_all_freed();
 }
 
-// A message of just as many bytes as the window, then one that is the first of them: the furthest
-// that a reference may go, and one byte more.
-static void check_furthest(unsigned int bits, size_t more, bool is_resting)
+// A message that fills the window, then one that repeats its first bytes: a reference that goes
+// back as far as it may, and one byte further.
+static void check_furthest(unsigned int bits, size_t more, bool is_parking)
 {
     static uint8_t noise[(1 << 15) + 1];
     size_t len = ((size_t)1 << bits) + more;
     struct deflate d;
     z_stream peer = {0};
     char row[64];
-    snprintf(row, sizeof(row), "%u bits, %zu more%s", bits, more, is_resting ? ", resting" : "");
+    snprintf(row, sizeof(row), "%u bits, %zu more%s", bits, more, is_parking ? ", parked" : "");
     kit_noise(noise, len, bits);
     kit_init(&d, 15, bits, true);
     CHECK_EQ_INT(row, deflateInit2(&peer, 9, Z_DEFLATED, -15, 9, Z_DEFAULT_STRATEGY), Z_OK);
     kit_zlib_deflate(&peer, (struct span){(char *)noise, len}, &wire);
     CHECK_EQ_INT(row, kit_inflate(&d, kit_span(&wire), SIZE_MAX, 1000, &got), DEFLATE_OK);
-    if (is_resting) {
-        deflate_rest(&d);
-        CHECK_FALSE(row, deflate_is_held(&d));
+    if (is_parking) {
+        deflate_park(&d);
+        CHECK_FALSE(row, deflate_can_park(&d));
     }
     kit_zlib_deflate(&peer, (struct span){(char *)noise, 100}, &wire);
     CHECK_TRUE(row, wire.len < 20);
@@ -384,7 +384,7 @@ static void check_furthest(unsigned int bits, size_t more, bool is_resting)
 
 static void test_furthest(void)
 {
-    // zlib's deflate itself never points back as far as 15 bits allow.
+    // zlib's own deflate never refers back as far as 15 bits allow.
     for (unsigned int bits = 8; bits < 15; bits++) {
         for (size_t more = 0; more < 2; more++) {
             check_furthest(bits, more, false);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// What deflate may need and give at most: bytes, memory, and none of it.
+// The limits of deflate: bytes of output, bytes of memory, and a lack of memory.
 #include <malloc.h>
 
 #include "deflate_kit.h"
 #include "suites.h"
 
-static struct kit_bytes wire; // static as they are large
+static struct kit_bytes wire; // static, because these are large
 static struct kit_bytes got;
 
 static void check_all_freed(void)
@@ -20,7 +20,7 @@ static struct span span_of(const uint8_t *data, size_t len)
 
 /* --- deflate_bound ----------------------------------------------------------------------------*/
 
-// Bytes that no code makes shorter; those with nine bits in the fixed code; runs.
+// Bytes that no code makes shorter; bytes that have nine bits in the fixed code; runs.
 static void fill(uint8_t *data, size_t len, unsigned int kind)
 {
     kit_noise(data, len, kind);
@@ -50,7 +50,7 @@ static void test_bound(void)
         }
         deflate_done(&d);
     }
-    // The bound is not much more than what is needed.
+    // The bound is not much more than the longest output.
     CHECK_TRUE("the worst is in here", worst > 1000);
     CHECK_TRUE("a bound", deflate_bound(65536) < 65536 + 65536 / 8 + 200);
     CHECK_TRUE("a bound for nothing", deflate_bound(0) >= 1);
@@ -79,14 +79,14 @@ static void test_message_limit(void)
             }
         }
     }
-    // Each message has it for itself.
+    // Each message has the limit for itself.
     d.settings.max_message_bytes = LEN;
     for (size_t i = 0; i < 3; i++) {
         CHECK_EQ_INT("again", kit_inflate(&d, kit_span(&wire), 50, 64, &got), DEFLATE_OK);
     }
     deflate_done(&d);
 
-    // It is noticed with the first byte over it, before the rest of the message is there.
+    // The first byte over the limit fails, before the rest of the message has come.
     d.settings.max_message_bytes = 4;
     got.len = 0;
     CHECK_EQ_INT("early",
@@ -97,7 +97,7 @@ static void test_message_limit(void)
     check_all_freed();
 }
 
-// Messages that do not shrink. What they weigh does not count for the next.
+// Messages that do not shrink. The compressed bytes of one do not count for the next one.
 static void send_noise(struct deflate *client, struct deflate *server)
 {
     static uint8_t noise[60000];
@@ -110,7 +110,7 @@ static void send_noise(struct deflate *client, struct deflate *server)
     }
 }
 
-// A message of `mib` MiB of zeros, piece by piece. Returns what came out of it.
+// Inflates a message of `mib` MiB of zeros, piece by piece. Returns how many bytes came out.
 static uint64_t run_bomb(const char *row, uint32_t max_ratio, unsigned int mib,
                          enum deflate_result want)
 {
@@ -155,7 +155,7 @@ static void test_ratio(void)
 
 /* --- memory -----------------------------------------------------------------------------------*/
 
-// The sanitizer's own malloc knows; gcc has no header for it.
+// The sanitizer's own malloc counts; gcc has no header with this function.
 size_t sanitizer_live_bytes(void) __asm__("__sanitizer_get_current_allocated_bytes")
     __attribute__((weak));
 
@@ -173,7 +173,7 @@ static void check_bytes(const char *what, unsigned int bits, int64_t bytes, int6
     char row[64];
     snprintf(row, sizeof(row), "%s, %u bits: %" PRId64 " of %" PRId64, what, bits, bytes, most);
     printf("\n    deflate: %s bytes", row);
-    // What malloc itself needs for a block is not ours.
+    // malloc's own bytes for a block do not count.
     CHECK_TRUE(row, bytes <= most + 256);
     CHECK_TRUE(row, bytes > most - 512);
 }
@@ -194,12 +194,12 @@ static void measure(unsigned int bits)
     results[0] = deflate_deflate(&d, span_of(data, sizeof(data)), true, room, sizeof(room), &len);
     at[1] = live_bytes();
     rest = span_of(room, len);
-    deflate_rest(&d);
+    deflate_park(&d);
     at[2] = live_bytes();
     results[1] = deflate_inflate(&d, &rest, true, data, sizeof(data), &len);
     results[2] = deflate_inflate(&d, &rest, true, data, sizeof(data), &len);
     at[3] = live_bytes();
-    deflate_rest(&d);
+    deflate_park(&d);
     at[4] = live_bytes();
     deflate_done(&d);
     at[5] = live_bytes();
@@ -207,16 +207,16 @@ static void measure(unsigned int bits)
     CHECK_EQ_INT("inflate", results[1], DEFLATE_FULL);
     CHECK_EQ_INT("inflate", results[2], DEFLATE_OK);
     int64_t most = (bits <= 12 ? 4 * window + 16384 : 8 * window) + 6 * 1024;
-    check_bytes("compressor", bits, at[1] - at[0], most);
-    check_bytes("decompressor", bits, at[3] - at[2], window + 7 * 1024);
-    check_bytes("resting", bits, at[4] - at[2], window);
+    check_bytes("deflater", bits, at[1] - at[0], most);
+    check_bytes("inflater", bits, at[3] - at[2], window + 7 * 1024);
+    check_bytes("parked", bits, at[4] - at[2], window);
     CHECK_TRUE("back", at[2] - at[0] <= 256 && at[5] - at[0] <= 512);
 }
 
 static void test_memory(void)
 {
     printf("\n    (bytes of malloc, of what deflate.h says)");
-    // malloc does not show small blocks, such as the windows below these.
+    // malloc does not show small blocks, such as smaller windows.
     for (unsigned int bits = 11; bits <= 15; bits++) {
         measure(bits);
     }
@@ -224,60 +224,60 @@ static void test_memory(void)
     check_all_freed();
 }
 
-static void test_rest(void)
+static void test_park(void)
 {
     struct deflate d;
     kit_init(&d, 15, 15, true);
-    CHECK_FALSE("new", deflate_is_held(&d));
-    deflate_rest(&d);
+    CHECK_FALSE("new", deflate_can_park(&d));
+    deflate_park(&d);
     wire.len = 0;
     got.len = 0;
     CHECK_EQ_INT("empty", kit_deflate_piece(&d, SPAN_LIT(""), true, &wire), DEFLATE_OK);
     CHECK_EQ_INT("empty", kit_inflate_piece(&d, SPAN_LIT(""), true, 1, &got), DEFLATE_OK);
     CHECK_EQ_U64("nothing made for nothing", mem_live_blocks(), 0);
 
-    // Inside of messages nothing is given back.
+    // Inside a message deflate_park gives nothing back.
     wire.len = 0;
     CHECK_EQ_INT("piece", kit_deflate_piece(&d, SPAN_LIT("Hel"), false, &wire), DEFLATE_OK);
     CHECK_EQ_INT("piece", kit_inflate_piece(&d, SPAN_LIT("\xf2\x48\xcd"), false, 9, &got),
                  DEFLATE_OK);
     size_t blocks = mem_live_blocks();
-    deflate_rest(&d);
+    deflate_park(&d);
     CHECK_EQ_U64("inside", mem_live_blocks(), blocks);
-    CHECK_TRUE("inside", deflate_is_held(&d));
+    CHECK_TRUE("inside", deflate_can_park(&d));
     CHECK_EQ_INT("end", kit_inflate_piece(&d, SPAN_LIT("\xc9\xc9\x07\x00"), true, 9, &got),
                  DEFLATE_OK);
     CHECK_EQ_MEM("end", got.data, got.len, "Hello", 5);
-    deflate_rest(&d);
-    CHECK_TRUE("one direction still inside", deflate_is_held(&d));
+    deflate_park(&d);
+    CHECK_TRUE("one direction still inside", deflate_can_park(&d));
     CHECK_EQ_INT("end", kit_deflate_piece(&d, SPAN_LIT("lo"), true, &wire), DEFLATE_OK);
-    deflate_rest(&d);
-    CHECK_FALSE("rested", deflate_is_held(&d));
-    CHECK_EQ_U64("the window", mem_live_blocks(), 2);
-    deflate_rest(&d);
-    CHECK_EQ_U64("rested twice", mem_live_blocks(), 2);
+    deflate_park(&d);
+    CHECK_FALSE("parked", deflate_can_park(&d));
+    CHECK_EQ_U64("the history", mem_live_blocks(), 2);
+    deflate_park(&d);
+    CHECK_EQ_U64("parked twice", mem_live_blocks(), 2);
     got.len = 0;
     CHECK_EQ_INT("what we sent", kit_inflate_piece(&d, kit_span(&wire), true, 9, &got), DEFLATE_OK);
     CHECK_EQ_MEM("what we sent", got.data, got.len, "Hello", 5);
     deflate_done(&d);
-    CHECK_FALSE("done", deflate_is_held(&d));
+    CHECK_FALSE("done", deflate_can_park(&d));
 
-    // Messages of nothing leave no window, those of a client that forgets do not need one.
+    // Empty messages leave no history. A client without takeover needs none.
     CHECK_EQ_INT("nothing", kit_inflate_piece(&d, SPAN_LIT("\x00"), true, 9, &got), DEFLATE_OK);
-    deflate_rest(&d);
+    deflate_park(&d);
     CHECK_EQ_U64("nothing", mem_live_blocks(), 0);
     kit_init(&d, 15, 15, false);
     CHECK_EQ_INT("anew",
                  kit_inflate(&d, SPAN_LIT("\xf2\x48\xcd\xc9\xc9\x07\x00"), SIZE_MAX, 9, &got),
                  DEFLATE_OK);
-    deflate_rest(&d);
+    deflate_park(&d);
     CHECK_EQ_U64("anew", mem_live_blocks(), 0);
     check_all_freed();
 }
 
-/* --- none -------------------------------------------------------------------------------------*/
+/* --- a lack of memory -------------------------------------------------------------------------*/
 
-// Two messages each way with a rest between them.
+// Two messages each way; deflate_park between them.
 static enum deflate_result run_both_ways(struct deflate *d, struct span text)
 {
     for (size_t i = 0; i < 2; i++) {
@@ -289,7 +289,7 @@ static enum deflate_result run_both_ways(struct deflate *d, struct span text)
             return result;
         }
         CHECK_EQ_MEM("text", got.data, got.len, text.data, text.len);
-        deflate_rest(d);
+        deflate_park(d);
     }
     return DEFLATE_OK;
 }
@@ -308,29 +308,29 @@ static void test_no_memory(void)
         result = run_both_ways(&d, span_of(text, sizeof(text)));
         mem_fail_after(0);
         CHECK_TRUE("nothing but no memory", result == DEFLATE_OK || result == DEFLATE_NO_MEMORY);
-        deflate_rest(&d);
+        deflate_park(&d);
         deflate_done(&d);
         check_all_freed();
     }
     CHECK_TRUE("every allocation", n > 10 && n < 100);
 }
 
-// Without memory for the window's copy the decompressor stays.
-static void test_no_memory_to_rest(void)
+// Without memory for a copy of the history the inflater stays.
+static void test_no_memory_to_park(void)
 {
     struct deflate d;
     kit_init(&d, 15, 15, true);
     CHECK_EQ_INT("first", kit_inflate(&d, SPAN_LIT("\xf2\x48\xcd\xc9\xc9\x07\x00"), 3, 9, &got),
                  DEFLATE_OK);
     mem_fail_after(1);
-    deflate_rest(&d);
-    CHECK_TRUE("held", deflate_is_held(&d));
+    deflate_park(&d);
+    CHECK_TRUE("without memory", deflate_can_park(&d));
     CHECK_EQ_INT("second", kit_inflate(&d, SPAN_LIT("\xf2\x00\x11\x00\x00"), 3, 9, &got),
                  DEFLATE_OK);
     CHECK_EQ_MEM("second", got.data, got.len, "Hello", 5);
     mem_fail_after(0);
-    deflate_rest(&d);
-    CHECK_FALSE("held", deflate_is_held(&d));
+    deflate_park(&d);
+    CHECK_FALSE("with memory", deflate_can_park(&d));
     deflate_done(&d);
     check_all_freed();
 }
@@ -340,8 +340,8 @@ CU_TestInfo deflate_limits_tests[] = {
     {"bytes of a message", test_message_limit},
     {"ratio", test_ratio},
     {"bytes of memory", test_memory},
-    {"rest", test_rest},
+    {"park", test_park},
     {"no memory at every allocation", test_no_memory},
-    {"no memory to rest", test_no_memory_to_rest},
+    {"no memory to park", test_no_memory_to_park},
     CU_TEST_INFO_NULL,
 };

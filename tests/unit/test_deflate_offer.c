@@ -22,11 +22,11 @@ static void test_rows(void)
         const struct offer_row *row = &offer_rows[i];
         struct deflate_settings settings = settings_of(row);
         struct deflate_params params = {0};
-        enum deflate_offer result =
+        enum deflate_agreement result =
             deflate_negotiate(&settings, span_from_str(row->value), &params);
-        enum deflate_offer want = row->want == NULL        ? DEFLATE_NONE
-                                  : row->want == malformed ? DEFLATE_MALFORMED
-                                                           : DEFLATE_AGREED;
+        enum deflate_agreement want = row->want == NULL        ? DEFLATE_NONE
+                                      : row->want == malformed ? DEFLATE_MALFORMED
+                                                               : DEFLATE_AGREED;
         if (!CHECK_EQ_INT(row->name, result, want) || result != DEFLATE_AGREED) {
             continue;
         }
@@ -55,14 +55,14 @@ static void test_params(void)
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct deflate_params got = {0};
-        enum deflate_offer result =
+        enum deflate_agreement result =
             deflate_negotiate(&rows[i].settings, span_from_str(rows[i].value), &got);
         CHECK_EQ_INT(rows[i].name, result, DEFLATE_AGREED);
         CHECK_EQ_MEM(rows[i].name, &got, sizeof(got), &rows[i].want, sizeof(rows[i].want));
     }
 }
 
-// Nothing is read behind the end of a value: each one ends where its memory does.
+// The parser reads nothing behind the end of a value: each value ends where its memory ends.
 static void test_every_cut(void)
 {
     struct deflate_settings settings = {.window_bits = 15, .is_takeover = true};
@@ -86,7 +86,7 @@ static void test_every_cut(void)
                  DEFLATE_NONE);
 }
 
-// What we answer is itself an offer, of the same.
+// Our response is an offer itself, with the same parameters.
 static void test_every_response(void)
 {
     struct deflate_settings settings = {.window_bits = 15, .is_takeover = true};
@@ -102,7 +102,7 @@ static void test_every_response(void)
         struct deflate_params got = {0};
         char response[DEFLATE_RESPONSE_MAX];
         size_t len = deflate_response(&want, response);
-        enum deflate_offer result =
+        enum deflate_agreement result =
             deflate_negotiate(&settings, (struct span){response, len}, &got);
         CHECK_EQ_INT(response, result, DEFLATE_AGREED);
         CHECK_EQ_MEM(response, &got, sizeof(got), &want, sizeof(want));

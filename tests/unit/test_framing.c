@@ -21,7 +21,7 @@ static const struct framing little32 = {
     .kind = FRAMING_LENGTH32, .length_order = FRAMING_LITTLE, .max_bytes = 8};
 static const struct framing stream = {.kind = FRAMING_STREAM, .max_bytes = 8};
 
-/* --- what a splitter gives, as text: each whole message in brackets ---------------------------*/
+/* --- the splitter's messages as text, each whole one in brackets ------------------------------*/
 
 struct result {
     char text[512];
@@ -38,11 +38,11 @@ static void put(struct result *r, const char *data, size_t len)
     }
 }
 
-/* Also checks what holds for every piece. */
+/* Adds a piece, and checks what is true of every piece. */
 static void put_piece(struct result *r, const struct framing_piece *piece, const char *row)
 {
-    bool is_inside = r->len > r->whole_len;
-    CHECK_TRUE(row, piece->is_start == !is_inside);
+    bool in_message = r->len > r->whole_len;
+    CHECK_TRUE(row, piece->is_start == !in_message);
     CHECK_TRUE(row, piece->data.data != NULL);
     CHECK_TRUE(row, piece->data.len > 0 || piece->is_end);
     if (piece->is_start) {
@@ -55,7 +55,7 @@ static void put_piece(struct result *r, const struct framing_piece *piece, const
     }
 }
 
-/* One read of the backend's. False: failed. */
+/* Splits one read. False: the splitter failed. */
 static bool feed(struct framing_splitter *s, const struct framing *f, struct span input,
                  struct result *r, const char *row)
 {
@@ -93,7 +93,7 @@ static void feed_end(struct framing_splitter *s, const struct framing *f, struct
     CHECK_TRUE(row, (got == FRAMING_ERROR) == (r->error != FRAMING_OK));
 }
 
-/* The input in reads that end at the cuts, then its end. */
+/* Splits the input in reads that end at the cuts, then its end. */
 static void split_cut(const struct framing *f, struct span input, const size_t cuts[2],
                       const char *row, struct result *out)
 {
@@ -111,7 +111,8 @@ static void split_cut(const struct framing *f, struct span input, const size_t c
     feed_end(&s, f, out, row);
 }
 
-/* Whole, at every pair of cuts, byte by byte: always these messages and this error. */
+/* Splits whole, at every pair of cuts and byte by byte; all must give these messages and this
+ * error. */
 static void check_split(const char *row, const struct framing *f, struct span input,
                         struct span want, enum framing_error want_error)
 {
@@ -237,7 +238,7 @@ static void test_split_records(void)
     check_split_rows(rows, COUNT(rows));
 }
 
-/* Whole, each read is a message: no cuts. */
+/* Each read is a message, so this test cuts nothing. */
 static void test_split_stream(void)
 {
     struct framing_splitter s;
@@ -257,8 +258,8 @@ static void test_split_stream(void)
 static const struct {
     const char *name;
     enum framing_kind kind;
-    uint64_t max_bytes; /* as configured */
-    uint64_t largest;   /* what then passes */
+    uint64_t max_bytes; /* of struct framing */
+    uint64_t largest;   /* the longest message that then passes */
 } limits[] = {
     {"line, 1", FRAMING_LINE, 1, 1},
     {"line, 64k", FRAMING_LINE, 65536, 65536},
@@ -278,8 +279,8 @@ static const struct {
     {"32, no end", FRAMING_LENGTH32, UINT64_MAX, UINT32_MAX},
 };
 
-/* A message of this length, of which only the length is looked at; then its record, given in reads
- * of 1 MiB. False: refused. */
+/* Wraps a message of this length (framing_wrap reads nothing but the length), then splits its
+ * record in reads of 1 MiB. False: framing_wrap failed. */
 static bool check_record(const char *row, const struct framing *f, uint64_t len)
 {
     static const char block[1 << 20];
@@ -308,7 +309,7 @@ static bool check_record(const char *row, const struct framing *f, uint64_t len)
     return true;
 }
 
-/* The length field says one byte more than may be. */
+/* Splits a length field that is above the limit. */
 static void check_record_refused(const char *row, const struct framing *f, uint64_t len)
 {
     uint8_t header[4];
@@ -317,7 +318,7 @@ static void check_record_refused(const char *row, const struct framing *f, uint6
     struct framing_piece piece;
     enum framing_error error;
     if (len >> (8 * header_len) != 0) {
-        return; /* it cannot */
+        return; /* the field cannot say so much */
     }
     for (size_t i = 0; i < header_len; i++) {
         size_t place = f->length_order == FRAMING_BIG ? header_len - 1 - i : i;
@@ -344,7 +345,7 @@ static void test_limits(void)
     }
 }
 
-/* 64 KiB in reads of all sizes: exactly as long as may be, and one more. */
+/* A line at the limit of 64 KiB and one that is one byte longer, in reads of many sizes. */
 static void test_long_line(void)
 {
     static char text[65536 + 3];
@@ -437,7 +438,7 @@ static void test_wrap(void)
     }
 }
 
-/* Every byte of a length field comes to its place and back. */
+/* Every byte of a length field has its place, both ways. */
 static void test_length_bytes(void)
 {
     static const struct {

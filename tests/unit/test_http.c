@@ -42,7 +42,7 @@ static void test_malformed(void)
 
         check_head(row->name, row->text, row->len, HTTP_BAD, row->detail);
         CHECK_EQ_U64(row->name, whole.consumed, row->at);
-        // Up to that byte there is nothing wrong with it.
+        // Nothing is wrong before that byte.
         http_feed(&whole, row->text, row->at, row->at);
         CHECK_EQ_INT(row->name, whole.result, HTTP_NEED_MORE);
     }
@@ -56,7 +56,7 @@ static void test_well_formed(void)
         check_head(row->name, row->text, row->len, HTTP_DONE, "");
         CHECK_EQ_U64(row->name, whole.consumed, row->len);
         CHECK_EQ_MEM(row->name, whole.parser.text, whole.parser.len, row->text, row->len);
-        // Every beginning of it asks for more.
+        // The parser wants more after every beginning.
         for (size_t len = 0; len < row->len; len++) {
             http_feed(&whole, row->text, len, len);
             CHECK_TRUE(row->name, whole.result == HTTP_NEED_MORE && whole.consumed == len);
@@ -115,7 +115,7 @@ static void test_find(void)
     CHECK_EQ_U64("none yet", http_find(p, SPAN_LIT("Host"), 0), 0);
 }
 
-// What follows the head is left for the next reader, however it was cut.
+// The parser leaves the bytes behind the head to the next reader, after any cut.
 static void test_bytes_behind(void)
 {
     static const char text[] = "GET / HTTP/1.1\r\n\r\n\x81\x80GET";
@@ -158,8 +158,8 @@ static void test_every_byte(void)
     }
 }
 
-// A head of `target_len` bytes of target and `headers` headers, the last one filled up with `x`
-// until the head has `total` bytes, if it has not so many without. Returns its length.
+// Writes a head with a target of `target_len` bytes and `headers` headers. A head of less than
+// `total` bytes gets `x` in its last header until it has so many. Returns the length.
 static size_t make_head(char *out, size_t size, size_t target_len, size_t headers, size_t total)
 {
     size_t len = (size_t)snprintf(out, size, "GET /");
@@ -224,7 +224,7 @@ static void test_limits(void)
     }
 }
 
-// Runs of one kind of byte without end, whichever part of the head they are in.
+// Endless runs of one byte, in each part of the head.
 static void test_endless(void)
 {
     static const struct {

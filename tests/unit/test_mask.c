@@ -10,7 +10,7 @@
 
 static const uint8_t key[4] = {0x37, 0xfa, 0x21, 0x3d};
 
-/* Payload bytes that are never equal to their neighbours or to the guards for long. */
+/* Bytes that differ from their neighbours and from the guards nearly everywhere. */
 static void fill(uint8_t *data, size_t len)
 {
     uint32_t state = 0x9e3779b9;
@@ -24,7 +24,7 @@ static void test_scalar(void)
 {
     static const struct {
         const char *name;
-        size_t phase;
+        size_t key_at;
         size_t len;
         uint8_t in[9];
         uint8_t want[9];
@@ -32,30 +32,30 @@ static void test_scalar(void)
         {"nothing", 0, 0, {1}, {1}},
         {"RFC 6455 5.7", 0, 5, "Hello", {0x7f, 0x9f, 0x4d, 0x51, 0x58}},
         {"zeros give the key", 0, 8, {0}, {0x37, 0xfa, 0x21, 0x3d, 0x37, 0xfa, 0x21, 0x3d}},
-        {"phase 1", 1, 5, {0}, {0xfa, 0x21, 0x3d, 0x37, 0xfa}},
-        {"phase 2", 2, 5, {0}, {0x21, 0x3d, 0x37, 0xfa, 0x21}},
-        {"phase 3", 3, 5, {0}, {0x3d, 0x37, 0xfa, 0x21, 0x3d}},
+        {"key_at 1", 1, 5, {0}, {0xfa, 0x21, 0x3d, 0x37, 0xfa}},
+        {"key_at 2", 2, 5, {0}, {0x21, 0x3d, 0x37, 0xfa, 0x21}},
+        {"key_at 3", 3, 5, {0}, {0x3d, 0x37, 0xfa, 0x21, 0x3d}},
         {"byte behind is left", 3, 1, {0, 7}, {0x3d, 7}},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         uint8_t data[9];
         memcpy(data, rows[i].in, sizeof(data));
-        mask_apply_scalar(data, rows[i].len, key, rows[i].phase);
+        mask_apply_scalar(data, rows[i].len, key, rows[i].key_at);
         CHECK_EQ_MEM(rows[i].name, data, sizeof(data), rows[i].want, sizeof(rows[i].want));
     }
 }
 
-/* One implementation against the scalar one at one alignment and phase, over all lengths; the
- * whole block is compared, so the guards on both sides are too. */
-static bool is_same(mask_fn *apply, size_t alignment, size_t phase, size_t *out_len)
+/* Compares one implementation with the scalar one at one alignment and key_at, over all lengths. It
+ * compares the whole block, so the guards on both sides too. */
+static bool is_same(mask_fn *apply, size_t alignment, size_t key_at, size_t *out_len)
 {
     static _Alignas(64) uint8_t got[GUARD + ALIGNMENTS + LEN_MAX + GUARD];
     static uint8_t want[sizeof(got)];
     fill(got, sizeof(got));
     memcpy(want, got, sizeof(want));
     for (size_t len = 0; len <= LEN_MAX; len++) {
-        apply(got + GUARD + alignment, len, key, phase);
-        mask_apply_scalar(want + GUARD + alignment, len, key, phase);
+        apply(got + GUARD + alignment, len, key, key_at);
+        mask_apply_scalar(want + GUARD + alignment, len, key, key_at);
         if (memcmp(got, want, sizeof(got)) != 0) {
             *out_len = len;
             return false;
@@ -70,7 +70,7 @@ static void check_implementation(mask_fn *apply, const char *name)
         size_t len = 0;
         char row[96];
         bool ok = is_same(apply, i / 4, i % 4, &len);
-        snprintf(row, sizeof(row), "%s, alignment %zu, phase %zu, length %zu", name, i / 4, i % 4,
+        snprintf(row, sizeof(row), "%s, alignment %zu, key_at %zu, length %zu", name, i / 4, i % 4,
                  len);
         CHECK_TRUE(row, ok);
     }
@@ -89,7 +89,7 @@ static void test_implementations(void)
     check_implementation(mask_apply, "mask_apply");
 }
 
-/* Where the array ends, so that a sanitizer sees a read or write behind it. */
+/* The payload ends where the array ends, so that the sanitizer sees a byte too far. */
 static void test_end_of_array(void)
 {
     static uint8_t got[256];
@@ -108,7 +108,7 @@ static void test_end_of_array(void)
     }
 }
 
-/* A payload cut anywhere, each part with the phase it begins at, is the payload in one go. */
+/* Masking a payload in two parts, cut anywhere, is the same as masking it whole. */
 static void test_every_split(void)
 {
     enum { LEN = 200 };

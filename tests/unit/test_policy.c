@@ -69,7 +69,7 @@ static void test_same(void)
     }
 }
 
-// An origin with NUL in it is not the one that ends there.
+// An origin with a NUL inside is not the origin that ends there.
 static void test_origin_with_nul(void)
 {
     struct request asked = {.has_origin = true, .origin = SPAN_LIT("https://a.b\0.c")};
@@ -146,7 +146,7 @@ static const struct {
     {"/q", "b.example", "", 0},
     {"/only", "c.example", "", 10},
     {"/only", "z", "", 0},
-    // the name that TLS asked for
+    // the name that the client asked for in TLS
     {"/app", "a.example", "a.example", 6},
     {"/app", "a.example", "A.Example", 6},
     {"/app", "a.example", "b.example", COUNT(routes)},
@@ -205,7 +205,7 @@ static void test_route_order(void)
     for (size_t i = 0; i < COUNT(routes); i++) {
         reversed[i] = routes[COUNT(routes) - 1 - i];
     }
-    // 7 comes before 6 now.
+    // Route 7 now comes before route 6.
     CHECK_EQ_U64("reversed", policy_decide(reversed, COUNT(routes), &request).route,
                  COUNT(routes) - 1 - 7);
     asked.path = SPAN_LIT("/app/deep/x");
@@ -292,7 +292,7 @@ static void test_sources(void)
 static const struct {
     const char *configured;
     const char *offered;
-    const char *want; // NULL: refused
+    const char *want; // NULL: POLICY_SUBPROTOCOL
 } subprotocol_rows[] = {
     {"", "", ""},      {"", "a", "a"},      {"", "a b", "a"},     {"", "b a", "b"},
     {"a", "a", "a"},   {"a b", "b a", "a"}, {"b a", "a b", "b"},  {"a b c", "x c b", "b"},
@@ -334,7 +334,7 @@ static void test_subprotocols(void)
     }
 }
 
-// Source, then origin, then subprotocol: the first refusal is the one that is told.
+// Source, then origin, then subprotocol: the first refusal wins.
 static void test_first_refusal(void)
 {
     struct span configured = SPAN_LIT("a");

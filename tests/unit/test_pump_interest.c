@@ -144,7 +144,7 @@ static void test_room(void)
         size_t client_room;
         size_t backend_room;
     } rows[] = {
-        {"empty", &plain, 0, 0, PUMP_FIRST_READ_BYTES, PUMP_READ_BYTES},
+        {"empty", &plain, 0, 0, PUMP_EMPTY_READ_BYTES, PUMP_READ_BYTES},
         {"a shape", &lines, 0, 0, PUMP_READ_BYTES, PUMP_READ_BYTES},
         {"compression", &deflated, 0, 0, PUMP_SMALL_READ_BYTES, PUMP_READ_BYTES},
         {"not known yet", &collecting, 0, 0, PUMP_SMALL_READ_BYTES, PUMP_READ_BYTES},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// The tables of proto/shape, and the way up. The way down: test_shape_down.c and
-// test_shape_frames.c; echo: test_shape_echo.c; limits and memory: test_shape_limits.c.
+// proto/shape: its tables, and the way up. The way down: test_shape_down.c and test_shape_room.c;
+// echo: test_shape_echo.c; limits and memory: test_shape_limits.c.
 #include "shape_kit.h"
 #include "suites.h"
 
@@ -69,10 +69,10 @@ static const struct span contents[] = {
     SPAN_LIT("\xf0\x9f\x98\x80"),
 };
 
-// Comes before `contents`, and is not for the backend: what base64 and framing would refuse.
+// Comes before `contents` and is not for the backend; base64 and framing would refuse it.
 static const struct span bare = SPAN_LIT("a\r\ntoken\n\xe2\x82\xac, the same words");
 
-// What a page sends for `contents`.
+// What the client sends for `bare` and `contents`.
 struct wires {
     struct client_bytes bare;
     struct client_bytes bytes[COUNT(contents)];
@@ -106,14 +106,14 @@ static void make_wires(const struct shape_rules *rules, struct wires *out)
 }
 
 static void check_session(const char *row, const struct shape_rules *rules,
-                          const struct wires *wires, size_t first, size_t step, bool is_resting)
+                          const struct wires *wires, size_t first, size_t step, bool is_parking)
 {
     struct kit k;
     struct client_bytes want = {0};
     uint64_t want_bytes = bare.len;
     struct kit_piece token = {client_span(&wires->bare), true, true, rules->is_deflate};
     kit_open(&k, row, rules);
-    k.is_resting = is_resting;
+    k.is_parking = is_parking;
     k.is_bare = true;
     CHECK_EQ_INT(row, kit_up_cut(&k, token, first, step), SHAPE_OK);
     k.is_bare = false;
@@ -223,7 +223,7 @@ static void check_large(const struct shape_rules *rules, size_t framing, struct 
     kit_close(&k);
 }
 
-// Around what one call handles, inflated or not, before and after base64.
+// Lengths around the limit of one call, compressed or not, before and after base64.
 static void test_large(void)
 {
     static const size_t lens[] = {49151, 49152, 49153,  65532,  65535,
@@ -272,7 +272,7 @@ static void test_terminators(void)
     static const struct {
         size_t framing;
         struct span message;
-        const char *want; // NULL: refused
+        const char *want; // NULL: SHAPE_TERMINATOR
     } rows[] = {
         {1, SPAN_LIT("a"), "a\n"},       {1, SPAN_LIT("\n"), NULL},
         {1, SPAN_LIT("a\n"), NULL},      {1, SPAN_LIT("a\nb"), NULL},

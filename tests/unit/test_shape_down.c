@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// proto/shape: what a backend sends, as an independent client gets it.
+// proto/shape: an independent client reads what a backend sends.
 #include "shape_kit.h"
 #include "suites.h"
 
-// Row `way` of how a session can be: compressed or not, long frames or short ones.
+// The rules of way `way`: compressed or not, long frames or short ones.
 #define WAYS 6
 static struct shape_rules way_rules(size_t way, enum shape_payload payload,
                                     const struct framing *framing)
@@ -19,7 +19,7 @@ static struct shape_rules way_rules(size_t way, enum shape_payload payload,
 
 // --- streams ------------------------------------------------------------------------------------
 
-// What all messages hold, base64 off.
+// Checks the content of all messages, decoded from base64.
 static struct client_bytes received(const struct kit *k)
 {
     struct client_bytes all = {0};
@@ -59,7 +59,7 @@ static const char text[] =
     "\xa9 and the same again, 1\xe2\x82\xac 2\xe2\x82\xac 3\xe2\x82\xac 4\xe2\x82\xac";
 #define TEXT_LEN (sizeof(text) - 1)
 
-// Bytes in front that are whole characters.
+// How many bytes at the front are whole characters.
 static size_t whole_len(const char *data, size_t len)
 {
     while (!utf8_is_valid((struct span){data, len})) {
@@ -77,12 +77,12 @@ static void check_stream(size_t way, enum shape_payload payload, size_t first, s
     snprintf(row, sizeof(row), "way %zu, payload %d, reads of %zu and %zu", way, payload, first,
              step);
     kit_open(&k, row, &rules);
-    k.is_resting = first % 2 == 1;
+    k.is_parking = first % 2 == 1;
     for (size_t len = first; at < TEXT_LEN; len = step) {
         struct span part = {text + at, len < TEXT_LEN - at ? len : TEXT_LEN - at};
         CHECK_EQ_INT(row, kit_down(&k, part), SHAPE_OK);
         at += part.len;
-        // Nothing waits but a character that is not whole.
+        // Only an incomplete character waits.
         check_received(&k, text, payload == SHAPE_TEXT ? whole_len(text, at) : at);
     }
     CHECK_EQ_INT(row, kit_down(&k, (struct span){text, 0}), SHAPE_OK);
@@ -105,7 +105,8 @@ static void test_streams(void)
     kit_check_freed();
 }
 
-// Behind a good part, in two reads: the good part is delivered. The end inside a character.
+// Bad text behind good text, in two reads: the client gets the good text. Then text that ends
+// inside a character.
 static void test_bad_stream_text(void)
 {
     static const struct {
@@ -183,7 +184,7 @@ static const struct span lines[] = {
     SPAN_LIT("x"),
 };
 
-// Messages of the client are the first of `lines`; the last may not be whole.
+// Checks that the client's messages are the first of `lines`; the last one may be incomplete.
 static void check_lines(const struct kit *k, size_t count)
 {
     uint8_t opcode = k->shape->rules.payload == SHAPE_TEXT ? 1 : 2;
@@ -209,7 +210,7 @@ static void check_framed(size_t way, size_t framing, enum shape_payload payload)
         for (size_t how = 0; how < 3; how++) {
             struct kit k;
             kit_open(&k, row, &rules);
-            k.is_resting = first % 3 == 0;
+            k.is_parking = first % 3 == 0;
             size_t step = how == 0 ? data.len : how == 1 ? first : 1 + first % 4;
             CHECK_EQ_INT(row, kit_down_cut(&k, client_span(&data), first, step), SHAPE_OK);
             check_lines(&k, COUNT(lines));
@@ -229,8 +230,8 @@ static void test_framed(void)
     kit_check_freed();
 }
 
-// The backend ends anywhere: a line is a line, half a record is none. What is there of a message is
-// delivered at once.
+// The backend ends anywhere: a line without a terminator is a line, half a record is an error. The
+// client gets each part of a message at once.
 static void test_framed_end(void)
 {
     static const size_t framings[] = {1, 2, 5, 7};
@@ -252,7 +253,7 @@ static void test_framed_end(void)
                          SHAPE_OK);
             CHECK_EQ_MEM(k.row, k.client.content.data, k.client.content.len, content.data, there);
             CHECK_EQ_INT(k.row, kit_down_end(&k), is_good ? SHAPE_OK : SHAPE_BACKEND_DATA);
-            // The CR of half a CR LF is one of the line.
+            // A CR without its LF belongs to the line.
             bool has_cr = front == 0 && len == content.len + 1;
             CHECK_EQ_U64(k.row, k.client.content.len, there + has_cr);
             CHECK_TRUE(k.row, k.client.in_message == (!is_good && there > 0));
@@ -263,14 +264,15 @@ static void test_framed_end(void)
     kit_check_freed();
 }
 
-// Good messages, then a bad one: the good ones are delivered, and nothing of what is behind.
+// Good messages, then a bad one: the client gets the good ones, and nothing from behind the bad
+// one.
 static void test_framed_bad(void)
 {
     static const struct {
         const char *name;
         size_t framing;
         struct span bad;
-        bool is_at_end; /* only the end shows it */
+        bool is_at_end; /* only the end shows that the message is bad */
     } rows[] = {
         {"bad byte in a line", 1, SPAN_LIT("ab\xff"), false},
         {"half a character in a line", 1, SPAN_LIT("ab\xc3\n"), false},

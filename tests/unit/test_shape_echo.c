@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// proto/shape: echo, and frames that keep to max_frame_out, as an independent client sees them.
+// proto/shape: an independent client reads the echo, in frames that keep to max_frame_bytes.
 #include "shape_kit.h"
 #include "suites.h"
 
@@ -15,7 +15,7 @@ struct echo_message {
     bool is_compressed;
 };
 
-// Sends it and sees that it comes back.
+// Sends a message and checks that it comes back.
 static void check_message(struct kit *k, struct echo_message message, size_t first, size_t step)
 {
     struct client_bytes wire = {0};
@@ -65,9 +65,9 @@ static void test_echo(void)
         for (size_t first = 0; first < 170; first++) {
             struct kit k;
             kit_open(&k, row, &rules);
-            k.is_resting = first % 3 == 2;
+            k.is_parking = first % 3 == 2;
             for (size_t m = 0; m < 2 * COUNT(texts); m++) {
-                // Compressed and not, in turn.
+                // Every second message is compressed.
                 bool is_compressed = bits != 0 && (m + m / COUNT(texts) + first) % 2 == 0;
                 bool is_text = m % 3 != 1;
                 check_message(
@@ -80,7 +80,7 @@ static void test_echo(void)
     kit_check_freed();
 }
 
-// An answer does not wait for the end of the message.
+// The echo does not wait for the end of the message.
 static void test_piece_by_piece(void)
 {
     for (unsigned int way = 0; way < 3; way++) {
@@ -121,7 +121,7 @@ static void test_piece_by_piece(void)
     kit_check_freed();
 }
 
-// Messages of nothing: plain ones frame by frame, compressed ones one frame, however many pieces.
+// Empty messages: a plain one comes back frame by frame, a compressed one as a single frame.
 static void test_empty_pieces(void)
 {
     for (unsigned int way = 0; way < 2; way++) {
@@ -146,7 +146,7 @@ static void test_empty_pieces(void)
     kit_check_freed();
 }
 
-// --- max_frame_out ------------------------------------------------------------------------------
+// --- max_frame_bytes ----------------------------------------------------------------------------
 
 static uint8_t large[140000];
 
@@ -165,7 +165,7 @@ static void check_frames(uint64_t max, unsigned int bits, size_t len, enum kit_k
         {(const char *)large, len}, kind == KIT_WORDS || kind == KIT_ASTRAL, bits != 0};
     check_message(&k, message, len, 0);
     if (bits == 0) {
-        // As few as there can be of each call.
+        // Each call makes as few frames as possible.
         size_t want = 0;
         for (size_t left = len; left > 0;) {
             size_t part = left < SHAPE_WORK ? left : SHAPE_WORK;
@@ -198,7 +198,7 @@ static void test_frame_sizes(void)
     kit_check_freed();
 }
 
-// Where a frame becomes longer than its content by being compressed, and where one call ends.
+// Frames that compression makes longer, around the limit of one call.
 static void test_large_frame_sizes(void)
 {
     static const uint64_t maxima[] = {65535, 65536, 65538, 65539, 65540, 65541, 65560, 73000};
@@ -211,7 +211,7 @@ static void test_large_frame_sizes(void)
     kit_check_freed();
 }
 
-// All that one call handles, in the shortest frames: the room is enough.
+// SHAPE_ROOM is enough for the most that one call sends, in the shortest frames too.
 static void test_room(void)
 {
     static const uint64_t maxima[] = {128, 129, 130, 137, 138, 139, 144, 200, 1000, 0};
@@ -246,9 +246,9 @@ static void test_far(void)
         check_message(&k, (struct echo_message){{(const char *)zeros, sizeof(zeros)}, true, true},
                       step, step);
     }
-    CHECK_TRUE(k.row, shape_can_rest(k.shape));
-    shape_rest(k.shape);
-    CHECK_FALSE(k.row, shape_can_rest(k.shape));
+    CHECK_TRUE(k.row, shape_can_park(k.shape));
+    shape_park(k.shape);
+    CHECK_FALSE(k.row, shape_can_park(k.shape));
     check_message(&k, (struct echo_message){SPAN_LIT("still there"), true, true}, 3, 1);
     kit_close(&k);
     kit_check_freed();
@@ -258,8 +258,8 @@ CU_TestInfo shape_echo_tests[] = {
     {"every cut", test_echo},
     {"piece by piece", test_piece_by_piece},
     {"nothing", test_empty_pieces},
-    {"every max_frame_out", test_frame_sizes},
-    {"max_frame_out around one call", test_large_frame_sizes},
+    {"every max_frame_bytes", test_frame_sizes},
+    {"max_frame_bytes around one call", test_large_frame_sizes},
     {"room", test_room},
     {"far", test_far},
     CU_TEST_INFO_NULL,

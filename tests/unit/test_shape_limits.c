@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// proto/shape: what a client's message may not be, running out of memory, and time.
+// proto/shape: what a client's message may not be; a lack of memory; time.
 #include <time.h>
 
 #include "shape_kit.h"
@@ -69,7 +69,7 @@ static void test_framing_max(void)
     kit_check_freed();
 }
 
-// A message that cannot end well is refused before it ends, and one at the limit is not.
+// The shape refuses a message as soon as it is too long, before its end. One at the limit passes.
 static void test_framing_max_early(void)
 {
     struct shape_rules rules = {.framing = {.kind = FRAMING_LENGTH32, .max_bytes = 10}};
@@ -90,7 +90,7 @@ static void test_framing_max_early(void)
 
 static const char good_text[] = "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80z\xed\x9f\xbf";
 
-// `content` in two pieces that inflate to [0, cut) and [cut, len).
+// Sends `content` up in two pieces that inflate to [0, cut) and [cut, len).
 static void check_text(const struct shape_rules *rules, struct span content, size_t cut,
                        bool is_text, const enum shape_result want[2])
 {
@@ -118,7 +118,7 @@ static void test_bad_text(void)
 {
     static const struct {
         struct span bytes;
-        size_t bad_at; // the first byte that cannot be
+        size_t bad_at; // the first impossible byte
     } rows[] = {
         {SPAN_LIT("\x80"), 0},         {SPAN_LIT("\xff"), 0},
         {SPAN_LIT("\xc0\x80"), 0},     {SPAN_LIT("\xf5\x80"), 0},
@@ -151,7 +151,7 @@ static void test_bad_text(void)
     kit_check_freed();
 }
 
-// Text that ends inside a character; and the next message starts anew.
+// Text that ends inside a character. The next message starts anew.
 static void test_cut_text(void)
 {
     struct shape_rules rules = kit_deflated((struct shape_rules){0}, 15, true);
@@ -179,7 +179,7 @@ static void test_cut_text(void)
     kit_check_freed();
 }
 
-// Plain in pieces that end at `cut`.
+// Sends the text up in pieces: what the client sends for it, cut at `cut`.
 static enum shape_result up_base64(struct span text, size_t cut, bool is_deflated,
                                    size_t *out_backend_len)
 {
@@ -214,7 +214,7 @@ static void test_bad_base64(void)
             size_t cut = i / COUNT(bad);
             char character = bad[i % COUNT(bad)];
             bool is_deflated = (i & 8) != 0;
-            // Two of them are right at the end, if the bits in front are.
+            // Two `=` at the end may be right.
             if (character == '=' && at + 2 == good.len) {
                 continue;
             }
@@ -283,7 +283,7 @@ static void test_bad_deflate(void)
 
 // --- memory and time ----------------------------------------------------------------------------
 
-// Everything that allocates, in one session.
+// One session with everything that allocates.
 static enum shape_result run_session(const struct shape_rules *rules, uint64_t fail_after)
 {
     static uint8_t content[100000];
@@ -309,7 +309,7 @@ static enum shape_result run_session(const struct shape_rules *rules, uint64_t f
         if (result != SHAPE_OK) {
             break;
         }
-        shape_rest(k.shape);
+        shape_park(k.shape);
     }
     mem_fail_after(0);
     client_drop(&wire);
@@ -352,7 +352,7 @@ static double seconds_now(void)
 #define COLLECT_BYTES ((size_t)16 << 20)
 #endif
 
-// Two messages of 16 MiB side by side, byte by byte; twice, as malloc works otherwise then.
+// Two messages of 16 MiB side by side, byte by byte; twice, because malloc differs the second time.
 static void test_time(void)
 {
     static uint8_t work[SHAPE_WORK];
@@ -373,7 +373,7 @@ static void test_time(void)
                 out = (struct shape_out){room, 0, sizeof(room)};
                 result = shape_up(two[i % 2], &piece, work, &out, &payload_bytes);
                 out_bytes += out.len;
-            } while (result == SHAPE_MORE);
+            } while (result == SHAPE_AGAIN);
             bad += result != SHAPE_OK;
         }
         CHECK_EQ_U64("results", bad, 0);
@@ -381,7 +381,7 @@ static void test_time(void)
         shape_free(two[0]);
         shape_free(two[1]);
     }
-    // 64 million calls: 2 s. Quadratic would be minutes.
+    // 64 million calls take 2 s; with quadratic copying they would take minutes.
     double took = seconds_now() - begin;
     if (!CHECK_TRUE("not quadratic", took < 20)) {
         printf("took %.1f s\n", took);

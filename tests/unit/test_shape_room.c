@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// proto/shape: the backend's largest reads at their worst. The output has the room that is promised
-// to be enough and not a byte more.
+// proto/shape: the backend's largest reads at their worst, with SHAPE_ROOM bytes of output and not
+// a byte more.
 #include "shape_kit.h"
 #include "suites.h"
 
@@ -22,7 +22,7 @@ static struct shape_rules rules_of(size_t frames, size_t window, enum shape_payl
     return windows[window] == 0 ? rules : kit_deflated(rules, windows[window], true);
 }
 
-// All bytes of a stream, base64 off.
+// True when the client has just these bytes of a stream, decoded from base64.
 static bool is_received(const struct kit *k, struct span want)
 {
     bool is_same = true;
@@ -46,7 +46,7 @@ static bool is_received(const struct kit *k, struct span want)
     return is_same && at == want.len;
 }
 
-// Reads of `len` bytes; text is cut inside a character, so that a part of one is carried over.
+// Reads of `len` bytes, which cut text inside a character, so that the shape carries a part of it.
 static void check_stream(const struct shape_rules *rules, enum kit_kind kind, size_t len)
 {
     char row[96];
@@ -90,7 +90,7 @@ static void test_streams(void)
 
 // --- lines and records --------------------------------------------------------------------------
 
-// `data` in one read, all of it messages of `len` bytes.
+// Sends `data` down in one read; it is `count` messages of `len` bytes.
 static void check_messages(const struct shape_rules *rules, struct span data, size_t count,
                            size_t len)
 {
@@ -112,7 +112,7 @@ static void check_messages(const struct shape_rules *rules, struct span data, si
     kit_close(&k);
 }
 
-// A read that is full of messages of the least and of other lengths.
+// A read that is full of messages, of length 0 and of others.
 static void test_many_messages(void)
 {
     static const size_t lens[] = {0, 1, 2, 63, 64, 65, 126, 127, 128, 129, 1000};
@@ -136,7 +136,7 @@ static void test_many_messages(void)
     kit_check_freed();
 }
 
-// One that fills a read, and is cut into the shortest frames.
+// A message that fills a read, in the shortest frames too.
 static void test_large_messages(void)
 {
     for (size_t i = 0; i < COUNT(frame_maxima) * COUNT(windows); i++) {
@@ -158,8 +158,7 @@ static void test_large_messages(void)
     kit_check_freed();
 }
 
-// With more room than must be there, one call makes frames of many messages; with little more, it
-// stops in time.
+// With more room than SHAPE_ROOM one call sends many messages; with little more it stops in time.
 static void test_more_room(void)
 {
     struct shape_rules rules = rules_of(0, 0, SHAPE_BINARY, 1);
@@ -179,7 +178,7 @@ static void test_more_room(void)
             result = shape_down(s, &data, &left, &out);
             frames += out.len / 2;
             calls++;
-        } while (result == SHAPE_MORE);
+        } while (result == SHAPE_AGAIN);
         CHECK_EQ_INT("lines of nothing", result, SHAPE_OK);
         CHECK_EQ_U64("lines of nothing", frames, 65536);
         size_t each = extra[i] / 2 + 1;
@@ -192,7 +191,7 @@ static void test_more_room(void)
 
 // --- what is compressed -------------------------------------------------------------------------
 
-// From 64 bytes on, and where the client agreed; every frame keeps to the limit.
+// Messages from 64 bytes on, where the client agreed. Every frame keeps to the limit.
 static void test_what_is_compressed(void)
 {
     for (size_t len = 1; len < 200; len++) {
@@ -260,6 +259,6 @@ CU_TestInfo shape_room_tests[] = {
     {"messages that fill a read", test_large_messages},
     {"more room", test_more_room},
     {"what is compressed", test_what_is_compressed},
-    {"every max_frame_out", test_frame_sizes},
+    {"every max_frame_bytes", test_frame_sizes},
     CU_TEST_INFO_NULL,
 };

@@ -11,8 +11,8 @@
 
 static struct http_fed fed;
 
-static enum upgrade_result judge(const struct upgrade_row *row, size_t cut, struct request *out,
-                                 struct span *key, const char **detail)
+static enum upgrade_result check_row(const struct upgrade_row *row, size_t cut, struct request *out,
+                                     struct span *key, const char **detail)
 {
     http_feed(&fed, row->text, row->len, cut);
     CHECK_EQ_INT(row->name, fed.result, HTTP_DONE);
@@ -35,12 +35,12 @@ static void test_refused(void)
 
         memset(&request, 0x5a, sizeof(request));
         memset(&untouched, 0x5a, sizeof(untouched));
-        CHECK_EQ_INT(row->name, judge(row, BYTE_BY_BYTE, &request, &key, &detail), row->want);
+        CHECK_EQ_INT(row->name, check_row(row, BYTE_BY_BYTE, &request, &key, &detail), row->want);
         CHECK_EQ_STR(row->name, detail, row->detail);
         CHECK_EQ_MEM(row->name, &request, sizeof(request), &untouched, sizeof(untouched));
         check_span(row->name, key, "untouched");
         for (size_t cut = 0; cut < row->len; cut++) {
-            enum upgrade_result got = judge(row, cut, &request, &key, &detail);
+            enum upgrade_result got = check_row(row, cut, &request, &key, &detail);
 
             if (got != row->want || strcmp(detail, row->detail) != 0) {
                 CHECK_TRUE(row->name, false);
@@ -96,7 +96,8 @@ static void test_accepted(void)
     }
 }
 
-// Taking any one header away, or having any one of these twice, must not leave a handshake.
+// Without any one of these headers, a head is no handshake; with one of them twice, only where that
+// header is a list.
 static void test_each_header_counts(void)
 {
     static const char *const lines[] = {
@@ -224,7 +225,7 @@ static void test_accept_key(void)
 {
     static const char *const rows[][2] = {
         {"dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="}, // RFC 6455 1.3
-        {"AAAAAAAAAAAAAAAAAAAAAA==", "ICX+Yqv66kxgM0FcWaLWlFLwTAI="}, // by another program
+        {"AAAAAAAAAAAAAAAAAAAAAA==", "ICX+Yqv66kxgM0FcWaLWlFLwTAI="}, // from another program
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {

@@ -25,57 +25,59 @@ static void fill(struct pair *p)
 
 static void test_queue(void)
 {
-    struct watch w = {0, 0, 0};
+    struct watch w = {0, 0};
+    uint64_t since_ms = 0;
     struct pair p;
 
     pair_open(&p, BIG, NULL);
-    watch_queue(&w, &p.conn, 10);
-    CHECK_EQ_U64("nothing waits", w.since_ms, 0);
+    watch_queue(&w, &since_ms, &p.conn, 10);
+    CHECK_EQ_U64("nothing waits", since_ms, 0);
     fill(&p);
-    watch_queue(&w, &p.conn, 20);
-    CHECK_EQ_U64("the wait begins", w.since_ms, 20);
-    watch_queue(&w, &p.conn, 30);
-    CHECK_EQ_U64("nothing has moved", w.since_ms, 20);
+    watch_queue(&w, &since_ms, &p.conn, 20);
+    CHECK_EQ_U64("the wait begins", since_ms, 20);
+    watch_queue(&w, &since_ms, &p.conn, 30);
+    CHECK_EQ_U64("nothing has moved", since_ms, 20);
     p.conn.sent_bytes++;
-    watch_queue(&w, &p.conn, 40);
-    CHECK_EQ_U64("the kernel took something", w.since_ms, 40);
-    watch_queue(&w, &p.conn, 50);
-    CHECK_EQ_U64("and then nothing", w.since_ms, 40);
+    watch_queue(&w, &since_ms, &p.conn, 40);
+    CHECK_EQ_U64("the kernel took something", since_ms, 40);
+    watch_queue(&w, &since_ms, &p.conn, 50);
+    CHECK_EQ_U64("and then nothing", since_ms, 40);
     buf_clear(&p.conn.out);
-    watch_queue(&w, &p.conn, 60);
-    CHECK_EQ_U64("the queue is empty", w.since_ms, 0);
+    watch_queue(&w, &since_ms, &p.conn, 60);
+    CHECK_EQ_U64("the queue is empty", since_ms, 0);
     pair_close(&p);
 }
 
 static void test_renew(void)
 {
-    struct watch w = {0, 0, 0};
+    struct watch w = {0, 0};
+    uint64_t since_ms = 0;
     struct pair p;
     static uint8_t data[256 * 1024];
 
     pair_open(&p, BIG, NULL);
     fill(&p);
-    watch_begin(&w, &p.conn, 20);
+    watch_begin(&w, &since_ms, &p.conn, 20);
     /* The peer's kernel takes what fits without the peer; let that settle first. */
-    while (watch_renew(&w, &p.conn, 21)) {
+    while (watch_renew(&w, &since_ms, &p.conn, 21)) {
         usleep(50000);
     }
-    uint64_t since_ms = w.since_ms;
-    CHECK_FALSE("stuck", watch_renew(&w, &p.conn, 30));
-    CHECK_EQ_U64("the wait goes on", w.since_ms, since_ms);
+    uint64_t began_ms = since_ms;
+    CHECK_FALSE("stuck", watch_renew(&w, &since_ms, &p.conn, 30));
+    CHECK_EQ_U64("the wait goes on", since_ms, began_ms);
     uint64_t acked_bytes = w.acked_bytes;
     CHECK_TRUE("the peer reads", pair_peer_read(&p, data, sizeof(data)) > 0);
     bool is_renewed = false;
     for (int i = 0; i < 200 && !is_renewed; i++) {
         (void)pair_peer_read(&p, data, sizeof(data));
-        is_renewed = watch_renew(&w, &p.conn, 40);
+        is_renewed = watch_renew(&w, &since_ms, &p.conn, 40);
     }
     CHECK_TRUE("slow, not stuck", is_renewed);
-    CHECK_EQ_U64("the wait begins again", w.since_ms, 40);
+    CHECK_EQ_U64("the wait begins again", since_ms, 40);
     CHECK_TRUE("with a new figure", w.acked_bytes > acked_bytes);
     p.conn.is_broken = true;
     w.acked_bytes = 0;
-    CHECK_FALSE("a broken connection has no excuse", watch_renew(&w, &p.conn, 50));
+    CHECK_FALSE("a broken connection has no excuse", watch_renew(&w, &since_ms, &p.conn, 50));
     pair_close(&p);
 }
 

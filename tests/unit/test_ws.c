@@ -36,7 +36,7 @@ static bool is_one_of(uint8_t byte, const uint8_t *list, size_t count)
     return memchr(list, byte, count) != NULL;
 }
 
-/* What a frame of no payload with this first byte gives; `want` gets the log. */
+/* Writes to `want` the log of an empty frame with this first byte. */
 static void want_of_first_byte(uint8_t byte, bool in_message, enum ws_accept accept, char *want)
 {
     static const uint8_t good_alone[] = {0x01, 0x02, 0x81, 0x82, 0x88, 0x89, 0x8a};
@@ -219,7 +219,7 @@ static void test_close_codes(void)
 {
     for (unsigned int code = 0; code <= UINT16_MAX; code++) {
         if (ws_close_code_is_valid((uint16_t)code) != may_send(code)) {
-            CHECK_EQ_U64("close code that is judged wrongly", code, 0);
+            CHECK_EQ_U64("close code with the wrong answer", code, 0);
         }
     }
     for (unsigned int code = 0; code <= 5000; code++) {
@@ -258,11 +258,11 @@ static void test_close_lengths(void)
 
 struct sequence {
     char want[64];
-    bool is_open;  /* a message has begun and not ended */
+    bool in_message;
     bool is_wrong; /* nothing more comes out */
 };
 
-/* Appends frame `kind` to the wire and what it gives to `want`. */
+/* Appends frame `kind` to the wire, and its log to `want`. */
 static void put_frame(unsigned int kind, struct sequence *seq)
 {
     static const char *const frames[] = {"01 81 m 'a' ;", "81 81 m 'a' ;", "02 81 m 'a' ;",
@@ -274,12 +274,12 @@ static void put_frame(unsigned int kind, struct sequence *seq)
     size_t room = sizeof(seq->want) - strlen(seq->want);
     bool is_control = kind >= 6;
     bool is_continuation = kind == 4 || kind == 5;
-    if (!seq->is_wrong && !is_control && seq->is_open != is_continuation) {
+    if (!seq->is_wrong && !is_control && seq->in_message != is_continuation) {
         snprintf(end, room, "!frame@%zu", wire.len + 1);
         seq->is_wrong = true;
     } else if (!seq->is_wrong) {
         snprintf(end, room, "%s", logs[kind]);
-        seq->is_open = is_control ? seq->is_open : kind % 2 == 0;
+        seq->in_message = is_control ? seq->in_message : kind % 2 == 0;
     }
     CHECK_TRUE("a frame", ws_wire_add(&wire, frames[kind]));
 }
@@ -288,7 +288,7 @@ static void test_frame_sequences(void)
 {
     for (unsigned int n = 0; n < 8 * 8 * 8 * 8; n++) {
         char row[32];
-        struct sequence seq = {.is_open = false};
+        struct sequence seq = {.in_message = false};
         snprintf(row, sizeof(row), "frames %04o", n);
         CHECK_TRUE(row, ws_wire_set(&wire, ""));
         for (unsigned int shift = 0; shift < 12; shift += 3) {
@@ -399,7 +399,7 @@ static void test_encode_header(void)
     }
 }
 
-/* What we write, masked by hand, is what we read. */
+/* The decoder reads what the encoder wrote and this test masked. */
 static void test_round_trip(void)
 {
     static const uint64_t lengths[] = {0, 1, 7, 124, 125, 126, 127, 255, 256, 65535, 65536, 70001};

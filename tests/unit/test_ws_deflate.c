@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// RSV1: what the decoder makes of it where compression was agreed on, and where it was not.
+// RSV1: what the decoder makes of it with and without compression.
 #include "check.h"
 #include "proto/ws.h"
 #include "suites.h"
@@ -10,7 +10,7 @@ static struct ws_wire wire;
 static const struct {
     const char *name;
     const char *script;
-    const char *agreed; /* what comes out */
+    const char *agreed; /* the log */
     const char *not_agreed;
 } rows[] = {
     {"text", "c1 83 m 'abc'", "ZT[abc]", "!frame@1"},
@@ -51,7 +51,7 @@ static void test_reserved_bit(void)
     }
 }
 
-/* The limit is for what a message inflates to, which is not known here. */
+/* The limit counts inflated bytes, and the decoder does not inflate. */
 static void test_limit(void)
 {
     struct ws_decoder d;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// Messages that are read as a whole: the decoder judges them at once, and must come to what it
-// comes to when it is given one byte after the other.
+// Whole messages: the decoder checks them at once, and must give what it gives byte by byte.
 #include "check.h"
 #include "proto/ws.h"
 #include "suites.h"
@@ -21,7 +20,7 @@ static bool is_same_by_bytes(const struct ws_decoder *start)
     return strcmp(whole.text, by_bytes.text) == 0;
 }
 
-/* Every first byte with every kind of second byte: `before` it another frame, `rest` behind. */
+/* Every first byte with every kind of second byte; `before` is in front of them, `rest` behind. */
 static void check_headers(const char *before, const char *rest, enum ws_accept accept,
                           uint64_t max_message_bytes)
 {
@@ -99,13 +98,13 @@ static void test_wrong_text(void)
             put_text(length, at, 0xff);
             snprintf(want + n, sizeof(want) - (size_t)n, "!text@%zu", wire.len - (length - at) + 1);
             ws_script_check(row, &wire, &d, want);
-            put_text(length, at, 0xe2); /* the byte behind it is wrong, or the end */
+            put_text(length, at, 0xe2); /* the byte behind this one is wrong, or the end is */
             CHECK_TRUE(row, is_same_by_bytes(&d));
         }
     }
 }
 
-/* Nothing of the item before is left in it. */
+/* The decoder sets every field of an item. */
 static void test_fields(void)
 {
     static const struct {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-// Heads that are HTTP but no legal opening handshake (RFC 6455 4.2.1), or that could be read in two
-// ways.
+// Heads that are HTTP but no legal opening handshake (RFC 6455 4.2.1), or have a path that can be
+// read in two ways.
 #ifndef TESTS_UNIT_UPGRADE_ROWS_H
 #define TESTS_UNIT_UPGRADE_ROWS_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* ws_rows.h: streams and what comes out of them, in the language of ws_script.h. */
+/* ws_rows.h: streams and what the decoder makes of them, in the language of ws_script.h. */
 #ifndef TESTS_UNIT_WS_ROWS_H
 #define TESTS_UNIT_WS_ROWS_H
 
@@ -64,7 +64,7 @@ static const struct ws_row ws_rows[] = {
     {"65 bytes", ANY, 0, "82 c1 m x*65", "B[x*65]"},
     {"124 bytes", ANY, 0, "82 fc m x*124", "B[x*124]"},
     {"125 bytes", ANY, 0, "82 fd m x*125", "B[x*125]"},
-    /* lengths: the three forms and their borders */
+    /* lengths: the three forms and their limits */
     {"16-bit length 126", ANY, 0, "82 fe 00 7e m y*126", "B[y*126]"},
     {"16-bit length 127", ANY, 0, "82 fe 00 7f m y*127", "B[y*127]"},
     {"16-bit length 128", ANY, 0, "82 fe 00 80 m y*128", "B[y*128]"},

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* ws_script.h: wire bytes written as text, and what the decoder made of them as text.
+/* ws_script.h: wire bytes as text, and what the decoder made of them as text.
  *
  * A script is a list of tokens:
  *     81          one byte in hexadecimal
- *     m           the masking key 37 fa 21 3d; what follows is masked with it
+ *     m           the masking key 37 fa 21 3d, which masks all that follows
  *     'Hello'     these bytes
  *     a*300       one byte many times
  *     ;           end of a frame: masking stops
- * so that a good frame is "81 85 m 'Hello' ;" and a bad one is as easy to write.
+ * So a good frame is "81 85 m 'Hello' ;", and a bad one is as easy to write.
  *
- * A log says what came out, whatever the pieces were:
+ * A log says what came out, however the decoder cut it into pieces:
  *     T[Hello]    a text message; B[ is binary; ZT[ and ZB[ compressed; without ] it did not end
  *     ~           a frame without payload inside a message
  *     ping(x) pong(x) close(1000,bye) close()
- *     !frame@2    an error (frame, close, text, accept, big) reported with the second byte
- * Runs of more than eight equal bytes are written a*300, other than plain bytes as \xNN. */
+ *     !frame@2    an error (frame, close, text, accept, big) at the second byte
+ * A run of more than eight equal bytes is a*300. A byte that is not printable is \xNN. */
 #ifndef TESTS_UNIT_WS_SCRIPT_H
 #define TESTS_UNIT_WS_SCRIPT_H
 
@@ -33,7 +33,7 @@ struct ws_wire {
     uint8_t data[WS_SCRIPT_MAX];
     size_t len;
     bool is_masked;
-    size_t phase;
+    size_t key_at;
 };
 
 struct ws_log {
@@ -46,7 +46,7 @@ struct ws_log {
 static void ws_wire_put(struct ws_wire *wire, uint8_t byte, size_t count)
 {
     for (size_t i = 0; i < count && wire->len < sizeof(wire->data); i++) {
-        uint8_t key = wire->is_masked ? ws_script_key[wire->phase++ % 4] : 0;
+        uint8_t key = wire->is_masked ? ws_script_key[wire->key_at++ % 4] : 0;
         wire->data[wire->len++] = byte ^ key;
     }
 }
@@ -58,10 +58,10 @@ static void ws_wire_put_key(struct ws_wire *wire)
         ws_wire_put(wire, ws_script_key[i], 1);
     }
     wire->is_masked = true;
-    wire->phase = 0;
+    wire->key_at = 0;
 }
 
-/* Puts one token on the wire; returns what follows it, or NULL when it is none. */
+/* Puts one token on the wire. Returns the script behind it, or NULL when it is no token. */
 static const char *ws_wire_token(struct ws_wire *wire, const char *token)
 {
     if (*token == ' ') {
@@ -93,7 +93,7 @@ static const char *ws_wire_token(struct ws_wire *wire, const char *token)
     return NULL;
 }
 
-/* Appends a script to the wire; false when the script is wrong. */
+/* Appends a script to the wire. False: the script is wrong. */
 static bool ws_wire_add(struct ws_wire *wire, const char *script)
 {
     while (script != NULL && *script != '\0') {
@@ -175,7 +175,7 @@ static void ws_log_control(struct ws_log *log, const char *name, const struct ws
     ws_log_raw(log, ")");
 }
 
-/* `at` is the number of stream bytes up to and including the wrong one. */
+/* `at`: stream bytes up to and including the wrong one. */
 static void ws_log_error(struct ws_log *log, const struct ws_item *item, size_t at)
 {
     static const char *const names[] = {
@@ -189,7 +189,7 @@ static void ws_log_error(struct ws_log *log, const struct ws_item *item, size_t 
     }
 }
 
-/* Logs one item; false when nothing may follow it. */
+/* Logs one item. False: nothing may follow it. */
 static bool ws_log_item(struct ws_log *log, const struct ws_item *item, size_t at)
 {
     switch (item->type) {
@@ -214,8 +214,8 @@ static bool ws_log_item(struct ws_log *log, const struct ws_item *item, size_t a
     return false;
 }
 
-/* Decodes one chunk from `at` on; false when nothing may follow. A copy that ends where an array
- * ends, so that a sanitizer sees a read or write behind the chunk. */
+/* Decodes one chunk from `at` on, in a copy that ends where an array ends, so that the sanitizer
+ * sees a byte too far. False: nothing may follow. */
 static bool ws_script_chunk(struct ws_decoder *d, const struct ws_wire *wire, size_t at, size_t len,
                             struct ws_log *log)
 {
@@ -242,7 +242,7 @@ static bool ws_script_chunk(struct ws_decoder *d, const struct ws_wire *wire, si
     }
 }
 
-/* Decodes the wire: first `first` bytes, then chunks of `step` bytes (0 = all the rest). */
+/* Decodes the wire in a chunk of `first` bytes and chunks of `step` bytes (0 = all the rest). */
 static void ws_script_decode(struct ws_decoder *d, const struct ws_wire *wire, size_t first,
                              size_t step, struct ws_log *log)
 {
@@ -261,8 +261,8 @@ static void ws_script_decode(struct ws_decoder *d, const struct ws_wire *wire, s
     ws_log_flush(log);
 }
 
-/* Decodes the wire whole, cut once at every place, and byte by byte; all must log `want`. Of long
- * streams only the cuts near the ends are tried. */
+/* Decodes the wire whole, cut once at every place, and byte by byte; all must log `want`. Cuts a
+ * long stream only near its ends. */
 static void ws_script_check(const char *row, const struct ws_wire *wire,
                             const struct ws_decoder *start, const char *want)
 {
