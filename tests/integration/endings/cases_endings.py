@@ -158,8 +158,7 @@ def client_close_while_the_backend_sends(t, listen):
 @case(rows=[("wss", "tls", "finish"), ("wss_without_close_notify", "tls", "half_close"),
             ("ws", "plain", "finish")])
 def client_eof(t, listen, end):
-    """The client ends with FIN and no Close: the backend gets bytes and FIN, the client no frame.
-    """
+    """The client sends FIN and no Close: the backend gets bytes and FIN, the client no frame."""
     p, c, peer = open_pair(t, listen=listen)
     c.binary(b"last words")
     getattr(c.wire, end)()

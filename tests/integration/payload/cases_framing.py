@@ -253,8 +253,7 @@ def record_both_ways(t, listen, bits, order):
 
 @case(rows=RECORD_ROWS)
 def record_cut_at_every_byte(t, bits, order):
-    """Records both ways are cut everywhere. A message in fragments is one record once it is whole.
-    """
+    """Records both ways are cut everywhere. A message in fragments is one record when whole."""
     _, c, peer = open_route(t, RECORD_KEYS % (bits, order) + "\npayload = text")
     records = [b"abc", b"", "\u20ac".encode(), b"d" * 9]
     data = b"".join(record(one, bits, order) for one in records)

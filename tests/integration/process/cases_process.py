@@ -424,8 +424,7 @@ def started_by_a_user(t):
 
 @case()
 def no_descriptors_of_others(t):
-    """A worker holds its listeners, its epoll, pipes and the log, but no socket of another worker.
-    """
+    """A worker holds its listeners, epoll, pipes and the log, but no socket of another one."""
     p = both_started(t.gateway(server="workers = 4", r=ECHO), 4)
     for pid in p.workers():
         folder = "/proc/%d/fd/" % pid

@@ -42,8 +42,7 @@ def connect(p, listen, path="/r", **options):
 
 
 def send_in_one_flight(c, data):
-    """Sends bytes and the orderly end of the stream, so that the gateway's kernel has both at once.
-    """
+    """Sends bytes and the orderly end of the stream: the gateway's kernel has both at once."""
     if c.wire.tls:
         c.wire.tls.write(data)
         try:

@@ -200,8 +200,7 @@ def irc_lines_in_fragments(t):
 
 @case(timeout=90)
 def irc_not_utf8(t):
-    """An old client sends bytes. A page that wants bytes gets them; one that wants text gets 1011.
-    """
+    """An old client sends bytes. A page for bytes gets them, and a page for text gets 1011."""
     port, p = irc(t)
     alice = IrcPage(p, "alice", "text.ircv3.net", "plain").log_in("Alice").join()
     bob = IrcPage(p, "bob", "binary.ircv3.net", "plain").log_in("Bob").join()
