@@ -317,7 +317,7 @@ KIT_UNUSED static void kit_frames_text(const struct client_bytes *bytes, char *o
         uint8_t first = bytes->data[at];
         size_t len = bytes->data[at + 1];
         at += 2;
-        if (len == 126) {
+        if (len == 126 && bytes->len - at >= 2) {
             len = (size_t)bytes->data[at] << 8 | bytes->data[at + 1];
             at += 2;
         }

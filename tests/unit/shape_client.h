@@ -30,6 +30,7 @@ CLIENT_UNUSED static void client_put(struct client_bytes *b, const void *data, s
         if (b->data == NULL) {
             abort();
         }
+        memset(b->data + b->len, 0, b->cap - b->len);
     }
     if (len > 0) {
         memcpy(b->data + b->len, data, len);

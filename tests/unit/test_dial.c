@@ -202,6 +202,9 @@ static int open_silent(uint16_t port, int fillers[2])
     }
     for (int i = 0; i < 2; i++) {
         fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fillers[i] < 0) {
+            abort();
+        }
         (void)!connect(fillers[i], &a.u.sa, a.len);
     }
     return fd;

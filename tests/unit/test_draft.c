@@ -142,9 +142,12 @@ static void test_every_cut(void)
         "[server]\nworkers = 3\n[route a]\norigins = a,b ; c\n  x\nhost = h\n";
 
     for (size_t cut = 0; cut < sizeof(text); cut++) {
-        char *copy = malloc(cut + 1);
+        char *copy = calloc(1, cut + 1);
         struct reading r;
 
+        if (copy == NULL) {
+            abort();
+        }
         memcpy(copy, text, cut);
         copy[cut] = 'x';
         reading_begin(&r, (struct span){copy, cut});
