@@ -43,7 +43,7 @@ static const char *write_items(const struct draft_value *value, char *out, size_
 
 static void check_items(const struct draft_section *section, const char *key, const char *want)
 {
-    char text[256];
+    char text[256] = "";
 
     CHECK_EQ_STR(key, write_items(draft_value(section, key), text, sizeof(text)), want);
 }
