@@ -34,12 +34,13 @@ static void check_cuts(int version, bool is_shaking)
         ends_carry(&e, &e.client, &e.server);
         struct kit_queue said = e.server.said;
         e.server.said = (struct kit_queue){0};
-        flight = said.len;
-        CHECK_EQ_U64("first", end_take(&e.client, said.data, cut, is_shaking), cut);
+        flight = said.len; /* some bytes more or less each time: signatures differ in length */
+        size_t taken = size_min(cut, flight - 1);
+        CHECK_EQ_U64("first", end_take(&e.client, said.data, taken, is_shaking), taken);
         CHECK_EQ_INT("first", e.client.result, TLS_OK);
         CHECK_FALSE("first", tls_is_established(e.client.tls));
-        CHECK_EQ_U64("rest", end_take(&e.client, said.data + cut, flight - cut, is_shaking),
-                     flight - cut);
+        CHECK_EQ_U64("rest", end_take(&e.client, said.data + taken, flight - taken, is_shaking),
+                     flight - taken);
         CHECK_TRUE("rest", ends_shake(&e));
         check_talk("cut", &e);
         kit_empty(&said);
