@@ -268,13 +268,15 @@ void pump_send_raw(struct pump *p, const void *data, size_t len)
 void pump_send_close(struct pump *p, uint16_t code, struct span reason)
 {
     uint8_t frame[2 + WS_CONTROL_MAX];
-    pump_send_raw(p, frame, ws_encode_close(frame, code, reason));
+    size_t len = ws_encode_close(frame, code, reason);
+    pump_send_raw(p, frame, len);
 }
 
 void pump_send_ping(struct pump *p)
 {
     uint8_t frame[WS_HEADER_MAX];
-    pump_send_raw(p, frame, ws_encode_header(frame, WS_PING, true, 0));
+    size_t len = ws_encode_header(frame, WS_PING, true, 0);
+    pump_send_raw(p, frame, len);
 }
 
 /* --- who is read and written --------------------------------------------------------------- */
