@@ -402,7 +402,8 @@ static void test_deadlines(void)
         } else if (rows[i].client == CLOSE_ONLY) {
             kit_client_closes(&k);
         }
-        while (rows[i].client != SILENT && !kit_is_gone(&k) && !k.client.has_fin) {
+        while (rows[i].client != SILENT && !kit_is_gone(&k) && !k.client.has_fin &&
+               reactor_now_ms(k.context.reactor) - begin_ms < 60000) { /* a lost deadline fails */
             kit_turn(&k);
         }
         CHECK_TRUE("not early", reactor_now_ms(k.context.reactor) - begin_ms >= 30);
