@@ -11,3 +11,10 @@ uint64_t clock_now_ms(void)
     uint64_t ms = (uint64_t)now.tv_sec * 1000U + (uint64_t)now.tv_nsec / 1000000U;
     return ms == 0 ? 1 : ms;
 }
+
+uint64_t clock_date_s(void)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec < 0 ? 0 : (uint64_t)now.tv_sec;
+}

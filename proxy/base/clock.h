@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* clock.h: the clock that never goes back.
+/* clock.h: the clock that never goes back, and the time of day.
  *
- * For: deadlines and durations, in every process. Not for: the time of day (log reads that itself);
- * inside an event, where reactor_now_ms has the turn's time. */
+ * For: deadlines and durations, in every process; the date that an HTTP answer bears. Not for: the
+ * time of a log line (log reads that itself); inside an event, where reactor_now_ms has the turn's
+ * time. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
@@ -10,5 +11,8 @@
 
 /* CLOCK_MONOTONIC in milliseconds; never 0, so that 0 may mean "no time". */
 uint64_t clock_now_ms(void);
+
+/* The time of day in seconds since 1970; it may jump. For people only, never for a deadline. */
+uint64_t clock_date_s(void);
 
 #endif

@@ -140,6 +140,11 @@ static const struct key keys[] = {
     KEY(KEY_SERVER, "request_timeout", DURATION(10, HOUR_MS), .fallback = "10s",
         SERVER_FIELD(early_timeouts.request_ms),
         .help = "from there to the end of the request head"),
+    KEY(KEY_SERVER, "max_head", SIZE(1 * KIB, HTTP_HEAD_BYTES_MAX), .fallback = "32k",
+        SERVER_FIELD(head_limits.head_bytes),
+        .help = "longest request head, cookies and the URL included"),
+    KEY(KEY_SERVER, "max_headers", COUNT(16, 10000), .fallback = "128",
+        SERVER_FIELD(head_limits.header_count), .help = "header lines of a request"),
 
     KEY(KEY_LISTEN, "address", TEXT(value_read_address, value_show_address), LISTEN_FIELD(address),
         .is_required = true, .help = "numeric address and port"),

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/span.h"
 #include "conf/arena.h"
+#include "proto/http.h"
 #include "proto/life.h"
 #include "proto/policy.h"
 #include "proto/shape.h"
@@ -85,6 +86,7 @@ struct config {
     uint64_t drain_ms;
     enum log_level log_level;
     enum log_format log_format;
+    struct http_limits head_limits;
     struct life_timeouts early_timeouts; /* what a session uses before its route is known */
     bool is_http_refusal;                /* the same for on_refuse: requests that match no route */
 

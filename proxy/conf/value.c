@@ -11,6 +11,8 @@
 #include "proto/policy.h"
 #include "proto/request.h"
 
+#define SUBPROTOCOL_BYTES_MAX 256
+
 static bool is_hex(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
@@ -200,7 +202,7 @@ bool value_read_subprotocol(struct span text, struct arena *texts, void *field,
     (void)texts;
     *out_detail = "at most 256 letters, digits and any of !#$%&'*+-.^_`|~";
     *out = text;
-    return span_is_token(text) && text.len <= REQUEST_OFFER_LEN_MAX;
+    return span_is_token(text) && text.len <= SUBPROTOCOL_BYTES_MAX;
 }
 
 bool value_read_network(struct span text, struct arena *texts, void *field, const char **out_detail)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "proto/http.h"
 #include "proto/upgrade.h"
 
@@ -33,13 +34,15 @@ void answer_close(struct pump *p, uint16_t code, struct span reason)
     pump_send_close(p, code, reason);
 }
 
-/* The fields that RFC 9110 demands with a status (15.5.6, 15.5.22), and when a client that is
+/* The fields that RFC 9110 demands with a status (15.5.2, 15.5.6, 15.5.22), and when a client that is
  * refused for now may come back. */
 static struct span fields_of(unsigned status)
 {
     switch (status) {
+    case 401:
+        return SPAN_LIT("WWW-Authenticate: Bearer\r\n");
     case 405:
-        return SPAN_LIT("Allow: GET\r\n");
+        return SPAN_LIT("Allow: GET, HEAD\r\n");
     case 426:
         return SPAN_LIT("Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
     case 429:
@@ -99,8 +102,14 @@ static size_t write_head(char out[HEAD_MAX], const struct answer_http *http, uin
                              fields.len > 0 ? fields.data : "", (int)http->headers.len,
                              http->headers.len > 0 ? http->headers.data : "");
     assert(extra_len >= 0 && (size_t)extra_len < sizeof(extra));
-    size_t len = http_write_head(out, HEAD_MAX, http->status, http->content_type, len_bytes,
-                                 (struct span){extra, (size_t)extra_len});
+    const struct http_response response = {
+        .status = http->status,
+        .date_s = clock_date_s(),
+        .content_type = http->content_type,
+        .body_bytes = len_bytes,
+        .extra = {extra, (size_t)extra_len},
+    };
+    size_t len = http_write_head(out, HEAD_MAX, &response);
     assert(len > 0); /* a page has constant headers, which fit */
     return len;
 }
@@ -114,12 +123,15 @@ void answer_http(struct pump *p, const struct answer_http *http, struct answer_b
 
     conn_cork(&p->client); /* head and body travel together */
     pump_send_raw(p, head, head_len);
+    if (http->content == ANSWER_HEAD_ONLY) {
+        body->len_bytes = body->at_bytes;
+    }
     answer_more(p, body);
 }
 
 /* The line goes with its head however much is queued: TLS may have queued a lot for a client that
  * asks for new keys and does not read. */
-void answer_status(struct pump *p, unsigned status)
+void answer_status(struct pump *p, unsigned status, enum answer_content content)
 {
     char line[LINE_MAX_BYTES];
     char text[HEAD_MAX + LINE_MAX_BYTES];
@@ -131,7 +143,8 @@ void answer_status(struct pump *p, unsigned status)
     int line_len = snprintf(line, sizeof(line), "%u %s\n", status, http_status_text(status));
     assert(line_len > 0 && (size_t)line_len < sizeof(line));
     size_t head_len = write_head(text, &http, (uint64_t)line_len);
-    memcpy(text + head_len, line, (size_t)line_len);
+    size_t content_len = content == ANSWER_WHOLE ? (size_t)line_len : 0;
+    memcpy(text + head_len, line, content_len);
     conn_cork(&p->client); /* a FIN follows */
-    pump_send_raw(p, text, head_len + (size_t)line_len);
+    pump_send_raw(p, text, head_len + content_len);
 }

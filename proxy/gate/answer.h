@@ -44,20 +44,26 @@ struct answer_body {
 /* A body that is whole; its memory must outlive the answer. */
 struct answer_body answer_body_whole(struct span whole);
 
+/* Whether the client gets content: an answer to HEAD has none, but the Content-Length that GET
+ * would have had (RFC 9110 9.3.2). */
+enum answer_content { ANSWER_WHOLE = 0, ANSWER_HEAD_ONLY };
+
 struct answer_http {
     unsigned status;
+    enum answer_content content;
     struct span content_type;
     struct span headers; /* whole header lines, each with its CRLF; may be empty */
 };
 
-/* Sends the head of an HTTP answer, and as much of the body as the client's queue has room for.
- * Adds the fields that a status demands (Allow, Upgrade, Retry-After). */
+/* Sends the head of an HTTP answer, and as much of the body as the client's queue has room for: all
+ * of it is done at once with ANSWER_HEAD_ONLY. Adds the Date and the fields that a status demands
+ * (Allow, Upgrade, Retry-After, WWW-Authenticate). */
 void answer_http(struct pump *p, const struct answer_http *http, struct answer_body *body);
 /* Sends the next parts, when the client can be written again. */
 void answer_more(struct pump *p, struct answer_body *body);
 bool answer_is_done(const struct answer_body *body);
 
 /* Sends an HTTP answer whose body is one line: the status in words. */
-void answer_status(struct pump *p, unsigned status);
+void answer_status(struct pump *p, unsigned status, enum answer_content content);
 
 #endif

@@ -379,7 +379,7 @@ static void on_retire(struct reactor_deferred *deferred)
     conn_close(&s->pump.client);
     conn_close(&s->pump.backend);
     pump_done(&s->pump);
-    mem_free(s->request);
+    session_drop_request(s);
     mem_free(s);
     context->session_count--;
     context->on_gone(context);

@@ -77,6 +77,8 @@ void session_act(struct session *s, unsigned actions);
 /* session_request.c: parses bytes that come in the phase REQUEST. False: the head goes on. */
 bool session_take_head(struct session *s, const uint8_t *data, size_t len,
                        struct session_event *out);
+/* Frees the request, if there is one. */
+void session_drop_request(struct session *s);
 /* Each says one thing to the client that the life asks for. */
 void session_send_accept(struct session *s);
 void session_send_refusal(struct session *s);

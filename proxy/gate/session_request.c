@@ -19,8 +19,7 @@ void session_send_accept(struct session *s)
                shape->is_deflate ? &shape->deflate_params : NULL);
     s->http_status = 101;
     if (s->life.phase == LIFE_OPEN) {
-        mem_free(s->request);
-        s->request = NULL;
+        session_drop_request(s);
     }
 }
 
@@ -32,6 +31,12 @@ void session_send_refusal(struct session *s)
     s->http_status = 101;
 }
 
+static enum answer_content content_for(const struct session_request *request)
+{
+    bool is_head = request != NULL && span_is_equal(http_method(&request->head), SPAN_LIT("HEAD"));
+    return is_head ? ANSWER_HEAD_ONLY : ANSWER_WHOLE;
+}
+
 void session_send_http(struct session *s)
 {
     struct session_request *request = s->request;
@@ -40,11 +45,12 @@ void session_send_http(struct session *s)
 
     s->http_status = (uint16_t)status;
     if (request == NULL || request->page.body.data == NULL) {
-        answer_status(&s->pump, status);
+        answer_status(&s->pump, status, content_for(request));
         return;
     }
     const struct answer_http http = {
         .status = status,
+        .content = content_for(request),
         .content_type = request->page.content_type,
         .headers = request->page.headers,
     };
@@ -134,9 +140,9 @@ static struct session_event admit(struct session *s)
 static bool is_page_request(const struct session *s)
 {
     struct session_request *request = s->request;
+    const char *detail;
     return s->listen->has_pages && s->context->find_page != NULL &&
-           upgrade_check_page(&request->head, &request->asked) &&
-           span_is_equal(request->asked.method, SPAN_LIT("GET")) &&
+           upgrade_check_plain(&request->head, &request->asked, &detail) == UPGRADE_OK &&
            s->context->find_page(request->asked.path, &request->page);
 }
 
@@ -148,15 +154,10 @@ static struct session_event on_head_complete(struct session *s, size_t bytes_beh
     if (is_page_request(s)) {
         return end_event(LIFE_PAGE, NULL);
     }
-    switch (upgrade_check(&request->head, &request->asked, &request->key, &detail)) {
-    case UPGRADE_BAD:
-        return bad_request_event(s, 400, detail);
-    case UPGRADE_BAD_METHOD:
-        return bad_request_event(s, 405, detail);
-    case UPGRADE_REQUIRED:
-        return bad_request_event(s, 426, detail);
-    case UPGRADE_OK:
-        break;
+    enum upgrade_result result =
+        upgrade_check(&request->head, &request->asked, &request->key, &detail);
+    if (result != UPGRADE_OK) {
+        return bad_request_event(s, (uint16_t)result, detail);
     }
     if (bytes_behind > 0) {
         /* RFC 6455 4.1: a client waits for the answer. Bytes behind the head could smuggle a second
@@ -176,22 +177,39 @@ bool session_take_head(struct session *s, const uint8_t *data, size_t len,
             *out = end_event(LIFE_INTERNAL, "out of memory");
             return true;
         }
-        http_parser_init(&s->request->head);
+        http_parser_init(&s->request->head, &s->context->config->head_limits);
         s->request->page.body.data = NULL;
         s->request->body = (struct answer_body){.produce = NULL};
     }
-    switch (http_parse(&s->request->head, data, len, &consumed)) {
+    enum http_result result = http_parse(&s->request->head, data, len, &consumed);
+    switch (result) {
     case HTTP_NEED_MORE:
         return false;
     case HTTP_DONE:
         *out = on_head_complete(s, len - consumed);
         return true;
     case HTTP_BAD:
-        *out = bad_request_event(s, 400, s->request->head.detail);
+    case HTTP_METHOD_TOO_LONG:
+    case HTTP_OTHER_VERSION:
+        *out = bad_request_event(s, (uint16_t)result, s->request->head.detail);
         return true;
+    case HTTP_TARGET_TOO_LONG:
     case HTTP_TOO_BIG:
+        s->http_status = (uint16_t)result;
         *out = end_event(LIFE_HEAD_TOO_BIG, s->request->head.detail);
+        return true;
+    case HTTP_NO_MEMORY:
+        *out = end_event(LIFE_INTERNAL, s->request->head.detail);
         return true;
     }
     return false;
+}
+
+void session_drop_request(struct session *s)
+{
+    if (s->request != NULL) {
+        http_parser_done(&s->request->head);
+        mem_free(s->request);
+        s->request = NULL;
+    }
 }

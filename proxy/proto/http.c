@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "proto/http.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include <assert.h>
 #include <string.h>
 
-#define METHOD_MAX 32 /* longer than any registered method */
+#include "base/mem.h"
+
+#define METHOD_MAX 32        /* longer than any registered method */
+#define FIRST_TEXT_BYTES 512 /* of a head that comes in small pieces */
+#define FIRST_HEADERS 16
 
 /* Where a byte may stand. */
 #define IN_TOKEN 1U  /* RFC 9110 5.6.2 tchar */
@@ -29,6 +32,7 @@ static const uint8_t byte_class[256] = {
 
 enum http_state {
     STATE_METHOD = 0,
+    STATE_EMPTY_LF,
     STATE_TARGET_START,
     STATE_TARGET,
     STATE_VERSION,
@@ -43,10 +47,9 @@ enum http_state {
 /* Bytes that keep the state as it is. The parser takes a run of them at once; any other byte is a
  * step. */
 static const uint8_t state_run[] = {
-    [STATE_METHOD] = IN_TOKEN,  [STATE_TARGET_START] = 0,
-    [STATE_TARGET] = IN_TARGET, [STATE_VERSION] = 0,
-    [STATE_LINE_LF] = 0,        [STATE_HEADER_START] = 0,
-    [STATE_NAME] = IN_TOKEN,    [STATE_VALUE_START] = IN_BLANK,
+    [STATE_METHOD] = IN_TOKEN,  [STATE_EMPTY_LF] = 0,    [STATE_TARGET_START] = 0,
+    [STATE_TARGET] = IN_TARGET, [STATE_VERSION] = 0,     [STATE_LINE_LF] = 0,
+    [STATE_HEADER_START] = 0,   [STATE_NAME] = IN_TOKEN, [STATE_VALUE_START] = IN_BLANK,
     [STATE_VALUE] = IN_VALUE,   [STATE_END_LF] = 0,
 };
 
@@ -72,26 +75,35 @@ static enum http_result refuse_byte(struct http_parser *p, uint8_t c, const char
 static enum http_result enter(struct http_parser *p, enum http_state state)
 {
     p->state = (uint8_t)state;
-    p->token_at = (uint16_t)(p->len + 1);
+    p->token_at = p->len + 1;
     return HTTP_NEED_MORE;
 }
 
 static enum http_result step_method(struct http_parser *p, uint8_t c)
 {
     if (byte_class[c] & IN_TOKEN) {
-        return refuse(p, HTTP_BAD, "method too long");
+        return refuse(p, HTTP_METHOD_TOO_LONG, "method too long");
     }
-    if (p->len == 0 && (c == '\r' || c == '\n')) {
-        return refuse(p, HTTP_BAD, "empty line before the request line");
+    if (p->len == p->method_at) {
+        return c == '\r' ? enter(p, STATE_EMPTY_LF) : refuse_byte(p, c, "bad byte in the method");
     }
     if (c == '\r') {
         return refuse(p, HTTP_BAD, "request line without a target");
     }
-    if (c != ' ' || p->len == 0) {
+    if (c != ' ') {
         return refuse_byte(p, c, "bad byte in the method");
     }
-    p->method_len = p->len;
+    p->method_len = p->len - p->method_at;
     return enter(p, STATE_TARGET_START);
+}
+
+static enum http_result step_empty_lf(struct http_parser *p, uint8_t c)
+{
+    if (c != '\n') {
+        return refuse(p, HTTP_BAD, "bare CR");
+    }
+    p->method_at = p->len + 1;
+    return enter(p, STATE_METHOD);
 }
 
 static enum http_result step_target_start(struct http_parser *p, uint8_t c)
@@ -102,8 +114,8 @@ static enum http_result step_target_start(struct http_parser *p, uint8_t c)
     if (c == '\r') {
         return refuse(p, HTTP_BAD, "request line without a target");
     }
-    if (c != '/') {
-        return refuse_byte(p, c, "target not in origin form");
+    if (!(byte_class[c] & IN_TARGET)) {
+        return refuse_byte(p, c, "bad byte in the target");
     }
     p->state = STATE_TARGET;
     p->target_at = p->len;
@@ -112,9 +124,6 @@ static enum http_result step_target_start(struct http_parser *p, uint8_t c)
 
 static enum http_result step_target(struct http_parser *p, uint8_t c)
 {
-    if (byte_class[c] & IN_TARGET) {
-        return refuse(p, HTTP_TOO_BIG, "target too long");
-    }
     if (c == '\r') {
         return refuse(p, HTTP_BAD, "request line without a version");
     }
@@ -124,36 +133,62 @@ static enum http_result step_target(struct http_parser *p, uint8_t c)
     if (c != ' ') {
         return refuse_byte(p, c, "bad byte in the target");
     }
-    p->target_len = (uint16_t)(p->len - p->target_at);
+    p->target_len = p->len - p->target_at;
     return enter(p, STATE_VERSION);
 }
 
+static bool is_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* "HTTP/" DIGIT "." DIGIT (RFC 9112 2.3). */
 static enum http_result step_version(struct http_parser *p, uint8_t c)
 {
-    static const char prefix[] = "HTTP/1.";
-    const size_t prefix_len = sizeof(prefix) - 1;
-    size_t at = (size_t)(p->len - p->token_at);
+    static const char form[] = "HTTP/0.0"; /* 0 stands for any digit */
+    const size_t major = 5;
+    const size_t end = sizeof(form) - 1;
+    size_t at = p->len - p->token_at;
 
-    if (at < prefix_len) {
-        if (c == (uint8_t)prefix[at]) {
-            return HTTP_NEED_MORE;
-        }
-        if (at == 0 && c == ' ') {
-            return refuse(p, HTTP_BAD, "more than one blank in the request line");
-        }
-        return refuse_byte(p, c, "version not HTTP/1.x");
+    if (at == end) {
+        return c == '\r' ? enter(p, STATE_LINE_LF) : refuse_byte(p, c, "text after the version");
     }
-    if (at == prefix_len) {
-        if (c < '0' || c > '9') {
-            return refuse_byte(p, c, "version not HTTP/1.x");
-        }
+    if (at == 0 && c == ' ') {
+        return refuse(p, HTTP_BAD, "more than one blank in the request line");
+    }
+    if (form[at] == '0' ? !is_digit(c) : c != (uint8_t)form[at]) {
+        return refuse_byte(p, c, "malformed version");
+    }
+    if (at == major) {
+        p->version_major = (uint8_t)(c - '0');
+    } else if (at == end - 1) {
         p->version_minor = (uint8_t)(c - '0');
+        if (p->version_major != 1) {
+            return refuse(p, HTTP_OTHER_VERSION, "version not HTTP/1.x");
+        }
+    }
+    return HTTP_NEED_MORE;
+}
+
+/* Makes room for one header more. */
+static enum http_result reserve_header(struct http_parser *p)
+{
+    size_t size = size_min(p->header_size == 0 ? FIRST_HEADERS : (size_t)2 * p->header_size,
+                           p->limits.header_count);
+
+    if (p->header_count == p->limits.header_count) {
+        return refuse(p, HTTP_TOO_BIG, "more headers than max_headers");
+    }
+    if (p->header_count < p->header_size) {
         return HTTP_NEED_MORE;
     }
-    if (c != '\r') {
-        return refuse_byte(p, c, "text after the version");
+    struct http_header *headers = mem_resize(p->headers, size * sizeof(*headers));
+    if (headers == NULL) {
+        return refuse(p, HTTP_NO_MEMORY, "out of memory");
     }
-    return enter(p, STATE_LINE_LF);
+    p->headers = headers;
+    p->header_size = (uint32_t)size;
+    return HTTP_NEED_MORE;
 }
 
 static enum http_result step_header_start(struct http_parser *p, uint8_t c)
@@ -162,12 +197,13 @@ static enum http_result step_header_start(struct http_parser *p, uint8_t c)
         return enter(p, STATE_END_LF);
     }
     if (byte_class[c] & IN_TOKEN) {
-        if (p->header_count == HTTP_HEADERS_MAX) {
-            return refuse(p, HTTP_TOO_BIG, "too many headers");
+        enum http_result result = reserve_header(p);
+
+        if (result == HTTP_NEED_MORE) {
+            p->state = STATE_NAME;
+            p->headers[p->header_count].name_at = p->len;
         }
-        p->state = STATE_NAME;
-        p->headers[p->header_count].name_at = p->len;
-        return HTTP_NEED_MORE;
+        return result;
     }
     if (byte_class[c] & IN_BLANK) {
         return refuse(p, HTTP_BAD,
@@ -181,7 +217,7 @@ static enum http_result step_name(struct http_parser *p, uint8_t c)
     struct http_header *h = &p->headers[p->header_count];
 
     if (c == ':') {
-        h->name_len = (uint16_t)(p->len - h->name_at);
+        h->name_len = p->len - h->name_at;
         return enter(p, STATE_VALUE_START);
     }
     if (c == '\r') {
@@ -194,16 +230,16 @@ static enum http_result step_name(struct http_parser *p, uint8_t c)
 }
 
 /* Ends a value. Only here, at the end of the line, is it clear which blanks are the last ones. */
-static void finish_value(struct http_parser *p, uint16_t at)
+static void finish_value(struct http_parser *p, uint32_t at)
 {
     struct http_header *h = &p->headers[p->header_count];
-    uint16_t end = p->len;
+    uint32_t end = p->len;
 
     while (end > at && (byte_class[(uint8_t)p->text[end - 1]] & IN_BLANK)) {
         end--;
     }
     h->value_at = at;
-    h->value_len = (uint16_t)(end - at);
+    h->value_len = end - at;
     p->header_count++;
 }
 
@@ -233,12 +269,16 @@ static enum http_result step_value(struct http_parser *p, uint8_t c)
 /* Takes one byte that ends a run, or that is above the limit of the run. */
 static enum http_result step(struct http_parser *p, uint8_t c)
 {
-    if (p->len == HTTP_HEAD_MAX) {
-        return refuse(p, HTTP_TOO_BIG, "head too big");
+    if (p->len == p->limits.head_bytes) {
+        return p->state == STATE_TARGET
+                   ? refuse(p, HTTP_TARGET_TOO_LONG, "target longer than max_head")
+                   : refuse(p, HTTP_TOO_BIG, "head larger than max_head");
     }
     switch ((enum http_state)p->state) {
     case STATE_METHOD:
         return step_method(p, c);
+    case STATE_EMPTY_LF:
+        return step_empty_lf(p, c);
     case STATE_TARGET_START:
         return step_target_start(p, c);
     case STATE_TARGET:
@@ -263,50 +303,65 @@ static enum http_result step(struct http_parser *p, uint8_t c)
 
 static size_t run_limit(const struct http_parser *p)
 {
-    size_t head_room = (size_t)HTTP_HEAD_MAX - p->len;
-    size_t room = head_room;
+    size_t room = p->limits.head_bytes - p->len;
 
     if (p->state == STATE_METHOD) {
-        room = (size_t)METHOD_MAX - p->len;
-    } else if (p->state == STATE_TARGET) {
-        room = (size_t)HTTP_TARGET_MAX - (size_t)(p->len - p->target_at);
+        room = size_min(room, (size_t)METHOD_MAX - (p->len - p->method_at));
     }
-    return size_min(room, head_room);
+    return room;
 }
 
 static size_t take_run(struct http_parser *p, const uint8_t *data, size_t len)
 {
     const uint8_t mask = state_run[p->state];
-    size_t limit = run_limit(p);
+    size_t limit = size_min(run_limit(p), len);
     size_t n = 0;
 
     if (mask == 0) {
         return 0;
     }
-    if (limit > len) {
-        limit = len;
-    }
     while (n < limit && (byte_class[data[n]] & mask)) {
         n++;
     }
     memcpy(p->text + p->len, data, n);
-    p->len = (uint16_t)(p->len + n);
+    p->len += (uint32_t)n;
     return n;
 }
 
-void http_parser_init(struct http_parser *p)
+void http_parser_init(struct http_parser *p, const struct http_limits *limits)
 {
-    /* `text` and `headers` need no clearing: nobody reads beyond len and header_count. */
-    p->len = 0;
-    p->state = STATE_METHOD;
-    p->token_at = 0;
-    p->result = HTTP_NEED_MORE;
-    p->detail = "";
-    p->method_len = 0;
-    p->target_at = 0;
-    p->target_len = 0;
-    p->version_minor = 0;
-    p->header_count = 0;
+    assert(limits->head_bytes > 0 && limits->head_bytes <= HTTP_HEAD_BYTES_MAX);
+    assert(limits->header_count > 0);
+    *p = (struct http_parser){.limits = *limits, .result = HTTP_NEED_MORE, .detail = ""};
+}
+
+void http_parser_done(struct http_parser *p)
+{
+    mem_free(p->text);
+    mem_free(p->headers);
+    p->text = NULL;
+    p->headers = NULL;
+}
+
+/* Makes room for the part of `len` bytes more that the limit allows: just enough for a head that
+ * comes at once, twice as much as before for one that comes in small pieces. */
+static bool reserve_text(struct http_parser *p, size_t len)
+{
+    size_t limit = p->limits.head_bytes;
+    size_t need = p->len + size_min(len, limit - p->len);
+    size_t size = size_min(p->size == 0 ? FIRST_TEXT_BYTES : (size_t)2 * p->size, limit);
+
+    if (need <= p->size) {
+        return true;
+    }
+    size = size < need ? need : size;
+    char *text = mem_resize(p->text, size);
+    if (text == NULL) {
+        return false;
+    }
+    p->text = text;
+    p->size = (uint32_t)size;
+    return true;
 }
 
 enum http_result http_parse(struct http_parser *p, const uint8_t *data, size_t len,
@@ -314,6 +369,9 @@ enum http_result http_parse(struct http_parser *p, const uint8_t *data, size_t l
 {
     size_t at = 0;
 
+    if (p->result == HTTP_NEED_MORE && !reserve_text(p, len)) {
+        p->result = refuse(p, HTTP_NO_MEMORY, "out of memory");
+    }
     while (at < len && p->result == HTTP_NEED_MORE) {
         at += take_run(p, data + at, len - at);
         if (at == len) {
@@ -330,7 +388,7 @@ enum http_result http_parse(struct http_parser *p, const uint8_t *data, size_t l
 
 struct span http_method(const struct http_parser *p)
 {
-    return (struct span){p->text, p->method_len};
+    return (struct span){p->text + p->method_at, p->method_len};
 }
 
 struct span http_target(const struct http_parser *p)
@@ -356,61 +414,4 @@ size_t http_find(const struct http_parser *p, struct span name, size_t from)
         }
     }
     return p->header_count;
-}
-
-size_t http_write_head(char *out, size_t size, unsigned status, struct span content_type,
-                       uint64_t body_bytes, struct span extra)
-{
-    char length[48] = "";
-    int n;
-
-    if (content_type.len >= size || extra.len >= size) {
-        return 0;
-    }
-    if (body_bytes != HTTP_LENGTH_UNKNOWN) {
-        snprintf(length, sizeof(length), "Content-Length: %" PRIu64 "\r\n", body_bytes);
-    }
-    n = snprintf(out, size,
-                 "HTTP/1.1 %u %s\r\n"
-                 "Content-Type: %.*s\r\n"
-                 "%s"
-                 "Connection: close\r\n"
-                 "Cache-Control: no-store\r\n"
-                 "X-Content-Type-Options: nosniff\r\n"
-                 "%.*s\r\n",
-                 status, http_status_text(status), (int)content_type.len,
-                 content_type.len > 0 ? content_type.data : "", length, (int)extra.len,
-                 extra.len > 0 ? extra.data : "");
-    return n < 0 || (size_t)n >= size ? 0 : (size_t)n;
-}
-
-const char *http_status_text(unsigned status)
-{
-    static const struct {
-        unsigned status;
-        const char *text;
-    } texts[] = {
-        {101, "Switching Protocols"},
-        {200, "OK"},
-        {400, "Bad Request"},
-        {401, "Unauthorized"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {408, "Request Timeout"},
-        {426, "Upgrade Required"},
-        {429, "Too Many Requests"},
-        {431, "Request Header Fields Too Large"},
-        {500, "Internal Server Error"},
-        {502, "Bad Gateway"},
-        {503, "Service Unavailable"},
-        {504, "Gateway Timeout"},
-    };
-
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        if (texts[i].status == status) {
-            return texts[i].text;
-        }
-    }
-    return "Unknown";
 }

@@ -16,8 +16,8 @@
 
 #include "base/span.h"
 
-#define REQUEST_OFFERS_MAX 16     /* subprotocols that a client may offer */
-#define REQUEST_OFFER_LEN_MAX 256 /* bytes of one of them */
+#define REQUEST_OFFERS_MAX 32      /* subprotocols that a client may offer */
+#define REQUEST_OFFER_LEN_MAX 4096 /* bytes of one of them; some clients put a token there */
 
 /* Finds the header `name` (any case) in `head`, from position *at on (0 at first), and moves *at
  * behind that header. False: there is no further one. */
@@ -26,11 +26,11 @@ typedef bool request_next_header_fn(const void *head, struct span name, size_t *
 
 struct request {
     struct span method;    /* "GET" */
-    struct span authority; /* the Host header, as the client wrote it */
+    struct span authority; /* of an absolute target, else the Host header, as the client wrote it */
     struct span host_name; /* the authority without its port; IPv6 without brackets; a trailing dot
                               stays */
     uint16_t host_port;    /* 0 = the authority has no port */
-    struct span path;      /* as the client wrote it, without the query; begins with '/' */
+    struct span path;      /* as the client wrote it, without the query; "/" when there is none */
     struct span query;     /* behind the '?'; empty when there is none */
     bool has_origin;
     struct span origin;

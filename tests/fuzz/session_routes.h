@@ -108,6 +108,7 @@ static void routes_init(void)
     listens[0] = (struct config_listen){.name = {"fuzz", 4}};
     config = (struct config){
         .max_sessions = 1,
+        .head_limits = {.head_bytes = 8192, .header_count = 64},
         .early_timeouts = route_of('e')->timeouts,
         .listens = listens,
         .listen_count = 1,

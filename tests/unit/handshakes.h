@@ -175,6 +175,46 @@ static const struct handshake_row handshake_rows[] = {
      TEXT("GET /%20%41 HTTP/1.1\r\nHost: a:1\r\n" MINIMAL
           "Sec-WebSocket-Protocol: a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p\r\n\r\n"),
      "a", 1, "/%20%41", NULL, "a b c d e f g h i j k l m n o p"},
+    {"the JDK's HttpClient",
+     TEXT("GET /echo HTTP/1.1\r\nConnection: Upgrade\r\nContent-Length: 0\r\nHost: a:8080\r\n"
+          "Upgrade: websocket\r\nUser-Agent: Java-http-client/17\r\n" KEY VERSION "\r\n"),
+     "a", 8080, "/echo", NULL, ""},
+    {"a length in zeros",
+     TEXT("GET / HTTP/1.1\r\nHost: a\r\ncontent-length:\t00 \r\n" MINIMAL "\r\n"), "a", 0, "/",
+     NULL, ""},
+    {"through a proxy", TEXT("GET http://b.example:81/x HTTP/1.1\r\nHost: a\r\n" MINIMAL "\r\n"),
+     "b.example", 81, "/x", NULL, ""},
+    {"an empty offer",
+     TEXT("GET / HTTP/1.1\r\nHost: a\r\n" MINIMAL "Sec-WebSocket-Protocol:\r\n\r\n"), "a", 0, "/",
+     NULL, ""},
+    {"offers of commas",
+     TEXT("GET / HTTP/1.1\r\nHost: a\r\n" MINIMAL
+          "Sec-WebSocket-Protocol: ,\r\nSec-WebSocket-Protocol: , ,\t,\r\n\r\n"),
+     "a", 0, "/", NULL, ""},
+    {"empty items between offers",
+     TEXT("GET / HTTP/1.1\r\nHost: a\r\n" MINIMAL "Sec-WebSocket-Protocol: ,a,,b , \r\n"
+          "Sec-WebSocket-Protocol:\r\nSec-WebSocket-Protocol: c\r\n\r\n"),
+     "a", 0, "/", NULL, "a b c"},
+    {"empty items in Upgrade and Connection",
+     TEXT("GET / HTTP/1.1\r\nHost: a\r\nUpgrade:\r\nUpgrade: ,websocket,\r\nConnection: ,\r\n"
+          "Connection: ,keep-alive,,upgrade,\r\n" KEY VERSION "\r\n"),
+     "a", 0, "/", NULL, ""},
+    {"an empty line first", TEXT("\r\nGET / HTTP/1.1\r\nHost: a\r\n" MINIMAL "\r\n"), "a", 0, "/",
+     NULL, ""},
+    {"HTTP/1.2", TEXT("GET / HTTP/1.2\r\nHost: a\r\n" MINIMAL "\r\n"), "a", 0, "/", NULL, ""},
+    {"HTTP/1.9", TEXT("GET / HTTP/1.9\r\nHost: a\r\n" MINIMAL "\r\n"), "a", 0, "/", NULL, ""},
+    {"an expectation that needs no answer",
+     TEXT("GET / HTTP/1.1\r\nHost: a\r\n" MINIMAL "Expect: , 100-Continue\r\n\r\n"), "a", 0, "/",
+     NULL, ""},
+    {"an empty expectation", TEXT("GET / HTTP/1.1\r\nHost: a\r\n" MINIMAL "Expect:\r\n\r\n"), "a",
+     0, "/", NULL, ""},
+    {"Connection: close as well",
+     TEXT("GET / HTTP/1.1\r\nHost: a\r\nConnection: close, Upgrade, TE\r\nTE: trailers;q=0.5\r\n"
+          "Upgrade: h2c, websocket\r\n" KEY VERSION "\r\n"),
+     "a", 0, "/", NULL, ""},
+    {"an empty port", TEXT("GET / HTTP/1.1\r\nHost: a:\r\n" MINIMAL "\r\n"), "a", 0, "/", NULL, ""},
+    {"IPv6 and an empty port", TEXT("GET / HTTP/1.1\r\nHost: [::1]:\r\n" MINIMAL "\r\n"), "::1", 0,
+     "/", NULL, ""},
 };
 
 #endif

@@ -115,6 +115,7 @@ static void check_row(const struct config *config, const struct row *row)
         CHECK_TRUE(row->name, span_is_equal(got.route->policy.name, span_from_str(row->route)));
     }
     if (row->refusal != LIFE_NOT_ENDED) {
+        http_feed_done(&fed);
         return;
     }
     CHECK_EQ_MEM(row->name, got.subprotocol.data, got.subprotocol.len, row->subprotocol,
@@ -126,6 +127,7 @@ static void check_row(const struct config *config, const struct row *row)
                  got.route->max_message_bytes);
     CHECK_EQ_INT(row->name, got.shape.is_echo, got.route->backends[0].kind == CONFIG_BACKEND_ECHO);
     check_plan(row->name, &got);
+    http_feed_done(&fed);
 }
 
 static void test_decide(void)

@@ -107,10 +107,16 @@ static void test_status(void)
         const char *field; // a field that this status demands; NULL: none
     } rows[] = {
         {400, "HTTP/1.1 400 Bad Request\r\n", NULL},
+        {401, "HTTP/1.1 401 Unauthorized\r\n", "\r\nWWW-Authenticate: Bearer\r\n"},
         {404, "HTTP/1.1 404 Not Found\r\n", NULL},
-        {405, "HTTP/1.1 405 Method Not Allowed\r\n", "\r\nAllow: GET\r\n"},
+        {414, "HTTP/1.1 414 URI Too Long\r\n", NULL},
+        {417, "HTTP/1.1 417 Expectation Failed\r\n", NULL},
+        {405, "HTTP/1.1 405 Method Not Allowed\r\n", "\r\nAllow: GET, HEAD\r\n"},
         {426, "HTTP/1.1 426 Upgrade Required\r\n",
          "\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"},
+        {426, "HTTP/1.1 426 Upgrade Required\r\n", "\r\nConnection: Upgrade, close\r\n"},
+        {501, "HTTP/1.1 501 Not Implemented\r\n", "\r\nConnection: close\r\n"},
+        {505, "HTTP/1.1 505 HTTP Version Not Supported\r\n", NULL},
         {429, "HTTP/1.1 429 Too Many Requests\r\n", "\r\nRetry-After: 5\r\n"},
         {503, "HTTP/1.1 503 Service Unavailable\r\n", "\r\nRetry-After: 5\r\n"},
     };
@@ -121,7 +127,7 @@ static void test_status(void)
         size_t body_len;
 
         talk_open(&t);
-        answer_status(&t.pump, rows[i].status);
+        answer_status(&t.pump, rows[i].status, ANSWER_WHOLE);
         talk_finish(&t, NULL);
         const uint8_t *body = find_body(&t, &body_len);
         CHECK_TRUE(rows[i].line,
@@ -130,6 +136,15 @@ static void test_status(void)
         snprintf(length, sizeof(length), "\r\nContent-Length: %zu\r\n", body_len);
         CHECK_TRUE(rows[i].line, body != NULL && has_text(&t, length));
         CHECK_FALSE(rows[i].line, has_text(&t, "Content-Security-Policy"));
+        CHECK_TRUE(rows[i].line, has_text(&t, "\r\nDate: ") && has_text(&t, " GMT\r\n"));
+        talk_close(&t);
+
+        // The same head to HEAD, and nothing behind it.
+        talk_open(&t);
+        answer_status(&t.pump, rows[i].status, ANSWER_HEAD_ONLY);
+        talk_finish(&t, NULL);
+        CHECK_TRUE(rows[i].line, has_text(&t, length));
+        CHECK_TRUE(rows[i].line, find_body(&t, &body_len) != NULL && body_len == 0);
         talk_close(&t);
     }
 }
@@ -147,7 +162,7 @@ static void test_status_behind_a_full_queue(void)
     while (conn_queued(&t.pump.client) < t.pump.high_bytes) {
         pump_send_raw(&t.pump, block, sizeof(block));
     }
-    answer_status(&t.pump, 404);
+    answer_status(&t.pump, 404, ANSWER_WHOLE);
     CHECK_FALSE("nothing is left to produce", t.pump.is_client_owed);
     talk_finish(&t, NULL);
     CHECK_TRUE("every byte", t.len > sizeof(want) && memcmp(t.said + t.len - (sizeof(want) - 1),
@@ -225,6 +240,17 @@ static void test_whole(void)
     CHECK_TRUE("an empty body", answer_is_done(&body));
     talk_finish(&t, &body);
     CHECK_TRUE("an empty body", has_text(&t, "Content-Length: 0\r\n"));
+    talk_close(&t);
+
+    const struct answer_http to_head = {
+        .status = 200, .content = ANSWER_HEAD_ONLY, .content_type = SPAN_LIT("text/html")};
+    body = answer_body_whole((struct span){page, sizeof(page)});
+    talk_open(&t);
+    answer_http(&t.pump, &to_head, &body);
+    CHECK_TRUE("to HEAD", answer_is_done(&body) && !t.pump.is_client_owed);
+    talk_finish(&t, &body);
+    CHECK_TRUE("to HEAD", has_text(&t, "Content-Length: 307200\r\n"));
+    CHECK_TRUE("to HEAD", find_body(&t, &len) != NULL && len == 0);
     talk_close(&t);
 }
 

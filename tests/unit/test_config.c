@@ -214,6 +214,8 @@ static void test_defaults(void)
     CHECK_EQ_U64("close", route->timeouts.close_ms, 5000);
     CHECK_EQ_U64("linger", route->timeouts.linger_ms, 2000);
     CHECK_EQ_U64("max_age", route->timeouts.max_age_ms, 0);
+    CHECK_EQ_U64("max_head", config->head_limits.head_bytes, 32768);
+    CHECK_EQ_U64("max_headers", config->head_limits.header_count, 128);
     CHECK_EQ_MEM("server's", &config->early_timeouts, sizeof(config->early_timeouts),
                  &route->timeouts, sizeof(route->timeouts));
     config_free(config);

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 
+#include "base/mem.h"
 #include "check.h"
 #include "handshakes.h"
 #include "http_feed.h"
@@ -46,6 +47,54 @@ static void test_refused(void)
                 CHECK_TRUE(row->name, false);
                 break;
             }
+        }
+    }
+}
+
+// The authority of an absolute target replaces Host.
+static void test_absolute_target(void)
+{
+    static const struct {
+        const char *target;
+        const char *authority;
+        const char *host_name;
+        uint16_t port;
+        const char *path;
+        const char *query;
+    } rows[] = {
+        {"http://b.example/x?y", "b.example", "b.example", 0, "/x", "y"},
+        {"HTTP://b.example/x", "b.example", "b.example", 0, "/x", ""},
+        {"https://b.example:8443/", "b.example:8443", "b.example", 8443, "/", ""},
+        {"ws://b.example:/x", "b.example:", "b.example", 0, "/x", ""},
+        {"WsS://[::1]:7/x", "[::1]:7", "::1", 7, "/x", ""},
+        {"http://b.example", "b.example", "b.example", 0, "/", ""},
+        {"http://b.example?y=/z", "b.example", "b.example", 0, "/", "y=/z"},
+        {"http://b.example//x/http://c", "b.example", "b.example", 0, "//x/http://c", ""},
+        {"/http://b.example/", "a.example", "a.example", 0, "/http://b.example/", ""},
+        {"//b.example/x", "a.example", "a.example", 0, "//b.example/x", ""},
+    };
+    char head[512];
+
+    for (size_t i = 0; i < 2 * COUNT(rows); i++) {
+        bool is_host_empty = i >= COUNT(rows);
+        const char *target = rows[i % COUNT(rows)].target;
+        struct request request;
+        struct span key;
+        const char *detail;
+        int len = snprintf(head, sizeof(head), "GET %s HTTP/1.1\r\nHost:%s\r\n" MINIMAL "\r\n",
+                           target, is_host_empty ? "" : " a.example");
+
+        http_feed(&fed, head, (size_t)len, BYTE_BY_BYTE);
+        if (is_host_empty && target[0] == '/') {
+            CHECK_EQ_INT(target, upgrade_check(&fed.parser, &request, &key, &detail), UPGRADE_BAD);
+            continue;
+        }
+        if (CHECK_EQ_INT(target, upgrade_check(&fed.parser, &request, &key, &detail), UPGRADE_OK)) {
+            check_span(target, request.authority, rows[i % COUNT(rows)].authority);
+            check_span(target, request.host_name, rows[i % COUNT(rows)].host_name);
+            CHECK_EQ_U64(target, request.host_port, rows[i % COUNT(rows)].port);
+            check_span(target, request.path, rows[i % COUNT(rows)].path);
+            check_span(target, request.query, rows[i % COUNT(rows)].query);
         }
     }
 }
@@ -143,7 +192,7 @@ static void test_key_letters(void)
             struct span taken = {NULL, 0};
             const char *detail = NULL;
             bool is_letter = c < 0x7f && (isalnum((int)c) || c == '+' || c == '/');
-            bool want = at < 21 ? is_letter : at == 21 ? strchr("AQgw", (int)c) != NULL : c == '=';
+            bool want = at < 22 ? is_letter : c == '=';
 
             if (c == 0x7f) {
                 continue;
@@ -181,7 +230,12 @@ static void test_plain_get(void)
         {"no Host", TEXT("GET /page HTTP/1.1\r\n\r\n"), false},
         {"two Hosts", TEXT("GET /page HTTP/1.1\r\n" HOST HOST "\r\n"), false},
         {"a bad Host", TEXT("GET /page HTTP/1.1\r\nHost: a b\r\n\r\n"), false},
-        {"a body", TEXT("GET /page HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n"), false},
+        {"no Host with HTTP/1.0", TEXT("GET /page HTTP/1.0\r\n\r\n"), true},
+        {"an empty Host", TEXT("GET /page HTTP/1.1\r\nHost:\r\n\r\n"), true},
+        {"a URL", TEXT("GET http://a.example/page HTTP/1.1\r\n" HOST "\r\n"), true},
+        {"a URL of another page", TEXT("GET http://a.example/ HTTP/1.1\r\n" HOST "\r\n"), false},
+        {"a body", TEXT("GET /page HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\n"), false},
+        {"no body", TEXT("GET /page HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n"), true},
         {"chunks", TEXT("GET /page HTTP/1.1\r\n" HOST "Transfer-Encoding: x\r\n\r\n"), false},
         {"Expect", TEXT("GET /page HTTP/1.1\r\n" HOST "Expect: x\r\n\r\n"), false},
     };
@@ -190,8 +244,9 @@ static void test_plain_get(void)
         http_feed(&fed, rows[i].text, rows[i].len, 0);
         CHECK_EQ_INT(rows[i].name, fed.result, HTTP_DONE);
         struct request page;
-        bool is_page =
-            upgrade_check_page(&fed.parser, &page) && span_is_equal(page.path, SPAN_LIT("/page"));
+        const char *detail;
+        bool is_page = upgrade_check_plain(&fed.parser, &page, &detail) == UPGRADE_OK &&
+                       span_is_equal(page.path, SPAN_LIT("/page"));
         CHECK_EQ_INT(rows[i].name, is_page, rows[i].want);
     }
 }
@@ -250,7 +305,8 @@ static void test_101(void)
                                    "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
                                    "Sec-WebSocket-Protocol: binary\r\n"
                                    "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
-    static const char longest[] = LETTERS_64 LETTERS_64 LETTERS_64 LETTERS_64 "x";
+    static const char longest[] = LETTERS_1024 LETTERS_1024 LETTERS_1024 LETTERS_1024 "x";
+    static const char long_extensions[] = LETTERS_256 "x";
     const struct span key = SPAN_LIT("dGhlIHNhbXBsZSBub25jZQ==");
     const struct span none = {NULL, 0};
     char out[UPGRADE_101_MAX];
@@ -262,19 +318,27 @@ static void test_101(void)
     len = upgrade_write_101(out, key, (struct span){longest, REQUEST_OFFER_LEN_MAX}, none);
     CHECK_EQ_U64("the longest", len, sizeof(chosen) - 1 - 6 + REQUEST_OFFER_LEN_MAX);
     CHECK_EQ_U64("too long", upgrade_write_101(out, key, SPAN_LIT(longest), none), 0);
-    CHECK_EQ_U64("too long", upgrade_write_101(out, key, none, SPAN_LIT(longest)), 0);
+    CHECK_EQ_U64("too long", upgrade_write_101(out, key, none, SPAN_LIT(long_extensions)), 0);
     len = upgrade_write_101(out, key, SPAN_LIT("binary"), SPAN_LIT("permessage-deflate"));
     CHECK_EQ_MEM("an extension", out, len, extended, sizeof(extended) - 1);
+}
+
+static void test_nothing_left(void)
+{
+    http_feed_done(&fed);
+    CHECK_EQ_U64("blocks", mem_live_blocks(), 0);
 }
 
 CU_TestInfo upgrade_tests[] = {
     {"refused handshakes, at every cut", test_refused},
     {"legal handshakes, at every cut", test_accepted},
+    {"absolute targets", test_absolute_target},
     {"each header counts", test_each_header_counts},
     {"every letter of the key", test_key_letters},
     {"plain requests", test_plain_get},
     {"what was asked for", test_what_was_asked},
     {"the accept key", test_accept_key},
     {"the 101", test_101},
+    {"nothing is left", test_nothing_left},
     CU_TEST_INFO_NULL,
 };

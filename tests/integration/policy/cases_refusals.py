@@ -175,7 +175,7 @@ BAD_HEADS = [
     ("bad_request", b"GET /r HTTP/1.1\nHost: a\n\n", 400),
     ("bad_request_method", b"POST /r HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
     ("bad_request_plain", b"GET /r HTTP/1.1\r\nHost: localhost\r\n\r\n", 426),
-    ("head_too_big", b"GET /r HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 9000, 431),
+    ("head_too_big", b"GET /r HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 33000, 431),
 ]
 
 
