@@ -34,8 +34,8 @@ void answer_close(struct pump *p, uint16_t code, struct span reason)
     pump_send_close(p, code, reason);
 }
 
-/* The fields that RFC 9110 demands with a status (15.5.2, 15.5.6, 15.5.22), and when a client that is
- * refused for now may come back. */
+/* The fields that RFC 9110 demands with a status (15.5.2, 15.5.6, 15.5.22), and when a client that
+ * is refused for now may come back. */
 static struct span fields_of(unsigned status)
 {
     switch (status) {

@@ -289,6 +289,32 @@ static void test_long_page(void)
     }
 }
 
+/* HEAD gets the head that GET gets, and nothing behind it. */
+static void test_page_to_head(void)
+{
+    static const char *const requests[] = {"HEAD /long HTTP/1.1\r\nHost: h\r\n\r\n",
+                                           "HEAD /long HTTP/1.0\r\n\r\n"};
+    for (size_t i = 0; i < COUNT(requests); i++) {
+        struct kit k;
+        struct page page;
+        char length[64];
+        kit_open(&k, "", "");
+        k.config->listens[0].has_pages = true;
+        k.context.find_page = find_letters;
+        kit_client_says(&k, requests[i]);
+        CHECK_TRUE("start", kit_start(&k));
+        CHECK_TRUE("FIN", kit_until(&k, kit_has_fin));
+        CHECK_TRUE("found", find_letters(SPAN_LIT("/long"), &page));
+        int len = snprintf(length, sizeof(length), "\r\nContent-Length: %zu\r\n", page.body.len);
+        CHECK_TRUE("its length", memmem(kit_client_heard.data, kit_client_heard.len, length,
+                                        (size_t)len) != NULL);
+        CHECK_EQ_U64("status", kit_take_answer(&k), 200);
+        CHECK_EQ_U64("nothing behind", kit_client_heard.len, 0);
+        k.client.is_in_fin = true;
+        kit_close("page", &k, LIFE_PAGE);
+    }
+}
+
 /* A client whose kernel is full. One that takes a byte now and then gets all of the page however
  * long that lasts; one that takes nothing sees a reset, because a FIN would end the page. */
 static void test_slow_reader(void)
@@ -452,6 +478,7 @@ CU_TestInfo session_tests[] = {
     {"the backend's last word after the client's Close", test_half_close},
     {"the client goes without a Close", test_client_goes},
     {"a page longer than any queue", test_long_page},
+    {"a page to HEAD", test_page_to_head},
     {"a page to a slow reader", test_slow_reader},
     {"ended by us, with and without politeness", test_ended_by_us},
     {"deadlines", test_deadlines},
