@@ -26,6 +26,7 @@ FUZZ_BINS = $(FUZZ_NAMES:%=$(B)/fuzz/fuzz_%)
 
 # What the tests need from apt besides the build's packages.
 TEST_PACKAGES = libcunit1-dev $(LLVM_PACKAGES) cppcheck shellcheck chromium chromium-driver \
+    firefox-esr novnc tigervnc-standalone-server default-jdk-headless \
     redis-server openssh-server openssh-client openssl python3 python3-websockets python3-wsproto \
     iproute2 nftables procps ngircd unbound valgrind libssl-dev node-ws \
     $(if $(shell command -v node),,nodejs)
@@ -40,7 +41,7 @@ test-deps:  ## install the Debian packages that only the tests need
 # ---------------------------------------------------------------------------------- running
 
 .PHONY: test test-deps gate check lint format format-check unit replay differential integration
-.PHONY: browser fuzz fuzz-run coverage coverage-run docker-test
+.PHONY: browser firefox fuzz fuzz-run coverage coverage-run docker-test
 
 test:  ## install what is missing, build, and run the whole gate
 	+$(Q)$(MAKE) --no-print-directory deps
@@ -117,6 +118,10 @@ integration: $(BIN)  ## test the program on real sockets with real services
 
 browser: $(BIN)  ## test the program and its page in headless Chromium
 	$(Q)$(SAN_ENV) $(RECORD) browser-$(VARIANT) $(PYTHON) tests/browser/run.py \
+	  --sluice $(BIN) $(if $(T),-k '$(T)')
+
+firefox: $(BIN)  ## the same in headless Firefox
+	$(Q)$(SAN_ENV) $(RECORD) firefox-$(VARIANT) $(PYTHON) tests/browser/run.py --firefox \
 	  --sluice $(BIN) $(if $(T),-k '$(T)')
 
 fuzz:  ## run libFuzzer, each target FUZZ_SECONDS (60); new inputs go to build/fuzz/NAME

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the browser cases: the program and its page in headless Chromium."""
+"""Runs the browser cases: the program and its page in headless Chromium, or in Firefox."""
 
 import os
 import sys
@@ -12,9 +12,13 @@ HERE = Path(__file__).resolve().parent
 sys.path[0] = str(HERE.parent / "fixture")
 
 import harness  # noqa: E402
+import marionette  # noqa: E402
 import pages  # noqa: E402
 import runner  # noqa: E402
 import webdriver  # noqa: E402
+
+
+CHROMIUM_ONLY = ("demo.",)  # these cases look at the console and at how the page is shown
 
 
 class BrowserTest(harness.Test):
@@ -57,17 +61,21 @@ class BrowserTest(harness.Test):
 
 
 class BrowserSuite(runner.Suite):
-    """One Chromium serves all cases. After a failed case the next case gets a new Chromium."""
+    """One browser serves all cases. After a failed case the next case gets a new browser."""
 
     jobs = 1
     browser = None
+
+    def __init__(self, new_browser):
+        super().__init__()
+        self.new_browser = new_browser
 
     def new_test(self, directory):
         return BrowserTest(directory, self.browser)
 
     def prepare(self, base):
         if self.browser is None:
-            self.browser = webdriver.Browser(tempfile.mkdtemp(prefix="chromium-", dir=base))
+            self.browser = self.new_browser(tempfile.mkdtemp(prefix="browser-", dir=base))
 
     def settle(self, has_failed):
         if has_failed:
@@ -77,7 +85,7 @@ class BrowserSuite(runner.Suite):
         if self.browser:
             self.browser.stop()
             self.browser = None
-        # Processes that outlive Chromium become the runner's children. No case runs now.
+        # Processes that outlive the browser become the runner's children. No case runs now.
         while left := runner.children(os.getpid()):
             for pid in left:
                 runner.kill_tree(pid)
@@ -87,6 +95,8 @@ def main():
     parser = runner.new_parser(__doc__)
     parser.add_argument("--screenshot", metavar="DIR",
                         help="run no case; save pictures of the demo page there")
+    parser.add_argument("--firefox", action="store_true",
+                        help="run in Firefox what needs no developer tools")
     options = parser.parse_args()
     cases = runner.load_cases(HERE)
     if options.screenshot:
@@ -94,8 +104,12 @@ def main():
         os.makedirs(options.screenshot, exist_ok=True)
         cases = [harness.Case("screenshots", cases_demo.take_pictures,
                               (os.path.abspath(options.screenshot),), 120, False)]
+    new_browser = webdriver.Browser
+    if options.firefox:
+        cases = [c for c in cases if not c.name.startswith(CHROMIUM_ONLY)]
+        new_browser = marionette.Firefox
     runner.become_subreaper()
-    return runner.main(BrowserSuite(), cases, options)
+    return runner.main(BrowserSuite(new_browser), cases, options)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import subprocess
 import harness
 import services
 from harness import case, equal
-from services import redis, run_node_client, start_service, wait_for_port
+from services import redis, run_java_client, run_node_client, start_service, wait_for_port
 from threads import in_thread, join
 from wsclient import BINARY, FIN, frame
 
@@ -203,6 +203,14 @@ def node_ws(t):
     run_node_client(p, "echo_client.js")
     for line in p.ends():
         assert line["ending"] not in ("protocol", "internal", "tls_failed"), line
+
+
+@case(timeout=120)
+def jdk(t):
+    """The JDK's client sends a Content-Length of 0."""
+    p = t.gateway(defaults="origins = none", echo="subprotocols = binary\nbackend = echo:")
+    run_java_client(p, "EchoClient.java")
+    equal([line["ending"] for line in p.ends()], ["client_close", "no_route"], "endings")
 
 
 @case(timeout=120)
