@@ -171,20 +171,12 @@ static bool is_no_length(const struct http_parser *p)
 static enum upgrade_result check_no_body(const struct http_parser *p, struct upgrade_opening *out,
                                          const char **detail)
 {
-    struct upgrade_list expectations = upgrade_list(p, SPAN_LIT("Expect"));
-    struct span item;
-
     (void)out;
     if (http_find(p, SPAN_LIT("Transfer-Encoding"), 0) < p->header_count) {
         return upgrade_refuse(UPGRADE_BAD, detail, "Transfer-Encoding in a request without body");
     }
     if (!is_no_length(p)) {
         return upgrade_refuse(UPGRADE_BAD, detail, "Content-Length in a request without body");
-    }
-    while (upgrade_list_next(&expectations, &item)) {
-        if (!span_is_equal_nocase(item, SPAN_LIT("100-continue"))) {
-            return upgrade_refuse(UPGRADE_EXPECTATION, detail, "unknown expectation");
-        }
     }
     return UPGRADE_OK;
 }

@@ -204,7 +204,7 @@ static const struct handshake_row handshake_rows[] = {
     {"HTTP/1.2", TEXT("GET / HTTP/1.2\r\nHost: a\r\n" MINIMAL "\r\n"), "a", 0, "/", NULL, ""},
     {"HTTP/1.9", TEXT("GET / HTTP/1.9\r\nHost: a\r\n" MINIMAL "\r\n"), "a", 0, "/", NULL, ""},
     {"an expectation that needs no answer",
-     TEXT("GET / HTTP/1.1\r\nHost: a\r\n" MINIMAL "Expect: , 100-Continue\r\n\r\n"), "a", 0, "/",
+     TEXT("GET / HTTP/1.1\r\nHost: a\r\n" MINIMAL "Expect: , 100-Continue, tea\r\n\r\n"), "a", 0, "/",
      NULL, ""},
     {"an empty expectation", TEXT("GET / HTTP/1.1\r\nHost: a\r\n" MINIMAL "Expect:\r\n\r\n"), "a",
      0, "/", NULL, ""},

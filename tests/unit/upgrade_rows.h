@@ -178,10 +178,6 @@ static const struct upgrade_row upgrade_bad_rows[] = {
      "Transfer-Encoding in a request without body"},
     {"Transfer-Encoding: identity", WITH(MINIMAL "TRANSFER-ENCODING: identity\r\n"), UPGRADE_BAD,
      "Transfer-Encoding in a request without body"},
-    {"an unknown expectation", WITH(MINIMAL "Expect: a-cake\r\n"), UPGRADE_EXPECTATION,
-     "unknown expectation"},
-    {"an expectation more", WITH(MINIMAL "Expect: 100-continue, x\r\n"), UPGRADE_EXPECTATION,
-     "unknown expectation"},
     // HTTP version
     {"HTTP/1.0", WITH_LINE("GET / HTTP/1.0"), UPGRADE_REQUIRED,
      "HTTP/1.0 knows no Upgrade; a proxy must ask with HTTP/1.1"},

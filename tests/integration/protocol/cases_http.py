@@ -99,7 +99,7 @@ HEADS = [
     ("content_length_negative", head(add=["Content-Length: -0"]), 400),
     ("transfer_encoding", head(add=["Transfer-Encoding: chunked"]), 400),
     ("expect", head(add=["Expect: 100-continue"]), 101),
-    ("expect_else", head(add=["Expect: tea"]), 417),
+    ("expect_else", head(add=["Expect: tea"]), 101),
     ("no_upgrade", head(drop="Upgrade"), 426),
     ("no_connection", head(drop="Connection"), 400),
     ("lists_with_empty_items", head({"Upgrade: websocket": "Upgrade: , websocket,",
