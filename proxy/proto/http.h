@@ -69,7 +69,7 @@ void http_parser_init(struct http_parser *p, const struct http_limits *limits);
 void http_parser_done(struct http_parser *p);
 
 /* Consumes bytes up to the end of the head. The parser skips empty lines before the request line
- * (RFC 9112 2.2). It refuses bare LF or CR, NUL and control bytes, obs-fold, blanks before the
+ * (RFC 9112 2.2), LF alone among them. It refuses bare LF or CR, NUL and control bytes, obs-fold, blanks before the
  * colon or before the first header, empty names, more than one blank between the parts of the
  * request line, and a target that has '#', control or non-ASCII bytes; upgrade_check looks at the
  * target's form. The parser keeps non-ASCII bytes in header values (obs-text). When it refuses a

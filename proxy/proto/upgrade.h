@@ -32,7 +32,7 @@ enum upgrade_result {
 /* Checks that a head is a legal request, and fills in what the target and Host say (400 where no
  * other status stands):
  *   - the target is in origin form ("/..."), in absolute form (http, https, ws or wss), whose
- *     authority replaces Host (RFC 9112 3.2.2), for OPTIONS "*", for CONNECT anything;
+ *     authority replaces Host (RFC 9112 3.2.2), for OPTIONS "*", for CONNECT HOST:PORT;
  *   - Host comes once, with HTTP/1.0 at most once, and is empty or well-formed;
  *   - the method is GET or HEAD (405, 501);
  *   - there is no body: neither Transfer-Encoding nor a Content-Length other than 0. So an Expect

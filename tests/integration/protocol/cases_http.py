@@ -47,7 +47,7 @@ HEADS = [
     ("name_not_ascii", head(add=["X\xe9: a"]), 400),
     ("leading_empty_line", b"\r\n" + head(), 101),
     ("leading_empty_lines", b"\r\n\r\n\r\n" + head(), 101),
-    ("leading_bare_lf", b"\n" + head(), 400),
+    ("leading_bare_lf", b"\n" + head(), 101),
     ("two_blanks", head({"GET /r": "GET  /r"}), 400),
     ("tab_for_blank", head({"GET /r": "GET\t/r"}), 400),
     ("trailing_blank", head({"HTTP/1.1": "HTTP/1.1 "}), 400),
