@@ -28,7 +28,7 @@ FUZZ_BINS = $(FUZZ_NAMES:%=$(B)/fuzz/fuzz_%)
 TEST_PACKAGES = libcunit1-dev $(LLVM_PACKAGES) cppcheck shellcheck chromium chromium-driver \
     firefox-esr novnc tigervnc-standalone-server default-jdk-headless \
     redis-server openssh-server openssh-client openssl python3 python3-websockets python3-wsproto \
-    iproute2 nftables procps ngircd unbound valgrind libssl-dev node-ws \
+    iproute2 nftables procps ngircd unbound nginx haproxy valgrind libssl-dev node-ws \
     $(if $(shell command -v node),,nodejs)
 LLVM_PACKAGES = clang-$(LLVM) clang-tidy-$(LLVM) clang-format-$(LLVM) libclang-rt-$(LLVM)-dev
 
@@ -41,7 +41,7 @@ test-deps:  ## install the Debian packages that only the tests need
 # ---------------------------------------------------------------------------------- running
 
 .PHONY: test test-deps gate check lint format format-check unit replay differential integration
-.PHONY: browser firefox fuzz fuzz-run coverage coverage-run docker-test
+.PHONY: heads browser firefox fuzz fuzz-run coverage coverage-run docker-test
 
 test:  ## install what is missing, build, and run the whole gate
 	+$(Q)$(MAKE) --no-print-directory deps
@@ -112,6 +112,18 @@ $(OUT)/tests/differential/%.o: tests/differential/%.c $(OUT)/flags $(WOLFSSL_STA
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(COMPILE) -MMD -MP -c -o $@ $<
 
+heads: $(OUT)/heads_check  ## give the same random request heads to sluice, Node, nginx and HAProxy
+	$(Q)$(SAN_ENV) $(RECORD) heads-$(VARIANT) $(PYTHON) tests/heads/run.py \
+	  --check $(OUT)/heads_check
+
+$(OUT)/heads_check: $(OUT)/tests/heads/check.o $(ARCHIVE) $(OUT)/link-flags
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS_$(VARIANT)) $(CFLAGS) $(LINK_FLAGS) -o $@ $(filter %.o,$^) $(ARCHIVE) $(LIBS)
+
+$(OUT)/tests/heads/%.o: tests/heads/%.c $(OUT)/flags $(WOLFSSL_STAMP)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(COMPILE) -MMD -MP -c -o $@ $<
+
 integration: $(BIN)  ## test the program on real sockets with real services
 	$(Q)$(SAN_ENV) $(RECORD) integration-$(VARIANT) $(PYTHON) tests/integration/run.py \
 	  --sluice $(BIN) $(if $(T),-k '$(T)')
@@ -149,4 +161,4 @@ docker-test:  ## build and run the container image, without an engine (root)
 	docker/test.sh
 
 -include $(UNIT_OBJECTS:.o=.d) $(patsubst %,$(OUT)/tests/fuzz/%.d,replay $(FUZZERS:%=fuzz_%)) \
-    $(OUT)/tests/differential/decode.d
+    $(OUT)/tests/differential/decode.d $(OUT)/tests/heads/check.d

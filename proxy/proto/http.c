@@ -84,13 +84,17 @@ static enum http_result step_method(struct http_parser *p, uint8_t c)
     if (byte_class[c] & IN_TOKEN) {
         return refuse(p, HTTP_METHOD_TOO_LONG, "method too long");
     }
-    if (p->len == p->method_at) {
-        return c == '\r' ? enter(p, STATE_EMPTY_LF) : refuse_byte(p, c, "bad byte in the method");
+    if (p->len == p->method_at && c == '\r') {
+        return enter(p, STATE_EMPTY_LF);
+    }
+    if (p->len == p->method_at && c == '\n') {
+        p->method_at++; /* no request stands before this one, so LF alone can hide none */
+        return HTTP_NEED_MORE;
     }
     if (c == '\r') {
         return refuse(p, HTTP_BAD, "request line without a target");
     }
-    if (c != ' ') {
+    if (c != ' ' || p->len == p->method_at) {
         return refuse_byte(p, c, "bad byte in the method");
     }
     p->method_len = p->len - p->method_at;

@@ -68,13 +68,13 @@ void http_parser_init(struct http_parser *p, const struct http_limits *limits);
 /* Frees what the parser keeps. */
 void http_parser_done(struct http_parser *p);
 
-/* Consumes bytes up to the end of the head. The parser skips empty lines before the request line
- * (RFC 9112 2.2). It refuses bare LF or CR, NUL and control bytes, obs-fold, blanks before the
- * colon or before the first header, empty names, more than one blank between the parts of the
- * request line, and a target that has '#', control or non-ASCII bytes; upgrade_check looks at the
- * target's form. The parser keeps non-ASCII bytes in header values (obs-text). When it refuses a
- * byte, it has consumed the bytes before that one. After any result but HTTP_NEED_MORE a further
- * call repeats the result and consumes nothing. */
+/* Consumes bytes up to the end of the head. The parser skips empty lines before the request line,
+ * also those of LF alone (RFC 9112 2.2). It refuses bare LF or CR elsewhere, NUL and control bytes,
+ * obs-fold, blanks before the colon or before the first header, empty names, more than one blank
+ * between the parts of the request line, and a target that has '#', control or non-ASCII bytes;
+ * upgrade_check looks at the target's form. The parser keeps non-ASCII bytes in header values
+ * (obs-text). When it refuses a byte, it has consumed the bytes before that one. After any result
+ * but HTTP_NEED_MORE a further call repeats the result and consumes nothing. */
 MUST_CHECK enum http_result http_parse(struct http_parser *p, const uint8_t *data, size_t len,
                                        size_t *out_consumed);
 

@@ -24,21 +24,19 @@
 enum upgrade_result {
     UPGRADE_OK = 0,
     UPGRADE_BAD = 400,
-    UPGRADE_BAD_METHOD = 405,  /* a method of RFC 9110 other than GET and HEAD */
-    UPGRADE_EXPECTATION = 417, /* an Expect other than 100-continue */
-    UPGRADE_REQUIRED = 426,    /* a plain request, or another version of WebSocket */
-    UPGRADE_NO_METHOD = 501    /* a method that nobody here knows (RFC 9110 9.1) */
+    UPGRADE_BAD_METHOD = 405, /* a method of RFC 9110 other than GET and HEAD */
+    UPGRADE_REQUIRED = 426,   /* a plain request, or another version of WebSocket */
+    UPGRADE_NO_METHOD = 501   /* a method that nobody here knows (RFC 9110 9.1) */
 };
 
 /* Checks that a head is a legal request, and fills in what the target and Host say (400 where no
  * other status stands):
  *   - the target is in origin form ("/..."), in absolute form (http, https, ws or wss), whose
- *     authority replaces Host (RFC 9112 3.2.2), for OPTIONS "*", for CONNECT anything;
+ *     authority replaces Host (RFC 9112 3.2.2), for OPTIONS "*", for CONNECT HOST:PORT;
  *   - Host comes once, with HTTP/1.0 at most once, and is empty or well-formed;
  *   - the method is GET or HEAD (405, 501);
- *   - there is no body: neither Transfer-Encoding nor a Content-Length other than 0;
- *   - every item of Expect is 100-continue (417), which needs no answer without a body (RFC 9110
- *     10.1.1).
+ *   - there is no body: neither Transfer-Encoding nor a Content-Length other than 0. So an Expect
+ *     has nothing to wait for, and means nothing (RFC 9110 10.1.1).
  * *out then has method, authority, path and query, but neither offers nor origin; the authority is
  * empty where the client named none. *out_detail is a constant text for the log. A failure leaves
  * *out as it was. */

@@ -89,6 +89,18 @@ static void split_path(struct span target, struct request *out)
                      : (struct span){NULL, 0};
 }
 
+/* The forms that only one method has (RFC 9112 3.2.3, 3.2.4). */
+static bool is_form_of_method(struct span target, struct span method)
+{
+    struct span host;
+    uint16_t port = 0;
+
+    if (span_is_equal(method, SPAN_LIT("CONNECT"))) {
+        return host_split(target, &host, &port) && port != 0;
+    }
+    return span_is_equal(method, SPAN_LIT("OPTIONS")) && span_is_equal(target, SPAN_LIT("*"));
+}
+
 static enum upgrade_result check_target(const struct http_parser *p, struct upgrade_opening *out,
                                         const char **detail)
 {
@@ -106,9 +118,7 @@ static enum upgrade_result check_target(const struct http_parser *p, struct upgr
         if (!split_authority(request)) {
             return upgrade_refuse(UPGRADE_BAD, detail, "malformed authority in the target");
         }
-    } else if (target.data[0] != '/' && !span_is_equal(request->method, SPAN_LIT("CONNECT")) &&
-               !(span_is_equal(request->method, SPAN_LIT("OPTIONS")) &&
-                 span_is_equal(target, SPAN_LIT("*")))) {
+    } else if (target.data[0] != '/' && !is_form_of_method(target, request->method)) {
         return upgrade_refuse(UPGRADE_BAD, detail, "target is neither a path nor an http URL");
     }
     split_path((struct span){target.data + authority_len, target.len - authority_len}, request);
@@ -171,20 +181,12 @@ static bool is_no_length(const struct http_parser *p)
 static enum upgrade_result check_no_body(const struct http_parser *p, struct upgrade_opening *out,
                                          const char **detail)
 {
-    struct upgrade_list expectations = upgrade_list(p, SPAN_LIT("Expect"));
-    struct span item;
-
     (void)out;
     if (http_find(p, SPAN_LIT("Transfer-Encoding"), 0) < p->header_count) {
         return upgrade_refuse(UPGRADE_BAD, detail, "Transfer-Encoding in a request without body");
     }
     if (!is_no_length(p)) {
         return upgrade_refuse(UPGRADE_BAD, detail, "Content-Length in a request without body");
-    }
-    while (upgrade_list_next(&expectations, &item)) {
-        if (!span_is_equal_nocase(item, SPAN_LIT("100-continue"))) {
-            return upgrade_refuse(UPGRADE_EXPECTATION, detail, "unknown expectation");
-        }
     }
     return UPGRADE_OK;
 }

@@ -110,7 +110,6 @@ static void test_status(void)
         {401, "HTTP/1.1 401 Unauthorized\r\n", "\r\nWWW-Authenticate: Bearer\r\n"},
         {404, "HTTP/1.1 404 Not Found\r\n", NULL},
         {414, "HTTP/1.1 414 URI Too Long\r\n", NULL},
-        {417, "HTTP/1.1 417 Expectation Failed\r\n", NULL},
         {405, "HTTP/1.1 405 Method Not Allowed\r\n", "\r\nAllow: GET, HEAD\r\n"},
         {426, "HTTP/1.1 426 Upgrade Required\r\n",
          "\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"},

@@ -106,6 +106,8 @@ static void test_empty_lines_first(void)
     static const char *const heads[] = {
         "\r\nGET /a HTTP/1.1\r\nA: b\r\n\r\n",
         "\r\n\r\n\r\n\r\nGET /a HTTP/1.1\r\nA: b\r\n\r\n",
+        "\nGET /a HTTP/1.1\r\nA: b\r\n\r\n",
+        "\r\n\n\n\r\nGET /a HTTP/1.1\r\nA: b\r\n\r\n",
     };
 
     for (size_t i = 0; i < COUNT(heads); i++) {
