@@ -28,6 +28,7 @@ FUZZ_BINS = $(FUZZ_NAMES:%=$(B)/fuzz/fuzz_%)
 TEST_PACKAGES = libcunit1-dev $(LLVM_PACKAGES) cppcheck shellcheck chromium chromium-driver \
     redis-server openssh-server openssh-client openssl python3 python3-websockets python3-wsproto \
     iproute2 nftables procps ngircd unbound valgrind libssl-dev node-ws \
+    gnutls-bin libnss3-tools python3-cryptography \
     $(if $(shell command -v node),,nodejs)
 LLVM_PACKAGES = clang-$(LLVM) clang-tidy-$(LLVM) clang-format-$(LLVM) libclang-rt-$(LLVM)-dev
 

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "io/tls_memory.h"
 #include "io/tls_parts.h"
+#include "io/tls_pem.h"
 #include "io/tls_ticket.h"
 
 /* Only forward secrecy and authenticated encryption; wolfSSL's own list has more. */
@@ -67,39 +68,20 @@ static int cipher_ticket(WOLFSSL *ssl, unsigned char name[WOLFSSL_TICKET_NAME_SZ
     return WOLFSSL_TICKET_RET_REJECT;
 }
 
-static bool has_text(struct span s, const char *text)
-{
-    return s.len > 0 && memmem(s.data, s.len, text, strlen(text)) != NULL;
-}
-
-/* NULL, or what is wrong with the key's text. */
-static const char *judge_key_text(struct span key)
-{
-    if (!has_text(key, "-----BEGIN ") || !has_text(key, "PRIVATE KEY-----")) {
-        return "key is not PEM";
-    }
-    /* PKCS #8 says "encrypted" in the first line, the older format in a header below it. */
-    if (has_text(key, "-----BEGIN ENCRYPTED PRIVATE KEY-----") || has_text(key, "ENCRYPTED\n") ||
-        has_text(key, "4,ENCRYPTED")) {
-        return "key is encrypted";
-    }
-    return NULL;
-}
-
 static const char *read_names(struct tls_site *site, struct span certificate)
 {
     switch (tls_names_read(certificate, &site->names)) {
     case TLS_NAMES_OK:
         return NULL;
-    case TLS_NAMES_NOT_PEM:
-        return "certificate is not PEM";
     case TLS_NAMES_NO_MEMORY:
         return "out of memory";
+    case TLS_NAMES_TOO_MANY:
+        return "certificate has more than 4096 names, or a name that is no name";
     case TLS_NAMES_BAD_CERTIFICATE:
     case TLS_NAMES_OTHER:
         break;
     }
-    return "certificate is damaged";
+    return "certificate is damaged, or of a kind that is not supported";
 }
 
 static bool set_rules(WOLFSSL_CTX *library, enum tls_version min_version)
@@ -145,16 +127,21 @@ static int verify_mode(enum tls_verify verify)
     return WOLFSSL_VERIFY_NONE;
 }
 
-static const char *load_pair(WOLFSSL_CTX *library, const struct tls_pair *pair)
+/* A pair in DER. */
+struct loaded {
+    struct tls_der certificates;
+    struct tls_der key;
+};
+
+static const char *load_pair(WOLFSSL_CTX *library, const struct loaded *pair)
 {
-    if (wolfSSL_CTX_use_certificate_chain_buffer(library,
-                                                 (const unsigned char *)pair->certificate.data,
-                                                 (long)pair->certificate.len) != WOLFSSL_SUCCESS) {
+    if (wolfSSL_CTX_use_certificate_chain_buffer_format(library, pair->certificates.data,
+                                                        (long)pair->certificates.len,
+                                                        WOLFSSL_FILETYPE_ASN1) != WOLFSSL_SUCCESS) {
         return "certificate is damaged, or of a kind that is not supported";
     }
-    if (wolfSSL_CTX_use_PrivateKey_buffer(library, (const unsigned char *)pair->key.data,
-                                          (long)pair->key.len,
-                                          WOLFSSL_FILETYPE_PEM) != WOLFSSL_SUCCESS) {
+    if (wolfSSL_CTX_use_PrivateKey_buffer(library, pair->key.data, (long)pair->key.len,
+                                          WOLFSSL_FILETYPE_ASN1) != WOLFSSL_SUCCESS) {
         return "key is damaged, or of another kind than the certificate's";
     }
     if (wolfSSL_CTX_check_private_key(library) != WOLFSSL_SUCCESS) {
@@ -194,20 +181,22 @@ static const char *load_trust(WOLFSSL_CTX *library, struct span trust)
     }
 }
 
-static const char *check_pair_text(const struct tls_pair *pair, struct tls_site *site)
+static const char *read_pair(const struct tls_pair *pair, struct tls_site *site, struct loaded *out)
 {
-    const char *detail = read_names(site, pair->certificate);
-    return detail != NULL ? detail : judge_key_text(pair->key);
+    const char *detail = tls_pem_certificates(pair->certificate, &out->certificates);
+    if (detail == NULL) {
+        struct span first = tls_pem_item(&out->certificates, 0);
+        detail = read_names(site, first);
+        site->key_kind = tls_chain_key_kind(first);
+    }
+    return detail == NULL ? tls_pem_key(pair->key, &out->key) : detail;
 }
 
 /* pair is NULL for a client without a certificate. */
 static const char *open_site(const struct tls_context *context, struct tls_site *site,
-                             const struct tls_settings *settings, const struct tls_pair *pair)
+                             const struct tls_settings *settings, const struct loaded *pair)
 {
-    const char *detail = pair != NULL ? check_pair_text(pair, site) : NULL;
-    if (detail != NULL) {
-        return detail;
-    }
+    const char *detail = NULL;
     site->library = open_library(context->role, settings->min_version);
     if (site->library == NULL) {
         return "out of memory";
@@ -228,6 +217,22 @@ static const char *open_site(const struct tls_context *context, struct tls_site 
         detail = load_trust(site->library, settings->trust);
     }
     return detail == NULL && pair != NULL ? load_pair(site->library, pair) : detail;
+}
+
+static const char *load_site(const struct tls_context *context, struct tls_site *site,
+                             const struct tls_settings *settings, const struct tls_pair *pair)
+{
+    struct loaded loaded = {.key = {0}};
+    if (pair == NULL) {
+        return open_site(context, site, settings, NULL);
+    }
+    const char *detail = read_pair(pair, site, &loaded);
+    if (detail == NULL) {
+        detail = open_site(context, site, settings, &loaded);
+    }
+    tls_pem_done(&loaded.certificates);
+    tls_pem_done(&loaded.key);
+    return detail;
 }
 
 static const char *start_library(void)
@@ -271,7 +276,7 @@ static const char *fill(struct tls_context *context, const struct tls_settings *
     const char *detail = copy_protocols(context, settings) ? NULL : "out of memory";
     for (size_t i = 0; detail == NULL && i < context->count; i++) {
         const struct tls_pair *pair = settings->pair_count > 0 ? &settings->pairs[i] : NULL;
-        detail = open_site(context, &context->sites[i], settings, pair);
+        detail = load_site(context, &context->sites[i], settings, pair);
     }
     return detail;
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "io/tls.h"
+#include "io/tls_chain.h"
 #include "io/tls_hello.h"
 #include "io/tls_names.h"
 
@@ -26,6 +27,7 @@ enum { TLS_RECORD_ALERT = 21, TLS_RECORD_HANDSHAKE = 22, TLS_RECORD_DATA = 23 };
 struct tls_site {
     struct WOLFSSL_CTX *library;
     struct tls_names names;
+    enum tls_key_kind key_kind;
 };
 
 struct tls_context {

@@ -196,7 +196,7 @@ static void test_bad_settings(void)
           .verify = TLS_VERIFY_OFF,
           .pairs = &(struct tls_pair){pair.certificate, {"", 0}},
           .pair_count = 1},
-         "key is not PEM"},
+         "the file is empty"},
     };
     for (size_t i = 0; i < COUNT(settings_rows); i++) {
         const char *detail = NULL;
