@@ -97,6 +97,20 @@ static void check_dates(struct chain *chain, size_t i, const DecodedCert *cert)
 
 /* --- keys and signatures -------------------------------------------------------------------- */
 
+static enum tls_key_kind curve_of(const DecodedCert *cert)
+{
+    switch (cert->pkCurveOID) {
+    case ECC_SECP256R1_OID:
+        return TLS_KEY_P256;
+    case ECC_SECP384R1_OID:
+        return TLS_KEY_P384;
+    case ECC_SECP521R1_OID:
+        return TLS_KEY_P521;
+    default:
+        return TLS_KEY_OTHER;
+    }
+}
+
 static enum tls_key_kind kind_of(const DecodedCert *cert)
 {
     switch (cert->keyOID) {
@@ -105,7 +119,7 @@ static enum tls_key_kind kind_of(const DecodedCert *cert)
     case RSAPSSk:
         return TLS_KEY_RSA_PSS;
     case ECDSAk:
-        return TLS_KEY_ECDSA;
+        return curve_of(cert);
     case ED25519k:
         return TLS_KEY_ED25519;
     default:
@@ -150,23 +164,6 @@ static void check_rsa(struct chain *chain, size_t i, const DecodedCert *cert)
     }
 }
 
-static void check_curve(struct chain *chain, const DecodedCert *cert)
-{
-    switch (cert->pkCurveOID) {
-    case ECC_SECP256R1_OID:
-    case ECC_SECP384R1_OID:
-        break;
-    case ECC_SECP521R1_OID:
-        chain_tell(chain, TLS_CHAIN_WARNING,
-                   "the key is on the curve P-521: Chromium refuses it; use P-256");
-        break;
-    default:
-        chain_tell(chain, TLS_CHAIN_ERROR,
-                   "the key is on a curve that clients and sluice have not: use P-256");
-        break;
-    }
-}
-
 static void check_key(struct chain *chain, size_t i, const DecodedCert *cert)
 {
     switch (kind_of(cert)) {
@@ -180,9 +177,13 @@ static void check_key(struct chain *chain, size_t i, const DecodedCert *cert)
                        "the key is for RSA-PSS only: browsers refuse it; use a plain RSA key");
         }
         break;
-    case TLS_KEY_ECDSA:
+    case TLS_KEY_P256:
+    case TLS_KEY_P384:
+        break;
+    case TLS_KEY_P521:
         if (i == 0) {
-            check_curve(chain, cert);
+            chain_tell(chain, TLS_CHAIN_WARNING,
+                       "the key is on the curve P-521: Chromium refuses it; use P-256");
         }
         break;
     case TLS_KEY_ED25519:
@@ -194,7 +195,7 @@ static void check_key(struct chain *chain, size_t i, const DecodedCert *cert)
     case TLS_KEY_OTHER:
         if (i == 0) {
             chain_tell(chain, TLS_CHAIN_ERROR,
-                       "the key is of a kind that sluice has not: use ECDSA P-256 or RSA");
+                       "the key is of a kind or curve that sluice has not: use ECDSA P-256 or RSA");
         }
         break;
     }

@@ -31,10 +31,12 @@ typedef void tls_chain_tell_fn(void *owner, enum tls_chain_weight weight, const 
 void tls_chain_check(struct span pem, int64_t now_s, tls_chain_tell_fn *tell, void *owner);
 
 enum tls_key_kind {
-    TLS_KEY_OTHER = 0, /* or no certificate */
+    TLS_KEY_OTHER = 0, /* or another curve, or no certificate */
     TLS_KEY_RSA,
     TLS_KEY_RSA_PSS,
-    TLS_KEY_ECDSA,
+    TLS_KEY_P256,
+    TLS_KEY_P384,
+    TLS_KEY_P521,
     TLS_KEY_ED25519
 };
 

@@ -14,7 +14,7 @@
 #include "io/tls_pem.h"
 #include "io/tls_ticket.h"
 
-/* Only forward secrecy and authenticated encryption; wolfSSL's own list has more. */
+/* tls_offer.c has the same lists as numbers. Only forward secrecy and authenticated encryption; wolfSSL's own list has more. */
 #define SUITES_1_3 "TLS13-AES128-GCM-SHA256:TLS13-AES256-GCM-SHA384:TLS13-CHACHA20-POLY1305-SHA256"
 #define SUITES_1_2 \
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:" \
@@ -309,6 +309,7 @@ struct tls_context *tls_context_new(const struct tls_settings *settings, const c
     context->count = count;
     context->role = settings->role;
     context->verify = resolve(settings);
+    context->min_version = settings->min_version;
     *out_detail = fill(context, settings);
     if (*out_detail != NULL) {
         tls_context_free(context);
