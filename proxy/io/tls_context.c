@@ -26,15 +26,27 @@ static struct {
     struct tls_ticket_keys keys;
 } tickets;
 
+static uint64_t wall_s(void)
+{
+    time_t now = time(NULL);
+    return now > 0 ? (uint64_t)now : 0;
+}
+
 void tls_set_ticket_seed(const uint8_t seed[32])
 {
     uint8_t own[TLS_TICKET_SEED];
     if (seed == NULL && getrandom(own, sizeof(own), 0) != (ssize_t)sizeof(own)) {
         return;
     }
-    tls_ticket_init(&tickets.keys, seed != NULL ? seed : own);
-    tickets.is_set = true;
+    tickets.is_set =
+        tls_memory_init() && tls_ticket_init(&tickets.keys, seed != NULL ? seed : own, wall_s());
     explicit_bzero(own, sizeof(own));
+}
+
+void tls_advance_tickets(void)
+{
+    /* Without memory the next call, or the next ticket, does it. */
+    (void)!(tickets.is_set && tls_ticket_advance(&tickets.keys, wall_s()));
 }
 
 /* wolfSSL's SessionTicketEncCb. */
@@ -45,19 +57,19 @@ static int cipher_ticket(WOLFSSL *ssl, unsigned char name[WOLFSSL_TICKET_NAME_SZ
                          unsigned char *data, int len, int *out_len, void *unused)
 {
     const struct tls *tls = wolfSSL_GetIOReadCtx(ssl);
-    time_t now = time(NULL);
+    uint64_t now_s = wall_s();
     (void)unused;
-    if (tls == NULL || len <= 0 || now < 0 || tls->context->verify != TLS_VERIFY_OFF) {
+    if (tls == NULL || len <= 0 || tls->context->verify != TLS_VERIFY_OFF) {
         return WOLFSSL_TICKET_RET_REJECT;
     }
     struct tls_ticket ticket = {name, iv, mac, data, (size_t)len};
     *out_len = len;
     if (is_locking != 0) {
-        return tls_ticket_lock(&tickets.keys, (uint64_t)now, tls_sni(tls), &ticket)
+        return tls_ticket_lock(&tickets.keys, now_s, tls_sni(tls), &ticket)
                    ? WOLFSSL_TICKET_RET_OK
                    : WOLFSSL_TICKET_RET_FATAL;
     }
-    switch (tls_ticket_open(&tickets.keys, (uint64_t)now, tls_sni(tls), &ticket)) {
+    switch (tls_ticket_open(&tickets.keys, now_s, tls_sni(tls), &ticket)) {
     case TLS_TICKET_OPENED:
         return WOLFSSL_TICKET_RET_OK;
     case TLS_TICKET_OLD:
