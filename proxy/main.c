@@ -160,12 +160,15 @@ int main(int argc, char **argv)
         config_print(config, stdout);
         code = EXIT_DONE;
     } else if (options.is_check) {
+        report_print(&report, path, stderr);
         printf("%s: ok\n", path);
         code = EXIT_DONE;
     } else {
         log_init(STDERR_FILENO, config->log_level, config->log_format);
+        report_log(&report, path);
         code = master_run(config, options.is_demo ? announce_demo : NULL);
     }
+    report_done(&report);
     config_free(config);
     return code;
 }

@@ -18,9 +18,14 @@ jobs=2
 # ALWAYS_VERIFY_CB: sluice checks the name of a backend's certificate itself, because wolfSSL's own
 # check accepts common names, and wildcards anywhere. IP_ALT_NAME: wolfSSL reads addresses in
 # certificates. NO_SESSION_CACHE is not in the list: with session tickets, this version does not
-# link without its cache, which sluice switches off.
+# link without its cache, which sluice switches off. MAX_ALT_NAMES, MAX_CHAIN_DEPTH: a certificate
+# may have 4096 names and stand before 20 others. MAX_CERTIFICATE_SZ: a chain may be as long as
+# OpenSSL and Chromium take one, 100 KiB; io/chain.h repeats these three. EXTRA_ALERTS: whoever
+# fails in a handshake hears why.
 defines='-DWOLFSSL_ALT_NAMES -DWOLFSSL_GETRANDOM -DWOLFSSL_TLS13_MIDDLEBOX_COMPAT'
 defines="$defines -DWOLFSSL_NO_FORCE_ZERO -DWOLFSSL_ALWAYS_VERIFY_CB -DWOLFSSL_IP_ALT_NAME"
+defines="$defines -DWOLFSSL_MAX_ALT_NAMES=4096 -DMAX_CHAIN_DEPTH=20 -DMAX_CERTIFICATE_SZ=102400"
+defines="$defines -DWOLFSSL_EXTRA_ALERTS"
 debian_releases='bookworm trixie forky sid stable oldstable testing unstable'
 
 self=$(cd "$(dirname "$0")" && pwd)/$(basename "$0")
@@ -226,8 +231,13 @@ compile_source() {
     ar r "$prefix/new/lib/libwolfssl.a" wipe.o
 }
 
+# is_defined NAME or NAME=VALUE
 is_defined() {
-    grep -q "^#define $1\$" "$prefix/new/include/wolfssl/options.h"
+    case $1 in
+    *=*) line="#define ${1%%=*} ${1#*=}" ;;
+    *) line="#define $1" ;;
+    esac
+    grep -qx "$line" "$prefix/new/include/wolfssl/options.h"
 }
 
 # Checks in the installed headers that every wanted option is in force.
@@ -235,7 +245,9 @@ check_result() {
     wanted='WOLFSSL_TLS13 NO_OLD_TLS HAVE_SNI HAVE_ALPN HAVE_SESSION_TICKET SINGLE_THREADED
         WOLFSSL_ALT_NAMES WOLFSSL_HAVE_SP_ECC HAVE_CURVE25519 WOLFSSL_CERT_GEN
         WOLFSSL_KEY_GEN WOLFSSL_GETRANDOM WOLFSSL_TLS13_MIDDLEBOX_COMPAT
-        WOLFSSL_NO_FORCE_ZERO WOLFSSL_ALWAYS_VERIFY_CB WOLFSSL_IP_ALT_NAME'
+        WOLFSSL_NO_FORCE_ZERO WOLFSSL_ALWAYS_VERIFY_CB WOLFSSL_IP_ALT_NAME
+        WOLFSSL_MAX_ALT_NAMES=4096 MAX_CHAIN_DEPTH=20 MAX_CERTIFICATE_SZ=102400
+        WOLFSSL_EXTRA_ALERTS'
     case $("$compiler" -dumpmachine) in
     x86_64-*) wanted="$wanted WOLFSSL_AESNI USE_INTEL_SPEEDUP" ;;
     aarch64-*) wanted="$wanted WOLFSSL_ARMASM" ;;

@@ -93,8 +93,9 @@ struct config *config_parse(struct span text, struct report *out_report)
     draft_read(&draft, text, &texts, out_report);
     config = build_snapshot(&texts, &draft, out_report);
     draft_done(&draft);
+    report_sort(out_report);
     if (out_report->is_failed || config == NULL) {
-        report_sort(out_report);
+        out_report->is_failed = true;
         arena_done(&texts);
         return NULL;
     }

@@ -19,8 +19,8 @@
 #include "conf/report.h"
 #include "conf/snapshot.h"
 
-/* Reads `path`, a regular file. NULL on any error; *out_report then lists all of them in line order
- * (report_done frees it). Reads the certificates too, and proves each pair by a handshake in
+/* Reads `path`, a regular file. NULL on any error; *out_report then lists all of them, and in any
+ * case all warnings, in line order (report_done frees it). Reads the certificates too, and proves each pair by a handshake in
  * memory. */
 MUST_CHECK struct config *config_load(const char *path, struct report *out_report);
 

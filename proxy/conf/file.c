@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -77,4 +80,30 @@ bool file_read(const char *path, struct arena *arena, struct span *out, const ch
     is_read = read_open_file(fd, arena, out, out_detail);
     close(fd);
     return is_read;
+}
+
+/* statfs has the kind of a file system and, in Linux, the flags of its mount. */
+static bool is_secrets_mount(const char *path)
+{
+    struct statfs system;
+
+    return statfs(path, &system) == 0 &&
+           (system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC ||
+            ((unsigned long)system.f_flags & ST_RDONLY) != 0);
+}
+
+enum file_exposure file_exposure(const char *path)
+{
+    struct stat status;
+
+    if (stat(path, &status) != 0) {
+        return FILE_PRIVATE;
+    }
+    if ((status.st_mode & S_IWOTH) != 0) {
+        return FILE_WRITABLE;
+    }
+    if ((status.st_mode & S_IROTH) == 0) {
+        return FILE_PRIVATE;
+    }
+    return is_secrets_mount(path) ? FILE_READABLE_MOUNT : FILE_READABLE;
 }

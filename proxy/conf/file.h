@@ -18,4 +18,15 @@
 MUST_CHECK bool file_read(const char *path, struct arena *arena, struct span *out,
                           const char **out_detail);
 
+/* Who can get at a file that holds a secret. Members of its group count as trusted: a group for
+ * keys (Debian's ssl-cert) is the usual way to let a service read them. */
+enum file_exposure {
+    FILE_PRIVATE = 0,    /* its owner and group; or the file is not there */
+    FILE_READABLE_MOUNT, /* anybody can read it, and its file system is in memory or read-only: so
+                          * Docker and Kubernetes mount secrets into containers */
+    FILE_READABLE,
+    FILE_WRITABLE /* anybody can change it */
+};
+enum file_exposure file_exposure(const char *path);
+
 #endif

@@ -1,18 +1,81 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "conf/listen.h"
 
+#include <time.h>
+
 #include "conf/file.h"
+#include "io/tls_chain.h"
+#include "io/tls_pem.h"
 #include "io/tls_proof.h"
+
+/* Where findings about one certificate go. */
+struct verdict {
+    struct build *build;
+    struct listen_proof proof;
+    bool is_bad;
+};
+
+static void take_finding(void *owner, enum tls_chain_weight weight, const char *text)
+{
+    struct verdict *verdict = owner;
+    struct report *report = verdict->build->report;
+    struct span path = verdict->proof.certificate_path;
+
+    switch (weight) {
+    case TLS_CHAIN_WARNING:
+        report_warn(report, verdict->proof.line, "%.*s: %s", REPORT_SHOW_PATH(path), text);
+        break;
+    case TLS_CHAIN_ERROR:
+        report_add(report, verdict->proof.line, "%.*s: %s", REPORT_SHOW_PATH(path), text);
+        verdict->is_bad = true;
+        break;
+    }
+}
 
 void listen_prove(struct build *build, const struct config_pair *pair,
                   enum config_tls_version version, struct listen_proof proof)
 {
     struct tls_pair one = {pair->certificate, pair->key};
-    const char *detail = tls_proof_run(&one, version == CONFIG_TLS_1_3 ? TLS_1_3 : TLS_1_2);
+    struct verdict verdict = {.build = build, .proof = proof};
+    const char *detail;
 
+    tls_chain_check(pair->certificate, (int64_t)time(NULL), take_finding, &verdict);
+    if (verdict.is_bad) {
+        return; /* a trial could only say the same in fewer words */
+    }
+    detail = tls_proof_run(&one, version == CONFIG_TLS_1_3 ? TLS_1_3 : TLS_1_2);
     if (detail != NULL) {
         report_add(build->report, proof.line, "%.*s with %.*s: %s",
-                   REPORT_SHOW(proof.certificate_path), REPORT_SHOW(proof.key_path), detail);
+                   REPORT_SHOW_PATH(proof.certificate_path), REPORT_SHOW_PATH(proof.key_path),
+                   detail);
+    }
+}
+
+/* A file that has a private key in it. */
+static void check_exposure(struct build *build, const struct draft_item *item)
+{
+    struct report *report = build->report;
+
+    switch (file_exposure(item->text.data)) {
+    case FILE_PRIVATE:
+        break;
+    case FILE_READABLE_MOUNT:
+        report_warn(report, item->line,
+                    "%.*s: every user of this machine or container can read the key: mount it with "
+                    "mode 0400 or 0440 (defaultMode in Kubernetes)",
+                    REPORT_SHOW_PATH(item->text));
+        break;
+    case FILE_READABLE:
+        report_add(report, item->line,
+                   "%.*s: every user of this machine can read the key: chmod o= FILE (a group may "
+                   "read it)",
+                   REPORT_SHOW_PATH(item->text));
+        break;
+    case FILE_WRITABLE:
+        report_add(report, item->line,
+                   "%.*s: every user of this machine can change the key: chmod o= FILE",
+                   REPORT_SHOW_PATH(item->text));
+        break;
     }
 }
 
@@ -21,6 +84,9 @@ static bool read_pem(struct build *build, const struct draft_item *item, struct 
     const char *detail;
 
     if (file_read(item->text.data, build->texts, out, &detail)) {
+        if (tls_pem_has_key(*out)) {
+            check_exposure(build, item);
+        }
         return true;
     }
     report_add(build->report, item->line, "cannot read %.*s: %s", REPORT_SHOW_PATH(item->text),

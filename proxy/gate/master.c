@@ -321,6 +321,7 @@ static uint64_t next_due_ms(const struct master *m)
 
 static void do_what_is_due(struct master *m)
 {
+    tls_advance_tickets(); /* a worker begins with what the master has */
     for (size_t i = 0; i < m->slot_count; i++) {
         if (m->slots[i].respawn_ms != 0 && clock_now_ms() >= m->slots[i].respawn_ms) {
             spawn(m, i);
@@ -336,6 +337,7 @@ static void supervise(struct master *m)
 {
     while (m->kill_at_ms == 0 || has_workers(m)) {
         uint64_t due_ms = next_due_ms(m);
+        /* An hour at most, because of the tickets' keys. */
         uint64_t wait_ms = due_ms == UINT64_MAX      ? 3600 * 1000
                            : due_ms > clock_now_ms() ? due_ms - clock_now_ms()
                                                      : 0;

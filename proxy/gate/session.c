@@ -19,6 +19,16 @@ static void on_open(struct session *s, uint64_t now_ms)
     session_log_open(s);
 }
 
+/* A handshake that fails is told with the name that the client asked for; the TLS session ends
+ * before the line is written. */
+static void keep_sni(struct session *s)
+{
+    if (s->pump.client.tls != NULL) {
+        struct span name = tls_sni(s->pump.client.tls);
+        s->sni = name.len > 0 ? mem_copy_str(name) : NULL;
+    }
+}
+
 /* The only caller of life_step. */
 static void apply(struct session *s, const struct session_event *event)
 {
@@ -37,6 +47,9 @@ static void apply(struct session *s, const struct session_event *event)
     }
     if (s->life.phase == LIFE_OPEN && before.phase != LIFE_OPEN) {
         on_open(s, now_ms);
+    }
+    if (before.phase == LIFE_TLS && !life_has_ended(&before) && life_has_ended(&s->life)) {
+        keep_sni(s);
     }
     session_act(s, actions);
 }
@@ -277,7 +290,7 @@ static void read_client(struct session *s)
         break;
     case CONN_TLS_FAILED:
         apply_end(s, s->life.phase == LIFE_TLS ? LIFE_TLS_FAILED : LIFE_CLIENT_RESET,
-                  "bad TLS record or handshake");
+                  tls_detail(s->pump.client.tls));
         break;
     case CONN_NO_MEMORY:
         apply_end(s, LIFE_INTERNAL, "out of memory");
@@ -380,6 +393,7 @@ static void on_retire(struct reactor_deferred *deferred)
     conn_close(&s->pump.backend);
     pump_done(&s->pump);
     session_drop_request(s);
+    mem_free(s->sni);
     mem_free(s);
     context->session_count--;
     context->on_gone(context);

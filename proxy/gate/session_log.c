@@ -127,6 +127,9 @@ void session_log_end(const struct session *s)
     if (s->tls_version != NULL) {
         log_str(&line, "tls", s->tls_version);
     }
+    if (s->sni != NULL) {
+        log_str(&line, "sni", s->sni);
+    }
     if (s->detail != NULL) {
         log_str(&line, "detail", s->detail);
     }

@@ -53,6 +53,7 @@ struct session {
     uint64_t connect_ms;     /* how long dialling took */
 
     const char *detail;      /* constant; for the log and the Close reason */
+    char *sni;               /* owned; of a handshake that failed, else NULL */
     const char *tls_version; /* constant; NULL on a plain listener or before the handshake */
     uint16_t http_status;    /* of the answer; 0 = none */
     bool is_close_lost;      /* the client's connection was broken when a Close was due */

@@ -9,11 +9,13 @@
 #include "gate/listener.h"
 #include "gate/page.h"
 #include "gate/session.h"
+#include "io/tls.h"
 
 #define DRAIN_TICK_MS 50
 #define DRAIN_PER_TICK_MIN 100 /* so few end in one tick */
 #define TRIM_DELAY_MS 1000     /* one trim for all that a burst frees */
 #define TRIM_SESSIONS_MIN 64   /* fewer sessions leave little behind */
+#define TICKETS_MS (60 * 60 * 1000)
 
 struct worker {
     struct session_context context;
@@ -27,6 +29,7 @@ struct worker {
     uint64_t drain_end_ms; /* 0 = not draining */
     size_t drain_per_tick;
     struct reactor_timer trim;
+    struct reactor_timer tickets;
     bool is_trim_due;
     size_t peak_sessions; /* since the last trim */
 };
@@ -144,6 +147,14 @@ static void on_master_gone(struct reactor_io *io, unsigned ready)
     start_drain(w);
 }
 
+/* An idle worker must not keep the keys of old tickets either. */
+static void on_tickets(struct reactor_timer *timer)
+{
+    struct worker *w = container_of(timer, struct worker, tickets);
+    tls_advance_tickets();
+    reactor_timer_at(&w->tickets, reactor_now_ms(w->context.reactor) + TICKETS_MS);
+}
+
 static bool start_listeners(struct worker *w)
 {
     const struct config *config = w->context.config;
@@ -184,6 +195,8 @@ static bool init(struct worker *w, const struct worker_start *start)
     reactor_signal_init(&w->on_quit, w->context.reactor, SIGQUIT, on_quit);
     reactor_timer_init(&w->drain, w->context.reactor, on_drain_tick);
     reactor_timer_init(&w->trim, w->context.reactor, on_trim);
+    reactor_timer_init(&w->tickets, w->context.reactor, on_tickets);
+    on_tickets(&w->tickets);
     reactor_io_init(&w->master, w->context.reactor, start->master_fd, on_master_gone);
     reactor_io_want(&w->master, REACTOR_READ);
     return true;
@@ -208,6 +221,7 @@ int worker_run(const struct worker_start *start)
 
     reactor_io_want(&w.master, 0);
     reactor_timer_stop(&w.trim);
+    reactor_timer_stop(&w.tickets);
     close(start->master_fd);
     for (size_t i = 0; i < start->config->listen_count; i++) {
         listener_done(&w.listeners[i]);

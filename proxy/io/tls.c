@@ -42,7 +42,7 @@ static enum tls_result judge(struct tls *tls, int returned)
         tls->phase = TLS_PHASE_ENDED;
         return TLS_EOF;
     default:
-        return tls_fail(tls, tls_detail_of(tls->ssl, error));
+        return tls_fail(tls, tls_detail_of(tls, error));
     }
 }
 

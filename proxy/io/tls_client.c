@@ -20,7 +20,7 @@ static const char *describe(enum tls_names_result result)
     case TLS_NAMES_OK:
     case TLS_NAMES_OTHER:
         return "certificate is for another name";
-    case TLS_NAMES_NOT_PEM:
+    case TLS_NAMES_TOO_MANY:
     case TLS_NAMES_BAD_CERTIFICATE:
         return "certificate is damaged";
     case TLS_NAMES_NO_MEMORY:

@@ -11,9 +11,10 @@
 #include "base/mem.h"
 #include "io/tls_memory.h"
 #include "io/tls_parts.h"
+#include "io/tls_pem.h"
 #include "io/tls_ticket.h"
 
-/* Only forward secrecy and authenticated encryption; wolfSSL's own list has more. */
+/* tls_offer.c has the same lists as numbers. Only forward secrecy and authenticated encryption; wolfSSL's own list has more. */
 #define SUITES_1_3 "TLS13-AES128-GCM-SHA256:TLS13-AES256-GCM-SHA384:TLS13-CHACHA20-POLY1305-SHA256"
 #define SUITES_1_2 \
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:" \
@@ -25,15 +26,27 @@ static struct {
     struct tls_ticket_keys keys;
 } tickets;
 
+static uint64_t wall_s(void)
+{
+    time_t now = time(NULL);
+    return now > 0 ? (uint64_t)now : 0;
+}
+
 void tls_set_ticket_seed(const uint8_t seed[32])
 {
     uint8_t own[TLS_TICKET_SEED];
     if (seed == NULL && getrandom(own, sizeof(own), 0) != (ssize_t)sizeof(own)) {
         return;
     }
-    tls_ticket_init(&tickets.keys, seed != NULL ? seed : own);
-    tickets.is_set = true;
+    tickets.is_set =
+        tls_memory_init() && tls_ticket_init(&tickets.keys, seed != NULL ? seed : own, wall_s());
     explicit_bzero(own, sizeof(own));
+}
+
+void tls_advance_tickets(void)
+{
+    /* Without memory the next call, or the next ticket, does it. */
+    (void)!(tickets.is_set && tls_ticket_advance(&tickets.keys, wall_s()));
 }
 
 /* wolfSSL's SessionTicketEncCb. */
@@ -44,19 +57,19 @@ static int cipher_ticket(WOLFSSL *ssl, unsigned char name[WOLFSSL_TICKET_NAME_SZ
                          unsigned char *data, int len, int *out_len, void *unused)
 {
     const struct tls *tls = wolfSSL_GetIOReadCtx(ssl);
-    time_t now = time(NULL);
+    uint64_t now_s = wall_s();
     (void)unused;
-    if (tls == NULL || len <= 0 || now < 0 || tls->context->verify != TLS_VERIFY_OFF) {
+    if (tls == NULL || len <= 0 || tls->context->verify != TLS_VERIFY_OFF) {
         return WOLFSSL_TICKET_RET_REJECT;
     }
     struct tls_ticket ticket = {name, iv, mac, data, (size_t)len};
     *out_len = len;
     if (is_locking != 0) {
-        return tls_ticket_lock(&tickets.keys, (uint64_t)now, tls_sni(tls), &ticket)
+        return tls_ticket_lock(&tickets.keys, now_s, tls_sni(tls), &ticket)
                    ? WOLFSSL_TICKET_RET_OK
                    : WOLFSSL_TICKET_RET_FATAL;
     }
-    switch (tls_ticket_open(&tickets.keys, (uint64_t)now, tls_sni(tls), &ticket)) {
+    switch (tls_ticket_open(&tickets.keys, now_s, tls_sni(tls), &ticket)) {
     case TLS_TICKET_OPENED:
         return WOLFSSL_TICKET_RET_OK;
     case TLS_TICKET_OLD:
@@ -67,39 +80,20 @@ static int cipher_ticket(WOLFSSL *ssl, unsigned char name[WOLFSSL_TICKET_NAME_SZ
     return WOLFSSL_TICKET_RET_REJECT;
 }
 
-static bool has_text(struct span s, const char *text)
-{
-    return s.len > 0 && memmem(s.data, s.len, text, strlen(text)) != NULL;
-}
-
-/* NULL, or what is wrong with the key's text. */
-static const char *judge_key_text(struct span key)
-{
-    if (!has_text(key, "-----BEGIN ") || !has_text(key, "PRIVATE KEY-----")) {
-        return "key is not PEM";
-    }
-    /* PKCS #8 says "encrypted" in the first line, the older format in a header below it. */
-    if (has_text(key, "-----BEGIN ENCRYPTED PRIVATE KEY-----") || has_text(key, "ENCRYPTED\n") ||
-        has_text(key, "4,ENCRYPTED")) {
-        return "key is encrypted";
-    }
-    return NULL;
-}
-
 static const char *read_names(struct tls_site *site, struct span certificate)
 {
     switch (tls_names_read(certificate, &site->names)) {
     case TLS_NAMES_OK:
         return NULL;
-    case TLS_NAMES_NOT_PEM:
-        return "certificate is not PEM";
     case TLS_NAMES_NO_MEMORY:
         return "out of memory";
+    case TLS_NAMES_TOO_MANY:
+        return "certificate has more than 4096 names, or a name that is no name";
     case TLS_NAMES_BAD_CERTIFICATE:
     case TLS_NAMES_OTHER:
         break;
     }
-    return "certificate is damaged";
+    return "certificate is damaged, or of a kind that is not supported";
 }
 
 static bool set_rules(WOLFSSL_CTX *library, enum tls_version min_version)
@@ -145,16 +139,21 @@ static int verify_mode(enum tls_verify verify)
     return WOLFSSL_VERIFY_NONE;
 }
 
-static const char *load_pair(WOLFSSL_CTX *library, const struct tls_pair *pair)
+/* A pair in DER. */
+struct loaded {
+    struct tls_der certificates;
+    struct tls_der key;
+};
+
+static const char *load_pair(WOLFSSL_CTX *library, const struct loaded *pair)
 {
-    if (wolfSSL_CTX_use_certificate_chain_buffer(library,
-                                                 (const unsigned char *)pair->certificate.data,
-                                                 (long)pair->certificate.len) != WOLFSSL_SUCCESS) {
+    if (wolfSSL_CTX_use_certificate_chain_buffer_format(library, pair->certificates.data,
+                                                        (long)pair->certificates.len,
+                                                        WOLFSSL_FILETYPE_ASN1) != WOLFSSL_SUCCESS) {
         return "certificate is damaged, or of a kind that is not supported";
     }
-    if (wolfSSL_CTX_use_PrivateKey_buffer(library, (const unsigned char *)pair->key.data,
-                                          (long)pair->key.len,
-                                          WOLFSSL_FILETYPE_PEM) != WOLFSSL_SUCCESS) {
+    if (wolfSSL_CTX_use_PrivateKey_buffer(library, pair->key.data, (long)pair->key.len,
+                                          WOLFSSL_FILETYPE_ASN1) != WOLFSSL_SUCCESS) {
         return "key is damaged, or of another kind than the certificate's";
     }
     if (wolfSSL_CTX_check_private_key(library) != WOLFSSL_SUCCESS) {
@@ -194,20 +193,22 @@ static const char *load_trust(WOLFSSL_CTX *library, struct span trust)
     }
 }
 
-static const char *check_pair_text(const struct tls_pair *pair, struct tls_site *site)
+static const char *read_pair(const struct tls_pair *pair, struct tls_site *site, struct loaded *out)
 {
-    const char *detail = read_names(site, pair->certificate);
-    return detail != NULL ? detail : judge_key_text(pair->key);
+    const char *detail = tls_pem_certificates(pair->certificate, &out->certificates);
+    if (detail == NULL) {
+        struct span first = tls_pem_item(&out->certificates, 0);
+        detail = read_names(site, first);
+        site->key_kind = tls_chain_key_kind(first);
+    }
+    return detail == NULL ? tls_pem_key(pair->key, &out->key) : detail;
 }
 
 /* pair is NULL for a client without a certificate. */
 static const char *open_site(const struct tls_context *context, struct tls_site *site,
-                             const struct tls_settings *settings, const struct tls_pair *pair)
+                             const struct tls_settings *settings, const struct loaded *pair)
 {
-    const char *detail = pair != NULL ? check_pair_text(pair, site) : NULL;
-    if (detail != NULL) {
-        return detail;
-    }
+    const char *detail = NULL;
     site->library = open_library(context->role, settings->min_version);
     if (site->library == NULL) {
         return "out of memory";
@@ -228,6 +229,22 @@ static const char *open_site(const struct tls_context *context, struct tls_site 
         detail = load_trust(site->library, settings->trust);
     }
     return detail == NULL && pair != NULL ? load_pair(site->library, pair) : detail;
+}
+
+static const char *load_site(const struct tls_context *context, struct tls_site *site,
+                             const struct tls_settings *settings, const struct tls_pair *pair)
+{
+    struct loaded loaded = {.key = {0}};
+    if (pair == NULL) {
+        return open_site(context, site, settings, NULL);
+    }
+    const char *detail = read_pair(pair, site, &loaded);
+    if (detail == NULL) {
+        detail = open_site(context, site, settings, &loaded);
+    }
+    tls_pem_done(&loaded.certificates);
+    tls_pem_done(&loaded.key);
+    return detail;
 }
 
 static const char *start_library(void)
@@ -271,7 +288,7 @@ static const char *fill(struct tls_context *context, const struct tls_settings *
     const char *detail = copy_protocols(context, settings) ? NULL : "out of memory";
     for (size_t i = 0; detail == NULL && i < context->count; i++) {
         const struct tls_pair *pair = settings->pair_count > 0 ? &settings->pairs[i] : NULL;
-        detail = open_site(context, &context->sites[i], settings, pair);
+        detail = load_site(context, &context->sites[i], settings, pair);
     }
     return detail;
 }
@@ -304,6 +321,7 @@ struct tls_context *tls_context_new(const struct tls_settings *settings, const c
     context->count = count;
     context->role = settings->role;
     context->verify = resolve(settings);
+    context->min_version = settings->min_version;
     *out_detail = fill(context, settings);
     if (*out_detail != NULL) {
         tls_context_free(context);

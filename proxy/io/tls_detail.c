@@ -74,13 +74,31 @@ static const char *find(const struct text *texts, size_t count, int code)
     return NULL;
 }
 
-const char *tls_detail_of(WOLFSSL *ssl, int error)
+/* A client that was shown the first certificate because none is for the name it asked for. */
+static const struct text alerts_name_unknown[] = {
+    {42, "alert bad_certificate received: no certificate is for the client's SNI"},
+    {46, "alert certificate_unknown received: no certificate is for the client's SNI"},
+    {48, "alert unknown_ca received: no certificate is for the client's SNI"},
+};
+
+static const char *words_for_alert(const struct tls *tls, int code)
+{
+    const char *words = NULL;
+    if (tls->is_name_unknown) {
+        words = find(alerts_name_unknown, COUNT(alerts_name_unknown), code);
+    }
+    return words != NULL ? words : find(alerts, COUNT(alerts), code);
+}
+
+const char *tls_detail_of(const struct tls *tls, int error)
 {
     const char *words = find(errors, COUNT(errors), error);
     WOLFSSL_ALERT_HISTORY history;
-    if (error == FATAL_ERROR && ssl != NULL &&
-        wolfSSL_get_alert_history(ssl, &history) == WOLFSSL_SUCCESS) {
-        words = find(alerts, COUNT(alerts), history.last_rx.code);
+    if (tls->alert != 0) {
+        words = words_for_alert(tls, tls->alert);
+    } else if (error == FATAL_ERROR &&
+               wolfSSL_get_alert_history(tls->ssl, &history) == WOLFSSL_SUCCESS) {
+        words = words_for_alert(tls, history.last_rx.code);
     }
     if (words == NULL) {
         words = wolfSSL_ERR_reason_error_string((unsigned long)-(long)error);

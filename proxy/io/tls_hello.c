@@ -330,18 +330,32 @@ static enum tls_hello_result parse_tickets(struct view v)
 }
 
 /* Groups, signature algorithms, versions: 16-bit numbers. */
-static enum tls_hello_result parse_numbers(struct view v, size_t width)
+static enum tls_hello_result parse_numbers(struct view v, size_t width, struct span *out)
 {
     struct view list;
     if (!take_whole(&v, width, &list) || list.left % 2 != 0) {
         return TLS_HELLO_MALFORMED;
     }
+    *out = (struct span){(const char *)list.data, list.left};
     return list.left / 2 <= TLS_HELLO_LIST ? TLS_HELLO_OK : TLS_HELLO_ILLEGAL;
+}
+
+bool tls_hello_lists(struct span list, uint16_t number)
+{
+    struct view v = {(const uint8_t *)list.data, list.len};
+    size_t found = 0;
+    while (take_number(&v, 2, &found)) {
+        if (found == number) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static enum tls_hello_result parse_extension(size_t type, struct view v, bool is_last,
                                              struct tls_hello *out)
 {
+    struct span unused;
     switch (type) {
     case EXTENSION_SERVER_NAME:
         return parse_server_name(v, &out->server_name);
@@ -350,11 +364,13 @@ static enum tls_hello_result parse_extension(size_t type, struct view v, bool is
     case EXTENSION_KEY_SHARE:
         return parse_key_shares(v);
     case EXTENSION_SUPPORTED_VERSIONS:
-        return parse_numbers(v, 1);
+        return parse_numbers(v, 1, &out->versions);
     case EXTENSION_SUPPORTED_GROUPS:
+        return parse_numbers(v, 2, &out->groups);
     case EXTENSION_SIGNATURE_ALGORITHMS:
+        return parse_numbers(v, 2, &out->signatures);
     case EXTENSION_SIGNATURE_ALGORITHMS_CERT:
-        return parse_numbers(v, 2);
+        return parse_numbers(v, 2, &unused);
     case EXTENSION_PRE_SHARED_KEY:
         return is_last ? parse_tickets(v) : TLS_HELLO_ILLEGAL;
     default:
@@ -394,6 +410,7 @@ enum tls_hello_result tls_hello_parse(const uint8_t *message, size_t len, struct
     struct view v = {message, len};
     struct view body;
     struct view part;
+    struct view suites;
     size_t number = 0;
     *out = (struct tls_hello){.server_name = {"", 0}, .protocols = {"", 0}};
     if (!take_number(&v, 1, &number) || number != CLIENT_HELLO || !take_vector(&v, 3, &body) ||
@@ -402,10 +419,12 @@ enum tls_hello_result tls_hello_parse(const uint8_t *message, size_t len, struct
     }
     if (!take_number(&body, 2, &number) || number >> 8 != 3 ||
         !take_bytes(&body, RANDOM_LEN, &part) || !take_vector(&body, 1, &part) ||
-        part.left > SESSION_ID_MAX || !take_vector(&body, 2, &part) || part.left == 0 ||
-        part.left % 2 != 0 || !take_vector(&body, 1, &part) || part.left == 0) {
+        part.left > SESSION_ID_MAX || !take_vector(&body, 2, &suites) || suites.left == 0 ||
+        suites.left % 2 != 0 || !take_vector(&body, 1, &part) || part.left == 0) {
         return TLS_HELLO_MALFORMED;
     }
+    out->version = (uint16_t)number;
+    out->suites = (struct span){(const char *)suites.data, suites.left};
     if (body.left == 0) {
         return TLS_HELLO_OK;
     }
@@ -428,6 +447,14 @@ uint8_t tls_hello_alert(enum tls_hello_result result)
         return 47;
     case TLS_HELLO_UNEXPECTED:
         return 10;
+    case TLS_HELLO_OLD:
+    case TLS_HELLO_ONLY_1_2:
+        return 70;
+    case TLS_HELLO_NO_SUITE:
+    case TLS_HELLO_NO_SUITE_FOR_KEY:
+    case TLS_HELLO_NO_GROUP:
+    case TLS_HELLO_NO_SIGNATURE:
+        return 40;
     case TLS_HELLO_NO_PROTOCOL:
         return 120;
     case TLS_HELLO_NO_MEMORY:

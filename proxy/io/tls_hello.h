@@ -30,9 +30,16 @@ enum tls_hello_result {
     TLS_HELLO_NOT_TLS,   /* another protocol: no alert makes sense */
     TLS_HELLO_MALFORMED, /* decode_error */
     TLS_HELLO_ILLEGAL, /* illegal_parameter: well formed, but not allowed, or far too much of it */
-    TLS_HELLO_UNEXPECTED,  /* unexpected_message: another record or message */
-    TLS_HELLO_NO_PROTOCOL, /* no_application_protocol: the ALPN list has none of ours. The caller
-                            * decides this; no function here returns it */
+    TLS_HELLO_UNEXPECTED, /* unexpected_message: another record or message */
+    /* What the client offers is none of ours: tls_offer.h and the caller decide these; no function
+     * here returns them. */
+    TLS_HELLO_OLD,              /* protocol_version: TLS 1.1 at most */
+    TLS_HELLO_ONLY_1_2,         /* protocol_version */
+    TLS_HELLO_NO_SUITE,         /* handshake_failure, like those below */
+    TLS_HELLO_NO_SUITE_FOR_KEY, /* suites of ours, but for another kind of key */
+    TLS_HELLO_NO_GROUP,
+    TLS_HELLO_NO_SIGNATURE,
+    TLS_HELLO_NO_PROTOCOL, /* no_application_protocol: the ALPN list */
     TLS_HELLO_NO_MEMORY
 };
 
@@ -61,11 +68,20 @@ MUST_CHECK enum tls_hello_result tls_hello_read(struct tls_hello_reader *r, cons
 struct tls_hello {
     struct span server_name; /* printable ASCII, no dot at the end; empty when none was sent */
     struct span protocols;   /* the ALPN list as it was sent, with lengths; empty when none was */
+    uint16_t version;        /* legacy_version: the highest of a client without `versions` */
+    /* 16-bit numbers; empty when the client sent none */
+    struct span suites;
+    struct span versions;
+    struct span groups;
+    struct span signatures; /* signature_algorithms */
 };
 
 /* `message` begins with the handshake header. The spans in *out point into it. */
 MUST_CHECK enum tls_hello_result tls_hello_parse(const uint8_t *message, size_t len,
                                                  struct tls_hello *out);
+
+/* True when one of the lists of numbers has this number. */
+bool tls_hello_lists(struct span list, uint16_t number);
 
 /* True when the ALPN list has this protocol. */
 bool tls_hello_offers(const struct tls_hello *hello, struct span protocol);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "io/tls_names.h"
 
-#include <limits.h>
 #include <string.h>
 #include <wolfssl/options.h>
 #include <wolfssl/wolfcrypt/asn.h>
@@ -51,34 +50,18 @@ static enum tls_names_result look_at(const uint8_t *der, size_t len, look_fn *lo
         result = look(certificate->altNames, context);
     } else if (parsed == MEMORY_E) {
         result = TLS_NAMES_NO_MEMORY;
+    } else if (parsed == ASN_ALT_NAME_E) {
+        result = TLS_NAMES_TOO_MANY;
     }
     wc_FreeDecodedCert(certificate);
     mem_free(certificate);
     return result;
 }
 
-enum tls_names_result tls_names_read(struct span pem, struct tls_names *out)
+enum tls_names_result tls_names_read(struct span der, struct tls_names *out)
 {
     *out = (struct tls_names){0};
-    if (pem.len == 0 || pem.len > INT_MAX ||
-        memmem(pem.data, pem.len, "-----BEGIN CERTIFICATE-----", 27) == NULL) {
-        return TLS_NAMES_NOT_PEM;
-    }
-    /* DER is shorter than its base64 text. */
-    uint8_t *der = mem_alloc(pem.len);
-    if (der == NULL) {
-        return TLS_NAMES_NO_MEMORY;
-    }
-    int len = wc_CertPemToDer((const unsigned char *)pem.data, (int)pem.len, der, (int)pem.len,
-                              CERT_TYPE);
-    enum tls_names_result result = TLS_NAMES_BAD_CERTIFICATE;
-    if (len > 0) {
-        result = look_at(der, (size_t)len, collect, out);
-    } else if (len == MEMORY_E) {
-        result = TLS_NAMES_NO_MEMORY;
-    }
-    mem_free(der);
-    return result;
+    return look_at((const uint8_t *)der.data, der.len, collect, out);
 }
 
 void tls_names_done(struct tls_names *names)

@@ -21,14 +21,14 @@ struct tls_names {
 
 enum tls_names_result {
     TLS_NAMES_OK = 0,
-    TLS_NAMES_NOT_PEM,
     TLS_NAMES_BAD_CERTIFICATE,
+    TLS_NAMES_TOO_MANY, /* or one that is no name */
     TLS_NAMES_NO_MEMORY,
     TLS_NAMES_OTHER /* tls_names_check: the certificate is for others */
 };
 
-/* Reads the names of the first certificate in a PEM text. */
-MUST_CHECK enum tls_names_result tls_names_read(struct span pem, struct tls_names *out);
+/* Reads the names of one certificate (DER). */
+MUST_CHECK enum tls_names_result tls_names_read(struct span der, struct tls_names *out);
 void tls_names_done(struct tls_names *names);
 
 /* The best fit among them; an empty name fits none. */

@@ -3,7 +3,7 @@
  *
  * tls.c moves bytes, tls_record.c guards them and lends them to wolfSSL, tls_server.c and
  * tls_client.c know what only one end does, tls_context.c makes contexts, tls_detail.c puts
- * failures into words. Not for: anybody else. */
+ * failures into words.  Not for: anybody else. */
 #ifndef IO_TLS_PARTS_H
 #define IO_TLS_PARTS_H
 
@@ -12,6 +12,8 @@
 #include <stdint.h>
 
 #include "io/tls.h"
+#include "io/tls_chain.h"
+#include "io/tls_foreign.h"
 #include "io/tls_hello.h"
 #include "io/tls_names.h"
 
@@ -26,13 +28,15 @@ enum { TLS_RECORD_ALERT = 21, TLS_RECORD_HANDSHAKE = 22, TLS_RECORD_DATA = 23 };
 struct tls_site {
     struct WOLFSSL_CTX *library;
     struct tls_names names;
+    enum tls_key_kind key_kind;
 };
 
 struct tls_context {
     size_t users; /* the owner, and each session until it is freed */
     enum tls_role role;
     enum tls_verify verify; /* never TLS_VERIFY_USUAL */
-    char *protocols;        /* "h2,http/1.1"; NULL: none */
+    enum tls_version min_version;
+    char *protocols; /* "h2,http/1.1"; NULL: none */
     size_t count;
     struct tls_site sites[];
 };
@@ -55,7 +59,9 @@ struct tls {
     struct WOLFSSL *ssl; /* a server's is NULL until the first ClientHello is whole */
     char *server_name;   /* NULL: none */
     const char *detail;
-    struct tls_hello_reader hello; /* servers */
+    struct tls_hello_reader hello;    /* servers */
+    uint8_t foreign[TLS_FOREIGN_MAX]; /* the first bytes of a client that does not speak TLS */
+    uint8_t foreign_len;
     /* Only during a call: wire bytes that wolfSSL may take, and where it may write. */
     const uint8_t *lent;
     size_t lent_len;
@@ -64,12 +70,14 @@ struct tls {
     size_t record_left;
     uint8_t header[TLS_RECORD_HEADER];
     uint8_t header_len;
+    uint8_t alert; /* the description of a fatal alert in the clear; 0: none came */
     uint8_t idle_records;
     uint8_t protocol; /* its place in the context's list, from 1; 0: none */
     enum tls_phase phase;
     bool is_established;
     bool is_finished;
-    bool is_name_good; /* clients: the certificate is good for server_name */
+    bool is_name_good;    /* clients: the certificate is good for server_name */
+    bool is_name_unknown; /* servers: no certificate is for the SNI; the first one is shown */
 };
 
 /* tls.c: ends the session; the first detail stays. Returns TLS_FAILED. */
@@ -87,6 +95,6 @@ MUST_CHECK enum tls_result tls_server_hello(struct tls *tls, const uint8_t *wire
                                             size_t *out_used);
 
 /* tls_detail.c: words for an error code of wolfSSL, and for the alert behind it; never NULL. */
-const char *tls_detail_of(struct WOLFSSL *ssl, int error);
+const char *tls_detail_of(const struct tls *tls, int error);
 
 #endif

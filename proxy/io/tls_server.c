@@ -5,6 +5,7 @@
 #include <wolfssl/ssl.h>
 
 #include "base/mem.h"
+#include "io/tls_offer.h"
 #include "io/tls_parts.h"
 
 enum { ALERT_HANDSHAKE_FAILURE = 40 };
@@ -42,8 +43,20 @@ static const char *describe(enum tls_hello_result result)
         return "illegal ClientHello";
     case TLS_HELLO_UNEXPECTED:
         return "something else than a ClientHello";
+    case TLS_HELLO_OLD:
+        return "no common TLS version: the client offers TLS 1.1 at most";
+    case TLS_HELLO_ONLY_1_2:
+        return "no common TLS version: the client offers TLS 1.2, tls_min_version is 1.3";
+    case TLS_HELLO_NO_SUITE:
+        return "no common cipher suite: the client offers only old ones";
+    case TLS_HELLO_NO_SUITE_FOR_KEY:
+        return "no common cipher suite: the client's are for another kind of certificate key";
+    case TLS_HELLO_NO_GROUP:
+        return "no common group: the client offers none of X25519, P-256, P-384";
+    case TLS_HELLO_NO_SIGNATURE:
+        return "no common signature algorithm for the certificate's kind of key";
     case TLS_HELLO_NO_PROTOCOL:
-        return "no common application protocol";
+        return "no common application protocol (ALPN): the client wants none of ours";
     case TLS_HELLO_NO_MEMORY:
         return "out of memory";
     }
@@ -78,7 +91,8 @@ static bool choose_protocol(const struct tls_context *context, const struct tls_
     return false;
 }
 
-static const struct tls_site *choose_site(const struct tls_context *context, struct span name)
+static const struct tls_site *choose_site(const struct tls_context *context, struct span name,
+                                          bool *out_is_for_name)
 {
     const struct tls_site *best = &context->sites[0];
     enum host_match best_match = HOST_DIFFERS;
@@ -89,6 +103,7 @@ static const struct tls_site *choose_site(const struct tls_context *context, str
             best = &context->sites[i];
         }
     }
+    *out_is_for_name = best_match != HOST_DIFFERS;
     return best;
 }
 
@@ -106,15 +121,9 @@ static bool use_protocol(struct tls *tls)
            WOLFSSL_SUCCESS;
 }
 
-static bool start_session(struct tls *tls, struct span server_name)
+static bool start_session(struct tls *tls, const struct tls_site *site)
 {
-    if (server_name.len > 0) {
-        tls->server_name = mem_copy_str(server_name);
-        if (tls->server_name == NULL) {
-            return false;
-        }
-    }
-    tls->ssl = wolfSSL_new(choose_site(tls->context, server_name)->library);
+    tls->ssl = wolfSSL_new(site->library);
     if (tls->ssl == NULL) {
         return false;
     }
@@ -156,25 +165,73 @@ static enum tls_result answer_hello(struct tls *tls)
     return result;
 }
 
+/* The name is kept first: the log needs it most when the rest fails. */
+static enum tls_hello_result begin(struct tls *tls, const struct tls_hello *hello)
+{
+    bool is_for_name = false;
+    if (hello->server_name.len > 0) {
+        tls->server_name = mem_copy_str(hello->server_name);
+        if (tls->server_name == NULL) {
+            return TLS_HELLO_NO_MEMORY;
+        }
+    }
+    const struct tls_site *site = choose_site(tls->context, hello->server_name, &is_for_name);
+    tls->is_name_unknown = hello->server_name.len > 0 && !is_for_name;
+    enum tls_hello_result result =
+        tls_offer_judge(hello, tls->context->min_version, site->key_kind);
+    if (result != TLS_HELLO_OK) {
+        return result;
+    }
+    if (!choose_protocol(tls->context, hello, &tls->protocol)) {
+        return TLS_HELLO_NO_PROTOCOL;
+    }
+    return start_session(tls, site) ? TLS_HELLO_OK : TLS_HELLO_NO_MEMORY;
+}
+
 /* A first hello starts the session, a second one must want the same of it. */
 static enum tls_hello_result heed_hello(struct tls *tls, const struct tls_hello *hello)
 {
     uint8_t protocol = 0;
-    if (!choose_protocol(tls->context, hello, &protocol)) {
-        return TLS_HELLO_NO_PROTOCOL;
+    if (!tls->hello.is_second) {
+        return begin(tls, hello);
     }
-    if (tls->hello.is_second) {
-        bool is_same =
-            span_is_equal_nocase(hello->server_name, tls_sni(tls)) && protocol == tls->protocol;
-        return is_same ? TLS_HELLO_OK : TLS_HELLO_ILLEGAL;
+    bool is_same = span_is_equal_nocase(hello->server_name, tls_sni(tls)) &&
+                   choose_protocol(tls->context, hello, &protocol) && protocol == tls->protocol;
+    return is_same ? TLS_HELLO_OK : TLS_HELLO_ILLEGAL;
+}
+
+/* Does the client speak another protocol? Its first byte tells. */
+static bool is_foreign(const struct tls *tls, uint8_t first)
+{
+    const struct tls_hello_reader *r = &tls->hello;
+    bool is_beginning = r->len == 0 && r->header_len == 0 && r->record_left == 0 && !r->is_second;
+    return tls->foreign_len > 0 || (is_beginning && first != TLS_RECORD_HANDSHAKE);
+}
+
+/* Gathers first bytes until they tell which protocol it is. */
+static enum tls_result take_foreign(struct tls *tls, const uint8_t *wire, size_t len,
+                                    size_t *out_used)
+{
+    struct tls_foreign found;
+    size_t taken = size_min(len, sizeof(tls->foreign) - tls->foreign_len);
+    memcpy(tls->foreign + tls->foreign_len, wire, taken);
+    tls->foreign_len = (uint8_t)(tls->foreign_len + taken);
+    *out_used = taken;
+    if (!tls_foreign_judge(tls->foreign, tls->foreign_len, &found)) {
+        return TLS_OK;
     }
-    tls->protocol = protocol;
-    return start_session(tls, hello->server_name) ? TLS_HELLO_OK : TLS_HELLO_NO_MEMORY;
+    if (found.answer.len > 0) {
+        (void)tls_record_put(tls->out, found.answer.data, found.answer.len);
+    }
+    return tls_fail(tls, found.detail);
 }
 
 enum tls_result tls_server_hello(struct tls *tls, const uint8_t *wire, size_t len, size_t *out_used)
 {
     struct tls_hello hello;
+    if (is_foreign(tls, *wire)) {
+        return take_foreign(tls, wire, len, out_used);
+    }
     enum tls_hello_result result = tls_hello_read(&tls->hello, wire, len, out_used);
     if (result == TLS_HELLO_MORE) {
         return TLS_OK;

@@ -8,53 +8,78 @@
 #include <wolfssl/wolfcrypt/hmac.h>
 
 enum { KEY_LEN = 32, GCM_IV = 12, GCM_TAG = 16, NAME_MAX_LEN = 255 };
-
-void tls_ticket_init(struct tls_ticket_keys *keys, const uint8_t seed[TLS_TICKET_SEED])
-{
-    tls_ticket_done(keys);
-    memcpy(keys->seed, seed, TLS_TICKET_SEED);
-}
+/* Epochs, a hundred years: a clock that jumps farther does not keep us busy. */
+enum { STEPS_MAX = 100 * 365 * 2 };
 
 void tls_ticket_done(struct tls_ticket_keys *keys)
 {
     explicit_bzero(keys, sizeof(*keys));
 }
 
-/* out = HMAC-SHA256(seed, label, epoch) */
-static bool derive(const uint8_t *seed, const char *label, uint64_t epoch, uint8_t out[KEY_LEN])
+/* out = HMAC-SHA256(seed, label) */
+static bool derive(const uint8_t *seed, const char *label, uint8_t out[KEY_LEN])
 {
     Hmac hmac;
-    uint8_t number[8];
-    for (size_t i = 0; i < sizeof(number); i++) {
-        number[i] = (uint8_t)(epoch >> (56 - 8 * i));
-    }
     if (wc_HmacInit(&hmac, NULL, INVALID_DEVID) != 0) {
         return false;
     }
     bool ok = wc_HmacSetKey(&hmac, WC_SHA256, seed, TLS_TICKET_SEED) == 0 &&
               wc_HmacUpdate(&hmac, (const byte *)label, (word32)strlen(label)) == 0 &&
-              wc_HmacUpdate(&hmac, number, sizeof(number)) == 0 && wc_HmacFinal(&hmac, out) == 0;
+              wc_HmacFinal(&hmac, out) == 0;
     wc_HmacFree(&hmac);
+    explicit_bzero(&hmac, sizeof(hmac));
     return ok;
 }
 
-/* The slot of an epoch. A new key takes the place of the one two epochs older. */
-static const struct tls_ticket_key *key_of(struct tls_ticket_keys *keys, uint64_t epoch)
+static bool make_key(const uint8_t *seed, struct tls_ticket_key *out)
 {
-    struct tls_ticket_key *slot = &keys->slots[epoch % 2];
-    if (slot->is_made && slot->epoch == epoch) {
-        return slot;
-    }
     uint8_t name[KEY_LEN];
-    explicit_bzero(slot, sizeof(*slot));
-    if (!derive(keys->seed, "sluice ticket name", epoch, name) ||
-        !derive(keys->seed, "sluice ticket key", epoch, slot->key)) {
-        return NULL;
+    if (!derive(seed, "sluice ticket name", name) || !derive(seed, "sluice ticket key", out->key)) {
+        return false;
     }
-    memcpy(slot->name, name, TLS_TICKET_NAME);
-    slot->epoch = epoch;
-    slot->is_made = true;
-    return slot;
+    memcpy(out->name, name, TLS_TICKET_NAME);
+    out->is_made = true;
+    return true;
+}
+
+bool tls_ticket_init(struct tls_ticket_keys *keys, const uint8_t seed[TLS_TICKET_SEED],
+                     uint64_t now_s)
+{
+    tls_ticket_done(keys);
+    keys->epoch = now_s / TLS_TICKET_EPOCH_S;
+    memcpy(keys->seed, seed, TLS_TICKET_SEED);
+    if (!make_key(keys->seed, &keys->now)) {
+        tls_ticket_done(keys);
+        return false;
+    }
+    return true;
+}
+
+/* One epoch further. */
+static bool step(struct tls_ticket_keys *keys)
+{
+    struct tls_ticket_keys next = {.epoch = keys->epoch + 1, .before = keys->now};
+    bool ok = derive(keys->seed, "sluice ticket seed", next.seed) && make_key(next.seed, &next.now);
+    if (ok) {
+        explicit_bzero(keys, sizeof(*keys));
+        *keys = next;
+    }
+    explicit_bzero(&next, sizeof(next));
+    return ok;
+}
+
+bool tls_ticket_advance(struct tls_ticket_keys *keys, uint64_t now_s)
+{
+    uint64_t epoch = now_s / TLS_TICKET_EPOCH_S;
+    for (unsigned i = 0; keys->epoch < epoch && i < STEPS_MAX; i++) {
+        if (!step(keys)) {
+            return false;
+        }
+    }
+    if (keys->epoch < epoch) {
+        keys->epoch = epoch;
+    }
+    return true;
 }
 
 /* The additional data that binds a ticket: key name, IV and server name. */
@@ -79,13 +104,19 @@ static bool make_binding(const struct tls_ticket *ticket, struct span server_nam
     return true;
 }
 
+static void end_cipher(Aes *aes)
+{
+    wc_AesFree(aes);
+    explicit_bzero(aes, sizeof(*aes));
+}
+
 static bool start_cipher(Aes *aes, const struct tls_ticket_key *key)
 {
     if (wc_AesInit(aes, NULL, INVALID_DEVID) != 0) {
         return false;
     }
     if (wc_AesGcmSetKey(aes, key->key, KEY_LEN) != 0) {
-        wc_AesFree(aes);
+        end_cipher(aes);
         return false;
     }
     return true;
@@ -94,46 +125,47 @@ static bool start_cipher(Aes *aes, const struct tls_ticket_key *key)
 bool tls_ticket_lock(struct tls_ticket_keys *keys, uint64_t now_s, struct span server_name,
                      const struct tls_ticket *ticket)
 {
-    const struct tls_ticket_key *key = key_of(keys, now_s / TLS_TICKET_EPOCH_S);
     struct binding bound;
     Aes aes;
-    if (key == NULL || getrandom(ticket->iv, TLS_TICKET_IV, 0) != TLS_TICKET_IV) {
+    if (!tls_ticket_advance(keys, now_s) ||
+        getrandom(ticket->iv, TLS_TICKET_IV, 0) != TLS_TICKET_IV) {
         return false;
     }
-    memcpy(ticket->name, key->name, TLS_TICKET_NAME);
+    memcpy(ticket->name, keys->now.name, TLS_TICKET_NAME);
     memset(ticket->mac, 0, TLS_TICKET_MAC);
-    if (!make_binding(ticket, server_name, &bound) || !start_cipher(&aes, key)) {
+    if (!make_binding(ticket, server_name, &bound) || !start_cipher(&aes, &keys->now)) {
         return false;
     }
     int result = wc_AesGcmEncrypt(&aes, ticket->data, ticket->data, (word32)ticket->len, ticket->iv,
                                   GCM_IV, ticket->mac, GCM_TAG, bound.bytes, bound.len);
-    wc_AesFree(&aes);
+    end_cipher(&aes);
     return result == 0;
 }
 
 static bool is_named(const struct tls_ticket_key *key, const struct tls_ticket *ticket)
 {
-    return key != NULL && memcmp(ticket->name, key->name, TLS_TICKET_NAME) == 0;
+    return key->is_made && memcmp(ticket->name, key->name, TLS_TICKET_NAME) == 0;
 }
 
 enum tls_ticket_result tls_ticket_open(struct tls_ticket_keys *keys, uint64_t now_s,
                                        struct span server_name, const struct tls_ticket *ticket)
 {
-    uint64_t epoch = now_s / TLS_TICKET_EPOCH_S;
-    enum tls_ticket_result opened = TLS_TICKET_OPENED;
-    const struct tls_ticket_key *key = key_of(keys, epoch);
-    if (!is_named(key, ticket) && epoch > 0) {
-        opened = TLS_TICKET_OLD;
-        key = key_of(keys, epoch - 1);
-    }
     struct binding bound;
     Aes aes;
+    if (!tls_ticket_advance(keys, now_s)) {
+        return TLS_TICKET_REJECTED;
+    }
+    bool is_old = !is_named(&keys->now, ticket);
+    const struct tls_ticket_key *key = is_old ? &keys->before : &keys->now;
     if (!is_named(key, ticket) || !make_binding(ticket, server_name, &bound) ||
         !start_cipher(&aes, key)) {
         return TLS_TICKET_REJECTED;
     }
     int result = wc_AesGcmDecrypt(&aes, ticket->data, ticket->data, (word32)ticket->len, ticket->iv,
                                   GCM_IV, ticket->mac, GCM_TAG, bound.bytes, bound.len);
-    wc_AesFree(&aes);
-    return result == 0 ? opened : TLS_TICKET_REJECTED;
+    end_cipher(&aes);
+    if (result != 0) {
+        return TLS_TICKET_REJECTED;
+    }
+    return is_old ? TLS_TICKET_OLD : TLS_TICKET_OPENED;
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tls_ticket.h: the keys that lock session tickets.
  *
- * For: tickets that every worker of a family can open, and that go stale. Keys follow from one seed
- * and the number of a 12-hour epoch, so all workers change keys at the same moment without talking
- * to each other. A ticket opens in its own epoch and the next one, and only for the server name
- * under which the server gave it out. Not for: what stands in a ticket.
+ * For: tickets that every worker of a family can open, and that go stale. Time is cut into epochs
+ * of 12 hours. The seed of each epoch is a hash of the one before, and the older one is wiped, so
+ * all workers change keys at the same moment without talking to each other, and nobody who reads
+ * their memory later can open what was locked earlier. A ticket opens in its own epoch and the next
+ * one, and only for the server name under which the server gave it out. Not for: what stands in a
+ * ticket.
  *
- * AES-256-GCM; keys and key names by HMAC-SHA256. RFC 5077 section 4, RFC 9325 section 3.4. */
+ * AES-256-GCM; seeds, keys and key names by HMAC-SHA256. RFC 5077 section 4, RFC 9325 section 3.4.
+ */
 #ifndef IO_TLS_TICKET_H
 #define IO_TLS_TICKET_H
 
@@ -22,20 +25,28 @@
 #define TLS_TICKET_IV 16
 #define TLS_TICKET_MAC 32
 
-/* The keys of one epoch, made when somebody first needs them. */
+/* What locks the tickets of one epoch. */
 struct tls_ticket_key {
     bool is_made;
-    uint64_t epoch;
     uint8_t name[TLS_TICKET_NAME];
     uint8_t key[32];
 };
 
 struct tls_ticket_keys {
-    uint8_t seed[TLS_TICKET_SEED];
-    struct tls_ticket_key slots[2];
+    uint64_t epoch;
+    uint8_t seed[TLS_TICKET_SEED]; /* of this epoch; the next ones follow from it */
+    struct tls_ticket_key now;
+    struct tls_ticket_key before; /* of the epoch before; none after tls_ticket_init */
 };
 
-void tls_ticket_init(struct tls_ticket_keys *keys, const uint8_t seed[TLS_TICKET_SEED]);
+/* The seed is that of the epoch in which now_s (wall time) lies. Processes that start with the same
+ * keys stay together. False: no memory; *keys is then empty. */
+MUST_CHECK bool tls_ticket_init(struct tls_ticket_keys *keys, const uint8_t seed[TLS_TICKET_SEED],
+                                uint64_t now_s);
+/* Goes on to the epoch of now_s, and wipes what is older than the epoch before it. The clock may be
+ * set back: the keys stay where they are. Locking and opening do the same first; a process without
+ * handshakes must call this now and then. False: no memory; *keys is as before. */
+MUST_CHECK bool tls_ticket_advance(struct tls_ticket_keys *keys, uint64_t now_s);
 /* Wipes seed and keys. */
 void tls_ticket_done(struct tls_ticket_keys *keys);
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -394,6 +395,7 @@ static void files_make(struct config_files *files, const struct cert_pair *pair)
     snprintf(files->ini, sizeof(files->ini), "%s/s.ini", files->dir);
     write_file(files->certificate, pair->certificate, pair->certificate_len);
     write_file(files->key, pair->key, pair->key_len);
+    CHECK_EQ_INT("mode", chmod(files->key, 0600), 0);
 }
 
 static void files_remove(const struct config_files *files)

@@ -39,6 +39,24 @@ static void test_end(void)
     report_done(&report);
 }
 
+static void test_warnings(void)
+{
+    struct report report = {0};
+    char *text;
+
+    report_warn(&report, 7, "seven");
+    CHECK_FALSE("a warning fails nothing", report.is_failed);
+    report_add(&report, 7, "an error");
+    report_warn(&report, 0, "whole");
+    report_sort(&report);
+    CHECK_TRUE("failed", report.is_failed);
+    text = report_text(&report);
+    CHECK_EQ_STR("printed", text,
+                 "f.ini: warning: whole\nf.ini:7: warning: seven\nf.ini:7: an error\n");
+    free(text);
+    report_done(&report);
+}
+
 static void test_quote(void)
 {
     char text[100];
@@ -54,6 +72,7 @@ static void test_quote(void)
 
 CU_TestInfo report_tests[] = {
     {"errors are printed by line", test_lines},
+    {"warnings", test_warnings},
     {"the list has an end", test_end},
     {"quotes end between letters", test_quote},
     CU_TEST_INFO_NULL,

@@ -22,6 +22,9 @@ static const struct row rows[] = {
 
 #define BAD_NAME \
     .client_detail = "certificate is for another name", \
+    .server_detail = "alert bad_certificate received: no certificate is for the client's SNI"
+#define BAD_ADDRESS \
+    .client_detail = "certificate is for another name", \
     .server_detail = "alert bad_certificate received"
     {"other name", CALL(GOOD, AUTHORITY, "other.example"), BAD_NAME},
     {"longer name", CALL(GOOD, AUTHORITY, "a.desk.example"), BAD_NAME},
@@ -29,9 +32,9 @@ static const struct row rows[] = {
     {"two labels under a wildcard", CALL(GOOD, AUTHORITY, "a.b.wild.example"), BAD_NAME},
     {"none under a wildcard", CALL(GOOD, AUTHORITY, "wild.example"), BAD_NAME},
     {"the common name", CALL(GOOD, AUTHORITY, "cn.desk.example"), BAD_NAME},
-    {"other IPv4", CALL(ADDRESS, AUTHORITY, "10.0.0.6"), BAD_NAME},
-    {"other IPv6", CALL(ADDRESS, AUTHORITY, "2001:db8::2"), BAD_NAME},
-    {"an address as a name", CALL(GOOD, AUTHORITY, "10.0.0.5"), BAD_NAME},
+    {"other IPv4", CALL(ADDRESS, AUTHORITY, "10.0.0.6"), BAD_ADDRESS},
+    {"other IPv6", CALL(ADDRESS, AUTHORITY, "2001:db8::2"), BAD_ADDRESS},
+    {"an address as a name", CALL(GOOD, AUTHORITY, "10.0.0.5"), BAD_ADDRESS},
 
     {"unknown CA", CALL(GOOD, STRANGER, "desk.example"),
      .client_detail = "certificate is from an unknown CA",
@@ -69,7 +72,7 @@ static const struct row rows[] = {
     {"the client has none", CALL(GOOD, AUTHORITY, "desk.example"), .protocols = {NULL, "h2"}},
     {"no common protocol", CALL(GOOD, AUTHORITY, "desk.example"), .protocols = {"x", "h2,http/1.1"},
      .client_detail = "alert no_application_protocol received",
-     .server_detail = "no common application protocol"},
+     .server_detail = "no common application protocol (ALPN): the client wants none of ours"},
 };
 
 /* ---------------------------------------------------------------------------------- handshakes */
@@ -196,7 +199,7 @@ static void test_bad_settings(void)
           .verify = TLS_VERIFY_OFF,
           .pairs = &(struct tls_pair){pair.certificate, {"", 0}},
           .pair_count = 1},
-         "key is not PEM"},
+         "the file is empty"},
     };
     for (size_t i = 0; i < COUNT(settings_rows); i++) {
         const char *detail = NULL;

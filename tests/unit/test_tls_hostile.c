@@ -58,13 +58,34 @@ static void test_other_protocols(void)
 {
     struct tls_context *context = kit_context(KIT_EC, TLS_1_2);
     size_t before = mem_live_blocks();
-    static const char http[] = "GET / HTTP/1.1\r\nHost: one.example\r\n\r\n";
     static const char ssl_2[] = "\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10\x07\x00\xc0";
-    check_refused("HTTP", context, http, sizeof(http) - 1, ALERT_NONE);
+    check_refused("SSH", context, "SSH-2.0-x\r\n", 11, ALERT_NONE);
     check_refused("SSLv2", context, ssl_2, sizeof(ssl_2) - 1, ALERT_NONE);
-    check_refused("NUL", context, "", 1, ALERT_NONE);
+    check_refused("NUL", context, "\0\0\0\0\0\0\0\0\0", 9, ALERT_NONE);
     check_refused("alert", context, "\x15\x03\x03\x00\x02\x02\x28", 7, ALERT_NONE);
     CHECK_EQ_U64("memory", mem_live_blocks(), before);
+    tls_context_free(context);
+}
+
+/* Plain HTTP gets an answer in plain HTTP, however it is cut. */
+static void test_http(void)
+{
+    static const size_t chunks[] = {KIT_WHOLE, 1, 3};
+    static const char http[] = "GET / HTTP/1.1\r\nHost: one.example\r\n\r\n";
+    struct tls_context *context = kit_context(KIT_EC, TLS_1_2);
+    for (size_t i = 0; i < COUNT(chunks); i++) {
+        struct kit_link link = {.server = tls_new(context), .chunk = chunks[i]};
+        kit_feed(&link, http, 3);
+        CHECK_EQ_INT("a beginning", link.result, TLS_OK);
+        CHECK_EQ_U64("a beginning", link.wire.len, 0);
+        kit_feed(&link, http + 3, sizeof(http) - 4);
+        CHECK_EQ_INT("failed", link.result, TLS_FAILED);
+        CHECK_TRUE("answer", link.wire.len > 12 && memcmp(link.wire.data, "HTTP/1.1 400", 12) == 0);
+        CHECK_TRUE("detail", strstr(tls_detail(link.server), "plain HTTP") != NULL);
+        tls_free(link.server);
+        kit_empty(&link.wire);
+        kit_empty(&link.client.in);
+    }
     tls_context_free(context);
 }
 
@@ -442,6 +463,7 @@ static void test_idle_records(void)
 
 CU_TestInfo tls_hostile_tests[] = {
     {"other protocols", test_other_protocols},
+    {"plain HTTP", test_http},
     {"old versions", test_versions},
     {"weak suites", test_weak_suites},
     {"ALPN lists that run over", test_protocol_lists},

@@ -34,8 +34,8 @@ static void test_pairs(void)
     check("other EC key", ec->certificate, other_ec.key, "key does not belong to the certificate");
     check("other RSA key", rsa->certificate, other_rsa.key,
           "key does not belong to the certificate");
-    check("no certificate", "", ec->key, "certificate is not PEM");
-    check("no key", ec->certificate, "", "key is not PEM");
+    check("no certificate", "", ec->key, "the file is empty");
+    check("no key", ec->certificate, "", "the file is empty");
 }
 
 /* Counts the allocations that `run` needs. Returns the first number at which none of them fails. */

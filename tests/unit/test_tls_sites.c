@@ -196,8 +196,11 @@ static const char encrypted_1[] = "-----BEGIN EC PRIVATE KEY-----\n"
 static const char damaged[] = "-----BEGIN CERTIFICATE-----\n"
                               "MIIBVjCB/qADAgECAhQAAAAA\n"
                               "-----END CERTIFICATE-----\n";
+static const char cut_key[] = "-----BEGIN EC PRIVATE KEY-----\n"
+                              "MHcCAQEEAAAA\n"
+                              "-----END EC PRIVATE KEY-----\n";
 static const char damaged_key[] = "-----BEGIN EC PRIVATE KEY-----\n"
-                                  "MHcCAQEEAAAA\n"
+                                  "MAMCAQU=\n"
                                   "-----END EC PRIVATE KEY-----\n";
 
 static void check_refused(const char *row, const char *certificate, const char *key,
@@ -217,19 +220,26 @@ static void check_refused(const char *row, const char *certificate, const char *
     }
 }
 
+#define ENCRYPTED "key is encrypted, which sluice cannot ask about: openssl pkey -in FILE -out NEW"
+
 static void test_bad_pairs(void)
 {
     struct kit_pair other_rsa = kit_make_pair(KIT_RSA, "one.example");
     const struct kit_pair *ec = kit_pair_of(KIT_EC);
     const struct kit_pair *rsa = kit_pair_of(KIT_RSA);
-    check_refused("empty", "", ec->key, "certificate is not PEM");
+    check_refused("empty", "", ec->key, "the file is empty");
     check_refused("text", "hello", ec->key, "certificate is not PEM");
-    check_refused("key for certificate", ec->key, ec->key, "certificate is not PEM");
+    check_refused("key for certificate", ec->key, ec->key,
+                  "the certificate's file has only a key: are tls_certificate and tls_key "
+                  "exchanged?");
     check_refused("damaged", damaged, ec->key, "certificate is damaged");
-    check_refused("no key", ec->certificate, "", "key is not PEM");
-    check_refused("certificate for key", ec->certificate, ec->certificate, "key is not PEM");
-    check_refused("PKCS #8", ec->certificate, encrypted_8, "key is encrypted");
-    check_refused("traditional", ec->certificate, encrypted_1, "key is encrypted");
+    check_refused("no key", ec->certificate, "", "the file is empty");
+    check_refused("certificate for key", ec->certificate, ec->certificate,
+                  "the key's file has only a certificate: are tls_certificate and tls_key "
+                  "exchanged?");
+    check_refused("PKCS #8", ec->certificate, encrypted_8, ENCRYPTED);
+    check_refused("traditional", ec->certificate, encrypted_1, ENCRYPTED);
+    check_refused("key cut off", ec->certificate, cut_key, "key is damaged");
     check_refused("damaged key", ec->certificate, damaged_key,
                   "key is damaged, or of another kind than the certificate's");
     check_refused("other RSA key", rsa->certificate, other_rsa.key,

@@ -8,19 +8,21 @@ running program by days, ahead and back.
 import mmap
 import os
 import shutil
+import signal
 import struct
 import subprocess
 import time
 from datetime import datetime, timedelta, timezone
 
 import services
-from harness import Settings, Skip, case, equal, scale
+from harness import TLS12, TLS13, Settings, Skip, case, equal, scale
 from keepalive import check_duration, settings
 from sessions import WIRES, end_after_close
 from threads import in_thread, join
 from wsclient import CLOSE, FIN, PING, PONG, RESET, Ended
 
 DAYS = 10
+EPOCH_S = 12 * 60 * 60  # of tickets' keys
 FIRST_S, SECOND_S = 0.6, 1.4  # when the clock jumps, counted from the beginning of the sessions
 
 
@@ -43,7 +45,7 @@ class Clock:
             self.environment["ASAN_OPTIONS"] = options + ":verify_asan_link_order=0"
 
     def set(self, days):
-        struct.pack_into("q", self.map, 0, days * 86400)
+        struct.pack_into("q", self.map, 0, int(days * 86400))
 
 
 def new_session(p, listen, days):
@@ -183,3 +185,40 @@ def jumps_while_peers_stall(t, listen):
     closing_peer.close()
     line = p.log.wait("session.end", route="close", ending="idle")[0]
     check_duration(line, 2600, 2600)  # the linger is 2 s
+
+
+@case(rows=[("tls_1_2", TLS12), ("tls_1_3", TLS13)])
+def tickets_over_epochs(t, version):
+    """A ticket is good for its own 12 hours and the next, also at a worker that starts late."""
+    clock = Clock(t)
+    clock.set(0)
+    p = t.start(t.config(server="workers = 1", r="origins = *\nbackend = echo:"),
+                env=clock.environment)
+    p.may_lose_workers = True
+    context = t.tls_context(low=version, high=version)
+    into_epoch = (time.time() % EPOCH_S) / 86400
+
+    def connect(session=None):
+        c = p.client(context=context, session=session).open("/r")
+        c.text("hello")
+        c.recv_message()
+        resumed, new = c.wire.tls.session_reused, c.wire.tls.session
+        c.end_cleanly()
+        return resumed, new
+
+    clock.set(-into_epoch)  # the first moment of an epoch
+    _, session = connect()
+    equal(connect(session)[0], True, "at once")
+    half = EPOCH_S / 2 / 86400
+    if version == TLS12:  # a ticket of TLS 1.3 has an age, which the client tells
+        clock.set(1.5 * half)
+        equal(connect(session)[0], True, "in the next epoch")
+    old = p.workers()[0]
+    os.kill(old, signal.SIGKILL)
+    p.log.wait("worker.start", 2)
+    if version == TLS12:
+        equal(connect(session)[0], True, "at a worker that started in the next epoch")
+    clock.set(3.5 * half)
+    equal(connect(session)[0], False, "in the epoch after that")
+    _, session = connect()
+    equal(connect(session)[0], True, "a new ticket")
