@@ -110,6 +110,29 @@ static bool is_flushed(const struct session *s, const struct conn *conn, enum li
     return side == LIFE_SIDE_DRAINING && conn_queued(conn) == 0 && !is_owed_more;
 }
 
+/* Says why the client's FIN is no orderly end: a constant; NULL = it is one. Nothing is held any
+ * more, so the decoder has seen every byte. */
+static const char *cut_detail(const struct session *s)
+{
+    const struct conn *client = &s->pump.client;
+
+    if (s->life.phase == LIFE_TLS) {
+        return client->received_bytes > 0 ? "FIN inside the TLS handshake" : NULL;
+    }
+    if (s->life.phase == LIFE_REQUEST && s->request != NULL) {
+        return "FIN inside the request head";
+    }
+    switch (ws_decoder_place(&s->pump.decoder)) {
+    case WS_IN_FRAME:
+        return "FIN inside a frame";
+    case WS_IN_MESSAGE:
+        return "FIN inside a message";
+    case WS_BETWEEN_MESSAGES:
+        break;
+    }
+    return conn_is_cut(client) ? "FIN without close_notify" : NULL;
+}
+
 /* Finds the event that follows from the state alone. Each such event changes the state, so settle()
  * comes to an end. */
 static bool take_pending(struct session *s, struct session_event *out)
@@ -131,7 +154,8 @@ static bool take_pending(struct session *s, struct session_event *out)
         event->type = LIFE_EV_BACKEND_RESET;
     } else if (s->is_eof_due && !pump_is_held(&s->pump)) {
         s->is_eof_due = false;
-        event->type = LIFE_EV_CLIENT_EOF;
+        out->detail = cut_detail(s);
+        event->type = out->detail != NULL ? LIFE_EV_CLIENT_CUT : LIFE_EV_CLIENT_EOF;
     } else if (s->is_up_due) {
         s->is_up_due = false;
         event->type = LIFE_EV_BACKEND_UP;

@@ -96,6 +96,13 @@ static inline size_t conn_queued(const struct conn *c)
     return c->out.len;
 }
 
+/* Behind CONN_EOF: true when the peer's TLS ended without close_notify. Then anybody on the way may
+ * have sent the FIN (RFC 8446 6.1). Without TLS nobody can tell. */
+static inline bool conn_is_cut(const struct conn *c)
+{
+    return c->tls != NULL && c->tls_input == CONN_TLS_INPUT_OPEN;
+}
+
 /* Wire bytes that have reached the peer's kernel. */
 uint64_t conn_acked_bytes(const struct conn *c);
 

@@ -224,11 +224,12 @@ static unsigned on_client_close(struct life *life, uint16_t code)
     return life->phase == LIFE_CLOSING && life->client == LIFE_SIDE_UP ? finish_client(life) : 0;
 }
 
-static unsigned on_client_eof(struct life *life)
+/* `ending` is what the FIN means in a session that has not ended yet. */
+static unsigned on_client_eof(struct life *life, enum life_ending ending)
 {
     life->client_eof = true;
     if (!life_has_ended(life)) {
-        return end_for(life, LIFE_CLIENT_EOF);
+        return end_for(life, ending);
     }
     /* What is queued, and what the backend still says, is delivered: the peer may have closed only
      * its sending half. */
@@ -390,7 +391,9 @@ static unsigned handle(struct life *life, const struct life_event *event)
     case LIFE_EV_CLIENT_CLOSE:
         return on_client_close(life, event->code);
     case LIFE_EV_CLIENT_EOF:
-        return on_client_eof(life);
+        return on_client_eof(life, LIFE_CLIENT_EOF);
+    case LIFE_EV_CLIENT_CUT:
+        return on_client_eof(life, LIFE_CLIENT_CUT);
     case LIFE_EV_CLIENT_RESET:
         return on_client_reset(life);
     case LIFE_EV_CLIENT_FLUSHED:

@@ -84,7 +84,8 @@ enum life_ending {
     LIFE_HEAD_TOO_SLOW,
     /* client */
     LIFE_CLIENT_CLOSE,
-    LIFE_CLIENT_EOF,
+    LIFE_CLIENT_EOF, /* FIN between messages, over TLS behind close_notify */
+    LIFE_CLIENT_CUT, /* any other FIN: somebody may have cut the stream */
     LIFE_CLIENT_RESET,
     LIFE_CLIENT_LOST,
     LIFE_CLIENT_STALLED,
@@ -154,7 +155,8 @@ enum life_event_type {
     LIFE_EV_END,            /* `ending` (not LIFE_NOT_ENDED) is why: also refusals, failed dials */
     LIFE_EV_KILL,           /* `shutdown` that waits for nothing: the step leads to DEAD */
     LIFE_EV_CLIENT_CLOSE,   /* a valid Close; `code` 0 = empty */
-    LIFE_EV_CLIENT_EOF,     /* FIN, with or without close_notify */
+    LIFE_EV_CLIENT_EOF,     /* FIN between messages, over TLS behind close_notify */
+    LIFE_EV_CLIENT_CUT,     /* any other FIN */
     LIFE_EV_CLIENT_RESET,   /* reset, or writing to it failed */
     LIFE_EV_CLIENT_FLUSHED, /* the client's out queue is empty */
     LIFE_EV_BACKEND_EOF,

@@ -66,6 +66,8 @@ const char *life_event_name(enum life_event_type type)
         return "client_close";
     case LIFE_EV_CLIENT_EOF:
         return "client_eof";
+    case LIFE_EV_CLIENT_CUT:
+        return "client_cut";
     case LIFE_EV_CLIENT_RESET:
         return "client_reset";
     case LIFE_EV_CLIENT_FLUSHED:

@@ -72,6 +72,8 @@ static const struct life_ending_row rows[LIFE_ENDING_COUNT] = {
         ROW("client_close", 0, 0, "", LIFE_CLIENT_ECHO, LIFE_BACKEND_FIN, LIFE_AGAIN_HURRY, 0),
     [LIFE_CLIENT_EOF] =
         ROW("client_eof", 0, 0, "", LIFE_CLIENT_QUIET, LIFE_BACKEND_FIN, LIFE_AGAIN_HURRY, 0),
+    [LIFE_CLIENT_CUT] =
+        ROW("client_cut", 0, 0, "", LIFE_CLIENT_QUIET, LIFE_BACKEND_RST, LIFE_AGAIN_HURRY, 0),
     [LIFE_CLIENT_RESET] =
         ROW("client_reset", 0, 0, "", LIFE_CLIENT_RST, LIFE_BACKEND_RST, LIFE_AGAIN_CUT_CLIENT, 0),
     [LIFE_CLIENT_LOST] =

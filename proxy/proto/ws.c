@@ -369,6 +369,14 @@ static void decode_any(struct ws_decoder *d, uint8_t *data, size_t len, size_t *
     *out_consumed = used;
 }
 
+enum ws_place ws_decoder_place(const struct ws_decoder *d)
+{
+    if (d->header_have > 0 || d->in_payload) {
+        return WS_IN_FRAME;
+    }
+    return d->in_message ? WS_IN_MESSAGE : WS_BETWEEN_MESSAGES;
+}
+
 /* --- whole messages --------------------------------------------------------------------------
  *
  * Most messages are one frame that came in one read. A few branches find such a message when all of

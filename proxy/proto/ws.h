@@ -123,6 +123,15 @@ void ws_decoder_init(struct ws_decoder *d, enum ws_accept accept, uint64_t max_m
 void ws_decode(struct ws_decoder *d, uint8_t *data, size_t len, size_t *out_consumed,
                struct ws_item *out_item);
 
+/* Where the decoder stands in the stream, when it has taken all the bytes that came. A stream that
+ * ends anywhere but between two messages was cut. */
+enum ws_place {
+    WS_BETWEEN_MESSAGES = 0,
+    WS_IN_FRAME,
+    WS_IN_MESSAGE /* between two frames of it */
+};
+enum ws_place ws_decoder_place(const struct ws_decoder *d);
+
 /* Bytes of our header in front of a payload of this length: 2, 4 or 10. */
 size_t ws_header_len(uint64_t payload_len);
 #define WS_RSV1 0x40U /* in the first byte of a header: the message is compressed (RFC 7692 6) */

@@ -41,6 +41,7 @@ static void on_backend_fin(struct memory *m)
     const struct session *s = world_session();
     (void)m;
     expect(s != NULL, "a FIN comes before the end");
+    expect(s->life.ending != LIFE_CLIENT_CUT, "a cut stream does not end in order");
     bool is_whole = s->life.ending == LIFE_CLIENT_CLOSE || s->life.ending == LIFE_CLIENT_EOF;
     if (is_whole && !model.is_spoiled && !world.is_forced) {
         expect(model.up.got == model.up.len, "all that the client said before the FIN");

@@ -29,6 +29,7 @@ CHECK_UNUSED static const struct life_event client_close = {.type = LIFE_EV_CLIE
 CHECK_UNUSED static const struct life_event client_reset = {.type = LIFE_EV_CLIENT_RESET};
 CHECK_UNUSED static const struct life_event client_flushed = {.type = LIFE_EV_CLIENT_FLUSHED};
 CHECK_UNUSED static const struct life_event client_eof = {.type = LIFE_EV_CLIENT_EOF};
+CHECK_UNUSED static const struct life_event client_cut = {.type = LIFE_EV_CLIENT_CUT};
 CHECK_UNUSED static const struct life_event backend_flushed = {.type = LIFE_EV_BACKEND_FLUSHED};
 CHECK_UNUSED static const struct life_event backend_eof = {.type = LIFE_EV_BACKEND_EOF};
 CHECK_UNUSED static const struct life_event backend_reset = {.type = LIFE_EV_BACKEND_RESET};

@@ -16,6 +16,7 @@ static const struct open_row open_rows[] = {
     {LIFE_BACKEND_STALLED, 1011, false, 'r'},
     {LIFE_BACKEND_DATA, 1011, false, 'r'},
     {LIFE_CLIENT_EOF, 0, false, 'f'},
+    {LIFE_CLIENT_CUT, 0, false, 'r'},
     {LIFE_CLIENT_RESET, 0, true, 'r'},
     {LIFE_CLIENT_LOST, 0, true, 'r'},
     {LIFE_CLIENT_STALLED, 0, true, 'r'},
@@ -245,6 +246,41 @@ static void test_half_close_keep(void)
     CHECK_EQ_INT("backend_reset", life.ending, LIFE_BACKEND_RESET);
 }
 
+/* A client's FIN decides only in a session that has not ended. */
+static void test_client_cut(void)
+{
+    for (int is_cut = 0; is_cut < 2; is_cut++) {
+        const char *row = is_cut ? "cut" : "orderly";
+        const struct life_event *fin = is_cut ? &client_cut : &client_eof;
+        struct life life = open_session();
+        CHECK_EQ_U64(row, life_step(&life, fin),
+                     LIFE_DO_CLIENT_FINISH | LIFE_DO_CLIENT_CLOSE |
+                         (is_cut ? LIFE_DO_BACKEND_ABORT | LIFE_DO_RETIRE : 0U));
+        CHECK_EQ_INT(row, life.ending, is_cut ? LIFE_CLIENT_CUT : LIFE_CLIENT_EOF);
+        CHECK_EQ_INT(row, life.backend, is_cut ? LIFE_SIDE_GONE : LIFE_SIDE_DRAINING);
+
+        life = open_session_of(true, true);
+        CHECK_EQ_U64(row, life_step(&life, &backend_eof), 0);
+        CHECK_EQ_INT(row, (life_step(&life, fin) & LIFE_DO_BACKEND_ABORT) != 0, is_cut);
+
+        life_init(&life, false);
+        CHECK_EQ_U64(row, life_step(&life, fin),
+                     LIFE_DO_CLIENT_FINISH | LIFE_DO_CLIENT_CLOSE | LIFE_DO_RETIRE);
+
+        life = half_closed_session();
+        CHECK_EQ_U64(row, life_step(&life, fin), 0);
+        CHECK_EQ_INT(row, life.ending, LIFE_CLIENT_CLOSE);
+        CHECK_TRUE(row, life_forwards_backend(&life));
+
+        life = open_session();
+        CHECK_EQ_U64(row, end_step(&life, LIFE_IDLE), LIFE_DO_SEND_CLOSE);
+        CHECK_EQ_U64(row, life_step(&life, &client_flushed), 0);
+        CHECK_EQ_U64(row, life_step(&life, fin), LIFE_DO_CLIENT_FINISH | LIFE_DO_CLIENT_CLOSE);
+        CHECK_EQ_INT(row, life.ending, LIFE_IDLE);
+        CHECK_EQ_INT(row, life.backend, LIFE_SIDE_DRAINING);
+    }
+}
+
 static void test_kill(void)
 {
     struct life life;
@@ -374,6 +410,7 @@ CU_TestInfo life_tests[] = {
     {"close handshake both ways", test_close_handshake},
     {"half-close", test_half_close},
     {"half_close = keep", test_half_close_keep},
+    {"a client's FIN", test_client_cut},
     {"kill", test_kill},
     {"deadlines", test_deadlines},
     {"names", test_names},

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A session from its first byte to its last: the opening, refusals, every way to end. The tests
+/* A session from its first byte to its last: the opening, refusals, pages, deadlines. The tests
  * look at what client and backend see, and at the ending. */
-#include <fcntl.h>
-#include <stdlib.h>
 
 #include "session_kit.h"
 #include "suites.h"
@@ -148,106 +146,6 @@ static void test_no_memory(void)
     }
 }
 
-/* --- ends -------------------------------------------------------------------------------------*/
-
-static void test_backend_closes(void)
-{
-    struct kit k;
-    kit_open(&k, "", "");
-    if (!kit_connect("backend closes", &k, KIT_TCP)) {
-        return;
-    }
-    kit_backend_says(&k, "bye", 3);
-    k.is_backend_ending = true;
-    kit_settle(&k);
-    kit_heard_is("its bytes, then Close",
-                 "\x82\x03"
-                 "bye\x88\x10\x03\xe8"
-                 "backend closed",
-                 23);
-    CHECK_FALSE("the client's Close is awaited", k.client.has_fin);
-    kit_client_frame(&k, 0x82, "late", 4);
-    kit_client_closes(&k);
-    CHECK_TRUE("FIN", kit_until(&k, kit_has_fin));
-    CHECK_EQ_U64("no byte more", kit_backend_heard.len, 0);
-    k.client.is_in_fin = true;
-    kit_close("backend closes", &k, LIFE_BACKEND_CLOSE);
-}
-
-static void test_backend_resets(void)
-{
-    struct kit k;
-    kit_open(&k, "", "");
-    if (!kit_connect("backend resets", &k, KIT_TCP)) {
-        return;
-    }
-    kit_settle(&k);
-    net_abort(k.backend);
-    k.backend = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    k.is_backend_deaf = true;
-    kit_settle(&k);
-    kit_heard_is("Close",
-                 "\x88\x0f\x03\xf3"
-                 "backend reset",
-                 17);
-    kit_client_leaves(&k);
-    kit_close("backend resets", &k, LIFE_BACKEND_RESET);
-}
-
-/* The client's Close becomes the backend's FIN. What the backend still says comes before our
- * Close. */
-static void test_half_close(void)
-{
-    struct kit k;
-    kit_open(&k, "", "");
-    if (!kit_connect("half close", &k, KIT_TCP)) {
-        return;
-    }
-    kit_client_frame(&k, 0x82, "sort me", 7);
-    kit_client_closes(&k);
-    CHECK_TRUE("FIN", kit_until(&k, kit_is_backend_ended));
-    CHECK_EQ_INT("FIN", k.backend_end, KIT_BACKEND_FIN);
-    CHECK_EQ_MEM("before it", kit_backend_heard.data, kit_backend_heard.len, "sort me", 7);
-    kit_settle(&k);
-    CHECK_EQ_U64("no Close yet", kit_client_heard.len, 0);
-    kit_backend_says(&k, "sorted", 6);
-    k.is_backend_ending = true;
-    CHECK_TRUE("FIN", kit_until(&k, kit_has_fin));
-    kit_heard_is("the last word, then Close", "\x82\x06sorted" CLOSE_1000, 12);
-    k.client.is_in_fin = true;
-    kit_close("half close", &k, LIFE_CLIENT_CLOSE);
-}
-
-static void test_client_goes(void)
-{
-    static const struct {
-        const char *name;
-        bool is_reset;
-        int backend_end;
-        enum life_ending ending;
-    } rows[] = {
-        {"FIN", false, KIT_BACKEND_FIN, LIFE_CLIENT_EOF},
-        {"RST", true, KIT_BACKEND_RST, LIFE_CLIENT_RESET},
-    };
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        struct kit k;
-        kit_open(&k, "", "");
-        if (!kit_connect(rows[i].name, &k, KIT_TCP)) {
-            return;
-        }
-        kit_client_frame(&k, 0x82, "last", 4);
-        kit_settle(&k);
-        k.client.is_in_fin = !rows[i].is_reset;
-        k.client.is_in_rst = rows[i].is_reset;
-        CHECK_TRUE(rows[i].name, kit_until(&k, kit_is_backend_ended));
-        CHECK_EQ_INT(rows[i].name, k.backend_end, rows[i].backend_end);
-        CHECK_EQ_MEM(rows[i].name, kit_backend_heard.data, kit_backend_heard.len, "last", 4);
-        close(k.backend);
-        k.backend = -1;
-        kit_close(rows[i].name, &k, rows[i].ending);
-    }
-}
-
 /* --- a page longer than any queue --------------------------------------------------------------*/
 
 #define PAGE_BYTES ((size_t)1500 * 1000)
@@ -351,34 +249,6 @@ static void test_slow_reader(void)
     }
 }
 
-static void test_ended_by_us(void)
-{
-    struct kit k;
-    kit_open(&k, "", "");
-    if (!kit_connect("kicked", &k, KIT_TCP)) {
-        return;
-    }
-    CHECK_EQ_U64("kicked", session_end_some(&k.context, LIFE_KICKED, 5), 1);
-    CHECK_TRUE("backend", kit_until(&k, kit_is_backend_ended));
-    CHECK_EQ_INT("backend", k.backend_end, KIT_BACKEND_FIN);
-    kit_heard_is("Close",
-                 "\x88\x17\x03\xf0"
-                 "ended by the operator",
-                 25);
-    kit_client_leaves(&k);
-    kit_close("kicked", &k, LIFE_KICKED);
-
-    kit_open(&k, "", "");
-    if (!kit_connect("killed", &k, KIT_TCP)) {
-        return;
-    }
-    kit_settle(&k);
-    session_kill_all(&k.context);
-    CHECK_TRUE("backend", kit_until(&k, kit_is_backend_ended));
-    CHECK_EQ_INT("at once", k.client.state == MEMORY_OPEN, false);
-    kit_close("killed", &k, LIFE_SHUTDOWN);
-}
-
 /* --- deadlines --------------------------------------------------------------------------------*/
 
 /* `client` is what the client does after its request; SILENT sends none. */
@@ -473,14 +343,9 @@ CU_TestInfo session_tests[] = {
     {"refusals", test_refusals},
     {"no room for another session", test_full},
     {"every allocation fails once", test_no_memory},
-    {"the backend closes", test_backend_closes},
-    {"the backend resets", test_backend_resets},
-    {"the backend's last word after the client's Close", test_half_close},
-    {"the client goes without a Close", test_client_goes},
     {"a page longer than any queue", test_long_page},
     {"a page to HEAD", test_page_to_head},
     {"a page to a slow reader", test_slow_reader},
-    {"ended by us, with and without politeness", test_ended_by_us},
     {"deadlines", test_deadlines},
     {"Pongs in time", test_pongs},
     CU_TEST_INFO_NULL,

@@ -14,7 +14,7 @@ import time
 
 from harness import Settings, Skip, case, equal, wait_until
 from sessions import WIRES, end_after_close, open_pair
-from wsclient import BINARY, CLOSE, CUT, FIN, PING, RESET, TEXT, Ended, close_payload, frame
+from wsclient import BINARY, CLOSE, CUT, FIN, PING, PONG, RESET, TEXT, Ended, close_payload, frame
 
 # Backends that end.
 
@@ -155,13 +155,13 @@ def client_close_while_the_backend_sends(t, listen):
     p.one_end("client_close", code=1000)
 
 
-@case(rows=[("wss", "tls", "finish"), ("wss_without_close_notify", "tls", "half_close"),
-            ("ws", "plain", "finish")])
-def client_eof(t, listen, end):
-    """The client sends FIN and no Close: the backend gets bytes and FIN, the client no frame."""
+@case(rows=WIRES)
+def client_eof(t, listen):
+    """The client ends between messages and sends no Close: the backend gets bytes and FIN, the
+    client no frame."""
     p, c, peer = open_pair(t, listen=listen)
     c.binary(b"last words")
-    getattr(c.wire, end)()
+    c.wire.finish()
     peer.expect_fin(b"last words")
     peer.fin()
     c.recv_end(FIN, CUT)
@@ -169,15 +169,53 @@ def client_eof(t, listen, end):
     assert "code" not in line, "a Close was sent: %r" % line
 
 
-@case(rows=WIRES)
-def client_eof_in_a_frame(t, listen):
-    """The backend is a stream, so it gets the part of the message that came."""
+# What the client says last, how its stream ends, and what the log says of it.
+CUTS = [("frame.wss", "tls", frame(BINARY, b"0123456789")[:-4], "finish", "FIN inside a frame"),
+        ("frame.ws", "plain", frame(BINARY, b"0123456789")[:-4], "finish", "FIN inside a frame"),
+        ("header.ws", "plain", b"\x82", "finish", "FIN inside a frame"),
+        ("ping.wss", "tls", frame(PING, b"ping")[:-1], "finish", "FIN inside a frame"),
+        ("message.wss", "tls", frame(BINARY, b"a", is_fin=False) + frame(PONG, b""), "finish",
+         "FIN inside a message"),
+        ("message.ws", "plain", frame(TEXT, b"a", is_fin=False), "finish",
+         "FIN inside a message"),
+        ("close.wss", "tls", frame(CLOSE, close_payload(1000))[:-1], "finish",
+         "FIN inside a frame"),
+        ("no_close_notify", "tls", frame(BINARY, b"whole"), "half_close",
+         "FIN without close_notify"),
+        ("frame.no_close_notify", "tls", frame(BINARY, b"part")[:-1], "half_close",
+         "FIN inside a frame")]
+
+
+@case(rows=CUTS)
+def client_cut(t, listen, last, end, detail):
+    """A stream that somebody may have cut ends with a reset for the backend."""
     p, c, peer = open_pair(t, listen=listen)
-    c.send_raw(frame(BINARY, b"0123456789")[:-4])
+    c.send_raw(last)
+    time.sleep(0.2)
+    getattr(c.wire, end)()
+    peer.expect_reset()
+    c.recv_end(FIN, CUT)
+    line = p.one_end("client_cut", detail=detail)
+    assert "code" not in line, "a Close was sent: %r" % line
+
+
+@case(rows=WIRES)
+def client_goes_before_the_101(t, listen):
+    """Half a head, or a whole one behind which the client is gone."""
+    backend = t.backend()
+    p = t.gateway(r="backend = " + backend.url)
+    c = p.client(listen)
+    head = c.request("/r")
+    c.send_raw(head[:40])
+    time.sleep(0.2)
     c.wire.finish()
-    peer.expect_fin(b"012345")
-    peer.close()
-    p.one_end("client_eof")
+    p.one_end("client_cut", detail="FIN inside the request head", phase="request")
+    c = p.client(listen)
+    c.send_raw(head)
+    c.wire.finish()
+    backend.accept().expect_fin()
+    wait_until(lambda: len(p.log.find("session.end")) == 2, "two lines")
+    equal(p.log.find("session.end")[1]["ending"], "client_eof", "ending")
 
 
 @case(rows=WIRES)

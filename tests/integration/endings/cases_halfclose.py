@@ -415,7 +415,7 @@ def keep_and_idle(t, listen):
     check_duration(p.one_end("idle", code=1001, phase="open", up_bytes=9), 1300, 1300)
 
 
-@case(rows=[("eof", "half_close", "client_eof"), ("reset", "reset", "client_reset")])
+@case(rows=[("eof", "finish", "client_eof"), ("reset", "reset", "client_reset")])
 def keep_and_the_client_goes(t, how, ending):
     p, c, peer = open_pair(t, KEEP + PATIENT, "plain")
     peer.fin()

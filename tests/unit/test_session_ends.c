@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Every way in which an open session ends: what client and backend see, and the ending. */
+#include <fcntl.h>
+
+#include "session_kit.h"
+#include "suites.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define CLOSE_1000 "\x88\x02\x03\xe8"
+
+static void test_backend_closes(void)
+{
+    struct kit k;
+    kit_open(&k, "", "");
+    if (!kit_connect("backend closes", &k, KIT_TCP)) {
+        return;
+    }
+    kit_backend_says(&k, "bye", 3);
+    k.is_backend_ending = true;
+    kit_settle(&k);
+    kit_heard_is("its bytes, then Close",
+                 "\x82\x03"
+                 "bye\x88\x10\x03\xe8"
+                 "backend closed",
+                 23);
+    CHECK_FALSE("the client's Close is awaited", k.client.has_fin);
+    kit_client_frame(&k, 0x82, "late", 4);
+    kit_client_closes(&k);
+    CHECK_TRUE("FIN", kit_until(&k, kit_has_fin));
+    CHECK_EQ_U64("no byte more", kit_backend_heard.len, 0);
+    k.client.is_in_fin = true;
+    kit_close("backend closes", &k, LIFE_BACKEND_CLOSE);
+}
+
+static void test_backend_resets(void)
+{
+    struct kit k;
+    kit_open(&k, "", "");
+    if (!kit_connect("backend resets", &k, KIT_TCP)) {
+        return;
+    }
+    kit_settle(&k);
+    net_abort(k.backend);
+    k.backend = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    k.is_backend_deaf = true;
+    kit_settle(&k);
+    kit_heard_is("Close",
+                 "\x88\x0f\x03\xf3"
+                 "backend reset",
+                 17);
+    kit_client_leaves(&k);
+    kit_close("backend resets", &k, LIFE_BACKEND_RESET);
+}
+
+/* The client's Close becomes the backend's FIN. What the backend still says comes before our
+ * Close. */
+static void test_half_close(void)
+{
+    struct kit k;
+    kit_open(&k, "", "");
+    if (!kit_connect("half close", &k, KIT_TCP)) {
+        return;
+    }
+    kit_client_frame(&k, 0x82, "sort me", 7);
+    kit_client_closes(&k);
+    CHECK_TRUE("FIN", kit_until(&k, kit_is_backend_ended));
+    CHECK_EQ_INT("FIN", k.backend_end, KIT_BACKEND_FIN);
+    CHECK_EQ_MEM("before it", kit_backend_heard.data, kit_backend_heard.len, "sort me", 7);
+    kit_settle(&k);
+    CHECK_EQ_U64("no Close yet", kit_client_heard.len, 0);
+    kit_backend_says(&k, "sorted", 6);
+    k.is_backend_ending = true;
+    CHECK_TRUE("FIN", kit_until(&k, kit_has_fin));
+    kit_heard_is("the last word, then Close", "\x82\x06sorted" CLOSE_1000, 12);
+    k.client.is_in_fin = true;
+    kit_close("half close", &k, LIFE_CLIENT_CLOSE);
+}
+
+static void test_client_goes(void)
+{
+    static const struct {
+        const char *name;
+        bool is_reset;
+        int backend_end;
+        enum life_ending ending;
+    } rows[] = {
+        {"FIN", false, KIT_BACKEND_FIN, LIFE_CLIENT_EOF},
+        {"RST", true, KIT_BACKEND_RST, LIFE_CLIENT_RESET},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct kit k;
+        kit_open(&k, "", "");
+        if (!kit_connect(rows[i].name, &k, KIT_TCP)) {
+            return;
+        }
+        kit_client_frame(&k, 0x82, "last", 4);
+        kit_settle(&k);
+        k.client.is_in_fin = !rows[i].is_reset;
+        k.client.is_in_rst = rows[i].is_reset;
+        CHECK_TRUE(rows[i].name, kit_until(&k, kit_is_backend_ended));
+        CHECK_EQ_INT(rows[i].name, k.backend_end, rows[i].backend_end);
+        CHECK_EQ_MEM(rows[i].name, kit_backend_heard.data, kit_backend_heard.len, "last", 4);
+        close(k.backend);
+        k.backend = -1;
+        kit_close(rows[i].name, &k, rows[i].ending);
+    }
+}
+
+/* The client says a script of frames and ends behind each of its bytes: between two messages that
+ * is an orderly end, anywhere else a cut, and behind the Close it does not matter any more. */
+static void test_client_cut(void)
+{
+    static const struct {
+        uint8_t first;
+        const char *payload;
+        bool is_orderly; /* the stream may end behind this frame */
+    } frames[] = {
+        {0x82, "one", true}, {0x89, "p", true}, {0x8a, "", true},
+        {0x02, "t", false},  {0x89, "", false}, {0x00, "", false},
+        {0x80, "wo", true},  {0x82, "", true},  {0x88, "\x03\xe8", true},
+    };
+    static const char said[] = "onetwo";
+    size_t total = 0;
+    for (size_t cut = 0; cut <= total; cut++) {
+        struct kit k;
+        bool is_orderly = cut == 0;
+        kit_open(&k, "", "");
+        if (!kit_connect("cut", &k, KIT_TCP)) {
+            return;
+        }
+        for (size_t i = 0; i < COUNT(frames); i++) {
+            kit_client_frame(&k, frames[i].first, frames[i].payload, strlen(frames[i].payload));
+            size_t end = memory_waiting(&k.client);
+            is_orderly = is_orderly || (end == cut && frames[i].is_orderly);
+            total = end;
+        }
+        k.client.in_len = k.client.in_at + cut;
+        k.client.is_in_fin = true;
+        enum life_ending ending = cut == total ? LIFE_CLIENT_CLOSE
+                                  : is_orderly ? LIFE_CLIENT_EOF
+                                               : LIFE_CLIENT_CUT;
+        const char *row = life_ending_row(ending)->word;
+        CHECK_TRUE(row, kit_until(&k, kit_is_backend_ended));
+        CHECK_EQ_INT(row, k.backend_end, is_orderly ? KIT_BACKEND_FIN : KIT_BACKEND_RST);
+        CHECK_TRUE(row, memcmp(kit_backend_heard.data, said, kit_backend_heard.len) == 0);
+        CHECK_TRUE(row, cut < total || kit_backend_heard.len == strlen(said));
+        close(k.backend);
+        k.backend = -1;
+        kit_close(row, &k, ending);
+    }
+}
+
+/* Nothing has begun, or the head is cut off, or the client is gone before its backend is there. */
+static void test_early_fin(void)
+{
+    static const struct {
+        const char *name;
+        const char *says;
+        enum life_ending ending;
+    } rows[] = {
+        {"nothing", "", LIFE_CLIENT_EOF},
+        {"one byte", "G", LIFE_CLIENT_CUT},
+        {"half a head", "GET /tcp HTTP/1.1\r\nHost: h\r\n", LIFE_CLIENT_CUT},
+        {"a whole head", KIT_TCP, LIFE_CLIENT_EOF},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct kit k;
+        kit_open(&k, "", "");
+        kit_client_says(&k, rows[i].says);
+        k.client.is_in_fin = true;
+        CHECK_TRUE(rows[i].name, kit_start(&k));
+        CHECK_TRUE(rows[i].name, kit_until(&k, kit_has_fin));
+        k.is_backend_ending = true;
+        kit_settle(&k);
+        CHECK_EQ_INT(rows[i].name, k.backend_end, KIT_BACKEND_SPEAKS + (i == 3));
+        kit_close(rows[i].name, &k, rows[i].ending);
+    }
+}
+
+static void test_ended_by_us(void)
+{
+    struct kit k;
+    kit_open(&k, "", "");
+    if (!kit_connect("kicked", &k, KIT_TCP)) {
+        return;
+    }
+    CHECK_EQ_U64("kicked", session_end_some(&k.context, LIFE_KICKED, 5), 1);
+    CHECK_TRUE("backend", kit_until(&k, kit_is_backend_ended));
+    CHECK_EQ_INT("backend", k.backend_end, KIT_BACKEND_FIN);
+    kit_heard_is("Close",
+                 "\x88\x17\x03\xf0"
+                 "ended by the operator",
+                 25);
+    kit_client_leaves(&k);
+    kit_close("kicked", &k, LIFE_KICKED);
+
+    kit_open(&k, "", "");
+    if (!kit_connect("killed", &k, KIT_TCP)) {
+        return;
+    }
+    kit_settle(&k);
+    session_kill_all(&k.context);
+    CHECK_TRUE("backend", kit_until(&k, kit_is_backend_ended));
+    CHECK_EQ_INT("at once", k.client.state == MEMORY_OPEN, false);
+    kit_close("killed", &k, LIFE_SHUTDOWN);
+}
+
+CU_TestInfo session_ends_tests[] = {
+    {"the backend closes", test_backend_closes},
+    {"the backend resets", test_backend_resets},
+    {"the backend's last word after the client's Close", test_half_close},
+    {"the client goes without a Close", test_client_goes},
+    {"a FIN at every place of a stream", test_client_cut},
+    {"a FIN before the 101", test_early_fin},
+    {"ended by us, with and without politeness", test_ended_by_us},
+    CU_TEST_INFO_NULL,
+};
