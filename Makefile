@@ -27,7 +27,7 @@ MODULES = \
     conf/arena conf/snapshot conf/report conf/words conf/file conf/value conf/key conf/draft \
     conf/build conf/listen conf/route conf/config \
     gate/scoreboard gate/dial gate/pump gate/page gate/admission gate/answer gate/watch \
-    gate/session gate/listener gate/worker gate/master
+    gate/session gate/control gate/listener gate/worker gate/jail gate/heart gate/master
 
 # A name without a file is a mistake, not an empty module.
 NO_MODULE := $(strip $(foreach module,$(MODULES),\

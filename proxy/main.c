@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* sluice: options and exit codes; everything else is in gate/. */
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +8,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "conf/config.h"
+#include "gate/jail.h"
 #include "gate/master.h"
 #include "io/cert.h"
 #include "io/tls.h"
@@ -139,17 +142,36 @@ static struct config *load(const struct options *options, const char **out_path,
                        (struct span){pair.key, pair.key_len}, report);
 }
 
+/* A descriptor that is closed at the start would become that of a socket, and errors would go
+ * there. */
+static void open_standard_descriptors(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO) {
+        close(fd);
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {0};
     struct report report = {0};
     const char *path = NULL;
 
+    open_standard_descriptors();
     int code = parse_options(argc, argv, &options);
     if (code >= 0) {
         return code;
     }
     struct config *config = load(&options, &path, &report);
+    if (config == NULL && mem_is_short()) {
+        fprintf(stderr, "sluice: cannot start: out of memory\n");
+        report_done(&report);
+        return EXIT_NOT_STARTED;
+    }
     if (config == NULL) {
         report_print(&report, path, stderr);
         report_done(&report);
@@ -164,6 +186,7 @@ int main(int argc, char **argv)
         printf("%s: ok\n", path);
         code = EXIT_DONE;
     } else {
+        jail_close_memory();
         log_init(STDERR_FILENO, config->log_level, config->log_format);
         report_log(&report, path);
         code = master_run(config, options.is_demo ? announce_demo : NULL);

@@ -362,9 +362,21 @@ static enum sink_kind shared_kind(int fd)
     return S_ISSOCK(status.st_mode) ? SINK_SOCKET : SINK_SHARED;
 }
 
+/* Others write to `fd` too (assert, libraries): their texts must not overwrite the beginning of the
+ * file, where the position of a redirection without append stays. */
+static void append_to_file(int fd)
+{
+    struct stat status;
+    int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
+    if (flags != -1 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) {
+        (void)fcntl(fd, F_SETFL, flags | O_APPEND);
+    }
+}
+
 void log_init(int fd, enum log_level level, enum log_format format)
 {
     int saved_errno = errno;
+    append_to_file(fd);
     state.level = level;
     state.format = format;
     int own = fd < 0 ? -1 : open_private(fd);

@@ -24,7 +24,8 @@ enum log_format { LOG_KEY_VALUE = 0, LOG_JSON };
 
 #define LOG_LINE_MAX 2048 /* bytes of one line, newline included */
 
-/* Opens a private non-blocking description of `fd` (stderr) where the system allows it. A further
+/* Opens a private non-blocking description of `fd` (stderr) where the system allows it. Where `fd` is
+ * a regular file, it appends from here on, whoever writes to it. A further
  * call changes level or format, also after fork; it keeps the old description when the system no
  * longer allows a new one. Before the first call, and with fd -1, the log writes nothing. The
  * program ignores SIGPIPE: a pipe without a reader loses lines like a full one. */

@@ -6,7 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem_parts.h"
+
+#define ENOUGH_BYTES ((size_t)1024 * 1024) /* so much must be free for the need to be over */
+
 static size_t live_blocks;
+static bool is_short;
+static mem_short_fn *short_fn;
+static void *short_owner;
 static uint64_t fail_countdown; /* 0 = never, 1 = the next allocation and all later ones fail */
 
 static bool is_failing_now(void)
@@ -18,10 +25,45 @@ static bool is_failing_now(void)
     return fail_countdown == 1;
 }
 
+bool mem_fails_on_purpose(void)
+{
+    return fail_countdown == 1;
+}
+
+void mem_note_shortage(void)
+{
+    is_short = true;
+    if (short_fn != NULL) {
+        short_fn(short_owner);
+    }
+}
+
+bool mem_is_short(void)
+{
+    return is_short;
+}
+
+void mem_on_short(mem_short_fn *fn, void *owner)
+{
+    short_fn = fn;
+    short_owner = owner;
+}
+
+bool mem_recover(void)
+{
+    mem_trim();
+    void *probe = mem_fails_on_purpose() ? NULL : malloc(ENOUGH_BYTES);
+    is_short = probe == NULL;
+    free(probe);
+    return !is_short;
+}
+
 static void *count_new(void *block)
 {
     if (block != NULL) {
         live_blocks++;
+    } else {
+        mem_note_shortage();
     }
     return block;
 }
@@ -34,13 +76,13 @@ void mem_trim(void)
 void *mem_alloc(size_t size)
 {
     assert(size > 0);
-    return is_failing_now() ? NULL : count_new(malloc(size));
+    return count_new(is_failing_now() ? NULL : malloc(size));
 }
 
 void *mem_alloc_zero(size_t size)
 {
     assert(size > 0);
-    return is_failing_now() ? NULL : count_new(calloc(1, size));
+    return count_new(is_failing_now() ? NULL : calloc(1, size));
 }
 
 void *mem_resize(void *ptr, size_t size)
@@ -49,7 +91,11 @@ void *mem_resize(void *ptr, size_t size)
     if (ptr == NULL) {
         return mem_alloc(size);
     }
-    return is_failing_now() ? NULL : realloc(ptr, size);
+    void *block = is_failing_now() ? NULL : realloc(ptr, size);
+    if (block == NULL) {
+        mem_note_shortage();
+    }
+    return block;
 }
 
 void mem_free(void *ptr)

@@ -42,6 +42,11 @@ static void find_user(struct build *build, unsigned line)
         report_add(build->report, line, "no such user '%.*s'%s%s", REPORT_SHOW(config->user),
                    errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
     }
+    if (config->user.len > 0 && entry != NULL && entry->pw_uid == 0) {
+        report_add(build->report, line,
+                   "user '%.*s' has all rights; name a user without rights, or leave the key out",
+                   REPORT_SHOW(config->user));
+    }
     config->has_ids = geteuid() == 0;
     if (config->has_ids) {
         config->uid = entry != NULL ? entry->pw_uid : NOBODY_ID;

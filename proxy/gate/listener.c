@@ -23,7 +23,9 @@ static void on_resume(struct reactor_timer *timer)
     if (l->spare_fd < 0) {
         l->spare_fd = open_spare(); /* no descriptor was left for it when accepting paused */
     }
-    reactor_io_want(&l->io, REACTOR_READ);
+    if (!l->is_suspended) {
+        reactor_io_want(&l->io, REACTOR_READ);
+    }
 }
 
 /* No descriptor is left. With the spare one the listener accepts the first caller in the queue and
@@ -76,7 +78,7 @@ static void on_ready(struct reactor_io *io, unsigned ready)
     struct listener *l = container_of(io, struct listener, io);
     (void)ready;
 
-    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+    for (int i = 0; i < ACCEPTS_PER_TURN && !mem_is_short(); i++) {
         struct addr peer;
         int fd = -1;
         switch (net_accept(l->fd, &fd, &peer)) {
@@ -119,8 +121,8 @@ static bool make_tls(struct listener *l, const char **out_detail)
     return l->tls != NULL;
 }
 
-bool listener_init(struct listener *l, struct session_context *context,
-                   const struct config_listen *listen, int fd, const char **out_detail)
+static void set(struct listener *l, struct session_context *context,
+                const struct config_listen *listen, int fd)
 {
     *l = (struct listener){
         .context = context,
@@ -129,14 +131,52 @@ bool listener_init(struct listener *l, struct session_context *context,
         .spare_fd = -1,
         .pause_ms = PAUSE_FIRST_MS,
     };
+}
+
+static void begin(struct listener *l)
+{
+    l->spare_fd = open_spare();
+    reactor_timer_init(&l->resume, l->context->reactor, on_resume);
+    reactor_io_init(&l->io, l->context->reactor, l->fd, on_ready);
+    reactor_io_want(&l->io, REACTOR_READ);
+}
+
+bool listener_init(struct listener *l, struct session_context *context,
+                   const struct config_listen *listen, int fd, const char **out_detail)
+{
+    set(l, context, listen, fd);
     if (listen->is_tls && !make_tls(l, out_detail)) {
         return false;
     }
-    l->spare_fd = open_spare();
-    reactor_timer_init(&l->resume, context->reactor, on_resume);
-    reactor_io_init(&l->io, context->reactor, fd, on_ready);
-    reactor_io_want(&l->io, REACTOR_READ);
+    begin(l);
     return true;
+}
+
+void listener_init_like(struct listener *l, const struct listener *own, int fd)
+{
+    set(l, own->context, own->listen, fd);
+    l->tls = own->tls;
+    if (l->tls != NULL) {
+        tls_context_share(l->tls);
+    }
+    begin(l);
+}
+
+void listener_suspend(struct listener *l)
+{
+    l->is_suspended = true;
+    if (l->fd >= 0) {
+        reactor_io_want(&l->io, 0);
+    }
+}
+
+void listener_resume(struct listener *l)
+{
+    l->is_suspended = false;
+    if (l->fd >= 0) {
+        reactor_timer_stop(&l->resume);
+        on_resume(&l->resume);
+    }
 }
 
 void listener_stop(struct listener *l)

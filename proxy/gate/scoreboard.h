@@ -18,6 +18,7 @@
 #define SCOREBOARD_SLOTS_MAX 256
 
 struct scoreboard_slot {
+    _Atomic uint64_t turns;        /* of the worker's reactor; odd within a turn (gate/heart.h) */
     _Atomic uint64_t sessions_now; /* counted by scoreboard_add_session and not yet retired */
     _Atomic uint64_t ids_total;    /* ids of sessions; the slot's next worker goes on from here */
     _Atomic uint64_t connections_total;
@@ -44,6 +45,11 @@ MUST_CHECK bool scoreboard_add_session(struct scoreboard *board, size_t slot,
 
 /* A number that this slot has not given out before, whichever worker runs in it. */
 uint64_t scoreboard_next_id(struct scoreboard *board, size_t slot);
+
+static inline uint64_t scoreboard_turns(const struct scoreboard *board, size_t slot)
+{
+    return atomic_load_explicit(&board->slots[slot].turns, memory_order_relaxed);
+}
 
 static inline void scoreboard_add(_Atomic uint64_t *counter, uint64_t n)
 {

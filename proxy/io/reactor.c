@@ -3,6 +3,9 @@
 
 #include <assert.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -10,6 +13,20 @@
 /* Less than a turn takes, so that the loop does not sleep; zero would switch the timer off. */
 #define SOONEST_S 1e-9
 #define LATE_MS 100 /* a turn so long after a deadline: something stopped this process */
+
+/* libev ends the process when it gets no memory; before that the reserve of base/mem helps, and the
+ * worker takes no more clients. */
+static void *allocate(void *ptr, long size)
+{
+    void *block = mem_resize_reserved(ptr, (size_t)size);
+    if (block == NULL && size != 0) {
+        static const char text[] = "sluice: no memory for the event loop, and no reserve\n";
+        ssize_t written = write(STDERR_FILENO, text, sizeof(text) - 1);
+        (void)written;
+        abort();
+    }
+    return block;
+}
 
 /* --- the loop ------------------------------------------------------------------------------ */
 
@@ -22,13 +39,24 @@ static void run_deferred(struct reactor *r)
     }
 }
 
+static void note_turn(struct reactor *r, bool is_at_work)
+{
+    if (r->turns != NULL) {
+        uint64_t turns = atomic_load_explicit(r->turns, memory_order_relaxed);
+        uint64_t next = turns + (turns % 2 == (is_at_work ? 1 : 0) ? 2 : 1);
+        atomic_store_explicit(r->turns, next, memory_order_relaxed);
+    }
+}
+
 /* libev has no hook after the events of a turn. The next prepare does as well: nothing lies between
  * the last event and it, and it comes before the loop may sleep. */
 static void on_prepare(struct ev_loop *loop, struct ev_prepare *w, int revents)
 {
     (void)loop;
     (void)revents;
-    run_deferred(container_of(w, struct reactor, end_of_turn));
+    struct reactor *r = container_of(w, struct reactor, end_of_turn);
+    run_deferred(r);
+    note_turn(r, false);
 }
 
 static void on_check(struct ev_loop *loop, struct ev_check *w, int revents)
@@ -36,6 +64,7 @@ static void on_check(struct ev_loop *loop, struct ev_check *w, int revents)
     (void)loop;
     (void)revents;
     struct reactor *r = container_of(w, struct reactor, start_of_turn);
+    note_turn(r, true);
     r->now_ms = clock_now_ms();
 }
 
@@ -45,6 +74,7 @@ struct reactor *reactor_new(void)
     if (r == NULL) {
         return NULL;
     }
+    ev_set_allocator(allocate);
     r->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
     if (r->loop == NULL) {
         mem_free(r);
@@ -101,6 +131,12 @@ void reactor_stop(struct reactor *r)
 {
     r->is_stopping = true;
     ev_break(r->loop, EVBREAK_ALL);
+}
+
+void reactor_count_turns(struct reactor *r, _Atomic uint64_t *turns)
+{
+    r->turns = turns;
+    note_turn(r, true);
 }
 
 uint64_t reactor_now_ms(const struct reactor *r)

@@ -21,6 +21,7 @@ struct reactor {
     struct ev_check start_of_turn;
     struct list deferred;
     uint64_t now_ms; /* the clock, read once a turn */
+    _Atomic uint64_t *turns;
     bool is_stopping;
 };
 
@@ -35,6 +36,9 @@ void reactor_run(struct reactor *r);
 /* One turn, for tests: waits for events unless is_nowait. */
 void reactor_turn(struct reactor *r, bool is_nowait);
 void reactor_stop(struct reactor *r);
+/* From now on *turns is odd while the reactor works and even while it waits for events, and goes up
+ * with each change; another process may read it. The caller keeps it alive. */
+void reactor_count_turns(struct reactor *r, _Atomic uint64_t *turns);
 /* Monotonic time of this turn in milliseconds; never 0. The wall clock has no part in it. */
 uint64_t reactor_now_ms(const struct reactor *r);
 

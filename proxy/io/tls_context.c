@@ -347,6 +347,11 @@ void tls_context_drop(struct tls_context *context)
     mem_free(context);
 }
 
+void tls_context_share(struct tls_context *context)
+{
+    context->users++;
+}
+
 void tls_context_free(struct tls_context *context)
 {
     if (context != NULL) {

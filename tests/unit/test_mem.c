@@ -71,9 +71,94 @@ static void test_fails_on_purpose(void)
     mem_free(block);
 }
 
+static unsigned told;
+
+static void count_call(void *owner)
+{
+    CHECK_TRUE("the owner", owner == &told);
+    told++;
+}
+
+static void test_shortage(void)
+{
+    told = 0;
+    mem_recover();
+    mem_on_short(count_call, &told);
+    void *block = mem_alloc(8);
+    CHECK_FALSE("no need", mem_is_short());
+    mem_fail_after(1);
+    CHECK_TRUE("fails", mem_resize(block, 100) == NULL);
+    CHECK_TRUE("short", mem_is_short());
+    CHECK_TRUE("fails", mem_alloc_zero(1) == NULL && mem_alloc(1) == NULL);
+    CHECK_EQ_U64("told each time", told, 3);
+    CHECK_FALSE("no memory yet", mem_recover());
+    CHECK_TRUE("still", mem_is_short());
+    mem_fail_after(0);
+    CHECK_TRUE("over", mem_is_short() && mem_recover());
+    CHECK_FALSE("over", mem_is_short());
+    mem_on_short(NULL, NULL);
+    mem_fail_after(1);
+    CHECK_TRUE("fails", mem_alloc(1) == NULL);
+    mem_fail_after(0);
+    CHECK_EQ_U64("told no more", told, 3);
+    mem_recover();
+    mem_free(block);
+}
+
+/* Blocks keep their content on every way: malloc to malloc, into the reserve, within it, and out. */
+static void test_reserve(void)
+{
+    size_t before = mem_live_blocks();
+    mem_recover();
+    for (unsigned way = 0; way < 16; way++) {
+        uint8_t *block = NULL;
+        for (size_t size = 100, step = 0; step < 4; step++, size *= 7) {
+            mem_fail_after((way >> step) & 1);
+            block = mem_resize_reserved(block, size);
+            if (!CHECK_TRUE("a block", block != NULL)) {
+                return;
+            }
+            CHECK_EQ_U64("aligned", (uintptr_t)block % 16, 0);
+            CHECK_TRUE("content", step == 0 || memcmp(block, "0123456789", 10) == 0);
+            CHECK_TRUE("the end of it", step == 0 || block[size / 7 - 1] == step);
+            memcpy(block, "0123456789", 10);
+            block[size - 1] = (uint8_t)(step + 1);
+        }
+        CHECK_EQ_INT("short", mem_is_short(), way != 0);
+        block = mem_resize_reserved(block, 10);
+        CHECK_TRUE("smaller", block != NULL && memcmp(block, "0123456789", 10) == 0);
+        CHECK_TRUE("freed", mem_resize_reserved(block, 0) == NULL);
+        mem_fail_after(0);
+        mem_recover();
+    }
+    CHECK_EQ_U64("not counted", mem_live_blocks(), before);
+    CHECK_TRUE("nothing", mem_resize_reserved(NULL, 0) == NULL);
+    CHECK_TRUE("too much", mem_resize_reserved(NULL, SIZE_MAX) == NULL);
+}
+
+/* A table that doubles up to half the reserve fits, and when it is gone the reserve is whole. */
+static void test_reserve_ends(void)
+{
+    mem_fail_after(1);
+    for (unsigned round = 0; round < 3; round++) {
+        void *table = NULL;
+        for (size_t size = 64; size < MEM_RESERVE_BYTES / 2; size *= 2) {
+            table = mem_resize_reserved(table, size);
+            CHECK_TRUE("fits", table != NULL);
+        }
+        CHECK_TRUE("no more", mem_resize_reserved(NULL, MEM_RESERVE_BYTES / 2) == NULL);
+        CHECK_TRUE("freed", mem_resize_reserved(table, 0) == NULL);
+    }
+    mem_fail_after(0);
+    mem_recover();
+}
+
 CU_TestInfo mem_tests[] = {
     {"counts live blocks", test_counts_blocks},
     {"copies text", test_copy_str},
     {"fails on purpose", test_fails_on_purpose},
+    {"tells of a shortage", test_shortage},
+    {"a reserve", test_reserve},
+    {"the reserve ends", test_reserve_ends},
     CU_TEST_INFO_NULL,
 };

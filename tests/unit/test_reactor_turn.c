@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdatomic.h>
+
 #include "base/mem.h"
 #include "check.h"
 #include "io/reactor.h"
@@ -216,11 +218,84 @@ static void test_run_and_stop(void)
     reactor_free(r);
 }
 
+/* --- turns, memory ------------------------------------------------------------------------ */
+
+static void note_odd(struct reactor_timer *timer)
+{
+    struct alarm_clock *a = container_of(timer, struct alarm_clock, timer);
+    tell(atomic_load(a->reactor->turns) % 2 == 1 ? 'o' : 'e');
+}
+
+static void note_odd_deferred(struct reactor_deferred *d)
+{
+    (void)d;
+    tell('d');
+}
+
+static void test_turns_are_counted(void)
+{
+    struct reactor *r = start();
+    _Atomic uint64_t turns = 7;
+    struct reactor_deferred d;
+    struct alarm_clock a;
+
+    reactor_count_turns(r, &turns);
+    uint64_t before = atomic_load(&turns);
+    CHECK_EQ_U64("at work, and another count", before % 2 == 1 && before != 7, 1);
+    reactor_deferred_init(&d, note_odd_deferred);
+    reactor_timer_init(&a.timer, r, note_odd);
+    a.reactor = r;
+    for (unsigned i = 0; i < 3; i++) {
+        reactor_timer_at(&a.timer, reactor_now_ms(r));
+        reactor_defer(r, &d);
+        reactor_turn(r, false);
+        uint64_t now = atomic_load(&turns);
+        CHECK_TRUE("it went on", now >= before + 2);
+        before = now;
+    }
+    CHECK_EQ_STR("odd within a turn", story.text, "dododo");
+    reactor_free(r);
+}
+
+/* libev gets its memory from the reserve, and nobody dies. */
+static void test_no_memory(void)
+{
+    struct end *ends = calloc(100, sizeof(*ends));
+    struct alarm_clock a;
+    if (ends == NULL) {
+        abort();
+    }
+    mem_fail_after(0);
+    struct reactor *r = start();
+    alarm_init(&a, r, 'a');
+    mem_fail_after(1);
+    for (size_t i = 0; i < 100; i++) {
+        end_open(&ends[i], r, note_ready);
+        reactor_io_want(&ends[i].io, REACTOR_WRITE);
+    }
+    reactor_timer_at(&a.timer, reactor_now_ms(r));
+    for (unsigned i = 0; i < 4; i++) {
+        reactor_turn(r, true);
+    }
+    CHECK_TRUE("short", mem_is_short());
+    mem_fail_after(0);
+    for (size_t i = 0; i < 100; i++) {
+        CHECK_TRUE("every end is served", ends[i].calls > 0);
+        end_close(&ends[i]);
+    }
+    CHECK_TRUE("the timer too", a.rang_at_ms != 0);
+    reactor_free(r);
+    CHECK_TRUE("over", mem_recover());
+    free(ends);
+}
+
 CU_TestInfo reactor_turn_tests[] = {
     {"timers", test_timers},
     {"timers in the past and far away", test_timer_in_the_past},
     {"deferred work comes after all events", test_deferred_after_all_events},
     {"deferred work adds, cancels and frees", test_deferred_work},
     {"run and stop", test_run_and_stop},
+    {"turns are counted", test_turns_are_counted},
+    {"no memory for the loop", test_no_memory},
     CU_TEST_INFO_NULL,
 };

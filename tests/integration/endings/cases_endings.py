@@ -6,13 +6,13 @@ backend gets, and the word in the one log line. Each row runs over TLS and over 
 """
 
 import os
-import resource
 import select
 import signal
 import threading
 import time
 
 from harness import Settings, Skip, case, equal, wait_until
+from memory import limit_memory
 from sessions import WIRES, end_after_close, open_pair
 from wsclient import BINARY, CLOSE, CUT, FIN, PING, PONG, RESET, TEXT, Ended, close_payload, frame
 
@@ -425,25 +425,6 @@ def shutdown_during_dial(t, how):
     p.one_end("shutdown")
 
 
-def limit_memory(pid, size):
-    """Limits a process of another user: only that user, or a process with the capability, may do
-    so."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            with open("/proc/%d/status" % pid) as file:
-                ids = dict(line.split(":", 1) for line in file)
-            if os.getuid() == 0:
-                os.setresgid(*[int(ids["Gid"].split()[0])] * 3)
-                os.setresuid(*[int(ids["Uid"].split()[0])] * 3)
-            resource.prlimit(pid, resource.RLIMIT_AS, (size, size))
-            code = 0
-        finally:
-            os._exit(code)
-    equal(os.waitpid(child, 0)[1], 0, "status of prlimit")
-
-
 @case()
 def internal(t):
     """Without memory for a queue, that session ends; the worker and the other sessions live on."""
@@ -455,9 +436,7 @@ def internal(t):
     c = p.client(receive_buffer=8192).open("/r")
     peer = backend.accept()
     worker = p.workers()[0]
-    with open("/proc/%d/statm" % worker) as file:
-        size = int(file.read().split()[0]) * 4096
-    limit_memory(worker, size + (2 << 20))
+    limit_memory(worker, 2 << 20)
     peer.sock.settimeout(15)
     try:
         while not p.ends():

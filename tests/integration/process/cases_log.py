@@ -197,7 +197,7 @@ def level(t, name):
     """The program writes nothing below the level, so on a good day nothing at all."""
     backend = t.backend()
     port = free_port()
-    path = t.write("c.ini", t.config(server="log_level = " + name,
+    path = t.write("c.ini", t.config(server="user = nobody\nlog_level = " + name,
                                      listens="[listen p]\naddress = 127.0.0.1:%d\n" % port, r=ECHO))
     p = Program(t, ["-c", path])
     t.programs.append(p)

@@ -11,63 +11,10 @@ import threading
 import time
 
 from harness import Settings, Skip, case, equal, wait_until
+from processes import ECHO, both_started, clients_by_worker, echo, is_alive, status_of
 from sessions import end_after_close
 from threads import in_thread, join
 from wsclient import FIN, RESET, TEXT, Ended, Timeout
-
-ECHO = "origins = *\nbackend = echo:"
-
-
-def echo(c, text=b"x"):
-    c.text(text)
-    equal(c.recv_message(), (TEXT, text), "echo")
-
-
-def owner_of(p, client, listen="tls"):
-    """Returns the pid of the worker that holds this client's connection."""
-    port = client.wire.sock.getsockname()[1]
-    with open("/proc/net/tcp") as file:
-        for fields in map(str.split, file.readlines()[1:]):
-            ends = [int(fields[i].split(":")[1], 16) for i in (1, 2)]
-            if ends == [p.ports[listen][1], port]:
-                wanted = "socket:[%s]" % fields[9]
-    for pid in p.workers():
-        for fd in os.listdir("/proc/%d/fd" % pid):
-            try:
-                if os.readlink("/proc/%d/fd/%s" % (pid, fd)) == wanted:
-                    return pid
-            except FileNotFoundError:
-                pass
-    raise AssertionError("no worker has the connection from port %d" % port)
-
-
-def clients_by_worker(p, least=3):
-    """Opens sessions, at least so many on each worker. Returns {pid: [client]}."""
-    found = {pid: [] for pid in p.workers()}
-    for _ in range(200):
-        c = p.client().open("/r")
-        echo(c)
-        found[owner_of(p, c)].append(c)
-        if min(map(len, found.values())) >= least:
-            return found
-    raise AssertionError("the kernel gives all sessions to one worker")
-
-
-def status_of(pid):
-    with open("/proc/%d/status" % pid) as file:
-        return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
-
-
-def is_alive(pid):
-    try:
-        return status_of(pid)["State"][0] not in "ZX"
-    except FileNotFoundError:
-        return False
-
-
-def both_started(p, count=2):
-    p.log.wait("worker.start", count)
-    return p
 
 
 # Crashes
@@ -261,21 +208,6 @@ def stop_right_after_the_start(t):
     for _ in range(5):
         p = t.start(t.config(server="workers = 2", r=ECHO))
         p.stop()
-
-
-@case()
-def signals_of_later_days(t):
-    """SIGHUP and SIGUSR2 do no harm."""
-    p = both_started(t.gateway(server="workers = 2", r=ECHO))
-    c = p.client().open("/r")
-    workers = p.workers()
-    for number in (signal.SIGHUP, signal.SIGUSR2, signal.SIGPIPE):
-        p.send_signal(number)
-        for pid in workers:
-            os.kill(pid, number)
-        echo(c)
-    equal(p.workers(), workers, "workers")
-    c.end_cleanly()
 
 
 # Limits

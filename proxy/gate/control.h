@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* control.h: what the master and one worker tell each other.
+ *
+ * For: small messages over a pair of Unix sockets, one pair for each worker process. A message may
+ * carry one descriptor. When one process is gone, the other one reads CONTROL_GONE. Not for:
+ * deciding what follows from a message (master, worker), counters (scoreboard).
+ *
+ * Neither end ever waits. The master trusts no message of a worker: a message of a wrong size or
+ * kind counts as none, its text ends with NUL, and a descriptor that the reader does not ask for is
+ * closed. */
+#ifndef GATE_CONTROL_H
+#define GATE_CONTROL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/span.h"
+
+enum control_kind {
+    CONTROL_READY = 1, /* worker: it serves */
+    CONTROL_FAILED,    /* worker: it cannot start; `text` says why, and the worker exits */
+    CONTROL_WAKE,      /* master: make a turn, so that the scoreboard shows it */
+    CONTROL_ADOPT,     /* master: accept from this socket too, `listen` of `slot` */
+    CONTROL_RELEASE,   /* master: accept no more from the sockets of `slot` */
+};
+
+#define CONTROL_TEXT_MAX 160
+
+struct control_message {
+    enum control_kind kind;
+    uint32_t slot;
+    uint32_t listen; /* an index into the listeners of the configuration */
+    char text[CONTROL_TEXT_MAX];
+};
+
+/* False: no descriptors or memory. */
+MUST_CHECK bool control_pair(int out_fds[2]);
+
+/* Sends the message and, unless passed_fd is -1, a copy of that descriptor. False: the other
+ * process is gone or does not read. */
+MUST_CHECK bool control_send(int fd, const struct control_message *message, int passed_fd);
+
+enum control_result { CONTROL_OK = 0, CONTROL_NONE, CONTROL_GONE };
+/* Reads one message. *out_fd is the descriptor that came with it, which the caller now owns, or -1.
+ * out_fd is NULL where nobody wants descriptors. */
+MUST_CHECK enum control_result control_receive(int fd, struct control_message *out, int *out_fd);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* master_parts.h: what the sources of master.h know of each other.
+ *
+ * master.c starts, waits for events and stops; master_sockets.c binds; master_slots.c forks the
+ * workers, hears them and replaces those that end; master_care.c looks whether they turn and who
+ * accepts for a slot without a worker. Not for: anybody else. */
+#ifndef GATE_MASTER_PARTS_H
+#define GATE_MASTER_PARTS_H
+
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "conf/snapshot.h"
+#include "gate/heart.h"
+#include "gate/scoreboard.h"
+
+#define MASTER_CANNOT_START 3  /* the exit code of the program */
+#define MASTER_NOBODY SIZE_MAX /* no slot */
+/* From a fork to the worker's CONTROL_READY. Generous: a worker on a busy machine is no failure. */
+#define MASTER_START_MS 30000
+
+enum master_phase {
+    MASTER_STARTING = 0, /* some worker has yet to say that it serves; a failure ends the program */
+    MASTER_SERVING,
+    MASTER_STOPPING,
+};
+
+struct slot {
+    pid_t pid;          /* 0 = none */
+    bool is_serving;    /* the worker has said so */
+    bool is_stopped;    /* by a signal, until it goes on */
+    int control_fd;     /* -1 = none */
+    uint64_t forked_ms; /* the last worker */
+    uint64_t ended_ms;  /* the last worker; 0 = none has ended */
+    uint64_t pause_ms;  /* before the next respawn */
+    uint64_t spawn_ms;  /* when to fork again; 0 = not due */
+    struct heart heart;
+    size_t adopter;  /* the slot whose worker accepts for this one, or MASTER_NOBODY */
+    size_t adopted;  /* how many slots this slot's worker accepts for besides its own */
+    int *listen_fds; /* one per listen section */
+};
+
+struct master {
+    const struct config *config;
+    struct scoreboard *scoreboard;
+    struct slot *slots;
+    size_t slot_count;
+    enum master_phase phase;
+    int exit_code;
+    int signal_fd;
+    uint64_t kill_at_ms;  /* when a stopping master sends SIGKILL */
+    uint64_t last_ms;     /* when own_ms was counted last */
+    uint64_t own_ms;      /* the master's own time, see heart.h */
+    uint64_t look_ms;     /* when it looks after the workers next */
+    struct pollfd *polls; /* the signals, and each slot's control socket */
+};
+
+/* --- master_sockets.c --- */
+
+MUST_CHECK bool master_bind(struct master *m, struct addr *out_first);
+void master_close_sockets(struct master *m, size_t slot);
+
+/* --- master_slots.c --- */
+
+void master_spawn(struct master *m, size_t slot);
+/* Reads what the slot's worker says. */
+void master_hear(struct master *m, size_t slot);
+/* Takes note of each worker that ended, stopped or went on. */
+void master_reap(struct master *m);
+/* When the master next has to fork or kill for this slot; UINT64_MAX = never. */
+uint64_t master_slot_due_ms(const struct master *m, size_t slot);
+void master_do_slot(struct master *m, size_t slot);
+void master_signal_workers(const struct master *m, int signum);
+/* Says once why the program cannot start, and ends the workers. */
+void master_fail_start(struct master *m, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* --- master_care.c --- */
+
+/* A look at the workers' hearts, when it is due. */
+void master_look(struct master *m);
+/* True: the slot's worker accepts its callers. */
+bool master_is_tended(const struct slot *slot);
+/* Gives each slot without such a worker to another worker, and takes it back. */
+void master_place(struct master *m);
+/* The slot's worker is gone, and what it had adopted is nobody's. */
+void master_forget(struct master *m, size_t slot);
+
+#endif

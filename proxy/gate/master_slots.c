@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The slots: each has a worker, or waits for the next one. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "gate/control.h"
+#include "gate/jail.h"
+#include "gate/master_parts.h"
+#include "gate/worker.h"
+
+#define RESPAWN_FIRST_MS 100
+#define RESPAWN_LONGEST_MS 30000
+#define RESPAWN_ALONE_MS 1000 /* the longest while no worker at all serves */
+#define FORK_RETRY_MS 1000
+#define LIVED_WELL_MS 10000 /* the pauses begin anew after a worker that lived so long */
+
+static void close_fd(int *fd)
+{
+    if (*fd != -1) {
+        close(*fd);
+        *fd = -1;
+    }
+}
+
+/* --- a failed start -------------------------------------------------------------------------- */
+
+void master_fail_start(struct master *m, const char *format, ...)
+{
+    char text[2 * CONTROL_TEXT_MAX];
+    va_list args;
+    if (m->phase != MASTER_STARTING) {
+        return; /* the first reason counts */
+    }
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    fprintf(stderr, "sluice: cannot start: %s\n", text); /* one write: workers may log just now */
+    m->phase = MASTER_STOPPING;
+    m->exit_code = MASTER_CANNOT_START;
+    m->kill_at_ms = UINT64_MAX;
+    for (size_t i = 0; i < m->slot_count; i++) {
+        master_close_sockets(m, i);
+    }
+    master_signal_workers(m, SIGKILL);
+}
+
+/* --- the worker's process -------------------------------------------------------------------- */
+
+static void fail_worker(int control_fd, const char *text)
+{
+    struct control_message message = {.kind = CONTROL_FAILED};
+    snprintf(message.text, sizeof(message.text), "%s", text);
+    bool is_sent = control_send(control_fd, &message, -1);
+    (void)is_sent; /* the exit code says at least that it failed */
+}
+
+static int be_worker(struct master *m, size_t slot, int control_fd)
+{
+    char name[24]; /* "w" and the longest size_t */
+    char text[CONTROL_TEXT_MAX];
+
+    snprintf(name, sizeof(name), "w%zu", slot);
+    log_set_process(name);
+    close(m->signal_fd);
+    for (size_t i = 0; i < m->slot_count; i++) {
+        close_fd(&m->slots[i].control_fd);
+        if (i != slot) {
+            master_close_sockets(m, i);
+        }
+    }
+    /* The master tells the workers what these signals mean; the terminal sends SIGINT to all. */
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGUSR2, SIG_IGN);
+    if (!jail_enter(m->config, text, sizeof(text))) {
+        fail_worker(control_fd, text);
+        return MASTER_CANNOT_START;
+    }
+    struct worker_start start = {
+        .config = m->config,
+        .scoreboard = m->scoreboard,
+        .slot = slot,
+        .listen_fds = m->slots[slot].listen_fds,
+        .control_fd = control_fd,
+    };
+    const char *detail = NULL;
+    int code = worker_run(&start, &detail);
+    if (detail != NULL) {
+        fail_worker(control_fd, detail);
+    }
+    return code;
+}
+
+static void fail_fork(struct master *m, size_t slot, const char *what)
+{
+    int reason = errno;
+    if (m->phase == MASTER_STARTING) {
+        master_fail_start(m, "%s: %s", what, strerror(reason));
+        return;
+    }
+    log_message(LOG_ERROR, "worker.failed", "%s: %s", what, strerror(reason));
+    m->slots[slot].spawn_ms = clock_now_ms() + FORK_RETRY_MS;
+}
+
+void master_spawn(struct master *m, size_t slot)
+{
+    struct slot *s = &m->slots[slot];
+    int ends[2];
+
+    s->spawn_ms = 0;
+    s->forked_ms = clock_now_ms();
+    if (!control_pair(ends)) {
+        fail_fork(m, slot, "cannot make a control socket");
+        return;
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(ends[0]);
+        exit(be_worker(m, slot, ends[1]));
+    }
+    int fork_errno = errno;
+    close(ends[1]);
+    if (pid < 0) {
+        close(ends[0]);
+        errno = fork_errno;
+        fail_fork(m, slot, "cannot fork a worker");
+        return;
+    }
+    s->pid = pid;
+    s->control_fd = ends[0];
+}
+
+/* --- what the master hears ------------------------------------------------------------------- */
+
+static void on_message(struct master *m, size_t slot, const struct control_message *message)
+{
+    struct slot *s = &m->slots[slot];
+    switch (message->kind) {
+    case CONTROL_READY:
+        s->is_serving = true;
+        break;
+    case CONTROL_FAILED:
+        if (m->phase == MASTER_STARTING) {
+            master_fail_start(m, "%s", message->text);
+        } else if (m->phase == MASTER_SERVING) {
+            log_message(LOG_ERROR, "worker.failed", "%s", message->text);
+        }
+        break;
+    case CONTROL_WAKE:
+    case CONTROL_ADOPT:
+    case CONTROL_RELEASE:
+        break; /* no worker has a reason to say that */
+    }
+}
+
+void master_hear(struct master *m, size_t slot)
+{
+    struct slot *s = &m->slots[slot];
+    struct control_message message;
+    while (s->control_fd != -1) {
+        switch (control_receive(s->control_fd, &message, NULL)) {
+        case CONTROL_OK:
+            on_message(m, slot, &message);
+            break;
+        case CONTROL_NONE:
+            return;
+        case CONTROL_GONE:
+            close_fd(&s->control_fd); /* its exit follows */
+            break;
+        }
+    }
+}
+
+static void log_exit(size_t slot, pid_t pid, int status, uint64_t lived_ms, bool is_stopping)
+{
+    bool is_clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    struct log_line line;
+    log_begin(&line, is_clean && is_stopping ? LOG_INFO : LOG_ERROR, "worker.exit");
+    log_u64(&line, "slot", slot);
+    log_u64(&line, "pid", (uint64_t)pid);
+    if (WIFSIGNALED(status)) {
+        log_u64(&line, "signal", (uint64_t)WTERMSIG(status));
+    } else {
+        log_u64(&line, "status", (uint64_t)WEXITSTATUS(status));
+    }
+    log_u64(&line, "lived_ms", lived_ms);
+    log_end(&line);
+}
+
+static void plan_respawn(struct master *m, size_t slot, uint64_t lived_ms)
+{
+    struct slot *s = &m->slots[slot];
+    uint64_t wait_ms = 0;
+    if (lived_ms >= LIVED_WELL_MS || s->pause_ms == 0) {
+        s->pause_ms = RESPAWN_FIRST_MS;
+    } else {
+        wait_ms = s->pause_ms;
+        s->pause_ms = s->pause_ms * 2 < RESPAWN_LONGEST_MS ? s->pause_ms * 2 : RESPAWN_LONGEST_MS;
+    }
+    s->spawn_ms = s->ended_ms + wait_ms;
+    struct log_line line;
+    log_begin(&line, LOG_WARN, "worker.respawn");
+    log_u64(&line, "slot", slot);
+    log_u64(&line, "in_ms", wait_ms);
+    log_end(&line);
+}
+
+static void on_exit_of(struct master *m, size_t slot, int status)
+{
+    struct slot *s = &m->slots[slot];
+    pid_t pid = s->pid;
+
+    master_hear(m, slot); /* its last words */
+    close_fd(&s->control_fd);
+    master_forget(m, slot);
+    scoreboard_clear_slot(m->scoreboard, slot);
+    s->pid = 0;
+    s->ended_ms = clock_now_ms();
+    if (m->phase == MASTER_STARTING) {
+        master_fail_start(m, "worker %zu ended with %s %d before all workers served", slot,
+                          WIFSIGNALED(status) ? "signal" : "status",
+                          WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+        return;
+    }
+    if (m->exit_code == 0) { /* else the master has said why nobody serves */
+        log_exit(slot, pid, status, s->ended_ms - s->forked_ms, m->phase == MASTER_STOPPING);
+    }
+    if (m->phase == MASTER_SERVING) {
+        plan_respawn(m, slot, s->ended_ms - s->forked_ms);
+    }
+}
+
+static size_t find_slot(const struct master *m, pid_t pid)
+{
+    for (size_t i = 0; i < m->slot_count; i++) {
+        if (m->slots[i].pid == pid) {
+            return i;
+        }
+    }
+    return MASTER_NOBODY;
+}
+
+void master_reap(struct master *m)
+{
+    for (;;) {
+        int status = 0;
+        pid_t pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED);
+        if (pid <= 0) {
+            return;
+        }
+        size_t slot = find_slot(m, pid);
+        if (slot == MASTER_NOBODY) {
+            continue; /* a child that the program had before it became sluice */
+        }
+        if (WIFSTOPPED(status) || WIFCONTINUED(status)) {
+            m->slots[slot].is_stopped = WIFSTOPPED(status);
+            m->look_ms = 0;
+        } else {
+            on_exit_of(m, slot, status);
+        }
+    }
+}
+
+void master_signal_workers(const struct master *m, int signum)
+{
+    for (size_t i = 0; i < m->slot_count; i++) {
+        if (m->slots[i].pid != 0) {
+            kill(m->slots[i].pid, signum);
+        }
+    }
+}
+
+/* --- what is due ----------------------------------------------------------------------------- */
+
+static bool has_serving(const struct master *m)
+{
+    for (size_t i = 0; i < m->slot_count; i++) {
+        if (master_is_tended(&m->slots[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint64_t master_slot_due_ms(const struct master *m, size_t slot)
+{
+    const struct slot *s = &m->slots[slot];
+    if (m->phase == MASTER_STOPPING) {
+        return UINT64_MAX;
+    }
+    if (s->pid != 0) {
+        return s->is_serving ? UINT64_MAX : s->forked_ms + MASTER_START_MS;
+    }
+    uint64_t alone_ms = s->ended_ms + RESPAWN_ALONE_MS;
+    /* Where nobody adopts the slot, its callers wait. */
+    return s->spawn_ms > alone_ms && !has_serving(m) ? alone_ms : s->spawn_ms;
+}
+
+void master_do_slot(struct master *m, size_t slot)
+{
+    struct slot *s = &m->slots[slot];
+    if (clock_now_ms() < master_slot_due_ms(m, slot)) {
+        return;
+    }
+    if (s->pid == 0) {
+        master_spawn(m, slot);
+        return;
+    }
+    if (m->phase == MASTER_STARTING) {
+        master_fail_start(m, "worker %zu does not serve after %u s", slot,
+                          (unsigned)(MASTER_START_MS / 1000));
+        return;
+    }
+    log_message(LOG_ERROR, "worker.killed", "the worker of slot %zu does not serve after %u s",
+                slot, (unsigned)(MASTER_START_MS / 1000));
+    kill(s->pid, SIGKILL);
+    s->forked_ms = clock_now_ms(); /* the next kill, should this one not do */
+}
