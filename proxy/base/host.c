@@ -204,13 +204,8 @@ bool host_is_canonical(struct span host)
     switch (host_address(host, bytes)) {
     case HOST_IPV6:
         write_ipv6(bytes, ipv6);
-        return span_is_equal(host, span_from_str(ipv6));
+        return span_is_equal_nocase(host, span_from_str(ipv6));
     case HOST_NAME:
-        for (size_t i = 0; i < host.len; i++) {
-            if (host.data[i] >= 'A' && host.data[i] <= 'Z') {
-                return false;
-            }
-        }
         return !has_dot_at_end(host);
     case HOST_IPV4:
         return true;
@@ -223,6 +218,22 @@ bool host_is_canonical(struct span host)
 bool host_is_equal(struct span a, struct span b)
 {
     return span_is_equal_nocase(a, b);
+}
+
+bool host_is_local_or_address(struct span host)
+{
+    static const char top[] = "localhost";
+    const size_t top_len = sizeof(top) - 1;
+    enum host_kind kind = host_kind(host);
+
+    if (kind != HOST_NAME) {
+        return kind != HOST_NONE;
+    }
+    host = without_dot_at_end(host);
+    if (host.len < top_len || !host_is_equal(skip(host, host.len - top_len), SPAN_LIT(top))) {
+        return false;
+    }
+    return host.len == top_len || host.data[host.len - top_len - 1] == '.';
 }
 
 bool host_is_pattern(struct span text)

@@ -44,11 +44,15 @@ MUST_CHECK bool host_parse_port(struct span text, uint16_t *out);
 MUST_CHECK bool host_split(struct span text, struct span *out_host, uint16_t *out_port);
 
 /* True when a host, of any kind but HOST_NONE, is spelt as browsers spell it in Host and Origin
- * headers: in lower case, without a dot at the end, IPv6 as the serializer of WHATWG URL 3.5 writes
- * it. */
+ * headers, but for letter case: without a dot at the end, IPv6 as the serializer of WHATWG URL 3.5
+ * writes it. */
 bool host_is_canonical(struct span host);
 
 bool host_is_equal(struct span a, struct span b);
+
+/* True for hosts that no name server decides about: addresses, localhost and what is below it
+ * (RFC 6761 6.3). A page cannot make a name of its own lead here (DNS rebinding). */
+bool host_is_local_or_address(struct span host);
 
 /* A pattern is a host without a dot at the end, or "*." and a name: one label more than the name.
  */

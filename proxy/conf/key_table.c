@@ -59,6 +59,7 @@ static const struct key_choice order_words[] = {
     {"big", FRAMING_BIG}, {"little", FRAMING_LITTLE}, {NULL, 0}};
 static const struct key_choice yes_words[] = {{"yes", 1}, {"no", 0}, {NULL, 0}};
 static const struct key_choice on_words[] = {{"on", 1}, {"off", 0}, {NULL, 0}};
+static const struct key_choice side_words[] = {{"server", 0}, {"client", 1}, {NULL, 0}};
 static const struct key_choice half_close_words[] = {{"close", 0}, {"keep", 1}, {NULL, 0}};
 
 /* ---- what a key means nothing without ---- */
@@ -171,6 +172,9 @@ static const struct key keys[] = {
         ROUTE_ITEMS(policy.subprotocols, policy.subprotocol_count), .noun = "subprotocol",
         .empty = "the client's first offer is taken",
         .help = "in the server's order; without it the client's first offer is taken"),
+    KEY(KEY_ROUTE, "subprotocol_order", CHOICE(side_words), .fallback = "server",
+        ROUTE_FIELD(policy.is_client_order),
+        .help = "who chooses, when the client offers several of the list"),
     KEY(KEY_ROUTE, "backend", LIST(value_read_backend, value_show_backend),
         ROUTE_ITEMS(backends, backend_count), .max = 16, .is_required = true, .is_route_only = true,
         .noun = "backend", .help = "tcp://HOST:PORT, unix:/PATH or echo:"),

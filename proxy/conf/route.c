@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "conf/route.h"
 
+#include "base/host.h"
 #include "proto/policy.h"
 #include "proto/shape.h"
 
@@ -66,7 +67,7 @@ static void check_echo(struct build *build, const struct draft_section *section,
 static bool is_same_place(const struct policy_route *a, const struct policy_route *b)
 {
     return a->is_prefix == b->is_prefix && span_is_equal(a->path, b->path) &&
-           span_is_equal(a->host, b->host);
+           host_is_equal(a->host, b->host);
 }
 
 static void check_place_is_new(struct build *build, const struct config_route *route)
@@ -84,6 +85,31 @@ static void check_place_is_new(struct build *build, const struct config_route *r
     }
 }
 
+/* DNS rebinding; see policy_decide. */
+static void check_same(struct build *build, const struct config_route *route)
+{
+    bool has_same = false;
+
+    for (size_t i = 0; i < route->policy.origin_count; i++) {
+        has_same |= route->policy.origins[i].kind == POLICY_ORIGIN_SAME;
+    }
+    if (!has_same || route->policy.host.len > 0) {
+        return;
+    }
+    for (size_t i = 0; i < build->config->listen_count; i++) {
+        const struct config_listen *listen = &build->config->listens[i];
+
+        if (!listen->is_tls) {
+            report_warn(build->report, route->line,
+                        "[route %.*s] has origins = same and no host, and [listen %.*s] has no "
+                        "TLS: there same admits pages of localhost and of addresses, and of "
+                        "https behind a TLS front",
+                        REPORT_SHOW(route->policy.name), REPORT_SHOW(listen->name));
+            return;
+        }
+    }
+}
+
 static void build_route(struct build *build, const struct draft_section *section,
                         struct config_route *route)
 {
@@ -95,6 +121,7 @@ static void build_route(struct build *build, const struct draft_section *section
     check_echo(build, section, route);
     check_subprotocols(build, route);
     check_place_is_new(build, route);
+    check_same(build, route);
 }
 
 /* What every route starts from: the table's defaults, the server's deadlines, then [defaults]. */

@@ -140,7 +140,7 @@ bool value_read_host(struct span text, struct arena *texts, void *field, const c
     uint16_t port = 0;
 
     (void)texts;
-    *out_detail = "a host is a name in lower case without port, *.example.com for one label more, "
+    *out_detail = "a host is a name without port, *.example.com for one label more, "
                   "or a numeric address";
     *out = text;
     if (span_starts_with(text, SPAN_LIT("["))) {
@@ -152,16 +152,15 @@ bool value_read_host(struct span text, struct arena *texts, void *field, const c
 bool value_read_origin(struct span text, struct arena *texts, void *field, const char **out_detail)
 {
     (void)texts;
-    *out_detail = "https://HOST[:PORT] in lower case without a path, https://*.HOST, same, null, "
-                  "none or *";
+    *out_detail = "SCHEME://HOST[:PORT] without a path, https://*.HOST, same, null, none or *";
     return policy_origin_parse(text, field);
 }
 
 static struct span show_page(const struct policy_origin *origin, char scratch[VALUE_BYTES_MAX + 1])
 {
-    bool is_default = (origin->port == 80 && span_is_equal(origin->scheme, SPAN_LIT("http"))) ||
-                      (origin->port == 443 && span_is_equal(origin->scheme, SPAN_LIT("https")));
-    bool is_ipv6 = host_kind(origin->host) == HOST_IPV6;
+    bool is_default = origin->port == policy_default_port(origin->scheme);
+    bool is_ipv6 =
+        origin->kind == POLICY_ORIGIN_HOST && host_kind(origin->host) == HOST_IPV6;
     char port[8] = "";
     int len;
 
@@ -189,6 +188,7 @@ struct span value_show_origin(const void *field, char scratch[VALUE_BYTES_MAX + 
     case POLICY_ORIGIN_NONE:
         return SPAN_LIT("none");
     case POLICY_ORIGIN_HOST:
+    case POLICY_ORIGIN_APP:
         break;
     }
     return show_page(origin, scratch);

@@ -118,7 +118,7 @@ void admission_decide(const struct admission_question *question, struct admissio
         return;
     }
     if (decision.verdict != POLICY_OK) {
-        refuse(out, ending_of_policy(decision.verdict), NULL);
+        refuse(out, ending_of_policy(decision.verdict), decision.detail);
         return;
     }
     out->subprotocol = decision.subprotocol;

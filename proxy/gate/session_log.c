@@ -2,6 +2,7 @@
 /* What the log says of a session: at `info` one line at its end, at `debug` one when it opens and
  * one for each step of its life. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "gate/session_parts.h"
@@ -81,6 +82,21 @@ void session_log_step(const struct session *s, const struct life *before,
     log_end(&line);
 }
 
+/* As many items as fit, with a comma between two. */
+static void log_list(struct log_line *line, const char *key, const struct span *items, size_t count)
+{
+    char text[256];
+    size_t used = 0;
+    for (size_t i = 0; i < count && used + items[i].len + 2 < sizeof(text); i++) {
+        if (i > 0) {
+            text[used++] = ',';
+        }
+        memcpy(text + used, items[i].data, items[i].len);
+        used += items[i].len;
+    }
+    log_text(line, key, (struct span){text, used});
+}
+
 /* The line names a request only when sluice refused it: an admitted session has its route. */
 static void log_request(struct log_line *line, const struct session *s)
 {
@@ -93,8 +109,10 @@ static void log_request(struct log_line *line, const struct session *s)
     if (asked->has_origin) {
         log_text(line, "origin", asked->origin);
     }
-    if (asked->offer_count > 0) {
-        log_text(line, "subprotocol", asked->offers[0]);
+    log_list(line, "offers", asked->offers, asked->offer_count);
+    if (s->life.ending == LIFE_SUBPROTOCOL) {
+        log_list(line, "subprotocols", s->route->policy.subprotocols,
+                 s->route->policy.subprotocol_count);
     }
 }
 

@@ -5,9 +5,19 @@
 
 /* ---- origins ---- */
 
-static uint16_t default_port(struct span scheme)
+uint16_t policy_default_port(struct span scheme)
 {
-    return span_is_equal(scheme, SPAN_LIT("https")) ? 443 : 80;
+    static const struct {
+        struct span scheme;
+        uint16_t port;
+    } known[] = {{{"https", 5}, 443}, {{"http", 4}, 80}, {{"wss", 3}, 443}, {{"ws", 2}, 80}};
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (span_is_equal_nocase(scheme, known[i].scheme)) {
+            return known[i].port;
+        }
+    }
+    return 0;
 }
 
 static struct span skip(struct span s, size_t n)
@@ -15,17 +25,33 @@ static struct span skip(struct span s, size_t n)
     return (struct span){s.data + n, s.len - n};
 }
 
-/* Takes "https://" or "http://" off. A page on the network has no other origin. */
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* RFC 3986 3.1. */
+static bool is_scheme(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+        bool is_other = (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+
+        if (!is_letter(c) && (i == 0 || !is_other)) {
+            return false;
+        }
+    }
+    return text.len > 0;
+}
+
+/* Takes "SCHEME://" off. */
 static bool scheme_take(struct span *rest, struct span *out_scheme)
 {
     static const char separator[] = "://";
     size_t len = span_find(*rest, ':');
     struct span scheme = {rest->data, len};
 
-    if (!span_is_equal(scheme, SPAN_LIT("https")) && !span_is_equal(scheme, SPAN_LIT("http"))) {
-        return false;
-    }
-    if (!span_starts_with(skip(*rest, len), SPAN_LIT(separator))) {
+    if (!is_scheme(scheme) || !span_starts_with(skip(*rest, len), SPAN_LIT(separator))) {
         return false;
     }
     *rest = skip(*rest, len + sizeof(separator) - 1);
@@ -33,13 +59,42 @@ static bool scheme_take(struct span *rest, struct span *out_scheme)
     return true;
 }
 
-/* Splits SCHEME://HOST or SCHEME://HOST:PORT, as a browser writes it; without a port it is 0. */
+/* What an app writes behind "://": no path, no userinfo, nothing that would end a list's item. */
+static bool is_app(struct span text)
+{
+    static const char not_in[] = "/?#@\\\"'*,;<>";
+
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+
+        if (c <= ' ' || c > '~' || span_find(SPAN_LIT(not_in), c) < sizeof(not_in) - 1) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Splits a serialised origin; a port that it does not have is the scheme's own. */
 static bool origin_split(struct span text, struct policy_origin *out)
 {
     struct span rest = text;
 
-    return scheme_take(&rest, &out->scheme) && host_split(rest, &out->host, &out->port) &&
-           host_is_canonical(out->host);
+    if (!scheme_take(&rest, &out->scheme)) {
+        return false;
+    }
+    uint16_t default_port = policy_default_port(out->scheme);
+    if (default_port == 0) {
+        out->kind = POLICY_ORIGIN_APP;
+        out->host = rest;
+        out->port = 0;
+        return is_app(rest);
+    }
+    out->kind = POLICY_ORIGIN_HOST;
+    if (!host_split(rest, &out->host, &out->port) || !host_is_canonical(out->host)) {
+        return false;
+    }
+    out->port = out->port != 0 ? out->port : default_port;
+    return true;
 }
 
 static bool wildcard_split(struct span text, struct policy_origin *out)
@@ -48,12 +103,16 @@ static bool wildcard_split(struct span text, struct policy_origin *out)
     const size_t star_len = sizeof(star) - 1;
     struct span rest = text;
 
-    if (!scheme_take(&rest, &out->scheme) || !span_starts_with(rest, SPAN_LIT(star)) ||
-        !host_split(skip(rest, star_len), &out->host, &out->port) ||
+    if (!scheme_take(&rest, &out->scheme) || !span_starts_with(rest, SPAN_LIT(star))) {
+        return false;
+    }
+    uint16_t default_port = policy_default_port(out->scheme);
+    if (default_port == 0 || !host_split(skip(rest, star_len), &out->host, &out->port) ||
         host_kind(out->host) != HOST_NAME || !host_is_canonical(out->host)) {
         return false;
     }
     out->host = (struct span){rest.data, star_len + out->host.len};
+    out->port = out->port != 0 ? out->port : default_port;
     return true;
 }
 
@@ -79,53 +138,62 @@ bool policy_origin_parse(struct span text, struct policy_origin *out)
     if (!wildcard_split(text, &entry) && !origin_split(text, &entry)) {
         return false;
     }
-    if (entry.port == 0) {
-        entry.port = default_port(entry.scheme);
-    }
     *out = entry;
     return true;
 }
 
-/* Reads an Origin header. Browsers leave the scheme's own port out. */
-static bool sent_origin_parse(struct span text, struct policy_origin *out)
+/* What `same` compares with: the scheme of the page, and the host and port that the request asked
+ * for. */
+static bool is_page(struct span scheme)
 {
-    if (!origin_split(text, out) || out->port == default_port(out->scheme)) {
-        return false;
-    }
-    if (out->port == 0) {
-        out->port = default_port(out->scheme);
-    }
-    return true;
+    return span_is_equal_nocase(scheme, SPAN_LIT("https")) ||
+           span_is_equal_nocase(scheme, SPAN_LIT("http"));
 }
 
-static bool is_same_origin(const struct policy_origin *sent, const struct policy_request *request)
+static bool is_same_host(const struct policy_origin *sent, const struct policy_request *request)
 {
-    const struct request *asked = request->asked;
-    uint16_t port = asked->host_port;
-
-    if (request->is_secure && !span_is_equal(sent->scheme, SPAN_LIT("https"))) {
-        return false;
-    }
-    if (port == 0) {
-        port = default_port(sent->scheme);
-    }
-    return sent->port == port && host_is_equal(sent->host, asked->host_name);
+    return sent->kind == POLICY_ORIGIN_HOST && is_page(sent->scheme) &&
+           host_is_equal(sent->host, request->asked->host_name);
 }
 
-/* The kinds that name a host. */
+static bool is_same_port(const struct policy_origin *sent, const struct policy_request *request)
+{
+    uint16_t port = request->asked->host_port;
+
+    return sent->port == (port != 0 ? port : policy_default_port(sent->scheme));
+}
+
+static bool is_scheme_allowed(const struct policy_origin *sent,
+                              const struct policy_request *request)
+{
+    return !request->is_secure || span_is_equal_nocase(sent->scheme, SPAN_LIT("https"));
+}
+
+static bool is_same(const struct policy_origin *sent, const struct policy_request *request)
+{
+    return is_same_host(sent, request) && is_same_port(sent, request) &&
+           is_scheme_allowed(sent, request);
+}
+
+/* The kinds that name an origin. */
 static bool named_origin_matches(const struct policy_origin *entry,
                                  const struct policy_request *request)
 {
-    struct policy_origin sent = {.kind = POLICY_ORIGIN_HOST};
+    struct policy_origin sent;
 
-    if (!request->asked->has_origin || !sent_origin_parse(request->asked->origin, &sent)) {
+    if (!request->asked->has_origin || !origin_split(request->asked->origin, &sent)) {
         return false;
     }
     if (entry->kind == POLICY_ORIGIN_SAME) {
-        return is_same_origin(&sent, request);
+        return is_same(&sent, request);
     }
-    return span_is_equal(sent.scheme, entry->scheme) && sent.port == entry->port &&
-           host_match(entry->host, sent.host) != HOST_DIFFERS;
+    if (sent.kind != entry->kind || !span_is_equal_nocase(sent.scheme, entry->scheme)) {
+        return false;
+    }
+    if (entry->kind == POLICY_ORIGIN_APP) {
+        return span_is_equal(sent.host, entry->host);
+    }
+    return sent.port == entry->port && host_match(entry->host, sent.host) != HOST_DIFFERS;
 }
 
 bool policy_origin_matches(const struct policy_origin *entry, const struct policy_request *request)
@@ -134,6 +202,7 @@ bool policy_origin_matches(const struct policy_origin *entry, const struct polic
 
     switch (entry->kind) {
     case POLICY_ORIGIN_HOST:
+    case POLICY_ORIGIN_APP:
     case POLICY_ORIGIN_SAME:
         return named_origin_matches(entry, request);
     case POLICY_ORIGIN_ANY:
@@ -222,21 +291,85 @@ static bool is_source_allowed(const struct policy_route *route, const struct add
            (route->allow_count == 0 || is_in(route->allow, route->allow_count, source));
 }
 
+/* Whether the Host that a client sent may decide what `same` is; see policy_decide. */
+static bool is_host_believed(const struct policy_route *route,
+                             const struct policy_request *request)
+{
+    struct policy_origin sent;
+
+    return request->is_secure || route->host.len > 0 ||
+           host_is_local_or_address(request->asked->host_name) ||
+           (origin_split(request->asked->origin, &sent) &&
+            span_is_equal_nocase(sent.scheme, SPAN_LIT("https")));
+}
+
 static bool is_origin_allowed(const struct policy_route *route,
                               const struct policy_request *request)
 {
     for (size_t i = 0; i < route->origin_count; i++) {
-        if (policy_origin_matches(&route->origins[i], request)) {
+        const struct policy_origin *entry = &route->origins[i];
+
+        if (policy_origin_matches(entry, request) &&
+            (entry->kind != POLICY_ORIGIN_SAME || is_host_believed(route, request))) {
             return true;
         }
     }
     return false;
 }
 
+static bool has_same(const struct policy_route *route)
+{
+    for (size_t i = 0; i < route->origin_count; i++) {
+        if (route->origins[i].kind == POLICY_ORIGIN_SAME) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Why no entry admits the request. */
+static const char *origin_detail(const struct policy_route *route,
+                                 const struct policy_request *request)
+{
+    const struct request *asked = request->asked;
+    struct policy_origin sent;
+
+    if (!asked->has_origin) {
+        return "the request has no Origin, and origins does not list none";
+    }
+    if (span_is_equal(asked->origin, SPAN_LIT("null"))) {
+        return "the Origin is null, and origins does not list null";
+    }
+    if (!origin_split(asked->origin, &sent)) {
+        return "the Origin is not SCHEME://HOST[:PORT]";
+    }
+    if (!has_same(route) || !is_same_host(&sent, request)) {
+        return "origins does not list this Origin";
+    }
+    if (!is_scheme_allowed(&sent, request)) {
+        return "same: the page came over http, the request over TLS";
+    }
+    if (!is_same_port(&sent, request)) {
+        return "same: Host has another port than Origin; where a proxy changes Host, list the "
+               "origin by name";
+    }
+    return "same: anybody can send this Host without TLS; give the route a host";
+}
+
 static bool is_offered(const struct request *asked, struct span subprotocol)
 {
     for (size_t i = 0; i < asked->offer_count; i++) {
         if (span_is_equal(asked->offers[i], subprotocol)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_listed(const struct policy_route *route, struct span subprotocol)
+{
+    for (size_t i = 0; i < route->subprotocol_count; i++) {
+        if (span_is_equal(route->subprotocols[i], subprotocol)) {
             return true;
         }
     }
@@ -250,6 +383,15 @@ static bool subprotocol_choose(const struct policy_route *route, const struct re
         *out = asked->offer_count > 0 ? asked->offers[0] : (struct span){NULL, 0};
         return true;
     }
+    if (route->is_client_order) {
+        for (size_t i = 0; i < asked->offer_count; i++) {
+            if (is_listed(route, asked->offers[i])) {
+                *out = asked->offers[i];
+                return true;
+            }
+        }
+        return false;
+    }
     for (size_t i = 0; i < route->subprotocol_count; i++) {
         if (is_offered(asked, route->subprotocols[i])) {
             *out = route->subprotocols[i];
@@ -257,6 +399,33 @@ static bool subprotocol_choose(const struct policy_route *route, const struct re
         }
     }
     return false;
+}
+
+static const char *source_detail(const struct policy_route *route, const struct addr *source)
+{
+    return is_in(route->deny, route->deny_count, source)
+               ? "the client's address is in the route's deny"
+               : "the client's address is not in the route's allow";
+}
+
+/* Why no route serves the request. */
+static const char *route_detail(const struct policy_route *routes, size_t route_count,
+                                const struct policy_request *request)
+{
+    struct policy_request without_sni = *request;
+    without_sni.sni = (struct span){NULL, 0};
+
+    if (route_choose(routes, route_count, &without_sni) < route_count) {
+        return "the name in the TLS handshake is not the Host of the request";
+    }
+    for (size_t i = 0; i < route_count; i++) {
+        struct policy_route anywhere = routes[i];
+        anywhere.host = (struct span){NULL, 0};
+        if (route_fit(&anywhere, request->asked) != FIT_NONE) {
+            return "no route has this path for this Host";
+        }
+    }
+    return "no route has this path";
 }
 
 struct policy_decision policy_decide(const struct policy_route *routes, size_t route_count,
@@ -268,15 +437,21 @@ struct policy_decision policy_decide(const struct policy_route *routes, size_t r
     decision.route = route_choose(routes, route_count, request);
     if (decision.route == route_count) {
         decision.verdict = POLICY_NO_ROUTE;
+        decision.detail = route_detail(routes, route_count, request);
         return decision;
     }
     route = &routes[decision.route];
     if (!is_source_allowed(route, request->source)) {
         decision.verdict = POLICY_SOURCE;
+        decision.detail = source_detail(route, request->source);
     } else if (!is_origin_allowed(route, request)) {
         decision.verdict = POLICY_ORIGIN;
+        decision.detail = origin_detail(route, request);
     } else if (!subprotocol_choose(route, request->asked, &decision.subprotocol)) {
         decision.verdict = POLICY_SUBPROTOCOL;
+        decision.detail = request->asked->offer_count == 0
+                              ? "the client offers no subprotocol, and the route wants one"
+                              : "the client offers no subprotocol of the route's list";
     }
     return decision;
 }

@@ -25,6 +25,7 @@ enum policy_verdict {
 
 enum policy_origin_kind {
     POLICY_ORIGIN_HOST = 0, /* the pages of one host, or of all hosts that a pattern fits */
+    POLICY_ORIGIN_APP,      /* an origin of another scheme: apps, extensions, files */
     POLICY_ORIGIN_SAME,     /* "same": Origin and Host have the same host and port */
     POLICY_ORIGIN_ANY,      /* "*": any value, also null, or no header */
     POLICY_ORIGIN_NULL,     /* the value "null" */
@@ -33,9 +34,10 @@ enum policy_origin_kind {
 
 struct policy_origin {
     enum policy_origin_kind kind;
-    struct span scheme; /* lower case */
-    struct span host; /* a canonical host, or "*." and a canonical name: one label more (host.h) */
-    uint16_t port;    /* never 0: the scheme's own port (80, 443) where the entry has none */
+    struct span scheme;
+    struct span host; /* HOST: a canonical host, or "*." and a name: one label more (host.h).
+                         APP: all that stands behind "://", which may be nothing */
+    uint16_t port;    /* HOST: never 0, the scheme's own port where the entry has none */
 };
 
 struct policy_route {
@@ -47,6 +49,7 @@ struct policy_route {
     size_t origin_count;
     struct span *subprotocols; /* the server's favourite first */
     size_t subprotocol_count;  /* 0 = the client's first offer wins */
+    bool is_client_order;      /* the client's favourite of the list wins, not the server's */
     struct addr_cidr *allow;   /* empty = all */
     size_t allow_count;
     struct addr_cidr *deny; /* wins over allow */
@@ -65,20 +68,28 @@ struct policy_decision {
     size_t route;            /* index; meaningless with POLICY_NO_ROUTE */
     struct span subprotocol; /* POLICY_OK: what to answer, empty = none; points into the route's
                                  list or the client's offers */
+    const char *detail;      /* a refusal: a constant text that says what decided */
 };
 
-/* Reads one entry of `origins =`: a keyword, or scheme://host[:port] with scheme http or https.
- * False when the entry is not legal, or when no browser's Origin could ever match it: a path,
- * userinfo, a query, an upper-case or non-ASCII host (an IDN is legal as xn--), a dot at the end,
- * an IP address that is not canonical, "*" anywhere but as the whole first label. The entry may
- * have the scheme's own port. *out points into `text`. */
+/* The port of a scheme whose origins have hosts and ports: http, https, ws, wss. 0: another scheme,
+ * which has no port that everybody knows. */
+uint16_t policy_default_port(struct span scheme);
+
+/* Reads one entry of `origins =`: a keyword, or scheme://host[:port] as RFC 6454 6.2 serialises an
+ * origin, in any letter case and with or without the scheme's own port. Of another scheme than
+ * those of policy_default_port it is scheme:// and printable ASCII without a path; app://. and
+ * file:// are legal. False when the entry is not legal, or when no Origin could ever match it: a
+ * path, userinfo, a query, a host that is not ASCII (an IDN is legal as xn--), a dot at its end, an
+ * IP address that is not canonical, "*" anywhere but as the whole first label. *out points into
+ * `text`. */
 MUST_CHECK bool policy_origin_parse(struct span text, struct policy_origin *out);
 
-/* True when the entry admits the request. An Origin matches only when it is byte for byte the ASCII
- * serialisation that browsers send (RFC 6454 6.2); so upper case, userinfo, a path, a dot at the
- * end and the scheme's own port never match. `same` over TLS wants the scheme https. Where Host has
- * no port, `same` takes the default of Origin's scheme, because a TLS front may stand before our
- * plain ws://. */
+/* True when the entry admits the request. RFC 6454 5 says when two origins are the same: scheme and
+ * host compare without letter case, and no port is the scheme's own port. What is no serialised
+ * origin (userinfo, a path, a dot at the end) never matches. An origin of another scheme compares
+ * byte for byte behind its scheme. `same` wants a page of http or https, over TLS of https. Where
+ * Host has no port, `same` takes the default of Origin's scheme, because a TLS front may stand
+ * before our plain ws://. */
 bool policy_origin_matches(const struct policy_origin *entry, const struct policy_request *request);
 
 /* Chooses the route: an exact path with a matching host goes before an exact path without host,
@@ -86,7 +97,12 @@ bool policy_origin_matches(const struct policy_origin *entry, const struct polic
  * that fit equally, a full host name goes before a wildcard, and then the first of the table.
  * Checks source, origin and subprotocol, in this order; the first refusal wins. When the chosen
  * route has a host, and the client sent an SNI that is not the name in Host, the verdict is
- * POLICY_NO_ROUTE, even if another route fits. */
+ * POLICY_NO_ROUTE, even if another route fits.
+ *
+ * DNS rebinding: a page of http://evil.example may let its name lead to sluice, and then Origin and
+ * Host are the same. So without TLS, and on a route without host, `same` believes only a Host that
+ * no name server decides about (host_is_local_or_address). A page of https cannot open a plain ws://
+ * itself: a TLS front has brought it, and its certificate has proven the Host. */
 struct policy_decision policy_decide(const struct policy_route *routes, size_t route_count,
                                      const struct policy_request *request);
 
