@@ -219,7 +219,7 @@ DIFFERENCES = (
                "a recipient may take LF alone for the end of a line, which hides requests between "
                "two that differ; nginx, HAProxy and older llhttp (Node 18) take some of them"),
     Difference("target_not_ascii", "alone", target_not_ascii, "sluice", "RFC 3986 2",
-               "bytes outside ASCII are encoded in a URI; nginx, HAProxy and older llhttp take them"),
+               "a URI encodes bytes outside ASCII; nginx, HAProxy and older llhttp take them raw"),
     Difference("method_first", "alone", method_first, "both", "RFC 9110 15.5.6",
                "sluice refuses the method before it looks at the body, and closes"),
     Difference("tab_behind_a_value", "opening", tab_behind_a_value, "sluice", "RFC 9112 5",
