@@ -87,6 +87,19 @@ static void print_verdict(const struct http_parser *p)
     puts(detail);
 }
 
+static void print_head(const uint8_t *head, size_t len, size_t cut)
+{
+    struct http_parser p;
+    size_t consumed = 0;
+
+    http_parser_init(&p, &limits);
+    if (http_parse(&p, head, cut, &consumed) == HTTP_NEED_MORE) {
+        (void)!http_parse(&p, head + cut, len - cut, &consumed);
+    }
+    print_verdict(&p);
+    http_parser_done(&p);
+}
+
 static bool read_all(void *out, size_t len)
 {
     return fread(out, 1, len, stdin) == len;
@@ -97,22 +110,18 @@ int main(void)
     uint8_t lengths[8];
 
     while (read_all(lengths, sizeof(lengths))) {
-        struct http_parser p;
-        size_t consumed = 0;
         size_t len = number(lengths);
         size_t cut = number(lengths + 4);
         uint8_t *head = malloc(len + 1);
+        bool is_whole = head != NULL && cut <= len && read_all(head, len);
 
-        if (head == NULL || cut > len || !read_all(head, len)) {
+        if (is_whole) {
+            print_head(head, len, cut);
+        }
+        free(head);
+        if (!is_whole) {
             return 1;
         }
-        http_parser_init(&p, &limits);
-        if (http_parse(&p, head, cut, &consumed) == HTTP_NEED_MORE) {
-            (void)!http_parse(&p, head + cut, len - cut, &consumed);
-        }
-        print_verdict(&p);
-        http_parser_done(&p);
-        free(head);
     }
     return 0;
 }

@@ -17,12 +17,12 @@ How often each class comes in 100,000 heads (run.py --heads 100000 --seed 7):
     two_blanks              91    upgrade_is_a_list      530
     empty_query             30    http_1_0               225
     bare_lf                  0    version_not_13         168
-                                  empty_host             152
+    target_not_ascii         0    empty_host             152
                                   subprotocol_limits     131
                                   offer_declined         117
                                   two_origins             29
 
-bare_lf comes with Node 18: once in 12,000 heads.
+bare_lf and target_not_ascii come with Node 18: each about once in 10,000 heads.
 """
 
 import collections
@@ -130,6 +130,11 @@ def bare_lf(data, sluice, peers):
     return sluice.detail == "bare LF"
 
 
+def target_not_ascii(data, sluice, peers):
+    line = data.lstrip(b"\r\n").partition(b"\n")[0]
+    return sluice.detail == "bad byte in the target" and not line.isascii()
+
+
 def method_first(data, sluice, peers):
     return sluice.status in (405, 501) and peers == {"refused"} and bool(
         header(data, b"content-length") + header(data, b"transfer-encoding"))
@@ -213,6 +218,8 @@ DIFFERENCES = (
     Difference("bare_lf", "alone", bare_lf, "both", "RFC 9112 2.2",
                "a recipient may take LF alone for the end of a line, which hides requests between "
                "two that differ; nginx, HAProxy and older llhttp (Node 18) take some of them"),
+    Difference("target_not_ascii", "alone", target_not_ascii, "sluice", "RFC 3986 2",
+               "a URI encodes bytes outside ASCII; nginx, HAProxy and older llhttp take them raw"),
     Difference("method_first", "alone", method_first, "both", "RFC 9110 15.5.6",
                "sluice refuses the method before it looks at the body, and closes"),
     Difference("tab_behind_a_value", "opening", tab_behind_a_value, "sluice", "RFC 9112 5",
