@@ -189,3 +189,59 @@ struct span utf8_cut(struct span text, size_t most_bytes)
     }
     return text;
 }
+
+/* --- repairing ----------------------------------------------------------------------------- */
+
+static size_t put_replacement(uint8_t *out)
+{
+    memcpy(out, UTF8_REPLACEMENT, sizeof(UTF8_REPLACEMENT) - 1);
+    return sizeof(UTF8_REPLACEMENT) - 1;
+}
+
+void utf8_repair_init(struct utf8_repair *r)
+{
+    utf8_init(&r->state);
+    r->held_len = 0;
+}
+
+size_t utf8_repair_end(struct utf8_repair *r, uint8_t *out)
+{
+    size_t used = r->held_len > 0 ? put_replacement(out) : 0;
+    utf8_repair_init(r);
+    return used;
+}
+
+/* The next byte. */
+static size_t repair_byte(struct utf8_repair *r, uint8_t byte, uint8_t *out)
+{
+    size_t used = 0;
+    if (!byte_step(&r->state, byte)) {
+        used = utf8_repair_end(r, out); /* what was held cannot go on with this byte */
+        if (!byte_step(&r->state, byte)) {
+            utf8_repair_init(r);
+            return used + put_replacement(out + used);
+        }
+    }
+    r->held[r->held_len++] = byte;
+    if (utf8_is_complete(&r->state)) {
+        memcpy(out + used, r->held, r->held_len);
+        used += r->held_len;
+        r->held_len = 0;
+    }
+    return used;
+}
+
+size_t utf8_repair(struct utf8_repair *r, const uint8_t *data, size_t len, uint8_t *out)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < len;) {
+        size_t ascii = r->held_len == 0 ? ascii_len(data + i, len - i) : 0;
+        memcpy(out + used, data + i, ascii);
+        used += ascii;
+        i += ascii;
+        if (i < len) {
+            used += repair_byte(r, data[i++], out + used);
+        }
+    }
+    return used;
+}

@@ -33,4 +33,24 @@ size_t utf8_decode(struct span text, uint32_t *out_char);
 /* The front of `text`, at most `most_bytes` long. It never ends inside a character. */
 struct span utf8_cut(struct span text, size_t most_bytes);
 
+/* Makes UTF-8 of any bytes, as a browser's decoder does (WHATWG Encoding 8.1.1, "replacement"): each
+ * longest beginning of a character that cannot go on, and each byte that begins none, becomes one
+ * U+FFFD. Good text does not change. */
+struct utf8_repair {
+    struct utf8 state;
+    uint8_t held[4]; /* the character that is not complete yet */
+    uint8_t held_len;
+};
+
+#define UTF8_REPLACEMENT "\xef\xbf\xbd"
+/* Room for what `len` bytes become, with what was held before them. */
+#define UTF8_REPAIR_ROOM(len_) (3 * (len_) + 3)
+
+void utf8_repair_init(struct utf8_repair *r);
+/* Writes whole characters to `out` and returns their bytes. What may still become a character is
+ * held until the next call. */
+size_t utf8_repair(struct utf8_repair *r, const uint8_t *data, size_t len, uint8_t *out);
+/* The text has ended: writes a U+FFFD for what is held, if anything is. Returns its bytes. */
+size_t utf8_repair_end(struct utf8_repair *r, uint8_t *out);
+
 #endif

@@ -48,6 +48,7 @@ static const struct key_choice accept_words[] = {
     {"any", WS_ACCEPT_ANY}, {"binary", WS_ACCEPT_BINARY}, {"text", WS_ACCEPT_TEXT}, {NULL, 0}};
 static const struct key_choice payload_words[] = {
     {"binary", SHAPE_BINARY}, {"text", SHAPE_TEXT}, {NULL, 0}};
+static const struct key_choice bad_utf8_words[] = {{"close", 0}, {"replace", 1}, {NULL, 0}};
 static const struct key_choice framing_words[] = {{"stream", FRAMING_STREAM},
                                                   {"line", FRAMING_LINE},
                                                   {"length16", FRAMING_LENGTH16},
@@ -198,6 +199,9 @@ static const struct key keys[] = {
         .help = "longest payload of a frame that the page gets"),
     KEY(KEY_ROUTE, "payload", CHOICE(payload_words), .fallback = "binary", ROUTE_FIELD(payload),
         .need = &need_service, .help = "what kind of messages the page gets"),
+    KEY(KEY_ROUTE, "bad_utf8", CHOICE(bad_utf8_words), .fallback = "close",
+        ROUTE_FIELD(is_text_repaired), .need = &need_service,
+        .help = "what becomes of a backend's bytes that are not UTF-8, where a page gets text"),
     KEY(KEY_ROUTE, "framing", CHOICE(framing_words), .fallback = "stream",
         ROUTE_FIELD(framing.kind), .need = &need_service,
         .help = "what a message is to the backend"),

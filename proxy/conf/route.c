@@ -85,7 +85,7 @@ static void check_place_is_new(struct build *build, const struct config_route *r
     }
 }
 
-/* DNS rebinding; see policy_decide. */
+/* DNS rebinding; see policy_decide. Nobody but localhost's own pages comes to a loopback address. */
 static void check_same(struct build *build, const struct config_route *route)
 {
     bool has_same = false;
@@ -99,7 +99,8 @@ static void check_same(struct build *build, const struct config_route *route)
     for (size_t i = 0; i < build->config->listen_count; i++) {
         const struct config_listen *listen = &build->config->listens[i];
 
-        if (!listen->is_tls) {
+        if (!listen->is_tls && listen->address.len > 0 &&
+            !addr_is_loopback(&listen->address)) {
             report_warn(build->report, route->line,
                         "[route %.*s] has origins = same and no host, and [listen %.*s] has no "
                         "TLS: there same admits pages of localhost and of addresses, and of "

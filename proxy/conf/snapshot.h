@@ -63,6 +63,7 @@ struct config_route {
     enum ws_accept accept;
     uint64_t max_message_bytes; /* 0 = no limit */
     enum shape_payload payload; /* when the subprotocol does not decide */
+    bool is_text_repaired;      /* shape.h */
     struct framing framing;
     uint64_t max_frame_bytes; /* to the client; 0 = no limit */
     bool is_deflate;          /* compression = on */

@@ -66,6 +66,7 @@ static struct shape_rules shape_of(const struct config_route *route, struct span
     struct shape_rules shape = {
         .is_echo = route->backends[0].kind == CONFIG_BACKEND_ECHO,
         .payload = is_named ? shape_payload_of(subprotocol, route->payload) : route->payload,
+        .is_text_repaired = route->is_text_repaired,
         .framing = route->framing,
         .max_frame_bytes = route->max_frame_bytes,
         .deflate_settings = route->deflate,

@@ -27,8 +27,7 @@ struct deflate_inflater {
     bool is_final;     /* the last byte read ends a block with BFINAL set */
     bool in_tail;      /* zlib has read the whole message and now reads its tail */
     struct span tail;  /* what zlib has not read of the tail */
-    uint64_t in_bytes; /* of the message */
-    uint64_t out_bytes;
+    uint64_t out_bytes; /* of the message */
     uint8_t *history; /* parked: what the next message may refer to; NULL = nothing */
     unsigned int history_len;
 };
@@ -61,7 +60,8 @@ static unsigned int min_uint(uint64_t a, uint64_t b)
 void deflate_init(struct deflate *d, const struct deflate_settings *settings,
                   const struct deflate_params *params)
 {
-    *d = (struct deflate){.settings = *settings, .params = *params};
+    *d = (struct deflate){
+        .settings = *settings, .params = *params, .credit_bytes = DEFLATE_CREDIT_FIRST};
 }
 
 static void inflater_free(struct deflate *d)
@@ -167,7 +167,6 @@ static void inflater_start(struct deflate *d)
     struct deflate_inflater *z = d->inflater;
     z->in_message = true;
     z->in_tail = false;
-    z->in_bytes = 0;
     z->out_bytes = 0;
     if (d->params.is_client_no_takeover) {
         (void)inflateReset(&z->stream);
@@ -175,11 +174,20 @@ static void inflater_start(struct deflate *d)
     }
 }
 
-static bool is_over_ratio(const struct deflate *d)
+/* False: the client inflates too far. */
+static bool take_credit(struct deflate *d, size_t compressed, size_t inflated)
 {
-    const struct deflate_inflater *z = d->inflater;
-    return d->settings.max_ratio != 0 && z->out_bytes > DEFLATE_RATIO_FROM_BYTES &&
-           (z->out_bytes - 1) / d->settings.max_ratio >= z->in_bytes;
+    uint64_t credit = d->credit_bytes + (uint64_t)compressed * d->settings.max_ratio;
+
+    if (d->settings.max_ratio == 0) {
+        return true;
+    }
+    if (inflated > credit) {
+        return false;
+    }
+    credit -= inflated;
+    d->credit_bytes = credit < DEFLATE_CREDIT_MAX ? credit : DEFLATE_CREDIT_MAX;
+    return true;
 }
 
 /* One call of zlib. Never DEFLATE_FULL. */
@@ -206,15 +214,14 @@ static enum deflate_result inflate_step(struct deflate *d, struct span *source, 
     if (z->in_tail && made > 0) {
         return DEFLATE_BAD; /* the message ended inside a block, which the tail now goes on with */
     }
-    z->in_bytes += z->in_tail ? 0 : taken;
     if (made > left) {
         *out_len += (size_t)left;
         return DEFLATE_TOO_BIG;
     }
     *out_len += made;
     z->out_bytes += made;
-    if (is_over_ratio(d)) {
-        return DEFLATE_TOO_BIG;
+    if (!take_credit(d, z->in_tail ? 0 : taken, made)) {
+        return DEFLATE_TOO_FAR;
     }
     if (status == Z_MEM_ERROR) {
         return DEFLATE_NO_MEMORY;

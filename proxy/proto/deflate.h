@@ -26,12 +26,17 @@ struct deflate_settings {
     uint8_t window_bits;        /* 9 to 15: the largest window of ours, and of the clients that say
                                   that they can limit theirs */
     bool is_takeover;           /* false: both sides start every message without history */
-    uint32_t max_ratio;         /* inflated : compressed bytes of one message; 0 = no limit */
+    uint32_t max_ratio;         /* inflated : compressed bytes, see below; 0 = no limit */
     uint64_t max_message_bytes; /* inflated bytes of one message; 0 = no limit */
 };
 
-/* max_ratio limits a message from this many inflated bytes on. */
-#define DEFLATE_RATIO_FROM_BYTES (UINT64_C(16) * 1024 * 1024)
+/* How far a client may inflate is a credit over all of its messages: each compressed byte adds
+ * max_ratio to it, each inflated byte takes one away, and below 0 is too far. So a client that sent
+ * N bytes has made at most DEFLATE_CREDIT_FIRST + max_ratio * N of them, in whatever messages. A new
+ * session has DEFLATE_CREDIT_FIRST; a session that sends little but noise does not save up more than
+ * DEFLATE_CREDIT_MAX for later. */
+#define DEFLATE_CREDIT_FIRST (UINT64_C(1024) * 1024)
+#define DEFLATE_CREDIT_MAX (UINT64_C(16) * 1024 * 1024)
 
 /* What both sides agreed on. */
 struct deflate_params {
@@ -76,6 +81,7 @@ struct deflate_deflater;
 struct deflate {
     struct deflate_settings settings;
     struct deflate_params params;
+    uint64_t credit_bytes;
     struct deflate_inflater *inflater; /* NULL: unused so far, or parked without history */
     struct deflate_deflater *deflater; /* NULL: unused so far, or parked */
 };
@@ -92,7 +98,8 @@ enum deflate_result {
     DEFLATE_OK = 0,  /* the whole input is read; with is_end the message is complete */
     DEFLATE_FULL,    /* `out` is full: call again with the rest of the input, even an empty one */
     DEFLATE_BAD,     /* no deflate stream, or one that ends inside a block: 1007 */
-    DEFLATE_TOO_BIG, /* max_message_bytes or max_ratio: 1009 */
+    DEFLATE_TOO_BIG, /* more than max_message_bytes: 1009 */
+    DEFLATE_TOO_FAR, /* max_ratio: 1009 */
     DEFLATE_NO_MEMORY
 };
 

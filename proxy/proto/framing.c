@@ -43,16 +43,27 @@ static struct span terminator_of(const struct framing *f)
     return f->line_end == FRAMING_CRLF ? SPAN_LIT("\r\n") : SPAN_LIT("\n");
 }
 
+/* What a message of several lines lacks of a terminator at its end. With crlf a lone LF counts as
+ * one, and a lone CR is its first half: a whole one behind them would be an empty line more. */
+static struct span missing_terminator(const struct framing *f, struct span message)
+{
+    if (span_ends_with(message, SPAN_LIT("\n"))) {
+        return NOTHING;
+    }
+    if (f->line_end == FRAMING_CRLF && span_ends_with(message, SPAN_LIT("\r"))) {
+        return SPAN_LIT("\n");
+    }
+    return terminator_of(f);
+}
+
 static enum framing_error wrap_line(const struct framing *f, struct span message,
                                     struct framing_wrap *out)
 {
-    out->suffix = terminator_of(f);
     if (f->is_line_multi) {
-        if (span_ends_with(message, out->suffix)) {
-            out->suffix = NOTHING;
-        }
+        out->suffix = missing_terminator(f, message);
         return FRAMING_OK;
     }
+    out->suffix = terminator_of(f);
     bool is_split = has_byte(message, '\n');
     if (f->line_end == FRAMING_CRLF) {
         is_split = is_split || has_byte(message, '\r');

@@ -34,6 +34,8 @@ struct shape_rules {
     bool is_echo;
     bool is_deflate;
     enum shape_payload payload;
+    bool is_text_repaired; /* SHAPE_TEXT: what the backend sends that is not UTF-8 becomes U+FFFD;
+                              else it is SHAPE_BACKEND_DATA */
     struct framing framing;
     uint64_t max_frame_bytes; /* payload of a frame to the client, as sent; 0 = no limit */
     struct deflate_settings deflate_settings;
@@ -88,6 +90,7 @@ struct shape {
     /* to the client */
     struct framing_splitter down_splitter;
     struct utf8 down_utf8;              /* of a line or record */
+    struct utf8_repair down_repair;     /* the same, with is_text_repaired */
     uint8_t down_carry[SHAPE_HEADROOM]; /* text of a stream: an incomplete character */
     uint8_t down_carry_len;
     bool in_down_message;  /* the last frame was not the last one of its message */

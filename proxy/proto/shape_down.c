@@ -7,6 +7,8 @@
 
 /* A message of ours whose first piece is shorter is not worth a deflater. */
 #define DEFLATE_FROM_BYTES 64
+/* So many bytes at a time become UTF-8, on the stack. */
+#define REPAIR_BYTES ((size_t)1024)
 
 static bool is_worth_deflating(const struct shape *s, size_t len)
 {
@@ -82,6 +84,21 @@ static enum shape_result put_stream(struct shape *s, struct span data, struct sh
     return result;
 }
 
+/* Sends the next bytes of a stream with U+FFFD for what is not UTF-8. An incomplete character at
+ * their end stays. Returns the number of bytes that it used. */
+static enum shape_result put_repaired(struct shape *s, struct span data, size_t *out_used,
+                                      struct shape_out *out)
+{
+    uint8_t text[UTF8_REPAIR_ROOM(REPAIR_BYTES)];
+    struct utf8_repair repair;
+    size_t part = size_min(data.len, REPAIR_BYTES);
+
+    utf8_repair_init(&repair);
+    size_t len = utf8_repair(&repair, (const uint8_t *)data.data, part, text);
+    *out_used = part - repair.held_len;
+    return put_stream(s, (struct span){(const char *)text, len}, out);
+}
+
 /* Sends SHAPE_WORK bytes of the stream at most. An incomplete character at the end of text waits in
  * down_carry, and comes in front of the next bytes. */
 static enum shape_result down_stream(struct shape *s, uint8_t **data, size_t *len,
@@ -99,12 +116,19 @@ static enum shape_result down_stream(struct shape *s, uint8_t **data, size_t *le
     if (result != SHAPE_OK) {
         return result;
     }
-    if (!is_good) {
-        return shape_fail(s, SHAPE_BACKEND_DATA, "backend's text is not UTF-8");
-    }
     bool is_all = part == *len;
     *data += whole;
     *len -= whole;
+    if (!is_good) {
+        size_t used = 0;
+        if (!s->rules.is_text_repaired) {
+            return shape_fail(s, SHAPE_BACKEND_DATA, "backend's text is not UTF-8");
+        }
+        result = put_repaired(s, (struct span){(const char *)*data, *len}, &used, out);
+        *data += used;
+        *len -= used;
+        return result == SHAPE_OK ? SHAPE_AGAIN : result;
+    }
     if (!is_all) {
         return SHAPE_AGAIN;
     }
@@ -125,10 +149,40 @@ static enum shape_result down_error(struct shape *s, enum framing_error error)
                       is_line ? "backend's line is too long" : "backend's record is too long");
 }
 
+/* A piece of a line or record, with U+FFFD for what is not UTF-8. */
+static enum shape_result put_repaired_piece(struct shape *s, const struct framing_piece *piece,
+                                            struct shape_out *out)
+{
+    uint8_t text[UTF8_REPAIR_ROOM(REPAIR_BYTES) + sizeof(UTF8_REPLACEMENT)];
+    struct span rest = piece->data;
+    enum shape_result result = SHAPE_OK;
+    bool is_end;
+
+    if (piece->is_start) {
+        utf8_repair_init(&s->down_repair);
+    }
+    do {
+        struct span part = shape_take(&rest, REPAIR_BYTES);
+        size_t len = utf8_repair(&s->down_repair, (const uint8_t *)part.data, part.len, text);
+        is_end = piece->is_end && rest.len == 0;
+        if (is_end) {
+            len += utf8_repair_end(&s->down_repair, text + len);
+        }
+        if (len > 0 || is_end) {
+            result = shape_put_piece(s, WS_TEXT, (struct span){(const char *)text, len}, is_end,
+                                     is_worth_deflating(s, piece->data.len), out);
+        }
+    } while (result == SHAPE_OK && rest.len > 0);
+    return result;
+}
+
 static enum shape_result down_piece(struct shape *s, const struct framing_piece *piece,
                                     struct shape_out *out)
 {
     bool is_text = s->rules.payload == SHAPE_TEXT;
+    if (is_text && s->rules.is_text_repaired) {
+        return put_repaired_piece(s, piece, out);
+    }
     if (is_text) {
         if (piece->is_start) {
             utf8_init(&s->down_utf8);
@@ -147,12 +201,15 @@ enum shape_result shape_down(struct shape *s, uint8_t **data, size_t *len, struc
     enum framing_error error = FRAMING_OK;
     struct framing_piece piece;
 
+    /* One byte may become three. */
+    size_t step = s->rules.is_text_repaired ? SHAPE_WORK / 3 : SHAPE_WORK;
+
     assert(out->cap - out->len >= SHAPE_ROOM);
     if (s->rules.framing.kind == FRAMING_STREAM) {
         return down_stream(s, data, len, out);
     }
     while (*len > 0 && out->cap - out->len >= SHAPE_ROOM) {
-        struct span input = {(const char *)*data, *len < SHAPE_WORK ? *len : SHAPE_WORK};
+        struct span input = {(const char *)*data, size_min(*len, step)};
         enum framing_split split =
             framing_split(&s->down_splitter, &s->rules.framing, &input, &piece, &error);
         size_t used = (size_t)(input.data - (const char *)*data);
@@ -174,6 +231,10 @@ enum shape_result shape_down_end(struct shape *s, struct shape_out *out)
     enum framing_error error = FRAMING_OK;
     struct framing_piece piece;
 
+    if (s->down_carry_len > 0 && s->rules.is_text_repaired) {
+        s->down_carry_len = 0;
+        return put_stream(s, SPAN_LIT(UTF8_REPLACEMENT), out);
+    }
     if (s->down_carry_len > 0) {
         return shape_fail(s, SHAPE_BACKEND_DATA, "backend's text ends inside a character");
     }

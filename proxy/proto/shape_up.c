@@ -124,7 +124,9 @@ static enum shape_result next_payload(struct shape *s, struct shape_piece *piece
     case DEFLATE_BAD:
         return shape_fail(s, SHAPE_BAD_DEFLATE, "malformed compressed message");
     case DEFLATE_TOO_BIG:
-        return shape_fail(s, SHAPE_TOO_BIG, "message inflates too far");
+        return shape_fail(s, SHAPE_TOO_BIG, "message longer than max_message");
+    case DEFLATE_TOO_FAR:
+        return shape_fail(s, SHAPE_TOO_BIG, "messages inflate beyond compression_ratio");
     case DEFLATE_NO_MEMORY:
         return shape_fail(s, SHAPE_NO_MEMORY, "no memory");
     }

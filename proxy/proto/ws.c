@@ -120,7 +120,7 @@ static bool check_length(struct ws_decoder *d, uint64_t length)
     uint64_t most = is_limited ? d->max_message_bytes : UINT64_MAX;
     if (length > most - before) {
         if (is_limited) {
-            return fail(d, WS_TOO_BIG, "message too big");
+            return fail(d, WS_TOO_BIG, "message longer than max_message");
         }
         length = most - before;
     }

@@ -45,7 +45,7 @@ def too_big(t):
     probe.do("sendZeros", 1024)
     equal(probe.do("takeHash", 1024), hashlib.sha256(bytes(1024)).hexdigest(), "the echo")
     probe.do("sendZeros", 1025)
-    wants_close(probe, 1009, "message too big")
+    wants_close(probe, 1009, "message longer than max_message")
     p.one_end("too_big", code=1009)
 
 

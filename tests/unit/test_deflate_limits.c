@@ -97,19 +97,6 @@ static void test_message_limit(void)
     check_all_freed();
 }
 
-// Messages that do not shrink. The compressed bytes of one do not count for the next one.
-static void send_noise(struct deflate *client, struct deflate *server)
-{
-    static uint8_t noise[60000];
-    kit_noise(noise, sizeof(noise), 1);
-    for (size_t i = 0; i < 4; i++) {
-        CHECK_EQ_INT("noise", kit_deflate(client, span_of(noise, sizeof(noise)), SIZE_MAX, &wire),
-                     DEFLATE_OK);
-        CHECK_EQ_INT("noise", kit_inflate(server, kit_span(&wire), SIZE_MAX, 65536, &got),
-                     DEFLATE_OK);
-    }
-}
-
 // Inflates a message of `mib` MiB of zeros, piece by piece. Returns how many bytes came out.
 static uint64_t run_bomb(const char *row, uint32_t max_ratio, unsigned int mib,
                          enum deflate_result want)
@@ -123,7 +110,6 @@ static uint64_t run_bomb(const char *row, uint32_t max_ratio, unsigned int mib,
     kit_init(&client, 15, 15, true);
     kit_init(&d, 15, 15, true);
     d.settings.max_ratio = max_ratio;
-    send_noise(&client, &d);
     for (unsigned int i = 0; i < mib * 16 && result == DEFLATE_OK; i++) {
         bool is_end = i == mib * 16 - 1;
         wire.len = 0;
@@ -144,13 +130,67 @@ static uint64_t run_bomb(const char *row, uint32_t max_ratio, unsigned int mib,
 
 static void test_ratio(void)
 {
-    uint64_t from = DEFLATE_RATIO_FROM_BYTES;
-    CHECK_EQ_U64("small", run_bomb("small", 1, 16, DEFLATE_OK), from);
-    uint64_t total = run_bomb("over", 100, 64, DEFLATE_TOO_BIG);
-    CHECK_TRUE("noticed soon", total > from && total <= from + 65536);
-    CHECK_EQ_U64("allowed", run_bomb("allowed", 1100, 32, DEFLATE_OK), 2 * from);
-    CHECK_EQ_U64("no limit", run_bomb("no limit", 0, 32, DEFLATE_OK), 2 * from);
+    uint64_t most = DEFLATE_CREDIT_FIRST;
+    uint64_t total = run_bomb("over", 100, 64, DEFLATE_TOO_FAR);
+    CHECK_TRUE("noticed soon", total >= most && total <= 4 * most);
+    CHECK_EQ_U64("allowed", run_bomb("allowed", 1100, 32, DEFLATE_OK), UINT64_C(32) << 20);
+    CHECK_EQ_U64("no limit", run_bomb("no limit", 0, 32, DEFLATE_OK), UINT64_C(32) << 20);
     check_all_freed();
+}
+
+// Sends messages of `len` bytes until one is refused, `count` at most. Returns the inflated bytes.
+static uint64_t send_messages(const char *row, uint32_t max_ratio, const uint8_t *data, size_t len,
+                              size_t count, uint64_t *out_sent)
+{
+    static uint8_t out[1 << 16];
+    struct deflate client;
+    struct deflate d;
+    uint64_t total = 0;
+    enum deflate_result result = DEFLATE_OK;
+    kit_init(&client, 15, 15, true);
+    kit_init(&d, 15, 15, true);
+    d.settings.max_ratio = max_ratio;
+    *out_sent = 0;
+    for (size_t i = 0; i < count && result == DEFLATE_OK; i++) {
+        wire.len = 0;
+        CHECK_EQ_INT(row, kit_deflate_piece(&client, span_of(data, len), true, &wire), DEFLATE_OK);
+        struct span rest = kit_span(&wire);
+        *out_sent += rest.len;
+        do {
+            size_t got_len = 0;
+            result = deflate_inflate(&d, &rest, true, out, sizeof(out), &got_len);
+            total += got_len;
+        } while (result == DEFLATE_FULL);
+        deflate_park(&d); // parking earns nothing
+    }
+    CHECK_TRUE(row, result == DEFLATE_OK || result == DEFLATE_TOO_FAR);
+    deflate_done(&client);
+    deflate_done(&d);
+    return total;
+}
+
+// Many small messages inflate no further together than one large one.
+static void test_ratio_of_messages(void)
+{
+    static const uint8_t zeros[60000];
+    static uint8_t noise[60000];
+    static uint8_t words[60000];
+    uint64_t sent;
+    for (size_t len = 1000; len <= sizeof(zeros); len += 5900) {
+        uint64_t total = send_messages("small bombs", 100, zeros, len, 5000, &sent);
+        // The step that goes too far has made something too.
+        CHECK_TRUE("a bound over all messages",
+                   total <= DEFLATE_CREDIT_FIRST + 100 * sent + UINT64_C(65536));
+    }
+    CHECK_TRUE("60,000 zeros, some times",
+               send_messages("zeros", 100, zeros, sizeof(zeros), 100, &sent) < 30 * sizeof(zeros));
+    kit_noise(noise, sizeof(noise), 1);
+    CHECK_EQ_U64("noise", send_messages("noise", 2, noise, sizeof(noise), 50, &sent),
+                 50 * sizeof(noise));
+    for (size_t i = 0; i < sizeof(words); i++) {
+        words[i] = (uint8_t) "{\"id\":12,\"name\":\"a sensor\",\"value\":"[(i + i / 41) % 36];
+    }
+    CHECK_EQ_U64("JSON", send_messages("JSON", 100, words, 3000, 2000, &sent), 3000 * 2000);
 }
 
 /* --- memory -----------------------------------------------------------------------------------*/
@@ -339,6 +379,7 @@ CU_TestInfo deflate_limits_tests[] = {
     {"the bound of what deflate makes", test_bound},
     {"bytes of a message", test_message_limit},
     {"ratio", test_ratio},
+    {"ratio of many messages", test_ratio_of_messages},
     {"bytes of memory", test_memory},
     {"park", test_park},
     {"no memory at every allocation", test_no_memory},

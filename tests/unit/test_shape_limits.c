@@ -276,8 +276,8 @@ static void test_bad_deflate(void)
         CHECK_EQ_INT("at the size", up_zeros(&size, 100000, is_echo, step), SHAPE_OK);
         CHECK_EQ_INT("over the size", up_zeros(&size, 100001, is_echo, step), SHAPE_TOO_BIG);
     }
-    CHECK_EQ_INT("over the ratio", up_zeros(&ratio, 17 << 20, false, 1000), SHAPE_TOO_BIG);
-    CHECK_EQ_INT("below the size that counts", up_zeros(&ratio, 15 << 20, true, 1000), SHAPE_OK);
+    CHECK_EQ_INT("over the ratio", up_zeros(&ratio, 2 << 20, false, 1000), SHAPE_TOO_BIG);
+    CHECK_EQ_INT("below the size that counts", up_zeros(&ratio, 1 << 20, true, 1000), SHAPE_OK);
     kit_check_freed();
 }
 

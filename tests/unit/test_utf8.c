@@ -331,7 +331,129 @@ static void test_cut(void)
     }
 }
 
+/* --- repairing ------------------------------------------------------------------------------- */
+
+// The decoder of WHATWG Encoding 8.1.1, step by step, as the reference.
+static size_t reference_repair(const uint8_t *data, size_t len, char *out)
+{
+    unsigned needed = 0;
+    uint8_t lower = 0x80;
+    uint8_t upper = 0xbf;
+    size_t begin = 0;
+    size_t used = 0;
+    for (size_t i = 0; i <= len; i++) {
+        if (i == len) {
+            if (needed > 0) {
+                memcpy(out + used, UTF8_REPLACEMENT, 3);
+                used += 3;
+            }
+            break;
+        }
+        uint8_t byte = data[i];
+        if (needed == 0) {
+            begin = i;
+            lower = byte == 0xe0 ? 0xa0 : byte == 0xf0 ? 0x90 : 0x80;
+            upper = byte == 0xed ? 0x9f : byte == 0xf4 ? 0x8f : 0xbf;
+            if (byte <= 0x7f) {
+                out[used++] = (char)byte;
+            } else if (byte >= 0xc2 && byte <= 0xf4) {
+                needed = byte <= 0xdf ? 1 : byte <= 0xef ? 2 : 3;
+            } else {
+                memcpy(out + used, UTF8_REPLACEMENT, 3);
+                used += 3;
+            }
+        } else if (byte < lower || byte > upper) {
+            needed = 0;
+            memcpy(out + used, UTF8_REPLACEMENT, 3);
+            used += 3;
+            i--; // once more, as a first byte
+        } else {
+            lower = 0x80;
+            upper = 0xbf;
+            if (--needed == 0) {
+                memcpy(out + used, data + begin, i + 1 - begin);
+                used += i + 1 - begin;
+            }
+        }
+    }
+    return used;
+}
+
+static void check_repair(const uint8_t *data, size_t len)
+{
+    char want[64];
+    size_t want_len = reference_repair(data, len, want);
+    for (size_t cut = 0; cut <= len; cut++) {
+        struct utf8_repair repair;
+        uint8_t out[64];
+        utf8_repair_init(&repair);
+        size_t used = utf8_repair(&repair, data, cut, out);
+        CHECK_TRUE("room", used <= UTF8_REPAIR_ROOM(cut));
+        used += utf8_repair(&repair, data + cut, len - cut, out + used);
+        used += utf8_repair_end(&repair, out + used);
+        if (!CHECK_EQ_MEM("repaired", out, used, want, want_len)) {
+            return;
+        }
+        CHECK_TRUE("it is UTF-8", utf8_is_valid((struct span){(const char *)out, used}));
+    }
+}
+
+// All strings of one to four of these bytes, which stand for every row of the table of RFC 3629.
+static void test_repair(void)
+{
+    static const uint8_t bytes[] = {0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf,
+                                    0xc0, 0xc2, 0xdf, 0xe0, 0xe1, 0xed, 0xef, 0xf0, 0xf1,
+                                    0xf4, 0xf5, 0xff};
+    const size_t count = sizeof(bytes);
+    for (size_t len = 1; len <= 4; len++) {
+        size_t total = 1;
+        for (size_t i = 0; i < len; i++) {
+            total *= count;
+        }
+        for (size_t number = 0; number < total; number++) {
+            uint8_t data[4];
+            size_t rest = number;
+            for (size_t i = 0; i < len; i++) {
+                data[i] = bytes[rest % count];
+                rest /= count;
+            }
+            check_repair(data, len);
+        }
+    }
+}
+
+static void test_repair_rows(void)
+{
+    static const struct {
+        const char *text;
+        const char *want;
+    } rows[] = {
+        {"", ""},
+        {"plain text, longer than a word", "plain text, longer than a word"},
+        {"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"},
+        {"caf\xe9 au lait", "caf" UTF8_REPLACEMENT " au lait"},
+        {"caf\xe9", "caf" UTF8_REPLACEMENT},
+        {"\xf0\x9f\x98x", UTF8_REPLACEMENT "x"},
+        {"\xe2\x82\xe2\x82\xac", UTF8_REPLACEMENT "\xe2\x82\xac"},
+        {"\xed\xa0\x80", UTF8_REPLACEMENT UTF8_REPLACEMENT UTF8_REPLACEMENT},
+        {"\xc0\xaf", UTF8_REPLACEMENT UTF8_REPLACEMENT},
+        {"\xf4\x90\x80\x80",
+         UTF8_REPLACEMENT UTF8_REPLACEMENT UTF8_REPLACEMENT UTF8_REPLACEMENT},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct utf8_repair repair;
+        uint8_t out[128];
+        utf8_repair_init(&repair);
+        size_t used =
+            utf8_repair(&repair, (const uint8_t *)rows[i].text, strlen(rows[i].text), out);
+        used += utf8_repair_end(&repair, out + used);
+        CHECK_EQ_MEM(rows[i].want, out, used, rows[i].want, strlen(rows[i].want));
+    }
+}
+
 CU_TestInfo utf8_tests[] = {
+    {"repair: all short strings", test_repair},
+    {"repair: rows", test_repair_rows},
     {"texts", test_rows},
     {"all strings of one and two bytes", test_one_and_two_bytes},
     {"all strings of three bytes", test_three_bytes},

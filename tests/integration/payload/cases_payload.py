@@ -108,6 +108,45 @@ def text_that_is_complete_at_the_end(t):
     equal(backend_ends(p, c, peer), b"", "what came before the Close")
 
 
+# Text that is not UTF-8 and is replaced
+
+BAD = b"caf\xe9 \xff\xfe na\xc3\xafve \xe2\x82\xac \xe2\x82 \xf0\x9f\x98 \xed\xa0\x80 \xf4\x90\x80\x80 \xc0\xaf end"
+
+
+def replaced(data):
+    return data.decode("utf-8", "replace").encode()
+
+
+@case(rows=[(name, keys) for name, keys in (
+    ("plain", ""), ("short_frames", "max_frame_out = 128"))])
+def bad_text_of_a_stream(t, keys):
+    """What is not UTF-8 becomes what a browser makes of it, wherever the stream is cut."""
+    p, c, peer = open_route(t, "payload = text\nbad_utf8 = replace\n" + keys)
+    for cut in range(1, len(BAD)):
+        send_slowly(peer, BAD + b"|", [cut])
+        want = replaced(BAD) + b"|"
+        equal(recv_text(c, len(want)), want, "the text, cut at %d" % cut)
+    noise = bytes(range(256)) * 2000 + b"|"
+    peer.send(noise)
+    equal(recv_text(c, len(replaced(noise))) == replaced(noise), True, "noise")
+    peer.send(b"end \xe2\x82")
+    equal(recv_text(c, 4), b"end ", "the text before an incomplete character")
+    equal(backend_ends(p, c, peer), replaced(b"\xe2\x82"), "what came before the Close")
+
+
+@case(rows=[("line", "framing = line", lambda b: b.replace(b"\n", b"?") + b"\n"),
+            ("length16", "framing = length16", lambda b: len(b).to_bytes(2, "big") + b)])
+def bad_text_in_messages(t, keys, wrap):
+    """The same in lines and records: a message ends where it ended."""
+    p, c, peer = open_route(t, "payload = text\nbad_utf8 = replace\nframing_max = 64k\n" + keys)
+    noise = bytes(b for b in range(256) if b != 10) * 200
+    for message in (BAD, b"", b"\xe2\x82", b"\xff", noise, b"good \xe2\x82\xac"):
+        peer.send(wrap(message))
+        opcode, got = c.recv_message()
+        equal((opcode, got == replaced(message)), (TEXT, True), "message %r" % message[:20])
+    equal(backend_ends(p, c, peer), b"", "what came before the Close")
+
+
 @case()
 def binary_is_not_looked_at(t):
     p, c, peer = open_route(t, "payload = binary")
