@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "io/tls_chain_parts.h"
 #include "io/tls_memory.h"
+#include "io/tls_names.h"
 
 enum { TEXT_MAX = 200, DAY_S = 24 * 60 * 60, DATE_TEXT = 24 };
 /* Apple's systems take no server's certificate that is valid for longer, whoever signed it. */
@@ -413,4 +414,16 @@ void tls_chain_check(struct span pem, int64_t now_s, tls_chain_tell_fn *tell, vo
         drop(chain.certs[i]);
     }
     tls_pem_done(&chain.der);
+}
+
+bool tls_chain_is_for(struct span pem, struct span host)
+{
+    struct tls_der der;
+    if (!tls_memory_init() || tls_pem_certificates(pem, &der) != NULL) {
+        return false;
+    }
+    struct span first = tls_pem_item(&der, 0);
+    bool is_for = tls_names_check((const uint8_t *)first.data, first.len, host) == TLS_NAMES_OK;
+    tls_pem_done(&der);
+    return is_for;
 }

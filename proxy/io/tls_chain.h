@@ -11,6 +11,7 @@
 #ifndef IO_TLS_CHAIN_H
 #define IO_TLS_CHAIN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/span.h"
@@ -29,6 +30,10 @@ typedef void tls_chain_tell_fn(void *owner, enum tls_chain_weight weight, const 
 /* Tells of everything that is wrong with the certificates of a PEM text, the server's first;
  * `now_s` is wall time. */
 void tls_chain_check(struct span pem, int64_t now_s, tls_chain_tell_fn *tell, void *owner);
+
+/* True when the first certificate is good for the host, a name or a numeric address; false also
+ * when it cannot be read. */
+bool tls_chain_is_for(struct span pem, struct span host);
 
 enum tls_key_kind {
     TLS_KEY_OTHER = 0, /* or another curve, or no certificate */

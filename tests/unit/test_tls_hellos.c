@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The ClientHellos of real programs (hellos/NAME.hex, which hellos/record.py records), and legal ones
- * that they might send: each through the reader at every cut, and through a server's first answer.
- */
+/* The ClientHellos of real programs (hellos/NAME.hex, which hellos/record.py records), and legal
+ * ones that they might send: each through the reader at every cut, and through a server's first
+ * answer. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>

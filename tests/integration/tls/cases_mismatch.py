@@ -127,7 +127,8 @@ def every_alert_has_its_name(t):
     listeners = Listeners(t)
     for number, name in ((42, "bad_certificate"), (44, "certificate_revoked"),
                          (45, "certificate_expired"), (46, "certificate_unknown"),
-                         (48, "unknown_ca"), (90, "user_canceled"), (113, "bad_certificate_status")):
+                         (48, "unknown_ca"), (90, "user_canceled"),
+                         (113, "bad_certificate_status")):
         hello = client_hello()
         with socket.create_connection(listeners.p.ports["ec"], 30) as sock:
             sock.sendall(hello)
