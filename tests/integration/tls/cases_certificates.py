@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates: every form of file loads and serves real clients, or the message says what to do."""
+"""Certificates: every form of file loads and serves, or the message says what to do."""
 
 import re
 import subprocess
