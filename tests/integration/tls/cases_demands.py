@@ -226,7 +226,7 @@ def hosts_without_a_certificate(t):
     tls = "[listen %s]\naddress = 127.0.0.1:0\ntls_certificate = %s\ntls_key = %s\n"
     text = tls % ("a", *files["one"]) + tls % ("b", *files["two"])
     hosts = {"one.test": 0, "two.test": 0, "three.test": 1, "a.wild.test": 0, "*.test": 0,
-             "wild.test": 1, "10.1.2.3": 0, "10.1.2.4": 1, "ONE.test": 0}
+             "wild.test": 1, "10.1.2.3": 0, "10.1.2.4": 1}
     for i, host in enumerate(hosts):
         text += "[route r%d]\npath = /r%d\nbackend = echo:\nhost = %s\n" % (i, i, host)
     for plain in ("", "[listen plain]\naddress = 127.0.0.1:0\n"):
