@@ -117,8 +117,6 @@ static enum tls_key_kind kind_of(const DecodedCert *cert)
     switch (cert->keyOID) {
     case RSAk:
         return TLS_KEY_RSA;
-    case RSAPSSk:
-        return TLS_KEY_RSA_PSS;
     case ECDSAk:
         return curve_of(cert);
     case ED25519k:
@@ -171,13 +169,6 @@ static void check_key(struct chain *chain, size_t i, const DecodedCert *cert)
     case TLS_KEY_RSA:
         check_rsa(chain, i, cert);
         break;
-    case TLS_KEY_RSA_PSS:
-        check_rsa(chain, i, cert);
-        if (i == 0) {
-            chain_tell(chain, TLS_CHAIN_WARNING,
-                       "the key is for RSA-PSS only: browsers refuse it; use a plain RSA key");
-        }
-        break;
     case TLS_KEY_P256:
     case TLS_KEY_P384:
         break;
@@ -196,7 +187,9 @@ static void check_key(struct chain *chain, size_t i, const DecodedCert *cert)
     case TLS_KEY_OTHER:
         if (i == 0) {
             chain_tell(chain, TLS_CHAIN_ERROR,
-                       "the key is of a kind or curve that sluice has not: use ECDSA P-256 or RSA");
+                       "the key is of a kind or curve that sluice has not, and browsers neither: "
+                       "use ECDSA "
+                       "P-256 or plain RSA");
         }
         break;
     }

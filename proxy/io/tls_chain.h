@@ -37,8 +37,7 @@ bool tls_chain_is_for(struct span pem, struct span host);
 
 enum tls_key_kind {
     TLS_KEY_OTHER = 0, /* or another curve, or no certificate */
-    TLS_KEY_RSA,
-    TLS_KEY_RSA_PSS,
+    TLS_KEY_RSA, /* not one for RSA-PSS only, which wolfSSL 5.7.2 signs with as with any other */
     TLS_KEY_P256,
     TLS_KEY_P384,
     TLS_KEY_P521,

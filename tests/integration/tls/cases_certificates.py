@@ -150,6 +150,7 @@ def bad_forms(z):
         "lacks serverAuth"
     yield "cert_sign_only", pem(make.make(issuer=middle, uses=("key_cert_sign",)), middle), \
         private, "keyCertSign"
+    yield "rsa_pss", *rsa_pss(z.t), "plain RSA"
     yield "explicit_curve", *explicit_curve(z.t), "by its name"
 
 

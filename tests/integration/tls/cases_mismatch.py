@@ -80,7 +80,7 @@ MATCHES = [
     ("rsa", ["-tls1_2", "-groups", "P-521:X25519"], "X25519"),
     ("ec", ["-tls1_3", "-groups", "P-521:P-256"], "ECDH, prime256v1"),
     ("ec", ["-alpn", "h2,http/1.1"], "ALPN protocol: http/1.1"),
-    ("p521", [], "Peer signature type: ECDSA"),
+    ("p521", [], "Server public key is 521 bit"),
     ("ed25519", [], "d25519"),
     ("ed25519", ["-tls1_2"], "d25519"),
 ]
