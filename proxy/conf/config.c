@@ -85,6 +85,7 @@ static struct config *build_snapshot(struct arena *texts, const struct draft *dr
     build_server(&build);
     listen_build(&build);
     route_build(&build);
+    listen_check_hosts(&build);
     return build.config;
 }
 

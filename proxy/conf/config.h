@@ -20,8 +20,8 @@
 #include "conf/snapshot.h"
 
 /* Reads `path`, a regular file. NULL on any error; *out_report then lists all of them, and in any
- * case all warnings, in line order (report_done frees it). Reads the certificates too, and proves each pair by a handshake in
- * memory. */
+ * case all warnings, in line order (report_done frees it). Reads the certificates too, checks them
+ * by what clients demand, and proves each pair by a handshake in memory. */
 MUST_CHECK struct config *config_load(const char *path, struct report *out_report);
 
 /* The same from memory. For --demo and tests. */

@@ -197,3 +197,42 @@ void listen_build(struct build *build)
         }
     }
 }
+
+/* False also for a plain listener: something in front of it may have the certificate. */
+static bool lacks_certificate(const struct config_listen *listen, struct span host)
+{
+    for (size_t i = 0; i < listen->pair_count; i++) {
+        if (tls_chain_is_for(listen->pairs[i].certificate, host)) {
+            return false;
+        }
+    }
+    return listen->is_tls;
+}
+
+void listen_check_hosts(struct build *build)
+{
+    const struct config *config = build->config;
+    size_t route = 0;
+
+    for (const struct draft_section *s = build->draft->sections; s != NULL; s = s->next) {
+        struct span host;
+        bool is_lacking = config->listen_count > 0;
+
+        if (s->kind != KEY_ROUTE || route == config->route_count) {
+            continue;
+        }
+        host = config->routes[route++].policy.host;
+        if (host.len == 0 || host.data[0] == '*') {
+            continue; /* a certificate may be for some hosts that the wildcard fits */
+        }
+        for (size_t i = 0; i < config->listen_count; i++) {
+            is_lacking &= lacks_certificate(&config->listens[i], host);
+        }
+        if (is_lacking) {
+            report_warn(build->report, draft_value(s, "host")->line,
+                        "no listener has a certificate for the host '%.*s': clients that call it "
+                        "by this name refuse the connection",
+                        REPORT_SHOW(host));
+        }
+    }
+}

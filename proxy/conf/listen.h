@@ -12,6 +12,9 @@
 /* Fills the snapshot's listens. */
 void listen_build(struct build *build);
 
+/* Warns of each route's `host` for which no listener has a certificate. After route_build. */
+void listen_check_hosts(struct build *build);
+
 /* What a certificate is called in messages, and the line that they name. */
 struct listen_proof {
     struct span certificate_path;

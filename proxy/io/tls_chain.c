@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "io/tls_chain_parts.h"
 #include "io/tls_memory.h"
+#include "io/tls_names.h"
 
 enum { TEXT_MAX = 200, DAY_S = 24 * 60 * 60, DATE_TEXT = 24 };
 /* Apple's systems take no server's certificate that is valid for longer, whoever signed it. */
@@ -116,8 +117,6 @@ static enum tls_key_kind kind_of(const DecodedCert *cert)
     switch (cert->keyOID) {
     case RSAk:
         return TLS_KEY_RSA;
-    case RSAPSSk:
-        return TLS_KEY_RSA_PSS;
     case ECDSAk:
         return curve_of(cert);
     case ED25519k:
@@ -170,13 +169,6 @@ static void check_key(struct chain *chain, size_t i, const DecodedCert *cert)
     case TLS_KEY_RSA:
         check_rsa(chain, i, cert);
         break;
-    case TLS_KEY_RSA_PSS:
-        check_rsa(chain, i, cert);
-        if (i == 0) {
-            chain_tell(chain, TLS_CHAIN_WARNING,
-                       "the key is for RSA-PSS only: browsers refuse it; use a plain RSA key");
-        }
-        break;
     case TLS_KEY_P256:
     case TLS_KEY_P384:
         break;
@@ -195,7 +187,9 @@ static void check_key(struct chain *chain, size_t i, const DecodedCert *cert)
     case TLS_KEY_OTHER:
         if (i == 0) {
             chain_tell(chain, TLS_CHAIN_ERROR,
-                       "the key is of a kind or curve that sluice has not: use ECDSA P-256 or RSA");
+                       "the key is of a kind or curve that sluice has not, and browsers neither: "
+                       "use ECDSA "
+                       "P-256 or plain RSA");
         }
         break;
     }
@@ -413,4 +407,16 @@ void tls_chain_check(struct span pem, int64_t now_s, tls_chain_tell_fn *tell, vo
         drop(chain.certs[i]);
     }
     tls_pem_done(&chain.der);
+}
+
+bool tls_chain_is_for(struct span pem, struct span host)
+{
+    struct tls_der der;
+    if (!tls_memory_init() || tls_pem_certificates(pem, &der) != NULL) {
+        return false;
+    }
+    struct span first = tls_pem_item(&der, 0);
+    bool is_for = tls_names_check((const uint8_t *)first.data, first.len, host) == TLS_NAMES_OK;
+    tls_pem_done(&der);
+    return is_for;
 }

@@ -11,6 +11,7 @@
 #ifndef IO_TLS_CHAIN_H
 #define IO_TLS_CHAIN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/span.h"
@@ -30,10 +31,13 @@ typedef void tls_chain_tell_fn(void *owner, enum tls_chain_weight weight, const 
  * `now_s` is wall time. */
 void tls_chain_check(struct span pem, int64_t now_s, tls_chain_tell_fn *tell, void *owner);
 
+/* True when the first certificate is good for the host, a name or a numeric address; false also
+ * when it cannot be read. */
+bool tls_chain_is_for(struct span pem, struct span host);
+
 enum tls_key_kind {
     TLS_KEY_OTHER = 0, /* or another curve, or no certificate */
-    TLS_KEY_RSA,
-    TLS_KEY_RSA_PSS,
+    TLS_KEY_RSA, /* not one for RSA-PSS only, which wolfSSL 5.7.2 signs with as with any other */
     TLS_KEY_P256,
     TLS_KEY_P384,
     TLS_KEY_P521,

@@ -14,7 +14,8 @@
 #include "io/tls_pem.h"
 #include "io/tls_ticket.h"
 
-/* tls_offer.c has the same lists as numbers. Only forward secrecy and authenticated encryption; wolfSSL's own list has more. */
+/* Only forward secrecy and authenticated encryption; wolfSSL's own list has more. tls_offer.c has
+ * the same lists as numbers. */
 #define SUITES_1_3 "TLS13-AES128-GCM-SHA256:TLS13-AES256-GCM-SHA384:TLS13-CHACHA20-POLY1305-SHA256"
 #define SUITES_1_2 \
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:" \

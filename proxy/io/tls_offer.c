@@ -20,7 +20,6 @@ static const struct {
     uint16_t in_1_2[7];
 } signatures[] = {
     [TLS_KEY_RSA] = {{0x0804, 0x0805, 0x0806}, {0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601}},
-    [TLS_KEY_RSA_PSS] = {{0x0809, 0x080a, 0x080b}, {0x0809, 0x080a, 0x080b}},
     [TLS_KEY_P256] = {{0x0403}, {0x0403, 0x0503, 0x0603}},
     [TLS_KEY_P384] = {{0x0503}, {0x0403, 0x0503, 0x0603}},
     [TLS_KEY_P521] = {{0x0603}, {0x0403, 0x0503, 0x0603}},
@@ -61,7 +60,6 @@ static bool has_suite_1_2(const struct tls_hello *hello, enum tls_key_kind kind)
 {
     switch (kind) {
     case TLS_KEY_RSA:
-    case TLS_KEY_RSA_PSS:
         return has_any(hello->suites, suites_rsa, COUNT(suites_rsa));
     case TLS_KEY_P256:
     case TLS_KEY_P384:

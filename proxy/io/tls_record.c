@@ -61,9 +61,9 @@ static bool pass_header(struct tls *tls, const uint8_t *data, size_t len)
     return true;
 }
 
-/* A client that refuses the certificate may say so in the clear although the keys are there: OpenSSL
- * does, and wolfSSL gives up at the header of such an alert in TLS 1.3. Only an alert in the clear
- * has two bytes, the level first; `body` is what is lent behind the header. */
+/* A client that refuses the certificate may say so in the clear although the keys are there:
+ * OpenSSL does, and wolfSSL gives up at the header of such an alert in TLS 1.3. Only an alert in
+ * the clear has two bytes, the level first; `body` is what is lent behind the header. */
 static void note_alert(struct tls *tls, const uint8_t *body, size_t len)
 {
     static const uint8_t fatal = 2;

@@ -201,6 +201,11 @@ const char *tls_version_name(const struct tls *tls)
     return tls_is_established(tls) ? "TLSv1.3" : "";
 }
 
+const char *tls_detail(const struct tls *tls)
+{
+    return tls->is_failed ? "a record that the world broke" : NULL;
+}
+
 struct span tls_sni(const struct tls *tls)
 {
     (void)tls;

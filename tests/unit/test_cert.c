@@ -70,7 +70,8 @@ static void test_names(void)
     CHECK_TRUE("localhost", memmem(der, der_len, dns, sizeof(dns) - 1) != NULL);
     CHECK_TRUE("127.0.0.1", memmem(der, der_len, ipv4, sizeof(ipv4)) != NULL);
     CHECK_TRUE("::1", memmem(der, der_len, ipv6, sizeof(ipv6)) != NULL);
-    CHECK_EQ_INT("read", tls_names_read((struct span){(const char *)der, der_len}, &names), TLS_NAMES_OK);
+    CHECK_EQ_INT("read", tls_names_read((struct span){(const char *)der, der_len}, &names),
+                 TLS_NAMES_OK);
     CHECK_EQ_INT("localhost", tls_names_match(&names, SPAN_LIT("LocalHost")), HOST_FITS_EXACTLY);
     CHECK_EQ_INT("other", tls_names_match(&names, SPAN_LIT("a.localhost")), HOST_DIFFERS);
     CHECK_EQ_INT("none", tls_names_match(&names, SPAN_LIT("")), HOST_DIFFERS);

@@ -39,7 +39,7 @@ static void test_rows(void)
 {
     for (size_t i = 0; i < COUNT(rows); i++) {
         const struct row *row = &rows[i];
-        struct tls_foreign found;
+        struct tls_foreign found = {.detail = ""};
         for (size_t len = 1; len <= row->len && len <= TLS_FOREIGN_MAX; len++) {
             uint8_t *copy = malloc(len); /* a read beyond is seen */
             memcpy(copy, row->bytes, len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The ClientHellos of real programs (hellos/NAME.hex, which hellos/record.py records), and legal ones
- * that they might send: each through the reader at every cut, and through a server's first answer.
- */
+/* The ClientHellos of real programs (hellos/NAME.hex, which hellos/record.py records), and legal
+ * ones that they might send: each through the reader at every cut, and through a server's first
+ * answer. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,12 +55,15 @@ static size_t read_rows(struct row *rows)
 static size_t read_hex(const char *name)
 {
     char path[256];
+    char line[256];
     size_t len = 0;
-    unsigned byte = 0;
     snprintf(path, sizeof(path), FOLDER "/%.63s.hex", name);
     FILE *file = fopen(path, "r");
-    while (file != NULL && len < BYTES_MAX && fscanf(file, "%2x", &byte) == 1) {
-        bytes[len++] = (uint8_t)byte;
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        for (const char *at = line; at[0] > ' ' && len < BYTES_MAX; at += 2) {
+            const char digits[] = {at[0], at[1], '\0'};
+            bytes[len++] = (uint8_t)strtoul(digits, NULL, 16);
+        }
     }
     if (file != NULL) {
         fclose(file);
@@ -197,7 +200,9 @@ static void test_files(void)
         files++;
     }
     CHECK_EQ_U64("files and rows", files, count);
-    closedir(folder);
+    if (folder != NULL) {
+        closedir(folder);
+    }
 }
 
 /* --- legal hellos of nobody in particular ---------------------------------------------------- */

@@ -71,7 +71,7 @@ static void test_other_protocols(void)
 static void test_http(void)
 {
     static const size_t chunks[] = {KIT_WHOLE, 1, 3};
-    static const char http[] = "GET / HTTP/1.1\r\nHost: one.example\r\n\r\n";
+    static const uint8_t http[] = "GET / HTTP/1.1\r\nHost: one.example\r\n\r\n";
     struct tls_context *context = kit_context(KIT_EC, TLS_1_2);
     for (size_t i = 0; i < COUNT(chunks); i++) {
         struct kit_link link = {.server = tls_new(context), .chunk = chunks[i]};

@@ -251,7 +251,9 @@ static size_t search(const struct hidden *h)
             found += search_range(memory, from, to, h);
         }
     }
-    fclose(maps);
+    if (maps != NULL) {
+        fclose(maps);
+    }
     close(memory);
     return found;
 }

@@ -264,7 +264,8 @@ GARBAGE = [
 
 @case(rows=GARBAGE)
 def not_tls(t, data):
-    """The program closes, after at most an alert (to HTTP: an answer), logs one line, and serves the next client."""
+    """The program closes, after at most an alert or an answer to HTTP, logs one line, and serves
+    the next client."""
     p = t.gateway(server="tls_timeout = 1500ms", r=ECHO)
     wire = p.wire(context=None)
     answer = b""

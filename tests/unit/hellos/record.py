@@ -5,9 +5,9 @@
     tests/unit/hellos/record.py           all programs of the table that are installed
     tests/unit/hellos/record.py NAME...   these
 
-Writes NAME.hex beside this file: the TLS records, headers included. test_tls_hellos.c reads them; the
-table `expected` says what each leads to, so add a line there for a new name. A program goes into
-PROGRAMS as a command; {port} is where it must connect, by the name localhost.
+Writes NAME.hex beside this file: the TLS records, headers included. test_tls_hellos.c reads them;
+the table `expected` says what each leads to, so add a line there for a new name. A program goes
+into PROGRAMS as a command; {port} is where it must connect, by the name localhost.
 """
 
 import os
@@ -95,7 +95,8 @@ def take_hello(listener, out):
 
 def record(name, command):
     """Returns the records, or None when the program sent none."""
-    with tempfile.TemporaryDirectory() as directory, socket.create_server(("127.0.0.1", 0)) as server:
+    with (tempfile.TemporaryDirectory() as directory,
+          socket.create_server(("127.0.0.1", 0)) as server):
         for file, text in (("Hello.java", JAVA), ("hello.go", GO)):
             with open(os.path.join(directory, file), "w", encoding="ascii") as out:
                 out.write(text)
