@@ -53,6 +53,12 @@ static void apply_end(struct session *s, enum life_ending ending, const char *de
     apply(s, &event);
 }
 
+static void apply_close(struct session *s, uint16_t code)
+{
+    const struct session_event event = {.life = {.type = LIFE_EV_CLIENT_CLOSE, .code = code}};
+    apply(s, &event);
+}
+
 static struct session_event finish_dial(struct session *s)
 {
     struct session_event event = {.life = {.type = LIFE_EV_END}};
@@ -166,14 +172,16 @@ static void take_report(struct session *s, const struct pump_report *report)
     case PUMP_MORE:
     case PUMP_MESSAGE: /* no phase collects a first message yet */
         break;
-    case PUMP_CLOSE: {
-        const struct session_event event = {
-            .life = {.type = LIFE_EV_CLIENT_CLOSE, .code = report->code}};
-        apply(s, &event);
+    case PUMP_CLOSE:
+        apply_close(s, report->code);
         break;
-    }
     case PUMP_BAD:
         apply_end(s, report->ending, report->detail);
+        if (report->behind == PUMP_CLOSE) {
+            apply_close(s, report->code);
+        } else if (report->behind == PUMP_BAD) {
+            apply_end(s, LIFE_PROTOCOL, NULL);
+        }
         break;
     }
 }

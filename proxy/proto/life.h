@@ -139,7 +139,7 @@ struct life_ending_row {
     uint16_t http_status;   /* 0 = none */
     uint16_t close_code;    /* 0 = none */
     bool is_backend_row;    /* the route's `backend_code` replaces `close_code` */
-    bool is_stream_lost;    /* the decoder lost its position: the client's Close cannot be found */
+    bool is_stream_lost;    /* the decoder lost its place: nobody can find the client's Close */
     bool is_told_in_detail; /* a detail, where there is one, replaces `reason` in the Close */
     enum life_client_end client;
     enum life_backend_end backend;

@@ -76,10 +76,9 @@ static const struct column_row column_rows[] = {
     {LIFE_CLIENT_STALLED, LIFE_AGAIN_CUT_CLIENT, false, false, false},
     {LIFE_PROTOCOL, LIFE_AGAIN_HURRY, false, true, true},
     {LIFE_BAD_CLOSE, LIFE_AGAIN_HURRY, false, true, false},
-    {LIFE_OPCODE, LIFE_AGAIN_HURRY, false, true, false},
-    {LIFE_BAD_TEXT, LIFE_AGAIN_HURRY, false, true, true},
-    {LIFE_FRAMING, LIFE_AGAIN_HURRY, false, true, true},
-    {LIFE_TOO_BIG, LIFE_AGAIN_HURRY, false, true, true},
+    {LIFE_BAD_TEXT, LIFE_AGAIN_HURRY, false, false, true},
+    {LIFE_FRAMING, LIFE_AGAIN_HURRY, false, false, true},
+    {LIFE_TOO_BIG, LIFE_AGAIN_HURRY, false, false, true},
     {LIFE_INTERNAL, LIFE_AGAIN_CUT_BOTH, false, false, false},
 };
 
