@@ -2,8 +2,9 @@
 /* life.h: the life cycle of a session, and every way it can end.
  *
  * Ahead of the program: no configuration sets is_token_first yet, so no session comes into TOKEN,
- * and nothing reports LIFE_AUTH, LIFE_LIMIT_SOURCE, LIFE_RATE, LIFE_AUTH_EXPIRED, LIFE_KICKED or
- * LIFE_DRAIN. The tests of the life cover all of them.
+ * and nothing reports LIFE_AUTH, LIFE_TARGET, LIFE_LIMIT_SOURCE, LIFE_LIMIT_ROUTE, LIFE_RATE,
+ * LIFE_AUTH_EXPIRED, LIFE_AUTH_REVOKED, LIFE_KICKED or LIFE_DRAIN. The tests of the life cover all
+ * of them.
  *
  * For: event in, next phase and a set of actions out; which deadline runs; the table of endings.
  * Not for: carrying anything out, sockets, clocks. Pure and total: every event is legal in every
@@ -67,7 +68,9 @@ enum life_ending {
     LIFE_SUBPROTOCOL,
     LIFE_SOURCE,
     LIFE_AUTH,
+    LIFE_TARGET,
     LIFE_LIMIT_SOURCE,
+    LIFE_LIMIT_ROUTE,
     LIFE_FULL,
     /* backend */
     LIFE_BACKEND_REFUSED,
@@ -98,6 +101,7 @@ enum life_ending {
     /* ours */
     LIFE_RATE,
     LIFE_AUTH_EXPIRED,
+    LIFE_AUTH_REVOKED,
     LIFE_KICKED,
     LIFE_IDLE,
     LIFE_MAX_AGE,
