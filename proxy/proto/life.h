@@ -128,6 +128,9 @@ enum life_client_end {
     LIFE_CLIENT_QUIET,   /* only a FIN: the client hears nothing, or cannot be told */
     LIFE_CLIENT_RST
 };
+/* What both sides call the code of an empty Close (RFC 6455 7.1.5); nobody sends it. */
+#define LIFE_NO_CODE 1005
+
 /* What an ending still does when it comes as a second reason. */
 enum life_again {
     LIFE_AGAIN_HURRY = 0,   /* HALF_CLOSED waits no longer: our Close goes out */
@@ -224,7 +227,7 @@ struct life {
     bool client_eof;
     bool backend_eof;
     uint16_t close_code;    /* what we sent or will send; 0 = empty */
-    uint16_t received_code; /* the client's; 0 = empty or none */
+    uint16_t received_code; /* the client's; 0 = none came, LIFE_NO_CODE = its Close was empty */
 };
 
 /* TLS listeners start in LIFE_TLS, plain ones in LIFE_REQUEST. */

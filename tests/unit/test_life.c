@@ -172,6 +172,23 @@ static void test_close_handshake(void)
     CHECK_EQ_U64("lost while waiting", end_step(&life, LIFE_BAD_CLOSE), LIFE_DO_CLIENT_FINISH);
 }
 
+/* 1005 stands for a Close without a code, and nobody sends it. */
+static void test_empty_close(void)
+{
+    const struct life_event empty = {.type = LIFE_EV_CLIENT_CLOSE};
+    struct life life = open_session_of(false, false);
+    CHECK_EQ_INT("none yet", life.received_code, 0);
+    CHECK_EQ_U64("empty", life_step(&life, &empty), LIFE_DO_SEND_CLOSE);
+    CHECK_EQ_INT("empty", life.received_code, LIFE_NO_CODE);
+    CHECK_EQ_INT("empty back", life.close_code, 0);
+
+    life = open_session_of(false, false);
+    CHECK_EQ_U64("ours", end_step(&life, LIFE_IDLE), LIFE_DO_SEND_CLOSE);
+    CHECK_EQ_U64("theirs", life_step(&life, &client_close), 0);
+    CHECK_EQ_INT("theirs", life.received_code, 4000);
+    CHECK_EQ_INT("ours stays", life.close_code, 1001);
+}
+
 /* The client's Close becomes the backend's FIN; our Close waits for the backend's last word. */
 static struct life half_closed_session(void)
 {
@@ -406,3 +423,4 @@ CU_TestInfo life_tests[] = {
     {"names", test_names},
     CU_TEST_INFO_NULL,
 };
+    {"a Close without a code", test_empty_close},
