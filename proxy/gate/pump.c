@@ -358,10 +358,12 @@ void pump_interest(struct pump *p, const struct life *life)
     set_valve(&p->is_client_full, client_queued, p->high_bytes, p->low_bytes);
     set_valve(&p->is_backend_full, backend_queued, p->high_bytes, p->low_bytes);
 
-    /* In the other phases, and in a session that has ended, a read adds to no queue. */
+    /* In the other phases, and in a session that has ended, a read adds to no queue but what TLS
+     * itself answers to the client. */
     bool is_open = life->phase == LIFE_OPEN;
     bool is_adding = is_open || (is_collecting(p) && life->ending == LIFE_NOT_ENDED);
-    bool is_paused = is_adding && pump_is_client_paused(p);
+    bool is_paused =
+        is_adding ? pump_is_client_paused(p) : p->client.tls != NULL && p->is_client_full;
     bool is_held = p->kept != NULL && pump_is_held(p);
     unsigned client = client_queued > 0 || p->is_client_owed ? REACTOR_WRITE : 0;
     unsigned backend = backend_queued > 0 ? REACTOR_WRITE : 0;
