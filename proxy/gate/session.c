@@ -19,6 +19,22 @@ static void on_open(struct session *s, uint64_t now_ms)
     session_log_open(s);
 }
 
+/* A client that is gone before it took all that waited for it shows in the log. */
+static void note_client_side(struct session *s, enum life_side before, unsigned actions,
+                             uint64_t now_ms)
+{
+    bool is_draining = s->life.client == LIFE_SIDE_DRAINING;
+    bool was_draining = before == LIFE_SIDE_DRAINING;
+    if (is_draining && !was_draining) {
+        s->times.end_since_ms = now_ms;
+    }
+    bool is_cut = (actions & (LIFE_DO_CLIENT_ABORT | LIFE_DO_CLIENT_CLOSE)) != 0 &&
+                  (actions & LIFE_DO_CLIENT_FINISH) == 0;
+    if (was_draining && is_cut && s->detail == NULL) {
+        s->detail = "the client did not take all that waited for it";
+    }
+}
+
 /* The only caller of life_step. */
 static void apply(struct session *s, const struct session_event *event)
 {
@@ -32,6 +48,7 @@ static void apply(struct session *s, const struct session_event *event)
     if (s->life.phase != before.phase || s->life.client != before.client) {
         s->times.phase_since_ms = now_ms;
     }
+    note_client_side(s, before.client, actions, now_ms);
     if (log_is_on(LOG_DEBUG)) {
         session_log_step(s, &before, &event->life, actions);
     }

@@ -251,7 +251,7 @@ bool life_reads_backend(const struct life *life);
 /* What the backend says goes to the client. */
 bool life_forwards_backend(const struct life *life);
 
-/* Timeouts of a session. 0 turns idle_ms, ping_interval_ms and max_age_ms off. */
+/* Timeouts of a session. 0 turns idle_ms, ping_interval_ms, end_ms and max_age_ms off. */
 struct life_timeouts {
     uint64_t tls_ms;
     uint64_t request_ms;
@@ -262,6 +262,7 @@ struct life_timeouts {
     uint64_t pong_ms;
     uint64_t write_ms;
     uint64_t close_ms;
+    uint64_t end_ms; /* for the client to take all that waits for it when the session has ended */
     uint64_t linger_ms;
     uint64_t max_age_ms;
 };
@@ -272,7 +273,8 @@ struct life_times {
                                   also when the client was last excused */
     uint64_t open_since_ms;    /* OPEN began */
     uint64_t backend_since_ms; /* the backend side got its FIN */
-    uint64_t payload_ms;       /* last payload byte either way */
+    uint64_t end_since_ms;     /* the client side began to drain */
+    uint64_t payload_ms;       /* last payload byte either way; also when a peer was last excused */
     uint64_t client_heard_ms;  /* last byte of any kind from the client */
     uint64_t ping_sent_ms;     /* a Ping is unanswered since */
     uint64_t client_stuck_ms;  /* the client's queue is not empty and has not moved since */
@@ -293,9 +295,10 @@ enum life_deadline_kind {
  * may only be slow. */
 enum life_excuse {
     LIFE_EXCUSE_NONE = 0,
-    LIFE_EXCUSE_PONG,   /* the client's acknowledgements since ping_sent_ms */
-    LIFE_EXCUSE_CLIENT, /* the client's since client_stuck_ms; in ANSWER since phase_since_ms */
-    LIFE_EXCUSE_BACKEND /* the backend's since backend_stuck_ms */
+    LIFE_EXCUSE_PONG,    /* the client's acknowledgements since ping_sent_ms */
+    LIFE_EXCUSE_CLIENT,  /* the client's since client_stuck_ms; in ANSWER since phase_since_ms */
+    LIFE_EXCUSE_BACKEND, /* the backend's since backend_stuck_ms */
+    LIFE_EXCUSE_EITHER   /* either's since payload_ms */
 };
 
 struct life_deadline {

@@ -124,10 +124,11 @@ void ws_decoder_init(struct ws_decoder *d, enum ws_accept accept, uint64_t max_m
 void ws_decode(struct ws_decoder *d, uint8_t *data, size_t len, size_t *out_consumed,
                struct ws_item *out_item);
 
-/* From here on only the client's Close counts. The decoder goes over all other frames, and no longer
- * asks for their kind, length or text. It also goes on behind an error that left its place known:
- * WS_BAD_TEXT, WS_NOT_ACCEPTED, WS_TOO_BIG. *out_item is WS_ITEM_NEED_MORE; or WS_ITEM_CLOSE: the
- * frame with the error was the client's Close; or WS_ITEM_ERROR: nobody can find the next frame. */
+/* From here on only the client's Close counts. The decoder goes over all other frames, and no
+ * longer asks for their kind, length or text. It also goes on behind an error that left its place
+ * known: WS_BAD_TEXT, WS_NOT_ACCEPTED, WS_TOO_BIG. *out_item is WS_ITEM_NEED_MORE; or
+ * WS_ITEM_CLOSE: the frame with the error was the client's Close; or WS_ITEM_ERROR: nobody can find
+ * the next frame. */
 void ws_decoder_skip(struct ws_decoder *d, struct ws_item *out_item);
 
 /* Where the decoder stands in the stream, when it has taken all the bytes that came. A stream that

@@ -333,7 +333,7 @@ static void test_deadlines(void)
     times.is_client_paused = true; /* we do not read, so we cannot see its Pong */
     d = life_deadline(&life, &life_kit_timeouts, &times);
     CHECK_EQ_INT("paused", d.ending, LIFE_IDLE);
-    CHECK_EQ_INT("paused", d.excuse, LIFE_EXCUSE_NONE);
+    CHECK_EQ_INT("paused", d.excuse, LIFE_EXCUSE_EITHER);
     times.backend_stuck_ms = 1000;
     d = life_deadline(&life, &life_kit_timeouts, &times);
     CHECK_EQ_INT("stuck", d.ending, LIFE_BACKEND_STALLED);
@@ -343,6 +343,32 @@ static void test_deadlines(void)
     d = life_deadline(&life, &life_kit_timeouts, &times);
     CHECK_EQ_INT("stuck", d.ending, LIFE_CLIENT_STALLED);
     CHECK_EQ_INT("stuck", d.excuse, LIFE_EXCUSE_CLIENT);
+
+    /* Whatever the phase: how long a client may take what waits for it has an end. */
+    for (int is_open = 0; is_open < 2; is_open++) {
+        const char *row = is_open ? "closing" : "answer";
+        life_init(&life, false);
+        life = is_open ? open_session() : life;
+        CHECK_TRUE(row, end_step(&life, is_open ? LIFE_MAX_AGE : LIFE_NO_ROUTE) != 0);
+        times = (struct life_times){
+            .phase_since_ms = 119000, .end_since_ms = 700, .client_stuck_ms = 119000};
+        d = life_deadline(&life, &life_kit_timeouts, &times);
+        CHECK_EQ_INT(row, d.ending, LIFE_CLIENT_STALLED);
+        CHECK_EQ_INT(row, d.excuse, LIFE_EXCUSE_NONE);
+        CHECK_EQ_U64(row, d.at_ms, 120700);
+        struct life_timeouts endless = life_kit_timeouts;
+        endless.end_ms = 0;
+        CHECK_TRUE(row, life_deadline(&life, &endless, &times).at_ms > 120700);
+        CHECK_TRUE(row, (end_step(&life, LIFE_CLIENT_STALLED) & LIFE_DO_CLIENT_ABORT) != 0);
+        CHECK_EQ_INT(row, life.ending, is_open ? LIFE_MAX_AGE : LIFE_NO_ROUTE);
+    }
+    life = open_session();
+    CHECK_TRUE("flushed", end_step(&life, LIFE_MAX_AGE) != 0);
+    CHECK_EQ_U64("flushed", life_step(&life, &client_flushed), 0);
+    times = (struct life_times){.phase_since_ms = 100000, .end_since_ms = 700};
+    d = life_deadline(&life, &life_kit_timeouts, &times);
+    CHECK_EQ_INT("only the client's Close is awaited", d.kind, LIFE_DEADLINE_CLIENT);
+    CHECK_EQ_U64("only the client's Close is awaited", d.at_ms, 105500);
 
     static const struct life_event refusal = {.type = LIFE_EV_END, .ending = LIFE_NO_ROUTE};
     static const struct life_event due = {.type = LIFE_EV_DEADLINE};
@@ -415,6 +441,7 @@ CU_TestInfo life_tests[] = {
     {"columns of the table of endings", test_columns},
     {"endings before the 101", test_early_endings},
     {"close handshake both ways", test_close_handshake},
+    {"a Close without a code", test_empty_close},
     {"half-close", test_half_close},
     {"half_close = keep", test_half_close_keep},
     {"a client's FIN", test_client_cut},
@@ -423,4 +450,3 @@ CU_TestInfo life_tests[] = {
     {"names", test_names},
     CU_TEST_INFO_NULL,
 };
-    {"a Close without a code", test_empty_close},

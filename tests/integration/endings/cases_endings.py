@@ -285,7 +285,7 @@ def client_stalled(t, listen):
 def our_time_is_up(t, listen, name, keys):
     p, c, peer = open_pair(t, keys, listen)
     c.recv_close(1001)
-    end_after_close(c, 1001)
+    end_after_close(c, 3000)
     peer.expect_fin()
     peer.close()
     p.one_end(name, code=1001, client_code=3000)
