@@ -254,6 +254,9 @@ static const struct key keys[] = {
         .help = "for a side that takes nothing of what waits for it"),
     KEY(KEY_ROUTE, "close_timeout", DURATION(10, HOUR_MS), .fallback = "5s",
         ROUTE_FIELD(timeouts.close_ms), .help = "for the client's answer to our Close"),
+    KEY(KEY_ROUTE, "end_timeout", DURATION(10, DAY_MS), .zero_word = "off", .fallback = "5m",
+        ROUTE_FIELD(timeouts.end_ms),
+        .help = "for all that a client must still take when its session has ended"),
     KEY(KEY_ROUTE, "max_age", DURATION(10, 365 * DAY_MS), .zero_word = "off", .fallback = "0",
         ROUTE_FIELD(timeouts.max_age_ms), .help = "longest life of a session"),
 };

@@ -78,13 +78,15 @@ enum target {
     TO_HELD /* not decoded yet */
 };
 
-static enum target target_of(const struct pump *p, enum pump_mode mode)
+static enum target target_of(struct pump *p, enum pump_mode mode)
 {
     const struct pump_kept *kept = p->kept;
+    struct ws_item item;
     switch (mode) {
     case PUMP_FORWARD:
         break;
     case PUMP_DISCARD:
+        ws_decoder_skip(&p->decoder, &item); /* an error in `item` comes again */
         return TO_NOWHERE;
     case PUMP_COLLECT:
         return kept != NULL && kept->first == PUMP_FIRST_OPEN ? TO_MESSAGE : TO_HELD;
@@ -195,6 +197,28 @@ static bool resume_piece(struct pump *p, enum target target, const uint8_t *data
     return true;
 }
 
+/* Looks for the client's Close behind what was wrong. */
+static void look_behind(struct pump *p, uint8_t *data, size_t len, struct pump_report *out)
+{
+    struct ws_item item;
+    size_t part = 0;
+    ws_decoder_skip(&p->decoder, &item);
+    if (item.type == WS_ITEM_ERROR) {
+        return; /* the ending says so itself */
+    }
+    while (len > 0 && item.type != WS_ITEM_CLOSE && item.type != WS_ITEM_ERROR) {
+        ws_decode(&p->decoder, data, len, &part, &item);
+        data += part;
+        len -= part;
+    }
+    if (item.type == WS_ITEM_CLOSE) {
+        out->behind = PUMP_CLOSE;
+        out->code = item.close_code;
+    } else if (item.type == WS_ITEM_ERROR) {
+        out->behind = PUMP_BAD;
+    }
+}
+
 void pump_client_bytes(struct pump *p, uint8_t *data, size_t len, enum pump_mode mode,
                        struct pump_report *out)
 {
@@ -232,6 +256,9 @@ void pump_client_bytes(struct pump *p, uint8_t *data, size_t len, enum pump_mode
     }
     if (pump_batch_bytes(&down) > 0) {
         pump_batch_send(&down);
+    }
+    if (out->verdict == PUMP_BAD) {
+        look_behind(p, data, len, out);
     }
     if (p->kept != NULL) {
         pump_end_call(p, data, len, out);
@@ -331,10 +358,12 @@ void pump_interest(struct pump *p, const struct life *life)
     set_valve(&p->is_client_full, client_queued, p->high_bytes, p->low_bytes);
     set_valve(&p->is_backend_full, backend_queued, p->high_bytes, p->low_bytes);
 
-    /* In the other phases, and in a session that has ended, a read adds to no queue. */
+    /* In the other phases, and in a session that has ended, a read adds to no queue but what TLS
+     * itself answers to the client. */
     bool is_open = life->phase == LIFE_OPEN;
     bool is_adding = is_open || (is_collecting(p) && life->ending == LIFE_NOT_ENDED);
-    bool is_paused = is_adding && pump_is_client_paused(p);
+    bool is_paused =
+        is_adding ? pump_is_client_paused(p) : p->client.tls != NULL && p->is_client_full;
     bool is_held = p->kept != NULL && pump_is_held(p);
     unsigned client = client_queued > 0 || p->is_client_owed ? REACTOR_WRITE : 0;
     unsigned backend = backend_queued > 0 ? REACTOR_WRITE : 0;

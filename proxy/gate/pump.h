@@ -91,7 +91,8 @@ void pump_done(struct pump *p);
  * the session. The order is COLLECT (if at all), FORWARD, DISCARD; there is no way back. */
 enum pump_mode {
     PUMP_FORWARD = 0, /* payload goes to the backend, on an echo route back to the client */
-    PUMP_DISCARD,     /* payload and Pings go nowhere, only a Close counts; nothing stays held */
+    PUMP_DISCARD,     /* payload and Pings go nowhere, whatever they are; only a Close counts;
+                         nothing stays held */
     PUMP_COLLECT      /* collects the first message, holds what follows it (pump_collect) */
 };
 
@@ -100,11 +101,13 @@ enum pump_verdict {
     PUMP_MORE = 0,
     PUMP_MESSAGE, /* PUMP_COLLECT: the first message is whole; pump_message has it */
     PUMP_CLOSE,   /* a valid Close with `code`; the pump ignores what follows it */
-    PUMP_BAD      /* `ending` and `detail` say what was wrong */
+    PUMP_BAD      /* `ending` and `detail` say what was wrong; `behind` what followed it */
 };
 struct pump_report {
     enum pump_verdict verdict;
-    uint16_t code; /* 0: the Close was empty */
+    enum pump_verdict behind; /* PUMP_CLOSE with `code`; PUMP_BAD: no Close can be found any more;
+                                 else PUMP_MORE */
+    uint16_t code;            /* 0: the Close was empty */
     enum life_ending ending;
     const char *detail; /* a constant */
     bool has_payload;   /* the client sent payload: it is not idle */

@@ -29,6 +29,22 @@ static void keep_sni(struct session *s)
     }
 }
 
+/* A client that is gone before it took all that waited for it shows in the log. */
+static void note_client_side(struct session *s, enum life_side before, unsigned actions,
+                             uint64_t now_ms)
+{
+    bool is_draining = s->life.client == LIFE_SIDE_DRAINING;
+    bool was_draining = before == LIFE_SIDE_DRAINING;
+    if (is_draining && !was_draining) {
+        s->times.end_since_ms = now_ms;
+    }
+    bool is_cut = (actions & (LIFE_DO_CLIENT_ABORT | LIFE_DO_CLIENT_CLOSE)) != 0 &&
+                  (actions & LIFE_DO_CLIENT_FINISH) == 0;
+    if (was_draining && is_cut && s->detail == NULL) {
+        s->detail = "the client did not take all that waited for it";
+    }
+}
+
 /* The only caller of life_step. */
 static void apply(struct session *s, const struct session_event *event)
 {
@@ -42,6 +58,7 @@ static void apply(struct session *s, const struct session_event *event)
     if (s->life.phase != before.phase || s->life.client != before.client) {
         s->times.phase_since_ms = now_ms;
     }
+    note_client_side(s, before.client, actions, now_ms);
     if (log_is_on(LOG_DEBUG)) {
         session_log_step(s, &before, &event->life, actions);
     }
@@ -63,6 +80,12 @@ static void apply_type(struct session *s, enum life_event_type type)
 static void apply_end(struct session *s, enum life_ending ending, const char *detail)
 {
     const struct session_event event = {{.type = LIFE_EV_END, .ending = ending}, detail};
+    apply(s, &event);
+}
+
+static void apply_close(struct session *s, uint16_t code)
+{
+    const struct session_event event = {.life = {.type = LIFE_EV_CLIENT_CLOSE, .code = code}};
     apply(s, &event);
 }
 
@@ -179,14 +202,16 @@ static void take_report(struct session *s, const struct pump_report *report)
     case PUMP_MORE:
     case PUMP_MESSAGE: /* no phase collects a first message yet */
         break;
-    case PUMP_CLOSE: {
-        const struct session_event event = {
-            .life = {.type = LIFE_EV_CLIENT_CLOSE, .code = report->code}};
-        apply(s, &event);
+    case PUMP_CLOSE:
+        apply_close(s, report->code);
         break;
-    }
     case PUMP_BAD:
         apply_end(s, report->ending, report->detail);
+        if (report->behind == PUMP_CLOSE) {
+            apply_close(s, report->code);
+        } else if (report->behind == PUMP_BAD) {
+            apply_end(s, LIFE_PROTOCOL, NULL);
+        }
         break;
     }
 }

@@ -128,7 +128,10 @@ void session_log_end(const struct session *s)
     log_parties(&line, s);
     log_str(&line, "ending", life_ending_row(s->life.ending)->word);
     if (s->life.close_sent && !s->is_close_lost) {
-        log_u64(&line, "code", s->life.close_code);
+        log_u64(&line, "code", s->life.close_code != 0 ? s->life.close_code : LIFE_NO_CODE);
+    }
+    if (s->life.received_code != 0) {
+        log_u64(&line, "client_code", s->life.received_code);
     }
     if (s->http_status != 0) {
         log_u64(&line, "status", s->http_status);

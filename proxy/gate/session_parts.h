@@ -42,6 +42,7 @@ struct session {
     struct watch client_watch;  /* bytes that the client does not take */
     struct watch backend_watch; /* bytes that the backend does not take */
     struct watch pong_watch;    /* a Ping that the client has not answered */
+    struct watch idle_watch;    /* both sides; acked_bytes is their sum */
     struct reactor_timer timer;
     uint64_t timer_at_ms; /* 0 = not armed */
     struct reactor_deferred retire;

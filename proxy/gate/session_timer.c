@@ -45,6 +45,9 @@ static bool is_still_taking(struct session *s, enum life_excuse excuse)
         return watch_renew(&s->client_watch, &s->times.client_stuck_ms, &s->pump.client, now_ms);
     case LIFE_EXCUSE_BACKEND:
         return watch_renew(&s->backend_watch, &s->times.backend_stuck_ms, &s->pump.backend, now_ms);
+    case LIFE_EXCUSE_EITHER:
+        return watch_renew_either(&s->idle_watch, &s->times.payload_ms, &s->pump.client,
+                                  &s->pump.backend, now_ms);
     case LIFE_EXCUSE_NONE:
         break;
     }

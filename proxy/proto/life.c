@@ -103,12 +103,18 @@ static unsigned end_client_before_101(struct life *life, const struct life_endin
     return LIFE_DO_REFUSE_101 | send_close(life, close_code_of(life, row));
 }
 
+/* Our Close says what the client's said. */
+static unsigned echo_close(struct life *life)
+{
+    return send_close(life, life->received_code == LIFE_NO_CODE ? 0 : life->received_code);
+}
+
 /* The same after it. */
 static unsigned end_client_after_101(struct life *life, const struct life_ending_row *row)
 {
     switch (row->client) {
     case LIFE_CLIENT_ECHO:
-        return send_close(life, life->received_code);
+        return echo_close(life);
     case LIFE_CLIENT_SAY:
         return send_close(life, close_code_of(life, row));
     case LIFE_CLIENT_RST:
@@ -155,7 +161,7 @@ static unsigned end_first(struct life *life, enum life_ending ending)
 /* No more waiting for the backend: the answer to the client's Close. */
 static unsigned stop_half_close(struct life *life)
 {
-    return life->phase == LIFE_HALF_CLOSED ? send_close(life, life->received_code) : 0;
+    return life->phase == LIFE_HALF_CLOSED ? echo_close(life) : 0;
 }
 
 static unsigned cut_both(struct life *life)
@@ -217,7 +223,7 @@ static unsigned on_client_close(struct life *life, uint16_t code)
         return 0;
     }
     life->close_received = true;
-    life->received_code = code;
+    life->received_code = code != 0 ? code : LIFE_NO_CODE;
     if (!life_has_ended(life)) {
         return half_close(life);
     }

@@ -2,8 +2,9 @@
 /* life.h: the life cycle of a session, and every way it can end.
  *
  * Ahead of the program: no configuration sets is_token_first yet, so no session comes into TOKEN,
- * and nothing reports LIFE_AUTH, LIFE_LIMIT_SOURCE, LIFE_RATE, LIFE_AUTH_EXPIRED, LIFE_KICKED or
- * LIFE_DRAIN. The tests of the life cover all of them.
+ * and nothing reports LIFE_AUTH, LIFE_TARGET, LIFE_LIMIT_SOURCE, LIFE_LIMIT_ROUTE, LIFE_RATE,
+ * LIFE_AUTH_EXPIRED, LIFE_AUTH_REVOKED, LIFE_KICKED or LIFE_DRAIN. The tests of the life cover all
+ * of them.
  *
  * For: event in, next phase and a set of actions out; which deadline runs; the table of endings.
  * Not for: carrying anything out, sockets, clocks. Pure and total: every event is legal in every
@@ -67,7 +68,9 @@ enum life_ending {
     LIFE_SUBPROTOCOL,
     LIFE_SOURCE,
     LIFE_AUTH,
+    LIFE_TARGET,
     LIFE_LIMIT_SOURCE,
+    LIFE_LIMIT_ROUTE,
     LIFE_FULL,
     /* backend */
     LIFE_BACKEND_REFUSED,
@@ -98,6 +101,7 @@ enum life_ending {
     /* ours */
     LIFE_RATE,
     LIFE_AUTH_EXPIRED,
+    LIFE_AUTH_REVOKED,
     LIFE_KICKED,
     LIFE_IDLE,
     LIFE_MAX_AGE,
@@ -124,6 +128,9 @@ enum life_client_end {
     LIFE_CLIENT_QUIET,   /* only a FIN: the client hears nothing, or cannot be told */
     LIFE_CLIENT_RST
 };
+/* What both sides call the code of an empty Close (RFC 6455 7.1.5); nobody sends it. */
+#define LIFE_NO_CODE 1005
+
 /* What an ending still does when it comes as a second reason. */
 enum life_again {
     LIFE_AGAIN_HURRY = 0,   /* HALF_CLOSED waits no longer: our Close goes out */
@@ -139,7 +146,7 @@ struct life_ending_row {
     uint16_t http_status;   /* 0 = none */
     uint16_t close_code;    /* 0 = none */
     bool is_backend_row;    /* the route's `backend_code` replaces `close_code` */
-    bool is_stream_lost;    /* the decoder lost its position: the client's Close cannot be found */
+    bool is_stream_lost;    /* the decoder lost its place: nobody can find the client's Close */
     bool is_told_in_detail; /* a detail, where there is one, replaces `reason` in the Close */
     enum life_client_end client;
     enum life_backend_end backend;
@@ -220,7 +227,7 @@ struct life {
     bool client_eof;
     bool backend_eof;
     uint16_t close_code;    /* what we sent or will send; 0 = empty */
-    uint16_t received_code; /* the client's; 0 = empty or none */
+    uint16_t received_code; /* the client's; 0 = none came, LIFE_NO_CODE = its Close was empty */
 };
 
 /* TLS listeners start in LIFE_TLS, plain ones in LIFE_REQUEST. */
@@ -244,7 +251,7 @@ bool life_reads_backend(const struct life *life);
 /* What the backend says goes to the client. */
 bool life_forwards_backend(const struct life *life);
 
-/* Timeouts of a session. 0 turns idle_ms, ping_interval_ms and max_age_ms off. */
+/* Timeouts of a session. 0 turns idle_ms, ping_interval_ms, end_ms and max_age_ms off. */
 struct life_timeouts {
     uint64_t tls_ms;
     uint64_t request_ms;
@@ -255,6 +262,7 @@ struct life_timeouts {
     uint64_t pong_ms;
     uint64_t write_ms;
     uint64_t close_ms;
+    uint64_t end_ms; /* for the client to take all that waits for it when the session has ended */
     uint64_t linger_ms;
     uint64_t max_age_ms;
 };
@@ -265,7 +273,8 @@ struct life_times {
                                   also when the client was last excused */
     uint64_t open_since_ms;    /* OPEN began */
     uint64_t backend_since_ms; /* the backend side got its FIN */
-    uint64_t payload_ms;       /* last payload byte either way */
+    uint64_t end_since_ms;     /* the client side began to drain */
+    uint64_t payload_ms;       /* last payload byte either way; also when a peer was last excused */
     uint64_t client_heard_ms;  /* last byte of any kind from the client */
     uint64_t ping_sent_ms;     /* a Ping is unanswered since */
     uint64_t client_stuck_ms;  /* the client's queue is not empty and has not moved since */
@@ -286,9 +295,10 @@ enum life_deadline_kind {
  * may only be slow. */
 enum life_excuse {
     LIFE_EXCUSE_NONE = 0,
-    LIFE_EXCUSE_PONG,   /* the client's acknowledgements since ping_sent_ms */
-    LIFE_EXCUSE_CLIENT, /* the client's since client_stuck_ms; in ANSWER since phase_since_ms */
-    LIFE_EXCUSE_BACKEND /* the backend's since backend_stuck_ms */
+    LIFE_EXCUSE_PONG,    /* the client's acknowledgements since ping_sent_ms */
+    LIFE_EXCUSE_CLIENT,  /* the client's since client_stuck_ms; in ANSWER since phase_since_ms */
+    LIFE_EXCUSE_BACKEND, /* the backend's since backend_stuck_ms */
+    LIFE_EXCUSE_EITHER   /* either's since payload_ms */
 };
 
 struct life_deadline {

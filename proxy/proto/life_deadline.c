@@ -24,7 +24,8 @@ static void open_deadlines(struct life_deadline *nearest, const struct life_time
                            const struct life_times *times)
 {
     if (timeouts->idle_ms != 0) {
-        nearer_ending(nearest, LIFE_IDLE, LIFE_EXCUSE_NONE, times->payload_ms + timeouts->idle_ms);
+        nearer_ending(nearest, LIFE_IDLE, LIFE_EXCUSE_EITHER,
+                      times->payload_ms + timeouts->idle_ms);
     }
     if (timeouts->max_age_ms != 0) {
         nearer_ending(nearest, LIFE_MAX_AGE, LIFE_EXCUSE_NONE,
@@ -101,6 +102,10 @@ struct life_deadline life_deadline(const struct life *life, const struct life_ti
     phase_deadline(&nearest, life, timeouts, times);
     if (life->phase == LIFE_OPEN) {
         open_deadlines(&nearest, timeouts, times);
+    }
+    if (timeouts->end_ms != 0 && life->client == LIFE_SIDE_DRAINING) {
+        nearer_ending(&nearest, LIFE_CLIENT_STALLED, LIFE_EXCUSE_NONE,
+                      times->end_since_ms + timeouts->end_ms);
     }
     if (times->client_stuck_ms != 0 && life->client != LIFE_SIDE_GONE) {
         nearer_ending(&nearest, LIFE_CLIENT_STALLED, LIFE_EXCUSE_CLIENT,

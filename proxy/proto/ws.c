@@ -186,6 +186,7 @@ static size_t header_take(struct ws_decoder *d, const uint8_t *data, size_t len)
         return header_collect(d, data, len);
     }
     if (!check_first(d, data[0])) {
+        d->header_have = 1;
         return 1;
     }
     if (!check_second(d, data[1])) {
@@ -205,6 +206,7 @@ static size_t header_take(struct ws_decoder *d, const uint8_t *data, size_t len)
         length = read_be(data + 2, 8);
     }
     if (!check_length(d, length)) {
+        d->header_have = (uint8_t)(need - KEY_LEN);
         return need - KEY_LEN;
     }
     frame_start(d, data + need - KEY_LEN);
@@ -235,6 +237,20 @@ static bool text_feed(struct utf8 *u, const uint8_t *data, size_t len, bool is_e
     return false;
 }
 
+/* Goes over the byte that is wrong; a frame without payload has none. */
+static size_t text_fail(struct ws_decoder *d)
+{
+    size_t wrong = d->payload_left > 0 ? 1 : 0;
+    (void)fail(d, WS_BAD_TEXT, "text is not UTF-8");
+    d->key_at = (uint8_t)((d->key_at + wrong) & 3);
+    d->payload_left -= wrong;
+    d->in_payload = d->payload_left > 0;
+    if (d->is_fin && !d->in_payload) {
+        d->in_message = false;
+    }
+    return wrong;
+}
+
 static size_t data_take(struct ws_decoder *d, uint8_t *data, size_t len, struct ws_item *out_item)
 {
     size_t take = d->payload_left < len ? (size_t)d->payload_left : len;
@@ -244,12 +260,11 @@ static size_t data_take(struct ws_decoder *d, uint8_t *data, size_t len, struct 
     mask_apply(data, take, d->key, d->key_at);
 
     bool is_end = d->is_fin && take == d->payload_left;
-    bool is_text = d->message_opcode == WS_TEXT && !d->is_compressed;
+    bool is_text = d->message_opcode == WS_TEXT && !d->is_compressed && !d->is_skipping;
     size_t good = 0;
     if (is_text && !text_feed(&d->utf8, data, take, is_end, &good)) {
         if (good == 0) {
-            (void)fail(d, WS_BAD_TEXT, "text is not UTF-8");
-            return take == 0 ? 0 : 1;
+            return text_fail(d);
         }
         /* The item is the text before the wrong byte, so that a message goes equally far wherever
          * it was cut. The rest gets its mask back: the next call finds the error in it. */
@@ -367,6 +382,34 @@ static void decode_any(struct ws_decoder *d, uint8_t *data, size_t len, size_t *
         out_item->detail = d->detail;
     }
     *out_consumed = used;
+}
+
+void ws_decoder_skip(struct ws_decoder *d, struct ws_item *out_item)
+{
+    *out_item = (struct ws_item){.type = WS_ITEM_NEED_MORE};
+    d->is_skipping = true;
+    d->accept = WS_ACCEPT_ANY;
+    d->max_message_bytes = 0;
+    switch (d->error) {
+    case WS_OK:
+    case WS_NOT_ACCEPTED:
+    case WS_TOO_BIG:
+        break;
+    case WS_BAD_TEXT:
+        if (d->opcode == WS_CLOSE) {
+            out_item->type = WS_ITEM_CLOSE;
+            out_item->close_code = (uint16_t)read_be(d->control, 2);
+            return;
+        }
+        break;
+    case WS_BAD_FRAME:
+    case WS_BAD_CLOSE:
+        out_item->type = WS_ITEM_ERROR;
+        out_item->error = d->error;
+        out_item->detail = d->detail;
+        return;
+    }
+    d->error = WS_OK;
 }
 
 enum ws_place ws_decoder_place(const struct ws_decoder *d)

@@ -49,6 +49,7 @@ struct ws_decoder {
     /* set at init */
     enum ws_accept accept;
     uint64_t max_message_bytes; /* 0 = no limit */
+    bool is_skipping;           /* after ws_decoder_skip */
     bool is_deflate;            /* both sides agreed on compression: RSV1 is legal (RFC 7692 6) */
 
     /* a frame header that is incomplete: 2 to 14 bytes */
@@ -75,7 +76,7 @@ struct ws_decoder {
     uint8_t control[WS_CONTROL_MAX];
     uint8_t control_have;
 
-    enum ws_error error; /* stays: after an error nobody can find the next frame */
+    enum ws_error error; /* stays until ws_decoder_skip */
     const char *detail;
 };
 
@@ -85,7 +86,7 @@ enum ws_item_type {
     WS_ITEM_PING,          /* data, len: the payload, which the Pong must have too */
     WS_ITEM_PONG,
     WS_ITEM_CLOSE, /* close_code, 0 = none; data, len: the reason. Decode no further. */
-    WS_ITEM_ERROR  /* error, detail. Every later call says the same. */
+    WS_ITEM_ERROR  /* error, detail. Every later call says the same until ws_decoder_skip. */
 };
 
 struct ws_item {
@@ -123,13 +124,16 @@ void ws_decoder_init(struct ws_decoder *d, enum ws_accept accept, uint64_t max_m
 void ws_decode(struct ws_decoder *d, uint8_t *data, size_t len, size_t *out_consumed,
                struct ws_item *out_item);
 
+/* From here on only the client's Close counts. The decoder goes over all other frames, and no
+ * longer asks for their kind, length or text. It also goes on behind an error that left its place
+ * known: WS_BAD_TEXT, WS_NOT_ACCEPTED, WS_TOO_BIG. *out_item is WS_ITEM_NEED_MORE; or
+ * WS_ITEM_CLOSE: the frame with the error was the client's Close; or WS_ITEM_ERROR: nobody can find
+ * the next frame. */
+void ws_decoder_skip(struct ws_decoder *d, struct ws_item *out_item);
+
 /* Where the decoder stands in the stream, when it has taken all the bytes that came. A stream that
- * ends anywhere but between two messages was cut. */
-enum ws_place {
-    WS_BETWEEN_MESSAGES = 0,
-    WS_IN_FRAME,
-    WS_IN_MESSAGE /* between two frames of it */
-};
+ * ends anywhere but between two messages was cut. WS_IN_MESSAGE: between two of its frames. */
+enum ws_place { WS_BETWEEN_MESSAGES = 0, WS_IN_FRAME, WS_IN_MESSAGE };
 enum ws_place ws_decoder_place(const struct ws_decoder *d);
 
 /* Bytes of our header in front of a payload of this length: 2, 4 or 10. */

@@ -29,6 +29,7 @@ static struct config_backend tcp_backends[] = {
                  .pong_ms = 10000, \
                  .write_ms = 30000, \
                  .close_ms = 5000, \
+                 .end_ms = 90000, \
                  .linger_ms = 2000}
 #define PATH(letter) \
     .policy = { \

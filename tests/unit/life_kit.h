@@ -16,6 +16,7 @@ CHECK_UNUSED static const struct life_timeouts life_kit_timeouts = {
     .pong_ms = 9000,
     .write_ms = 31000,
     .close_ms = 5500,
+    .end_ms = 120000,
     .linger_ms = 2000,
     .max_age_ms = 3600000,
 };

@@ -213,6 +213,7 @@ static void test_defaults(void)
     CHECK_EQ_U64("pong", route->timeouts.pong_ms, 10000);
     CHECK_EQ_U64("write", route->timeouts.write_ms, 30000);
     CHECK_EQ_U64("close", route->timeouts.close_ms, 5000);
+    CHECK_EQ_U64("end", route->timeouts.end_ms, 300000);
     CHECK_EQ_U64("linger", route->timeouts.linger_ms, 2000);
     CHECK_EQ_U64("max_age", route->timeouts.max_age_ms, 0);
     CHECK_EQ_U64("max_head", config->head_limits.head_bytes, 32768);

@@ -11,29 +11,18 @@ struct open_row {
 };
 
 static const struct open_row open_rows[] = {
-    {LIFE_BACKEND_RESET, 1011, false, 'c'},
-    {LIFE_BACKEND_CLOSE, 1000, false, 'f'},
-    {LIFE_BACKEND_STALLED, 1011, false, 'r'},
-    {LIFE_BACKEND_DATA, 1011, false, 'r'},
-    {LIFE_CLIENT_EOF, 0, false, 'f'},
-    {LIFE_CLIENT_CUT, 0, false, 'r'},
-    {LIFE_CLIENT_RESET, 0, true, 'r'},
-    {LIFE_CLIENT_LOST, 0, true, 'r'},
-    {LIFE_CLIENT_STALLED, 0, true, 'r'},
-    {LIFE_PROTOCOL, 1002, false, 'r'},
-    {LIFE_BAD_CLOSE, 1002, false, 'r'},
-    {LIFE_OPCODE, 1003, false, 'r'},
-    {LIFE_BAD_TEXT, 1007, false, 'r'},
-    {LIFE_FRAMING, 1008, false, 'r'},
-    {LIFE_TOO_BIG, 1009, false, 'r'},
-    {LIFE_RATE, 1008, false, 'f'},
-    {LIFE_AUTH_EXPIRED, 1008, false, 'f'},
-    {LIFE_KICKED, 1008, false, 'f'},
-    {LIFE_IDLE, 1001, false, 'f'},
-    {LIFE_MAX_AGE, 1001, false, 'f'},
-    {LIFE_SHUTDOWN, 1001, false, 'f'},
-    {LIFE_DRAIN, 1012, false, 'f'},
-    {LIFE_INTERNAL, 1011, false, 'r'},
+    {LIFE_BACKEND_RESET, 1011, false, 'c'},   {LIFE_BACKEND_CLOSE, 1000, false, 'f'},
+    {LIFE_BACKEND_STALLED, 1011, false, 'r'}, {LIFE_BACKEND_DATA, 1011, false, 'r'},
+    {LIFE_CLIENT_EOF, 0, false, 'f'},         {LIFE_CLIENT_CUT, 0, false, 'r'},
+    {LIFE_CLIENT_RESET, 0, true, 'r'},        {LIFE_CLIENT_LOST, 0, true, 'r'},
+    {LIFE_CLIENT_STALLED, 0, true, 'r'},      {LIFE_PROTOCOL, 1002, false, 'r'},
+    {LIFE_BAD_CLOSE, 1002, false, 'r'},       {LIFE_OPCODE, 1003, false, 'r'},
+    {LIFE_BAD_TEXT, 1007, false, 'r'},        {LIFE_FRAMING, 1008, false, 'r'},
+    {LIFE_TOO_BIG, 1009, false, 'r'},         {LIFE_RATE, 1008, false, 'f'},
+    {LIFE_AUTH_EXPIRED, 1008, false, 'f'},    {LIFE_AUTH_REVOKED, 1008, false, 'f'},
+    {LIFE_KICKED, 1008, false, 'f'},          {LIFE_IDLE, 1001, false, 'f'},
+    {LIFE_MAX_AGE, 1001, false, 'f'},         {LIFE_SHUTDOWN, 1001, false, 'f'},
+    {LIFE_DRAIN, 1012, false, 'f'},           {LIFE_INTERNAL, 1011, false, 'r'},
 };
 
 static void test_open_endings(void)
@@ -76,10 +65,9 @@ static const struct column_row column_rows[] = {
     {LIFE_CLIENT_STALLED, LIFE_AGAIN_CUT_CLIENT, false, false, false},
     {LIFE_PROTOCOL, LIFE_AGAIN_HURRY, false, true, true},
     {LIFE_BAD_CLOSE, LIFE_AGAIN_HURRY, false, true, false},
-    {LIFE_OPCODE, LIFE_AGAIN_HURRY, false, true, false},
-    {LIFE_BAD_TEXT, LIFE_AGAIN_HURRY, false, true, true},
-    {LIFE_FRAMING, LIFE_AGAIN_HURRY, false, true, true},
-    {LIFE_TOO_BIG, LIFE_AGAIN_HURRY, false, true, true},
+    {LIFE_BAD_TEXT, LIFE_AGAIN_HURRY, false, false, true},
+    {LIFE_FRAMING, LIFE_AGAIN_HURRY, false, false, true},
+    {LIFE_TOO_BIG, LIFE_AGAIN_HURRY, false, false, true},
     {LIFE_INTERNAL, LIFE_AGAIN_CUT_BOTH, false, false, false},
 };
 
@@ -118,7 +106,9 @@ static const struct early_row early_rows[] = {
     {LIFE_SUBPROTOCOL, 400, 1008},
     {LIFE_SOURCE, 403, 1008},
     {LIFE_AUTH, 401, 1008},
+    {LIFE_TARGET, 403, 1008},
     {LIFE_LIMIT_SOURCE, 429, 1013},
+    {LIFE_LIMIT_ROUTE, 503, 1013},
     {LIFE_FULL, 503, 1013},
     {LIFE_BACKEND_REFUSED, 502, 1014},
     {LIFE_BACKEND_TIMEOUT, 504, 1014},
@@ -180,6 +170,23 @@ static void test_close_handshake(void)
     CHECK_EQ_U64("ours", end_step(&life, LIFE_IDLE), LIFE_DO_SEND_CLOSE);
     CHECK_EQ_U64("ours flushed", life_step(&life, &client_flushed), 0);
     CHECK_EQ_U64("lost while waiting", end_step(&life, LIFE_BAD_CLOSE), LIFE_DO_CLIENT_FINISH);
+}
+
+/* 1005 stands for a Close without a code, and nobody sends it. */
+static void test_empty_close(void)
+{
+    const struct life_event empty = {.type = LIFE_EV_CLIENT_CLOSE};
+    struct life life = open_session_of(false, false);
+    CHECK_EQ_INT("none yet", life.received_code, 0);
+    CHECK_EQ_U64("empty", life_step(&life, &empty), LIFE_DO_SEND_CLOSE);
+    CHECK_EQ_INT("empty", life.received_code, LIFE_NO_CODE);
+    CHECK_EQ_INT("empty back", life.close_code, 0);
+
+    life = open_session_of(false, false);
+    CHECK_EQ_U64("ours", end_step(&life, LIFE_IDLE), LIFE_DO_SEND_CLOSE);
+    CHECK_EQ_U64("theirs", life_step(&life, &client_close), 0);
+    CHECK_EQ_INT("theirs", life.received_code, 4000);
+    CHECK_EQ_INT("ours stays", life.close_code, 1001);
 }
 
 /* The client's Close becomes the backend's FIN; our Close waits for the backend's last word. */
@@ -326,7 +333,7 @@ static void test_deadlines(void)
     times.is_client_paused = true; /* we do not read, so we cannot see its Pong */
     d = life_deadline(&life, &life_kit_timeouts, &times);
     CHECK_EQ_INT("paused", d.ending, LIFE_IDLE);
-    CHECK_EQ_INT("paused", d.excuse, LIFE_EXCUSE_NONE);
+    CHECK_EQ_INT("paused", d.excuse, LIFE_EXCUSE_EITHER);
     times.backend_stuck_ms = 1000;
     d = life_deadline(&life, &life_kit_timeouts, &times);
     CHECK_EQ_INT("stuck", d.ending, LIFE_BACKEND_STALLED);
@@ -336,6 +343,32 @@ static void test_deadlines(void)
     d = life_deadline(&life, &life_kit_timeouts, &times);
     CHECK_EQ_INT("stuck", d.ending, LIFE_CLIENT_STALLED);
     CHECK_EQ_INT("stuck", d.excuse, LIFE_EXCUSE_CLIENT);
+
+    /* Whatever the phase: how long a client may take what waits for it has an end. */
+    for (int is_open = 0; is_open < 2; is_open++) {
+        const char *row = is_open ? "closing" : "answer";
+        life_init(&life, false);
+        life = is_open ? open_session() : life;
+        CHECK_TRUE(row, end_step(&life, is_open ? LIFE_MAX_AGE : LIFE_NO_ROUTE) != 0);
+        times = (struct life_times){
+            .phase_since_ms = 119000, .end_since_ms = 700, .client_stuck_ms = 119000};
+        d = life_deadline(&life, &life_kit_timeouts, &times);
+        CHECK_EQ_INT(row, d.ending, LIFE_CLIENT_STALLED);
+        CHECK_EQ_INT(row, d.excuse, LIFE_EXCUSE_NONE);
+        CHECK_EQ_U64(row, d.at_ms, 120700);
+        struct life_timeouts endless = life_kit_timeouts;
+        endless.end_ms = 0;
+        CHECK_TRUE(row, life_deadline(&life, &endless, &times).at_ms > 120700);
+        CHECK_TRUE(row, (end_step(&life, LIFE_CLIENT_STALLED) & LIFE_DO_CLIENT_ABORT) != 0);
+        CHECK_EQ_INT(row, life.ending, is_open ? LIFE_MAX_AGE : LIFE_NO_ROUTE);
+    }
+    life = open_session();
+    CHECK_TRUE("flushed", end_step(&life, LIFE_MAX_AGE) != 0);
+    CHECK_EQ_U64("flushed", life_step(&life, &client_flushed), 0);
+    times = (struct life_times){.phase_since_ms = 100000, .end_since_ms = 700};
+    d = life_deadline(&life, &life_kit_timeouts, &times);
+    CHECK_EQ_INT("only the client's Close is awaited", d.kind, LIFE_DEADLINE_CLIENT);
+    CHECK_EQ_U64("only the client's Close is awaited", d.at_ms, 105500);
 
     static const struct life_event refusal = {.type = LIFE_EV_END, .ending = LIFE_NO_ROUTE};
     static const struct life_event due = {.type = LIFE_EV_DEADLINE};
@@ -408,6 +441,7 @@ CU_TestInfo life_tests[] = {
     {"columns of the table of endings", test_columns},
     {"endings before the 101", test_early_endings},
     {"close handshake both ways", test_close_handshake},
+    {"a Close without a code", test_empty_close},
     {"half-close", test_half_close},
     {"half_close = keep", test_half_close_keep},
     {"a client's FIN", test_client_cut},

@@ -134,6 +134,34 @@ static void test_interest(void)
     }
 }
 
+/* What TLS answers by itself (to key updates, say) goes to the client's queue in every phase. */
+static void test_tls_answers(void)
+{
+    static const struct {
+        enum life_phase phase;
+        bool is_tls;
+        size_t level;
+        const char *want;
+    } rows[] = {
+        {LIFE_TLS, true, KIT_HIGH_BYTES, "-w r-"},
+        {LIFE_REQUEST, true, KIT_HIGH_BYTES, "-w r-"},
+        {LIFE_CLOSING, true, KIT_HIGH_BYTES, "-w r-"},
+        {LIFE_LINGER, true, KIT_HIGH_BYTES, "-w r-"},
+        {LIFE_REQUEST, true, 1, "rw r-"},
+        {LIFE_REQUEST, false, KIT_HIGH_BYTES, "rw r-"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct kit k;
+        kit_open(&k, life_phase_name(rows[i].phase), &plain);
+        set_level(&k.pump.client, rows[i].level);
+        k.life.phase = rows[i].phase;
+        k.pump.client.tls = rows[i].is_tls ? (struct tls *)&k : NULL; /* only asked whether it is */
+        check_wants(&k, rows[i].want);
+        k.pump.client.tls = NULL;
+        kit_close(&k);
+    }
+}
+
 static void test_room(void)
 {
     static const struct {
@@ -165,8 +193,6 @@ static void test_room(void)
 }
 
 CU_TestInfo pump_interest_tests[] = {
-    {"valves", test_valves},
-    {"interest", test_interest},
-    {"room", test_room},
-    CU_TEST_INFO_NULL,
+    {"valves", test_valves}, {"interest", test_interest}, {"answers of TLS", test_tls_answers},
+    {"room", test_room},     CU_TEST_INFO_NULL,
 };

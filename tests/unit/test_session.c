@@ -314,6 +314,64 @@ static void test_deadlines(void)
     }
 }
 
+/* A client that takes a byte now and then, for ever: behind a Close of ours, and of a page. The
+ * kernel acknowledges each byte, so nothing ever stalls. */
+static void test_end_timeout(void)
+{
+    for (int is_page = 0; is_page < 2; is_page++) {
+        const char *row = is_page ? "page" : "Close";
+        struct kit k;
+        kit_open(&k, "", "end_timeout = 60ms\nclose_timeout = 1h\nwrite_timeout = 1h");
+        k.config->listens[0].has_pages = true;
+        k.context.find_page = find_letters;
+        if (is_page) {
+            kit_client_says(&k, "GET /long HTTP/1.1\r\nHost: h\r\n\r\n");
+            k.client.budget_bytes = 1;
+            CHECK_TRUE(row, kit_start(&k));
+        } else if (kit_connect(row, &k, KIT_TCP)) {
+            static const uint8_t last[30000];
+            kit_backend_says(&k, last, sizeof(last));
+            k.is_backend_ending = true;
+        }
+        uint64_t begin_ms = reactor_now_ms(k.context.reactor);
+        uint64_t now_ms = begin_ms;
+        while (!kit_is_gone(&k) && now_ms - begin_ms < 60000) {
+            k.client.budget_bytes = now_ms != reactor_now_ms(k.context.reactor);
+            now_ms = reactor_now_ms(k.context.reactor);
+            kit_turn(&k);
+        }
+        CHECK_TRUE(row, reactor_now_ms(k.context.reactor) - begin_ms >= 60);
+        CHECK_EQ_INT("a FIN would say that it was all", k.client.state, MEMORY_ABORTED);
+        kit_close(row, &k, is_page ? LIFE_PAGE : LIFE_BACKEND_CLOSE);
+    }
+}
+
+/* Nobody says anything, but the client goes on taking what the kernel holds for it. */
+static void test_not_idle(void)
+{
+    struct kit k;
+    kit_open(&k, "", "idle_timeout = 30ms\nclose_timeout = 10ms");
+    if (!kit_connect("not idle", &k, KIT_TCP)) {
+        return;
+    }
+    static const uint8_t block[30000];
+    kit_backend_says(&k, block, sizeof(block));
+    k.client.is_ack_frozen = true;
+    uint64_t begin_ms = reactor_now_ms(k.context.reactor);
+    uint64_t now_ms = begin_ms;
+    while (now_ms - begin_ms < 300) {
+        kit_turn(&k);
+        k.client.acked_bytes += now_ms != reactor_now_ms(k.context.reactor) &&
+                                k.client.acked_bytes < k.client.sent_bytes;
+        now_ms = reactor_now_ms(k.context.reactor);
+    }
+    CHECK_FALSE("not idle", k.client.has_fin || kit_is_gone(&k));
+    CHECK_TRUE("idle", kit_until(&k, kit_has_fin));
+    k.client.is_in_fin = true;
+    k.is_backend_ending = true;
+    kit_close("not idle", &k, LIFE_IDLE);
+}
+
 /* Each Pong comes in time, so the session goes on. */
 static void test_pongs(void)
 {
@@ -347,6 +405,8 @@ CU_TestInfo session_tests[] = {
     {"a page to HEAD", test_page_to_head},
     {"a page to a slow reader", test_slow_reader},
     {"deadlines", test_deadlines},
+    {"a client that takes its end for ever", test_end_timeout},
+    {"slow is not idle", test_not_idle},
     {"Pongs in time", test_pongs},
     CU_TEST_INFO_NULL,
 };

@@ -106,6 +106,61 @@ static void test_client_goes(void)
     }
 }
 
+/* What is wrong leaves the place in the stream known, so the client's Close is found behind it: in
+ * the same read or later, at every cut. Our FIN comes with it, not before and not much later. */
+static void test_close_behind_a_violation(void)
+{
+    static const struct {
+        const char *name;
+        const char *route;
+        uint8_t first;
+        const char *payload;
+        size_t len;
+        bool is_lost; /* something worse follows */
+        enum life_ending ending;
+    } rows[] = {
+        {"kind", "accept = binary", 0x81, "text", 4, false, LIFE_OPCODE},
+        {"text", "", 0x81,
+         "a\xff\xff"
+         "bc",
+         5, false, LIFE_BAD_TEXT},
+        {"size", "max_message = 5", 0x82, "longer", 6, false, LIFE_TOO_BIG},
+        {"line", "framing = line", 0x81, "a\nb", 3, false, LIFE_FRAMING},
+        {"record", "framing = length16\nframing_max = 5", 0x82, "longer", 6, false, LIFE_TOO_BIG},
+        {"reason", "", 0x88, "\x03\xe8\xff", 3, false, LIFE_BAD_TEXT},
+        {"lost", "", 0x81, "\xff\xff", 2, true, LIFE_BAD_TEXT},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        size_t total = SIZE_MAX;
+        for (size_t cut = 0; cut <= total; cut++) {
+            char keys[128];
+            struct kit k;
+            snprintf(keys, sizeof(keys), "close_timeout = 1h\n%s", rows[i].route);
+            kit_open(&k, "", keys);
+            if (!kit_connect(rows[i].name, &k, KIT_TCP)) {
+                return;
+            }
+            kit_client_frame(&k, rows[i].first, rows[i].payload, rows[i].len);
+            kit_client_frame(&k, 0x82, "and another", 11);
+            if (rows[i].is_lost) {
+                kit_client_frame(&k, 0x83, "", 0);
+            }
+            kit_client_closes(&k);
+            total = memory_waiting(&k.client);
+            k.client.in_len -= total - cut;
+            for (int turns = 0; turns < 5; turns++) {
+                kit_turn(&k);
+            }
+            CHECK_TRUE(rows[i].name, cut == total || !k.client.has_fin || rows[i].is_lost ||
+                                         rows[i].first == 0x88);
+            k.client.in_len += total - cut;
+            CHECK_TRUE(rows[i].name, kit_until(&k, kit_has_fin));
+            k.client.is_in_fin = true;
+            kit_close(rows[i].name, &k, rows[i].ending);
+        }
+    }
+}
+
 /* The client says a script of frames and ends behind each of its bytes: between two messages that
  * is an orderly end, anywhere else a cut, and behind the Close it does not matter any more. */
 static void test_client_cut(void)
@@ -210,6 +265,7 @@ CU_TestInfo session_ends_tests[] = {
     {"the backend resets", test_backend_resets},
     {"the backend's last word after the client's Close", test_half_close},
     {"the client goes without a Close", test_client_goes},
+    {"the client's Close behind a violation", test_close_behind_a_violation},
     {"a FIN at every place of a stream", test_client_cut},
     {"a FIN before the 101", test_early_fin},
     {"ended by us, with and without politeness", test_ended_by_us},

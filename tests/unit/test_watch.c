@@ -81,8 +81,40 @@ static void test_renew(void)
     pair_close(&p);
 }
 
+static void test_renew_either(void)
+{
+    struct watch w = {0, 0};
+    uint64_t since_ms = 10;
+    struct pair slow;
+    struct pair idle;
+    static uint8_t data[256 * 1024];
+
+    pair_open(&slow, BIG, NULL);
+    pair_open(&idle, BIG, NULL);
+    CHECK_FALSE("nothing was sent", watch_renew_either(&w, &since_ms, &slow.conn, &idle.conn, 20));
+    CHECK_EQ_INT("sent", pair_send(&idle, data, 100), CONN_OK);
+    CHECK_EQ_U64("taken", pair_peer_read(&idle, data, sizeof(data)), 100);
+    CHECK_FALSE("all of it", watch_renew_either(&w, &since_ms, &slow.conn, &idle.conn, 20));
+    CHECK_EQ_U64("the wait goes on", since_ms, 10);
+    fill(&slow);
+    CHECK_TRUE("some of it", watch_renew_either(&w, &since_ms, &idle.conn, &slow.conn, 30));
+    CHECK_EQ_U64("the wait begins again", since_ms, 30);
+    while (watch_renew_either(&w, &since_ms, &slow.conn, &idle.conn, 40)) {
+        usleep(50000);
+    }
+    bool is_renewed = false;
+    for (int i = 0; i < 200 && !is_renewed; i++) {
+        (void)pair_peer_read(&slow, data, sizeof(data));
+        is_renewed = watch_renew_either(&w, &since_ms, &slow.conn, &idle.conn, 50);
+    }
+    CHECK_TRUE("slow, not stuck", is_renewed);
+    pair_close(&slow);
+    pair_close(&idle);
+}
+
 CU_TestInfo watch_tests[] = {
     {"a queue that does not move", test_queue},
     {"a slow peer is not a stuck one", test_renew},
+    {"either of two peers", test_renew_either},
     CU_TEST_INFO_NULL,
 };

@@ -263,8 +263,9 @@ static void ws_script_decode(struct ws_decoder *d, const struct ws_wire *wire, s
 
 /* Decodes the wire whole, cut once at every place, and byte by byte; all must log `want`. Cuts a
  * long stream only near its ends. */
-static void ws_script_check(const char *row, const struct ws_wire *wire,
-                            const struct ws_decoder *start, const char *want)
+__attribute__((unused)) static void ws_script_check(const char *row, const struct ws_wire *wire,
+                                                    const struct ws_decoder *start,
+                                                    const char *want)
 {
     static struct ws_log log;
     const size_t near_bytes = 300;

@@ -93,6 +93,44 @@ def slow_reader_that_takes_all_the_time(t, listen):
     p.log.wait("session.end", ending="client_stalled", timeout=40)
 
 
+@case(rows=WIRES)
+def end_timeout(t, listen):
+    """A client that takes its last bytes too slowly is cut off, though it never stalls."""
+    keys = "end_timeout = 1500ms\nwrite_timeout = 30s\nmax_age = 500ms\nping_interval = 0"
+    p, c, peer = open_pair(t, keys, listen, receive_buffer=32768)
+    sender = in_thread(flood, peer)
+    time.sleep(0.2)
+    end = time.monotonic() + 30
+    try:
+        while time.monotonic() < end and not p.ends():
+            c.wire.recv(500)
+            time.sleep(0.1)
+    except OSError:
+        pass
+    line = p.one_end("max_age", detail="the client did not take all that waited for it")
+    assert 1900 <= int(line["duration_ms"]) < 10000, line
+    c.wire.close()
+    join(sender)
+
+
+@case(rows=WIRES)
+def slow_is_not_idle(t, listen):
+    """Nobody says anything any more, but the client is still taking what the kernel holds."""
+    p, c, peer = open_pair(t, "idle_timeout = 700ms\nping_interval = 0", listen,
+                           receive_buffer=32768)
+    data = os.urandom(MIB)
+    peer.send(data)
+    got = bytearray()
+    while len(got) < len(data):
+        got += c.recv_data()
+        time.sleep(0.05)
+    assert got == data, "%d bytes came" % len(got)
+    c.recv_close(1001)
+    end_after_close(c, 1001)
+    line = p.one_end("idle")
+    assert int(line["duration_ms"]) >= 2000, line
+
+
 @case(timeout=120, rows=WIRES)
 def slow_backend_that_takes_all_the_time(t, listen):
     backend = t.backend(receive_buffer=32768)

@@ -17,7 +17,7 @@ from exchange import Talk, binary, pieces_of
 from harness import Settings, case, equal, wait_until
 from memory import CEILING_BYTES, pss_of, start_sending, wait_until_flat
 from services import run_node_client
-from sessions import WIRES
+from sessions import WIRES, end_after_close
 from threads import hash_bytes, in_thread, join
 from wsclient import BINARY, CLOSE, FIN, PING, PONG, TEXT, close_payload, frame
 
@@ -91,8 +91,7 @@ def bomb_is_refused(t, listen):
         _, before = c.recv_close(1009)
         assert MIB - 65536 <= len(before) <= 2 * MIB, "%d bytes came" % len(before)
         assert not before.strip(b"\0")
-        c.recv_end(FIN)
-        c.wire.close()
+        end_after_close(c, 1009)
     c = connect(p, listen, "/up")
     c.send_raw(frame(TEXT, bomb(40 * MIB), rsv=RSV1))
     peer, got = backend.accept(), 0

@@ -209,6 +209,7 @@ def failing(code=1007, beginning=None):
     def step(client):
         _, before = client.recv_close(code)
         assert beginning is None or beginning.startswith(before), before
+        client.wire.finish()  # the program waits for our Close, or for this
         client.recv_end()
         return Hold()
 
