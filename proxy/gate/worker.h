@@ -24,8 +24,8 @@ struct worker_start {
 };
 
 /* The caller has blocked the signals; the worker lets them through once it handles them, so that a
- * SIGTERM that comes earlier waits. Returns the exit code of the process: 0 after a drain, 3 when it
- * could not start; *out_detail is then a constant text that says why. */
+ * SIGTERM that comes earlier waits. Returns the exit code of the process: 0 after a drain, 3 when
+ * it could not start; *out_detail is then a constant text that says why. */
 int worker_run(const struct worker_start *start, const char **out_detail);
 
 #endif
