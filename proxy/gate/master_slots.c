@@ -143,7 +143,7 @@ void master_spawn(struct master *m, size_t slot)
 static void on_message(struct master *m, size_t slot, const struct control_message *message)
 {
     struct slot *s = &m->slots[slot];
-    switch (message->kind) {
+    switch ((enum control_kind)message->kind) {
     case CONTROL_READY:
         s->is_serving = true;
         break;

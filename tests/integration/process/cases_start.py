@@ -94,8 +94,11 @@ def no_more_processes(t):
                  config=t.config(listens=PLAIN, r=ECHO))
 
 
-@case(rows=[("fail", "fail", "event loop"), ("kill", "kill", "signal 9")])
+@case(rows=[("fail", "fail", "event loop"), ("kill", "kill", "signal 9"),
+            ("poor", "poor", "out of memory")])
 def a_worker_that_cannot_start(t, word, told):
+    if word == "poor" and Settings.is_asan:
+        raise Skip("a limited address space does not go with the sanitizer")
     fault = WorkerFault(t, word)
     failed_start(t, told, env=fault.environment)
 
