@@ -166,6 +166,7 @@ int main(int argc, char **argv)
     if (code >= 0) {
         return code;
     }
+    jail_close_memory(); /* before there is a key in it */
     struct config *config = load(&options, &path, &report);
     if (config == NULL && mem_is_short()) {
         fprintf(stderr, "sluice: cannot start: out of memory\n");
@@ -186,7 +187,6 @@ int main(int argc, char **argv)
         printf("%s: ok\n", path);
         code = EXIT_DONE;
     } else {
-        jail_close_memory();
         log_init(STDERR_FILENO, config->log_level, config->log_format);
         report_log(&report, path);
         code = master_run(config, options.is_demo ? announce_demo : NULL);

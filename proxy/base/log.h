@@ -24,11 +24,11 @@ enum log_format { LOG_KEY_VALUE = 0, LOG_JSON };
 
 #define LOG_LINE_MAX 2048 /* bytes of one line, newline included */
 
-/* Opens a private non-blocking description of `fd` (stderr) where the system allows it. Where `fd` is
- * a regular file, it appends from here on, whoever writes to it. A further
- * call changes level or format, also after fork; it keeps the old description when the system no
- * longer allows a new one. Before the first call, and with fd -1, the log writes nothing. The
- * program ignores SIGPIPE: a pipe without a reader loses lines like a full one. */
+/* Opens a private non-blocking description of `fd` (stderr) where the system allows it. Where `fd`
+ * is a regular file, everybody's texts are appended to it from here on. A further call changes
+ * level or format, also after fork; it keeps the old description when the system no longer allows a
+ * new one. Before the first call, and with fd -1, the log writes nothing. The program ignores
+ * SIGPIPE: a pipe without a reader loses lines like a full one. */
 void log_init(int fd, enum log_level level, enum log_format format);
 /* Sets the `proc` of every line ("w0", "master"), at most 15 bytes of it. */
 void log_set_process(const char *name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The reserve: untouched static memory, from whose front each block is cut. A freed block comes back
- * when all are free. That is enough for tables that only grow by doubling: all sizes that a table
- * ever had are together less than twice its last. */
+/* The reserve: untouched static memory, from whose front each block is cut. A freed block comes
+ * back when all are free. That is enough for tables that only grow by doubling: all sizes that a
+ * table ever had are together less than twice its last. */
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>

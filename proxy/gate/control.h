@@ -27,7 +27,7 @@ enum control_kind {
 #define CONTROL_TEXT_MAX 160
 
 struct control_message {
-    enum control_kind kind;
+    uint32_t kind; /* enum control_kind; control_receive lets no other number through */
     uint32_t slot;
     uint32_t listen; /* an index into the listeners of the configuration */
     char text[CONTROL_TEXT_MAX];

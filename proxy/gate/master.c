@@ -158,6 +158,7 @@ static void begin_to_serve(struct master *m, const struct addr *first, master_re
     }
     m->phase = MASTER_SERVING;
     m->last_ms = clock_now_ms();
+    m->own_ms = 1;
     log_message(LOG_INFO, "ready", "%zu workers", m->slot_count);
     if (on_ready != NULL) {
         on_ready(first);

@@ -19,7 +19,8 @@
 #define RESPAWN_LONGEST_MS 30000
 #define RESPAWN_ALONE_MS 1000 /* the longest while no worker at all serves */
 #define FORK_RETRY_MS 1000
-#define LIVED_WELL_MS 10000 /* the pauses begin anew after a worker that lived so long */
+#define MESSAGES_PER_TURN 16 /* whatever a worker sends, the others are heard too */
+#define LIVED_WELL_MS 10000  /* the pauses begin anew after a worker that lived so long */
 
 static void close_fd(int *fd)
 {
@@ -142,7 +143,7 @@ void master_spawn(struct master *m, size_t slot)
 static void on_message(struct master *m, size_t slot, const struct control_message *message)
 {
     struct slot *s = &m->slots[slot];
-    switch (message->kind) {
+    switch ((enum control_kind)message->kind) {
     case CONTROL_READY:
         s->is_serving = true;
         break;
@@ -164,7 +165,7 @@ void master_hear(struct master *m, size_t slot)
 {
     struct slot *s = &m->slots[slot];
     struct control_message message;
-    while (s->control_fd != -1) {
+    for (unsigned i = 0; s->control_fd != -1 && i < MESSAGES_PER_TURN; i++) {
         switch (control_receive(s->control_fd, &message, NULL)) {
         case CONTROL_OK:
             on_message(m, slot, &message);

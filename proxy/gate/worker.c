@@ -258,7 +258,7 @@ static void on_quit(struct reactor_signal *s)
 
 static void on_message(struct worker *w, const struct control_message *message, int fd)
 {
-    switch (message->kind) {
+    switch ((enum control_kind)message->kind) {
     case CONTROL_ADOPT:
         adopt(w, message, fd);
         return;
@@ -334,6 +334,9 @@ static void init_events(struct worker *w)
     reactor_timer_init(&w->recover, r, on_recover);
     reactor_deferred_init(&w->on_short, on_short);
     mem_on_short(note_short, w);
+    if (mem_is_short()) { /* since the start, or the master was */
+        note_short(w);
+    }
     reactor_io_init(&w->control, r, w->start->control_fd, on_control);
     reactor_io_want(&w->control, REACTOR_READ);
 }

@@ -2,10 +2,10 @@
 /* worker.h: one process that serves: one reactor, its listeners and its sessions.
  *
  * For: everything between the fork and the exit of a worker, draining included. The worker tells
- * the master when it serves, and accepts for slots whose worker does not when the master says so
- * (gate/control). Not for: binding, supervision (master). Single-threaded. SIGTERM drains: the sessions get 1001, spread over a third
- * of the drain time. SIGQUIT and the end of the drain time stop the worker at once. A worker whose
- * master is gone drains too. */
+ * the master when it serves, and accepts for other slots when the master says so (gate/control).
+ * Without memory it accepts nobody. Not for: binding, supervision (master). Single-threaded.
+ * SIGTERM drains: the sessions get 1001, spread over a third of the drain time. SIGQUIT and the end
+ * of the drain time stop the worker at once. A worker whose master is gone drains too. */
 #ifndef GATE_WORKER_H
 #define GATE_WORKER_H
 
@@ -24,8 +24,8 @@ struct worker_start {
 };
 
 /* The caller has blocked the signals; the worker lets them through once it handles them, so that a
- * SIGTERM that comes earlier waits. Returns the exit code of the process: 0 after a drain, 3 when it
- * could not start; *out_detail is then a constant text that says why. */
+ * SIGTERM that comes earlier waits. Returns the exit code of the process: 0 after a drain, 3 when
+ * it could not start; *out_detail is then a constant text that says why. */
 int worker_run(const struct worker_start *start, const char **out_detail);
 
 #endif

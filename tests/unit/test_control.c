@@ -39,11 +39,11 @@ static void test_messages(void)
     CHECK_TRUE("sent", control_send(ends[1], &failed, -1));
     CHECK_TRUE("sent", control_send(ends[1], &release, -1));
     CHECK_EQ_INT("first", control_receive(ends[0], &got, &fd), CONTROL_OK);
-    CHECK_EQ_INT("kind", got.kind, CONTROL_FAILED);
+    CHECK_EQ_INT("kind", (int)got.kind, CONTROL_FAILED);
     CHECK_EQ_STR("text", got.text, "why");
     CHECK_EQ_INT("no descriptor", fd, -1);
     CHECK_EQ_INT("second", control_receive(ends[0], &got, NULL), CONTROL_OK);
-    CHECK_EQ_INT("kind", got.kind, CONTROL_RELEASE);
+    CHECK_EQ_INT("kind", (int)got.kind, CONTROL_RELEASE);
     CHECK_EQ_U64("slot", got.slot, 7);
     CHECK_EQ_U64("listen", got.listen, 3);
     CHECK_EQ_INT("no third", control_receive(ends[0], &got, NULL), CONTROL_NONE);
@@ -98,12 +98,12 @@ static void test_nonsense(void)
     CHECK_EQ_I64("short", send(ends[0], &bad, 3, 0), 3);
     bad.kind = 0;
     CHECK_TRUE("no kind", control_send(ends[0], &bad, ends[0]));
-    bad.kind = (enum control_kind)99;
+    bad.kind = 99;
     CHECK_TRUE("unknown kind", control_send(ends[0], &bad, -1));
     bad.kind = CONTROL_FAILED;
     CHECK_TRUE("no NUL", control_send(ends[0], &bad, -1));
     CHECK_EQ_INT("only the last", control_receive(ends[1], &got, &fd), CONTROL_OK);
-    CHECK_EQ_INT("kind", got.kind, CONTROL_FAILED);
+    CHECK_EQ_INT("kind", (int)got.kind, CONTROL_FAILED);
     CHECK_EQ_U64("its text ends", strlen(got.text), CONTROL_TEXT_MAX - 1);
     CHECK_EQ_INT("no descriptor", fd, -1);
     CHECK_EQ_INT("no more", control_receive(ends[1], &got, &fd), CONTROL_NONE);

@@ -105,7 +105,7 @@ static void test_shortage(void)
     mem_free(block);
 }
 
-/* Blocks keep their content on every way: malloc to malloc, into the reserve, within it, and out. */
+/* Blocks keep their content on every way: malloc to malloc, into the reserve, within it, out. */
 static void test_reserve(void)
 {
     size_t before = mem_live_blocks();

@@ -31,6 +31,7 @@ def good_but(old, new):
 # message.
 BAD = [
     ("unknown_key", good_but("workers = 1", "worker = 1"), 2, "worker"),
+    ("user_with_all_rights", good_but("workers = 1", "user = root"), 2, "'root' has all rights"),
     ("unknown_section", GOOD + "[rout x]\npath = /x\n", 8, "rout"),
     ("key_of_another_section", GOOD + "workers = 2\n", 8, "workers"),
     ("duplicate_key", GOOD + "path = /other\n", 8, "path"),

@@ -7,6 +7,7 @@ import resource
 import shutil
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -355,8 +356,54 @@ def started_by_a_user(t):
 
 
 @case()
+def closed_to_its_own_user(t):
+    """A process of the same user can neither trace master and workers nor read their memory, and a
+    crash leaves no core file with the key."""
+    if os.getuid() != 0:
+        raise Skip("needs root")
+    nobody = pwd.getpwnam("nobody")
+
+    def become():
+        resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY,) * 2)
+        os.setgroups([])
+        os.setgid(nobody.pw_gid)
+        os.setuid(nobody.pw_uid)
+
+    program = shutil.copy(Settings.program, t.path("sluice"))
+    os.chmod(t.dir, 0o777)  # a core file would go there
+    listens = "[listen plain]\naddress = 127.0.0.1:0\n"
+    p = t.start(t.config(listens=listens, r=ECHO), preexec_fn=become, executable=program)
+    p.may_lose_workers = True
+    both_started(p, 1)
+    everybody = [p.pid, *p.workers()]
+    peeked = subprocess.run(["cat", *["/proc/%d/mem" % pid for pid in everybody]],
+                            preexec_fn=become, capture_output=True, text=True)
+    equal(peeked.stderr.count("Permission denied"), 2, "refusals: " + peeked.stderr)
+    for pid in everybody:
+        with open("/proc/%d/limits" % pid) as file:
+            core = next(line for line in file if line.startswith("Max core file size"))
+        equal(core.split()[4:6], ["0", "0"], "limits for a core file")
+    os.kill(everybody[1], signal.SIGABRT)
+    p.log.wait("worker.exit", signal="6")
+    p.log.wait("worker.start", 2)
+    equal([name for name in os.listdir(t.dir) if "core" in name], [], "core files")
+
+
+@case()
+def the_shared_user_is_named(t):
+    """A warning says that nobody is a user whom others share, unless the file names it."""
+    if os.getuid() != 0:
+        raise Skip("needs root")
+    p = both_started(t.gateway(r=ECHO), 1)
+    equal([line["level"] for line in p.log.find("user.shared")], ["warn"], "warnings")
+    p = both_started(t.gateway(server="user = nobody", r=ECHO), 1)
+    equal(p.log.find("user.shared"), [], "warnings")
+
+
+@case()
 def no_descriptors_of_others(t):
-    """A worker holds its listeners, epoll, pipes and the log, but no socket of another one."""
+    """A worker holds its listeners, epoll, the control socket and the log, but no socket of another
+    one."""
     p = both_started(t.gateway(server="workers = 4", r=ECHO), 4)
     for pid in p.workers():
         folder = "/proc/%d/fd/" % pid

@@ -23,9 +23,12 @@ def try_start(t, command=(), config=None, **popen):
     or None, stderr)."""
     path = t.write("start.ini", config or t.config(server="workers = 2", r=ECHO))
     program = popen.pop("program", Settings.program)
+    # The leak checker needs a process and descriptors of its own, and dies badly.
+    environment = dict(popen.pop("env", os.environ))
+    environment["ASAN_OPTIONS"] = environment.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
     child = subprocess.Popen([*command, program, "-c", path], stdin=subprocess.DEVNULL,
                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=t.dir,
-                             start_new_session=True, text=True, **popen)
+                             start_new_session=True, text=True, env=environment, **popen)
     lines = []
     try:
         for line in child.stderr:
@@ -91,8 +94,11 @@ def no_more_processes(t):
                  config=t.config(listens=PLAIN, r=ECHO))
 
 
-@case(rows=[("fail", "fail", "event loop"), ("kill", "kill", "signal 9")])
+@case(rows=[("fail", "fail", "event loop"), ("kill", "kill", "signal 9"),
+            ("poor", "poor", "out of memory")])
 def a_worker_that_cannot_start(t, word, told):
+    if word == "poor" and Settings.is_asan:
+        raise Skip("a limited address space does not go with the sanitizer")
     fault = WorkerFault(t, word)
     failed_start(t, told, env=fault.environment)
 
