@@ -20,7 +20,8 @@ jobs=2
 # certificates. NO_SESSION_CACHE is not in the list: with session tickets, this version does not
 # link without its cache, which sluice switches off. MAX_ALT_NAMES, MAX_CHAIN_DEPTH: a certificate
 # may have 4096 names and stand before 20 others. MAX_CERTIFICATE_SZ: a chain may be as long as
-# OpenSSL and Chromium take one, 100 KiB; io/chain.h repeats these three. EXTRA_ALERTS: whoever
+# OpenSSL and Chromium take one, 100 KiB; tls_pem.h and tls_chain.h repeat
+# these three. EXTRA_ALERTS: whoever
 # fails in a handshake hears why.
 defines='-DWOLFSSL_ALT_NAMES -DWOLFSSL_GETRANDOM -DWOLFSSL_TLS13_MIDDLEBOX_COMPAT'
 defines="$defines -DWOLFSSL_NO_FORCE_ZERO -DWOLFSSL_ALWAYS_VERIFY_CB -DWOLFSSL_IP_ALT_NAME"
