@@ -142,13 +142,14 @@ def line_with_a_terminator_inside(t, listen, name, data):
 
 @case(rows=[(name, name, end) for name, end in LINE_ENDS])
 def line_multi(t, name, end):
-    """A message may have several lines, and the program does not double a terminator at its end.
-    From the backend, each line is a message as before."""
+    """A message may have several lines, and the program does not double a terminator at its end, in
+    whichever form. From the backend, each line is a message as before."""
     _, c, peer = open_route(t, "framing = line\nline_multi = yes\nline_end = " + name)
     for data, want in ((b"a" + end + b"b", b"a" + end + b"b" + end),
                        (b"a" + end + b"b" + end, b"a" + end + b"b" + end),
                        (b"a", b"a" + end), (b"", end), (end, end), (end + end, end + end),
-                       (b"a\nb", b"a\nb" + end), (b"a\r", b"a\r" + end)):
+                       (b"a\nb", b"a\nb" + end), (b"a\n", b"a\n"), (b"a\n\n", b"a\n\n"),
+                       (b"a\r\n\n", b"a\r\n\n"), (b"a\r", b"a\r\n")):
         c.text(data)
         peer.expect(want)
         for cut in range(len(data) + 1):

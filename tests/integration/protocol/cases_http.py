@@ -323,7 +323,7 @@ def subprotocol_choice(t):
 @case()
 def routes_by_path_and_host(t):
     """Exact comes before prefix, a host before none, the longest prefix first; Close codes tell."""
-    p = t.gateway(defaults="max_message = 1",
+    p = t.gateway(defaults="max_message = 1\norigins = *",
                   exact="path = /a\nbackend = echo:", prefix="path = /a/*\nbackend = echo:",
                   deeper="path = /a/b/*\nbackend = echo:",
                   hosted="path = /a\nhost = localhost\nbackend = echo:",
