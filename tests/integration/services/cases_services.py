@@ -5,11 +5,13 @@ import asyncio
 import getpass
 import hashlib
 import os
+import re
 import shlex
 import subprocess
 
 import harness
 import services
+import wsclient
 from harness import case, equal
 from services import redis, run_java_client, run_node_client, start_service, wait_for_port
 from threads import in_thread, join
@@ -292,3 +294,44 @@ def line_service(t):
     c.close(1000)
     c.recv_end(FIN)
     p.one_end("backend_close")
+
+
+# A proxy in front
+
+@case(timeout=60)
+def nginx_in_front(t):
+    """The example of config/README.md: Host with its port, Upgrade, and a time-out that is longer
+    than ping_interval. Without the Host line `same` compares with the wrong name, and says so."""
+    with open(os.path.join(services.ROOT, "config", "README.md"), encoding="utf-8") as file:
+        example = re.search(r"```\n(location .*?)```", file.read(), re.S).group(1)
+    p = t.gateway(listens="[listen plain]\naddress = 127.0.0.1:0\n",
+                  r="path = /websockify\nbackend = echo:\nping_interval = 500ms")
+    example = example.replace("127.0.0.1:8080", "127.0.0.1:%d" % p.ports["plain"][1])
+    example = example.replace("75s", "2s")
+    certificate, key = t.certificate()
+    for text, is_admitted in ((example, True), (re.sub(r".*Host.*\n", "", example), False)):
+        port = harness.free_port()
+        config = t.write("nginx-%d.conf" % port, """
+            daemon off; pid %s; error_log stderr; worker_processes 1; user root;
+            events {}
+            http {
+                access_log off; client_body_temp_path %s; proxy_temp_path %s;
+                fastcgi_temp_path %s; uwsgi_temp_path %s; scgi_temp_path %s;
+                server { listen 127.0.0.1:%d ssl; ssl_certificate %s; ssl_certificate_key %s; %s }
+            }""" % (t.path("nginx.pid"), *[t.path("nginx-temp")] * 5, port, certificate, key, text))
+        process = start_service(t, ["nginx", "-c", config, "-p", t.dir], "nginx.log")
+        wait_for_port(t, port, process, "nginx.log")
+        wire = wsclient.Wire(("127.0.0.1", port), context=t.context, timeout=20.0 * harness.scale())
+        t.cleanup(wire.close)
+        c = wsclient.Client(wire, "127.0.0.1:%d" % port).open("/websockify")
+        if is_admitted:
+            for _ in range(5):  # longer than the proxy waits
+                equal(c.recv_frame().opcode, wsclient.PING, "opcode")
+                c.send(wsclient.PONG, b"")
+            c.binary(b"hello")
+            equal(c.recv_bytes(5), b"hello", "the echo")
+            c.end_cleanly()
+        else:
+            c.recv_close(1008)
+            line = p.log.wait("session.end", ending="origin")[-1]
+            assert "list this Origin" in line["detail"] or "another port" in line["detail"], line
