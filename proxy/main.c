@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "conf/config.h"
+#include "gate/descriptors.h"
 #include "gate/master.h"
 #include "io/cert.h"
 #include "io/tls.h"
@@ -160,6 +161,10 @@ int main(int argc, char **argv)
         config_print(config, stdout);
         code = EXIT_DONE;
     } else if (options.is_check) {
+        char text[DESCRIPTORS_WARNING_MAX];
+        if (descriptors_warning(config, descriptors_raise(), text)) {
+            fprintf(stderr, "sluice: warning: %s\n", text);
+        }
         printf("%s: ok\n", path);
         code = EXIT_DONE;
     } else {

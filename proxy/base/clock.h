@@ -10,5 +10,7 @@
 
 /* CLOCK_MONOTONIC in milliseconds; never 0, so that 0 may mean "no time". */
 uint64_t clock_now_ms(void);
+/* The same clock in microseconds, for what is shorter than a turn. */
+uint64_t clock_now_us(void);
 
 #endif

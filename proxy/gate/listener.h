@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* listener.h: one listening socket of one worker.
  *
- * For: the accept loop, and what happens when descriptors or memory run out: the listener turns one
- * caller away with a spare descriptor, then accepting pauses, for 100 ms at first and doubling to
- * 1 s, so that an exhausted process neither spins nor leaves its callers hanging. Not for: binding
- * (the master does it, before the fork). */
+ * For: the accept loop, and when it pauses. It pauses while the door has no room; and for 100 ms,
+ * doubling to 1 s, when accept() or memory fails, so that a failing process does not spin. A paused
+ * listener's callers wait in the kernel's queue: nobody is accepted only to be hung up on. Not for:
+ * binding (the master does it, before the fork), how many may be in (door). */
 #ifndef GATE_LISTENER_H
 #define GATE_LISTENER_H
 
@@ -14,14 +14,16 @@
 #include "io/tls.h"
 
 struct listener {
-    struct session_context *context;
+    struct session_context *context; /* with a door */
     const struct config_listen *listen;
     struct tls_context *tls; /* owned; NULL = plain */
     int fd;                  /* owned */
-    int spare_fd;            /* owned; -1 = none */
     struct reactor_io io;
     struct reactor_timer resume;
-    uint64_t pause_ms; /* the next pause */
+    struct door_waiter waiter;
+    uint64_t pause_ms;        /* the next pause after a failure */
+    uint64_t paused_since_ms; /* 0 = it accepts */
+    unsigned lost_in_a_row;   /* connections that accept() could not hand over */
 };
 
 /* Takes over the descriptor. False: there is no TLS context; *out_detail is then a constant text

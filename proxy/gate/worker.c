@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "gate/descriptors.h"
 #include "gate/listener.h"
 #include "gate/page.h"
 #include "gate/session.h"
@@ -18,6 +19,8 @@
 struct worker {
     struct session_context context;
     struct scratch scratch;
+    struct door door;
+    struct flood flood;
     const struct worker_start *start;
     struct listener *listeners;
     struct reactor_signal on_term;
@@ -162,6 +165,23 @@ static bool start_listeners(struct worker *w)
     return true;
 }
 
+static void open_door(struct worker *w)
+{
+    const struct config *config = w->context.config;
+    const struct descriptors_plan plan =
+        descriptors_share(config, descriptors_raise(), descriptors_open());
+    const struct door_settings settings = {
+        .pending_max = plan.pending_max,
+        .sessions_max = plan.sessions_max,
+        .serve = session_serve,
+        .put_out = session_put_out,
+    };
+    door_init(&w->door, w->context.reactor, &settings);
+    flood_init(&w->flood, w->context.reactor, config->log_limit);
+    w->context.door = &w->door;
+    w->context.flood = &w->flood;
+}
+
 static bool init(struct worker *w, const struct worker_start *start)
 {
     w->context.config = start->config;
@@ -177,7 +197,11 @@ static bool init(struct worker *w, const struct worker_start *start)
         return false;
     }
     w->context.resolver = resolver_new(w->context.reactor);
-    if (w->context.resolver == NULL || !start_listeners(w)) {
+    if (w->context.resolver == NULL) {
+        return false;
+    }
+    open_door(w);
+    if (!start_listeners(w)) {
         return false;
     }
     reactor_signal_init(&w->on_term, w->context.reactor, SIGTERM, on_term);
@@ -213,6 +237,8 @@ int worker_run(const struct worker_start *start)
         listener_done(&w.listeners[i]);
     }
     mem_free(w.listeners);
+    door_done(&w.door);
+    flood_done(&w.flood);
     resolver_free(w.context.resolver);
     reactor_free(w.context.reactor);
     scratch_done(&w.scratch);
