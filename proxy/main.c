@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "conf/config.h"
+#include "gate/descriptors.h"
 #include "gate/jail.h"
 #include "gate/master.h"
 #include "io/cert.h"
@@ -184,6 +185,10 @@ int main(int argc, char **argv)
         code = EXIT_DONE;
     } else if (options.is_check) {
         report_print(&report, path, stderr);
+        char text[DESCRIPTORS_WARNING_MAX];
+        if (descriptors_warning(config, descriptors_raise(), text)) {
+            fprintf(stderr, "sluice: warning: %s\n", text);
+        }
         printf("%s: ok\n", path);
         code = EXIT_DONE;
     } else {

@@ -11,6 +11,8 @@
 
 /* CLOCK_MONOTONIC in milliseconds; never 0, so that 0 may mean "no time". */
 uint64_t clock_now_ms(void);
+/* The same clock in microseconds, for what is shorter than a turn. */
+uint64_t clock_now_us(void);
 
 /* The time of day in seconds since 1970; it may jump. For people only, never for a deadline. */
 uint64_t clock_date_s(void);

@@ -84,6 +84,8 @@ struct config {
     uid_t uid; /* of `user`, or of "nobody" when started as root without one */
     gid_t gid;
     uint64_t max_sessions;
+    uint64_t max_pending; /* connections without a session */
+    uint64_t log_limit;   /* lines a second of each kind that strangers cause; 0 = no limit */
     uint64_t drain_ms;
     enum log_level log_level;
     enum log_format log_format;

@@ -1,59 +1,83 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "gate/listener.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/net.h"
 
 #define ACCEPTS_PER_TURN 16
+#define ACCEPTS_BESIDE_GUESTS 4 /* while the door is busy with those who are in */
+#define LOST_IN_A_ROW_MAX 16    /* so many, and something forbids all of them */
 #define PAUSE_FIRST_MS 100
 #define PAUSE_LONGEST_MS 1000
 
-static int open_spare(void)
-{
-    return open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
+/* --- pauses -------------------------------------------------------------------------------- */
 
-static void on_resume(struct reactor_timer *timer)
+/* Says once when a pause begins, however often the listener tries meanwhile. */
+static void pause_accepting(struct listener *l, const char *reason)
 {
-    struct listener *l = container_of(timer, struct listener, resume);
-    if (l->spare_fd < 0) {
-        l->spare_fd = open_spare(); /* no descriptor was left for it when accepting paused */
-    }
-    if (!l->is_suspended) {
-        reactor_io_want(&l->io, REACTOR_READ);
-    }
-}
-
-/* No descriptor is left. With the spare one the listener accepts the first caller in the queue and
- * hangs up, so that this caller knows; then accepting pauses. */
-static void pause_accepting(struct listener *l)
-{
-    struct addr peer;
-    int fd = -1;
-    if (l->spare_fd >= 0) {
-        close(l->spare_fd);
-        if (net_accept(l->fd, &fd, &peer) == NET_ACCEPT_OK) {
-            net_close(fd);
-        }
-        l->spare_fd = open_spare();
-    }
-    reactor_io_want(&l->io, 0);
-    reactor_timer_at(&l->resume, reactor_now_ms(l->context->reactor) + l->pause_ms);
-
     struct log_line line;
+    reactor_io_want(&l->io, 0);
+    if (l->paused_since_ms != 0) {
+        return;
+    }
+    l->paused_since_ms = reactor_now_ms(l->context->reactor);
+    if (!flood_lets(l->context->flood, FLOOD_PAUSED)) {
+        return;
+    }
     log_begin(&line, LOG_WARN, "listen.paused");
     log_text(&line, "name", l->listen->name);
-    log_str(&line, "reason", "out of descriptors or memory");
-    log_u64(&line, "pause_ms", l->pause_ms);
+    log_str(&line, "reason", reason);
     log_end(&line);
+}
+
+static void pause_for_room(struct listener *l)
+{
+    pause_accepting(l, mem_is_short() ? "out of memory" : "max_pending");
+    door_wait(l->context->door, &l->waiter);
+}
+
+static void pause_for_failure(struct listener *l, const char *reason)
+{
+    pause_accepting(l, reason);
+    reactor_timer_at(&l->resume, reactor_now_ms(l->context->reactor) + l->pause_ms);
     l->pause_ms = l->pause_ms * 2 < PAUSE_LONGEST_MS ? l->pause_ms * 2 : PAUSE_LONGEST_MS;
 }
 
-static void begin_session(struct listener *l, int fd, const struct addr *peer)
+static void resume_accepting(struct listener *l)
+{
+    struct log_line line;
+    reactor_io_want(&l->io, REACTOR_READ);
+    if (l->paused_since_ms == 0) {
+        return;
+    }
+    uint64_t paused_ms = reactor_now_ms(l->context->reactor) - l->paused_since_ms;
+    l->paused_since_ms = 0;
+    if (!flood_lets(l->context->flood, FLOOD_RESUMED)) {
+        return;
+    }
+    log_begin(&line, LOG_INFO, "listen.resumed");
+    log_text(&line, "name", l->listen->name);
+    log_u64(&line, "paused_ms", paused_ms);
+    log_end(&line);
+}
+
+/* --- accepting ----------------------------------------------------------------------------- */
+
+static void log_failure(struct listener *l, const char *reason)
+{
+    struct log_line line;
+    if (!flood_lets(l->context->flood, FLOOD_ACCEPT_FAILED)) {
+        return;
+    }
+    log_begin(&line, LOG_WARN, "accept.failed");
+    log_text(&line, "name", l->listen->name);
+    log_str(&line, "reason", reason);
+    log_end(&line);
+}
+
+/* False: no memory. */
+static bool begin_session(struct listener *l, int fd, const struct addr *peer)
 {
     struct tls *tls = NULL;
     struct scoreboard_slot *slot = &l->context->scoreboard->slots[l->context->slot];
@@ -63,36 +87,105 @@ static void begin_session(struct listener *l, int fd, const struct addr *peer)
         tls = tls_new(l->tls);
         if (tls == NULL) {
             net_close(fd);
-            log_message(LOG_WARN, "accept.failed", "no memory for a TLS session");
-            return;
+            return false;
         }
     }
     struct carrier carrier = carrier_of_socket(l->context->reactor, fd);
-    if (!session_start(l->context, l->listen, &carrier, tls, peer)) {
-        log_message(LOG_WARN, "accept.failed", "no memory for a session");
+    return session_start(l->context, l->listen, &carrier, tls, peer);
+}
+
+/* What somebody reads about a result that pauses the listener; NULL: it does not pause. */
+static const char *reason_of(enum net_accept_result result)
+{
+    switch (result) {
+    case NET_ACCEPT_OK:
+    case NET_ACCEPT_NONE:
+    case NET_ACCEPT_LOST:
+        break;
+    case NET_ACCEPT_NO_DESCRIPTORS:
+        return "out of descriptors";
+    case NET_ACCEPT_NO_FILES:
+        return "the system is out of descriptors";
+    case NET_ACCEPT_NO_MEMORY:
+        return "the system is out of memory";
+    case NET_ACCEPT_FAILED:
+        return "accept() fails for an unknown reason";
+    }
+    return NULL;
+}
+
+/* One accept(). False: the listener pauses, or nobody waits. */
+static bool accept_one(struct listener *l, bool *out_is_paused)
+{
+    struct addr peer;
+    int fd = -1;
+    enum net_accept_result result = net_accept(l->fd, &fd, &peer);
+    const char *reason = reason_of(result);
+
+    if (result == NET_ACCEPT_NONE) {
+        return false;
+    }
+    if (result == NET_ACCEPT_LOST) {
+        log_failure(l, "a connection was lost before it was accepted");
+        l->lost_in_a_row++;
+        reason = l->lost_in_a_row >= LOST_IN_A_ROW_MAX ? "accept() is forbidden" : NULL;
+    } else if (result == NET_ACCEPT_OK) {
+        l->lost_in_a_row = 0;
+        if (!begin_session(l, fd, &peer)) {
+            reason = "out of memory";
+            log_failure(l, reason);
+        }
+    }
+    if (reason != NULL) {
+        pause_for_failure(l, reason);
+        *out_is_paused = true;
+        return false;
+    }
+    if (result == NET_ACCEPT_OK) {
+        l->pause_ms = PAUSE_FIRST_MS;
+    }
+    return true;
+}
+
+/* False: the listener pauses. */
+static bool accept_some(struct listener *l)
+{
+    struct door *door = l->context->door;
+    int most = door_is_busy(door) ? ACCEPTS_BESIDE_GUESTS : ACCEPTS_PER_TURN;
+    bool is_paused = false;
+    for (int i = 0; i < most; i++) {
+        if (mem_is_short() || !door_has_room(door)) {
+            pause_for_room(l);
+            return false;
+        }
+        if (!accept_one(l, &is_paused)) {
+            break;
+        }
+    }
+    return !is_paused;
+}
+
+static void try_again(struct listener *l)
+{
+    if (accept_some(l)) {
+        resume_accepting(l);
     }
 }
 
 static void on_ready(struct reactor_io *io, unsigned ready)
 {
-    struct listener *l = container_of(io, struct listener, io);
     (void)ready;
+    (void)accept_some(container_of(io, struct listener, io));
+}
 
-    for (int i = 0; i < ACCEPTS_PER_TURN && !mem_is_short(); i++) {
-        struct addr peer;
-        int fd = -1;
-        switch (net_accept(l->fd, &fd, &peer)) {
-        case NET_ACCEPT_OK:
-            l->pause_ms = PAUSE_FIRST_MS;
-            begin_session(l, fd, &peer);
-            break;
-        case NET_ACCEPT_NONE:
-            return;
-        case NET_ACCEPT_EXHAUSTED:
-            pause_accepting(l);
-            return;
-        }
-    }
+static void on_resume(struct reactor_timer *timer)
+{
+    try_again(container_of(timer, struct listener, resume));
+}
+
+static void on_room(struct door_waiter *waiter)
+{
+    try_again(container_of(waiter, struct listener, waiter));
 }
 
 /* The configuration has proven every pair; the worker only loads the pairs. */
@@ -128,14 +221,14 @@ static void set(struct listener *l, struct session_context *context,
         .context = context,
         .listen = listen,
         .fd = fd,
-        .spare_fd = -1,
         .pause_ms = PAUSE_FIRST_MS,
     };
 }
 
 static void begin(struct listener *l)
 {
-    l->spare_fd = open_spare();
+    list_init(&l->waiter.link);
+    l->waiter.callback = on_room;
     reactor_timer_init(&l->resume, l->context->reactor, on_resume);
     reactor_io_init(&l->io, l->context->reactor, l->fd, on_ready);
     reactor_io_want(&l->io, REACTOR_READ);
@@ -162,23 +255,6 @@ void listener_init_like(struct listener *l, const struct listener *own, int fd)
     begin(l);
 }
 
-void listener_suspend(struct listener *l)
-{
-    l->is_suspended = true;
-    if (l->fd >= 0) {
-        reactor_io_want(&l->io, 0);
-    }
-}
-
-void listener_resume(struct listener *l)
-{
-    l->is_suspended = false;
-    if (l->fd >= 0) {
-        reactor_timer_stop(&l->resume);
-        on_resume(&l->resume);
-    }
-}
-
 void listener_stop(struct listener *l)
 {
     if (l->fd < 0) {
@@ -186,12 +262,9 @@ void listener_stop(struct listener *l)
     }
     reactor_io_want(&l->io, 0);
     reactor_timer_stop(&l->resume);
+    door_wait_stop(&l->waiter);
     net_close(l->fd);
     l->fd = -1;
-    if (l->spare_fd >= 0) {
-        close(l->spare_fd);
-        l->spare_fd = -1;
-    }
 }
 
 void listener_done(struct listener *l)

@@ -6,13 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "gate/descriptors.h"
 #include "gate/jail.h"
 #include "gate/master_parts.h"
 #include "io/tls.h"
@@ -228,19 +228,11 @@ static void release(struct master *m)
     mem_free(m->slots);
 }
 
-/* A session has two descriptors, and the worker itself needs some. */
 static void raise_descriptor_limit(const struct config *config)
 {
-    struct rlimit limit;
-    uint64_t wanted = 2 * (config->max_sessions / config->workers) + 128;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-        return;
-    }
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < wanted) {
-        log_message(LOG_INFO, "limits",
-                    "max_sessions needs %llu descriptors in each worker; the hard limit is %llu",
-                    (unsigned long long)wanted, (unsigned long long)limit.rlim_max);
+    char text[DESCRIPTORS_WARNING_MAX];
+    if (descriptors_warning(config, descriptors_raise(), text)) {
+        log_message(LOG_WARN, "limits", "%s", text);
     }
 }
 

@@ -380,6 +380,11 @@ void pump_interest(struct pump *p, const struct life *life)
     conn_want(&p->backend, backend);
 }
 
+void pump_rest(struct pump *p)
+{
+    conn_want(&p->client, 0);
+}
+
 bool pump_is_client_paused(const struct pump *p)
 {
     return p->is_client_full || p->is_backend_full;

@@ -177,6 +177,9 @@ size_t pump_backend_room(const struct pump *p);
 /* The one place that starts and stops reading and writing; the session calls it last in each
  * event. */
 void pump_interest(struct pump *p, const struct life *life);
+/* Waits for nothing from the client until the next pump_interest; for a session that knows of the
+ * client's event and takes it later. */
+void pump_rest(struct pump *p);
 /* True while a queue is full. Either queue stops the client: what the client sends may go to the
  * backend or, as an echo or a Pong, back to the client. */
 bool pump_is_client_paused(const struct pump *p);

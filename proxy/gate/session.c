@@ -57,6 +57,7 @@ static void apply(struct session *s, const struct session_event *event)
     unsigned actions = life_step(&s->life, &event->life);
     if (s->life.phase != before.phase || s->life.client != before.client) {
         s->times.phase_since_ms = now_ms;
+        door_progress(s->context->door, &s->guest);
     }
     note_client_side(s, before.client, actions, now_ms);
     if (log_is_on(LOG_DEBUG)) {
@@ -292,6 +293,7 @@ static void client_bytes(struct session *s, uint8_t *data, size_t len)
     switch (s->life.phase) {
     case LIFE_REQUEST: {
         struct session_event event;
+        s->has_asked = s->has_asked || len > 0;
         if (len > 0 && session_take_head(s, data, len, &event)) {
             apply(s, &event);
         }
@@ -358,12 +360,13 @@ static void continue_answer(struct session *s)
 {
     if (s->pump.is_client_owed) {
         answer_more(&s->pump, &s->request->body);
+        door_progress(s->context->door, &s->guest);
     }
 }
 
-static void on_client_ready(struct conn *conn, unsigned ready)
+static void client_ready(struct session *s, unsigned ready)
 {
-    struct session *s = container_of(conn, struct session, pump.client);
+    struct conn *conn = &s->pump.client;
     if ((ready & REACTOR_WRITE) && conn_queued(conn) > 0) {
         flush(conn);
     }
@@ -373,6 +376,29 @@ static void on_client_ready(struct conn *conn, unsigned ready)
         read_client(s);
     }
     settle(s);
+}
+
+static void on_client_ready(struct conn *conn, unsigned ready)
+{
+    struct session *s = container_of(conn, struct session, pump.client);
+    if (door_is_guest(&s->guest)) {
+        door_queue(s->context->door, &s->guest);
+        pump_rest(&s->pump);
+        return;
+    }
+    client_ready(s, ready);
+}
+
+void session_serve(struct door_guest *guest)
+{
+    client_ready(container_of(guest, struct session, guest), REACTOR_READ | REACTOR_WRITE);
+}
+
+void session_put_out(struct door_guest *guest)
+{
+    struct session *s = container_of(guest, struct session, guest);
+    apply_end(s, LIFE_FULL, "it made place for a newer one: max_pending");
+    apply_type(s, LIFE_EV_KILL);
 }
 
 static void read_backend(struct session *s)
@@ -473,6 +499,9 @@ bool session_start(struct session_context *context, const struct config_listen *
     list_append(&context->sessions, &s->link);
     context->session_count++;
     conn_open(&s->pump.client, carrier, tls);
+    if (context->door != NULL) {
+        door_enter(context->door, &s->guest);
+    }
     settle(s);
     return true;
 }

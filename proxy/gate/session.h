@@ -17,6 +17,8 @@
 #include "base/addr.h"
 #include "base/list.h"
 #include "conf/snapshot.h"
+#include "gate/door.h"
+#include "gate/flood.h"
 #include "gate/page.h"
 #include "gate/scoreboard.h"
 #include "io/carrier.h"
@@ -33,6 +35,8 @@ struct session_context {
     struct resolver *resolver;
     const struct config *config;
     struct scoreboard *scoreboard;
+    struct door *door;       /* NULL: every connection is served at once and without a limit */
+    struct flood *flood;     /* NULL: every line comes out */
     size_t slot;             /* the worker's, in the scoreboard and in the sessions' names */
     page_find_fn *find_page; /* for listeners that serve pages; NULL: none do */
     struct list sessions;    /* private to the session module */
@@ -43,7 +47,7 @@ struct session_context {
 };
 
 /* Takes over the client's carrier and `tls`, which is NULL on a plain listener. False: no memory;
- * both are closed. */
+ * both are closed. With a door, the caller has asked door_has_room. */
 MUST_CHECK bool session_start(struct session_context *context, const struct config_listen *listen,
                               const struct carrier *carrier, struct tls *tls,
                               const struct addr *peer);
@@ -53,5 +57,9 @@ MUST_CHECK bool session_start(struct session_context *context, const struct conf
 size_t session_end_some(struct session_context *context, enum life_ending ending, size_t most);
 /* Kills all sessions (LIFE_EV_KILL): no Close, no waiting. */
 void session_kill_all(struct session_context *context);
+
+/* What the door of a worker calls. */
+door_guest_fn session_serve;
+door_guest_fn session_put_out;
 
 #endif

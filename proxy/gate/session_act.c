@@ -38,8 +38,8 @@ static void do_retire(struct session *s)
     assert(s->dial == NULL);
     if (s->is_counted) {
         scoreboard_sub(&slot->sessions_now, 1);
-        s->is_counted = false;
     }
+    door_leave(s->context->door, &s->guest);
     session_log_end(s);
     scoreboard_add(&slot->endings_total[s->life.ending], 1);
     scoreboard_add(&slot->up_bytes_total, s->pump.up_bytes);

@@ -116,14 +116,23 @@ static void log_request(struct log_line *line, const struct session *s)
     }
 }
 
+/* A health check, a port scanner or a browser that connects ahead of need: the connection asked
+ * for nothing and broke no rule. */
+static bool is_probe(const struct session *s)
+{
+    bool is_silent_tls = s->life.ended_in != LIFE_TLS || s->pump.client.received_bytes == 0;
+    return !s->is_counted && !s->has_asked && is_silent_tls;
+}
+
 void session_log_end(const struct session *s)
 {
     struct log_line line;
+    enum log_level level = is_probe(s) ? LOG_DEBUG : LOG_INFO;
 
-    if (!log_is_on(LOG_INFO)) {
+    if (!log_is_on(level) || (!s->is_counted && !flood_lets(s->context->flood, s->life.ending))) {
         return;
     }
-    log_begin(&line, LOG_INFO, "session.end");
+    log_begin(&line, level, "session.end");
     log_id(&line, s);
     log_parties(&line, s);
     log_str(&line, "ending", life_ending_row(s->life.ending)->word);

@@ -43,6 +43,7 @@ struct session {
     struct watch backend_watch; /* bytes that the backend does not take */
     struct watch pong_watch;    /* a Ping that the client has not answered */
     struct watch idle_watch;    /* both sides; acked_bytes is their sum */
+    struct door_guest guest;
     struct reactor_timer timer;
     uint64_t timer_at_ms; /* 0 = not armed */
     struct reactor_deferred retire;
@@ -58,7 +59,8 @@ struct session {
     const char *tls_version; /* constant; NULL on a plain listener or before the handshake */
     uint16_t http_status;    /* of the answer; 0 = none */
     bool is_close_lost;      /* the client's connection was broken when a Close was due */
-    bool is_counted;         /* the scoreboard counts it */
+    bool is_counted;         /* admitted: the scoreboard counts it */
+    bool has_asked;          /* a byte of a request has come */
     bool is_up_due;          /* an echo route has no dial: LIFE_EV_BACKEND_UP is due */
     bool is_no_memory_told;
     bool is_eof_due; /* the client has ended, but the life does not know yet: held bytes

@@ -132,7 +132,12 @@ static struct session_event admit(struct session *s)
     s->is_counted =
         scoreboard_add_session(context->scoreboard, context->slot, context->config->max_sessions);
     if (!s->is_counted) {
-        return end_event(LIFE_FULL, NULL);
+        return end_event(LIFE_FULL, "max_sessions");
+    }
+    if (!door_admit(context->door, &s->guest)) {
+        scoreboard_sub(&context->scoreboard->slots[context->slot].sessions_now, 1);
+        s->is_counted = false;
+        return end_event(LIFE_FULL, "the limit of descriptors");
     }
     return (struct session_event){{.type = LIFE_EV_REQUEST_OK}, NULL};
 }

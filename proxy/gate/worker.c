@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "gate/control.h"
+#include "gate/descriptors.h"
 #include "gate/listener.h"
 #include "gate/page.h"
 #include "gate/session.h"
@@ -30,6 +31,8 @@ struct adopted {
 struct worker {
     struct session_context context;
     struct scratch scratch;
+    struct door door;
+    struct flood flood;
     const struct worker_start *start;
     struct listener *listeners;
     struct list adopted;
@@ -71,18 +74,6 @@ static void on_session_park(struct session_context *context)
 
 /* --- no memory ------------------------------------------------------------------------------- */
 
-typedef void listener_act_fn(struct listener *l);
-
-static void for_each_listener(struct worker *w, listener_act_fn *act)
-{
-    for (size_t i = 0; i < w->context.config->listen_count; i++) {
-        act(&w->listeners[i]);
-    }
-    for (struct list *link = w->adopted.next; link != &w->adopted; link = link->next) {
-        act(&container_of(link, struct adopted, link)->listener);
-    }
-}
-
 static void on_recover(struct reactor_timer *timer)
 {
     struct worker *w = container_of(timer, struct worker, recover);
@@ -91,7 +82,7 @@ static void on_recover(struct reactor_timer *timer)
         return;
     }
     w->is_short = false;
-    for_each_listener(w, listener_resume);
+    door_shut(&w->door, false);
     log_message(LOG_INFO, "memory.back", "this worker accepts connections again");
 }
 
@@ -103,7 +94,7 @@ static void on_short(struct reactor_deferred *deferred)
         return;
     }
     w->is_short = true;
-    for_each_listener(w, listener_suspend);
+    door_shut(&w->door, true);
     reactor_timer_at(&w->recover, reactor_now_ms(w->context.reactor) + SHORT_RETRY_MS);
     struct log_line line;
     log_begin(&line, LOG_ERROR, "memory.short");
@@ -188,9 +179,6 @@ static void adopt(struct worker *w, const struct control_message *message, int f
     list_init(&a->link);
     list_append(&w->adopted, &a->link);
     listener_init_like(&a->listener, &w->listeners[message->listen], fd);
-    if (w->is_short) {
-        listener_suspend(&a->listener);
-    }
 }
 
 static void stop_listeners(struct worker *w)
@@ -322,6 +310,23 @@ static bool start_listeners(struct worker *w, const char **out_detail)
     return true;
 }
 
+static void open_door(struct worker *w)
+{
+    const struct config *config = w->context.config;
+    const struct descriptors_plan plan =
+        descriptors_share(config, descriptors_raise(), descriptors_open());
+    const struct door_settings settings = {
+        .pending_max = plan.pending_max,
+        .sessions_max = plan.sessions_max,
+        .serve = session_serve,
+        .put_out = session_put_out,
+    };
+    door_init(&w->door, w->context.reactor, &settings);
+    flood_init(&w->flood, w->context.reactor, config->log_limit);
+    w->context.door = &w->door;
+    w->context.flood = &w->flood;
+}
+
 static void init_events(struct worker *w)
 {
     struct reactor *r = w->context.reactor;
@@ -366,6 +371,7 @@ static bool init(struct worker *w, const struct worker_start *start, const char 
         *out_detail = "a worker cannot make its resolver: out of memory or descriptors";
         return false;
     }
+    open_door(w);
     if (!start_listeners(w, out_detail)) {
         return false;
     }
@@ -415,6 +421,8 @@ int worker_run(const struct worker_start *start, const char **out_detail)
         listener_done(&w.listeners[i]);
     }
     mem_free(w.listeners);
+    door_done(&w.door);
+    flood_done(&w.flood);
     resolver_free(w.context.resolver);
     reactor_free(w.context.reactor);
     scratch_done(&w.scratch);

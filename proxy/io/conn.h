@@ -106,7 +106,7 @@ static inline bool conn_is_cut(const struct conn *c)
 /* Wire bytes that have reached the peer's kernel. */
 uint64_t conn_acked_bytes(const struct conn *c);
 
-/* Waits for REACTOR_READ | REACTOR_WRITE. Only the pump's interest function calls this. */
+/* Waits for REACTOR_READ | REACTOR_WRITE. Only the pump calls this. */
 void conn_want(struct conn *c, unsigned want);
 
 /* Sends close_notify, behind what waits, and FIN once the queue is empty: at once, or by the

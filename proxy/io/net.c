@@ -121,8 +121,12 @@ static enum net_accept_result accept_result(int error)
 {
     switch (error) {
     case EAGAIN:
-    /* These belong to a connection that died in the queue; accept(2) hands them over. */
+        return NET_ACCEPT_NONE;
+    /* These belong to a connection that died in the queue; accept(2) hands them over. EPERM and
+     * EACCES are a filter's or a security module's, which may leave the connection in the queue:
+     * whoever accepts must not try for ever. */
     case ECONNABORTED:
+    case EACCES:
     case EPROTO:
     case EPERM:
     case ENETDOWN:
@@ -133,11 +137,16 @@ static enum net_accept_result accept_result(int error)
     case EOPNOTSUPP:
     case ENETUNREACH:
     case ETIMEDOUT:
-        return NET_ACCEPT_NONE;
+        return NET_ACCEPT_LOST;
+    case EMFILE:
+        return NET_ACCEPT_NO_DESCRIPTORS;
+    case ENFILE:
+        return NET_ACCEPT_NO_FILES;
+    case ENOBUFS:
+    case ENOMEM:
+        return NET_ACCEPT_NO_MEMORY;
     default:
-        /* EMFILE, ENFILE, ENOBUFS, ENOMEM; and what nobody expects, where to pause is better
-         * than to spin on a listener that stays readable. */
-        return NET_ACCEPT_EXHAUSTED;
+        return NET_ACCEPT_FAILED;
     }
 }
 

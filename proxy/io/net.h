@@ -35,8 +35,12 @@ MUST_CHECK bool net_is_free(const struct addr *a, const char **out_detail);
 
 enum net_accept_result {
     NET_ACCEPT_OK = 0,
-    NET_ACCEPT_NONE,      /* no connection waits, or it went away again */
-    NET_ACCEPT_EXHAUSTED, /* no descriptors or memory: pause the listener */
+    NET_ACCEPT_NONE,           /* no connection waits */
+    NET_ACCEPT_LOST,           /* a connection died in the queue, or something forbids it */
+    NET_ACCEPT_NO_DESCRIPTORS, /* the process may open no more: pause the listener */
+    NET_ACCEPT_NO_FILES,       /* the system may open no more: pause the listener */
+    NET_ACCEPT_NO_MEMORY,      /* pause the listener */
+    NET_ACCEPT_FAILED          /* nobody knows this error: pause the listener */
 };
 /* The new socket has TCP_NODELAY and keepalive (60 s, then 3 probes 10 s apart), which it inherits
  * from a socket of net_listen. */

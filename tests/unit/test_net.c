@@ -186,7 +186,7 @@ static void test_accept(void)
     getrlimit(RLIMIT_NOFILE, &old);
     struct rlimit low = {.rlim_cur = 0, .rlim_max = old.rlim_max};
     setrlimit(RLIMIT_NOFILE, &low);
-    CHECK_EQ_INT("no descriptors", net_accept(listener, &fd, &peer), NET_ACCEPT_EXHAUSTED);
+    CHECK_EQ_INT("no descriptors", net_accept(listener, &fd, &peer), NET_ACCEPT_NO_DESCRIPTORS);
     int connected = -1;
     CHECK_EQ_INT("nor to connect", net_connect(&a, &connected), NET_FAILED);
     const char *error = NULL;
@@ -196,7 +196,7 @@ static void test_accept(void)
 
     CHECK_EQ_INT("it still waits", net_accept(listener, &fd, &peer), NET_ACCEPT_OK);
     CHECK_TRUE("peer", net_local_addr(near, &local) && addr_is_equal(&local, &peer));
-    CHECK_EQ_INT("not a listener", net_accept(fd, &connected, &peer), NET_ACCEPT_EXHAUSTED);
+    CHECK_EQ_INT("not a listener", net_accept(fd, &connected, &peer), NET_ACCEPT_FAILED);
     close(fd);
     close(near);
     close(listener);

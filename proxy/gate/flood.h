@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* flood.h: the lines of the log that strangers can cause, and how many of them come out.
+ *
+ * For: one limit for every kind of line that somebody without a session can cause as often as he
+ * connects. A kind may write FLOOD_BURST_S seconds' worth of lines at once, then `per_second` of
+ * them a second. What comes on top is counted, and every FLOOD_TELL_MS one line for each kind says
+ * how many there were, so that nothing is lost:
+ *
+ *     event=log.suppressed of=session.end ending=tls_failed suppressed=1234
+ *
+ * Not for: lines of sessions that were admitted, which always come out. At log_level = debug
+ * nothing is limited. */
+#ifndef GATE_FLOOD_H
+#define GATE_FLOOD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "io/reactor.h"
+#include "proto/life.h"
+
+#define FLOOD_BURST_S 10
+#define FLOOD_TELL_MS 5000
+
+/* Kinds below LIFE_ENDING_COUNT are `session.end` with that ending. */
+enum flood_kind {
+    FLOOD_ACCEPT_FAILED = LIFE_ENDING_COUNT,
+    FLOOD_PAUSED,
+    FLOOD_RESUMED,
+    FLOOD_KINDS
+};
+
+struct flood_bucket {
+    uint64_t tokens_milli; /* thousandths of a line */
+    uint64_t filled_ms;    /* 0 = never used: full */
+    uint64_t suppressed;
+};
+
+struct flood {
+    struct reactor *reactor;
+    uint64_t per_second; /* 0 = no limit */
+    struct reactor_timer tell;
+    bool is_telling; /* the timer runs */
+    struct flood_bucket buckets[FLOOD_KINDS];
+};
+
+void flood_init(struct flood *f, struct reactor *reactor, uint64_t per_second);
+/* Says what was suppressed, and stops the timer. */
+void flood_done(struct flood *f);
+/* True: one line of this kind may be written. False: the flood has counted it. `f` may be NULL:
+ * there is no limit. */
+bool flood_lets(struct flood *f, unsigned kind);
+
+#endif

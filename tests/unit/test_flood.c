@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "gate/flood.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "check.h"
+#include "suites.h"
+
+static struct {
+    struct reactor *reactor;
+    struct flood flood;
+    int log_fd;
+    int write_fd;
+    char text[8192];
+} world;
+
+static void open_world(uint64_t per_second, enum log_level level)
+{
+    int fds[2];
+    world.reactor = reactor_new();
+    if (world.reactor == NULL || pipe(fds) != 0) {
+        abort();
+    }
+    world.log_fd = fds[0];
+    world.write_fd = fds[1];
+    (void)fcntl(world.log_fd, F_SETFL, O_NONBLOCK);
+    log_init(world.write_fd, level, LOG_KEY_VALUE);
+    flood_init(&world.flood, world.reactor, per_second);
+}
+
+static const char *log_text_now(void)
+{
+    ssize_t got = read(world.log_fd, world.text, sizeof(world.text) - 1);
+    world.text[got > 0 ? got : 0] = '\0';
+    return world.text;
+}
+
+static void close_world(void)
+{
+    log_init(-1, LOG_INFO, LOG_KEY_VALUE);
+    close(world.log_fd);
+    close(world.write_fd);
+    reactor_free(world.reactor);
+}
+
+static uint64_t lets_of(unsigned kind, unsigned tries)
+{
+    uint64_t let = 0;
+    for (unsigned i = 0; i < tries; i++) {
+        let += flood_lets(&world.flood, kind) ? 1 : 0;
+    }
+    return let;
+}
+
+static void test_rates(void)
+{
+    static const struct {
+        const char *name;
+        uint64_t after_ms;
+        unsigned tries;
+        uint64_t let;
+    } rows[] = {
+        {"ten seconds' worth at once", 0, 500, 50},
+        {"nothing more", 0, 10, 0},
+        {"part of a line is none", 199, 10, 0},
+        {"one line", 1, 10, 1},
+        {"a second's worth", 1000, 10, 5},
+        {"never more than the first burst", 3600 * 1000, 1000, 50},
+        {"a slow stream all comes out", 200, 1, 1},
+        {"and again", 200, 1, 1},
+    };
+    open_world(5, LOG_INFO);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        world.reactor->now_ms += rows[i].after_ms;
+        CHECK_EQ_U64(rows[i].name, lets_of(LIFE_ORIGIN, rows[i].tries), rows[i].let);
+    }
+    CHECK_EQ_U64("each kind by itself", lets_of(FLOOD_PAUSED, 60), 50);
+    flood_done(&world.flood);
+    close_world();
+}
+
+/* What was written and what was suppressed is all that came. */
+static void test_nothing_is_lost(void)
+{
+    open_world(1, LOG_INFO);
+    CHECK_EQ_U64("a burst", lets_of(LIFE_TLS_FAILED, 1234), 10);
+    CHECK_EQ_U64("another kind", lets_of(FLOOD_ACCEPT_FAILED, 13), 10);
+    CHECK_EQ_U64("within its limit", lets_of(LIFE_NO_ROUTE, 10), 10);
+    CHECK_EQ_STR("not at once", log_text_now(), "");
+    flood_done(&world.flood);
+    const char *text = log_text_now();
+    CHECK_TRUE(text, strstr(text, "event=log.suppressed of=session.end ending=tls_failed "
+                                  "suppressed=1224\n") != NULL);
+    CHECK_TRUE(text, strstr(text, "event=log.suppressed of=accept.failed suppressed=3\n") != NULL);
+    CHECK_TRUE(text, strstr(text, "no_route") == NULL);
+    flood_done(&world.flood);
+    CHECK_EQ_STR("told once", log_text_now(), "");
+    close_world();
+}
+
+static void test_told_in_time(void)
+{
+    open_world(1, LOG_INFO);
+    (void)lets_of(LIFE_FULL, 11);
+    CHECK_TRUE("a timer runs", world.flood.is_telling);
+    CHECK_EQ_U64("at the interval", world.flood.tell.at_ms, world.reactor->now_ms + FLOOD_TELL_MS);
+    world.flood.tell.callback(&world.flood.tell);
+    CHECK_TRUE("told", strstr(log_text_now(), "ending=full suppressed=1\n") != NULL);
+    CHECK_FALSE("once", world.flood.is_telling);
+    flood_done(&world.flood);
+    close_world();
+}
+
+static void test_no_limit(void)
+{
+    open_world(0, LOG_INFO);
+    CHECK_EQ_U64("no limit", lets_of(LIFE_ORIGIN, 1000), 1000);
+    flood_done(&world.flood);
+    close_world();
+    open_world(1, LOG_DEBUG);
+    CHECK_EQ_U64("debug", lets_of(LIFE_ORIGIN, 1000), 1000);
+    flood_done(&world.flood);
+    CHECK_EQ_STR("nothing to tell", log_text_now(), "");
+    close_world();
+    CHECK_TRUE("no flood at all", flood_lets(NULL, LIFE_ORIGIN));
+}
+
+CU_TestInfo flood_tests[] = {
+    {"rates and bursts", test_rates},
+    {"nothing is lost", test_nothing_is_lost},
+    {"told in time", test_told_in_time},
+    {"no limit", test_no_limit},
+    CU_TEST_INFO_NULL,
+};
