@@ -170,7 +170,7 @@ def path_and_host_are_escaped(t):
 def one_line_for_each_connection(t):
     """Each connection has one line, however it went."""
     backend = t.backend()
-    p = t.gateway(e=ECHO, b="origins = *\nbackend = " + backend.url,
+    p = t.gateway(server="log_level = debug", e=ECHO, b="origins = *\nbackend = " + backend.url,
                   d="backend = " + t.closed_port())
     for _ in range(5):
         p.wire(context=None).close()
@@ -188,6 +188,7 @@ def one_line_for_each_connection(t):
     ends = p.ends()
     equal(len(ends), 25, "session.end lines")
     equal(len({line["id"] for line in ends}), 25, "ids")
+    equal(len(p.ends(level="debug")), 10, "lines of those who asked for nothing")
     equal(len(p.ends(ending="backend_reset")), 5, "backend_reset")
     equal(len(p.ends(ending="backend_refused")), 5, "backend_refused")
 

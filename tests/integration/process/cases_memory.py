@@ -61,7 +61,7 @@ def no_memory_for_the_event_loop(t):
     if Settings.is_asan:
         raise Skip("the sanitizer has an allocator of its own")
     fault = WorkerFault(t, flags=["-DFAULT_MEMORY"])
-    p = both_started(t.start(t.config(server="request_timeout = 10m", r=ECHO),
+    p = both_started(t.start(t.config(server="request_timeout = 10m\nmax_pending = 100000", r=ECHO),
                              env=fault.environment), 1)
     worker = p.workers()[0]
     clients = [p.client("plain").open("/r") for _ in range(5)]

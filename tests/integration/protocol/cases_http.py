@@ -249,7 +249,7 @@ def head_by_the_byte(t):
 @case()
 def heads_that_never_end(t):
     """Progress does not buy time: the deadline counts from the start."""
-    p = t.gateway(server="request_timeout = 1s", r="backend = echo:")
+    p = t.gateway(server="request_timeout = 1s\nlog_level = debug", r="backend = echo:")
     slow, silent = p.client(), p.client("plain")
     began = time.monotonic()
     for byte in slow.request("/r")[:-2]:
