@@ -30,8 +30,9 @@ def client_scripts():
     for bad in ("bad_frame", "bad_close", "bad_text", "bad_opcode", "bad_line", "too_big"):
         for tail in ([], ["close", "notify", "fin"], ["fin"], ["rst"]):
             scripts.append(["payload", bad] + tail)
-    scripts += [["big", "bad_frame"], ["big", "too_big", "notify", "fin"], ["payload", "fin", "rst"],
-                ["empty"], ["payload", "empty", "notify", "fin"], ["big", "empty", "fin"],
+    scripts += [["big", "bad_frame"], ["big", "too_big", "notify", "fin"],
+                ["payload", "fin", "rst"], ["empty"], ["payload", "empty", "notify", "fin"],
+                ["big", "empty", "fin"],
                 ["silence"], ["payload", "silence"], ["close", "silence"], ["bad_text", "silence"],
                 ["mute"], ["payload", "mute"], ["close", "mute"]]
     scripts += [["stall"] + rest for rest in (

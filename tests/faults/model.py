@@ -22,7 +22,7 @@ CLIENT, BACKEND, CLOCK = "client", "backend", "clock"
 Event = collections.namedtuple("Event", "number who name is_settled")
 
 # is_keep: half_close = keep. last: what an incomplete last piece is at the backend's FIN: True = a
-# message, False = an error, None = there is none. is_collected: a message goes to the backend whole.
+# message, False = an error, None = there is none. is_collected: the backend gets whole messages.
 Facts = collections.namedtuple("Facts", "is_tls is_echo is_keep last is_collected")
 
 SPEECH = ("payload", "big", "flood", "late", "part", "fragment", "last", "bad_data")

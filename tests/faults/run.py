@@ -240,7 +240,7 @@ def run(options, rows, directory):
         if not todo:
             break
     for c in todo:
-        failed[c.number] = (c, ["the machine is too slow: the deadline passed %d times" % TRIES], [])
+        failed[c.number] = (c, ["too slow a machine: the deadline passed %d times" % TRIES], [])
     for shown, (c, faults, story) in enumerate(failed.values()):
         if shown < SHOWN_FAILURES or options.verbose:
             tell(c, faults, story)

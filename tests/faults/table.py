@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reads the endings table of README.md: what each side gets from which ending.
 
-The fault test knows no codes of its own. It knows which ending a script must come to (model.py), and
-looks here for what the client and the backend must see then.
+The fault test knows no codes of its own. It knows which ending a script must come to (model.py),
+and looks here for what the client and the backend must see then.
 """
 
 import collections
