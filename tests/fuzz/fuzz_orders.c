@@ -83,12 +83,14 @@ struct play {
 
 static struct play play;
 
+/* Says which order it was, when a check has failed. */
 static void say_script(int number)
 {
-    char text[SCRIPT_MAX + 16];
-    int len = snprintf(text, sizeof(text), "order %c%c%c%.*s\n", play.subject->route,
-                       play.is_tls ? 't' : 'p', play.kernel, (int)play.len, play.script);
-    ssize_t written = write(STDERR_FILENO, text, (size_t)len);
+    const char letters[] = {
+        'o', 'r', 'd', 'e', 'r', ' ', play.subject->route, play.is_tls ? 't' : 'p', play.kernel};
+    ssize_t written = write(STDERR_FILENO, letters, sizeof(letters));
+    written += write(STDERR_FILENO, play.script, play.len);
+    written += write(STDERR_FILENO, "\n", 1);
     (void)written;
     (void)number;
 }
