@@ -344,7 +344,23 @@ static void test_deadlines(void)
     CHECK_EQ_INT("stuck", d.ending, LIFE_CLIENT_STALLED);
     CHECK_EQ_INT("stuck", d.excuse, LIFE_EXCUSE_CLIENT);
 
-    /* Whatever the phase: how long a client may take what waits for it has an end. */
+    static const struct life_event refusal = {.type = LIFE_EV_END, .ending = LIFE_NO_ROUTE};
+    static const struct life_event due = {.type = LIFE_EV_DEADLINE};
+    life_init(&life, false);
+    CHECK_EQ_U64("answer", life_step(&life, &refusal), LIFE_DO_SEND_HTTP);
+    times = (struct life_times){.phase_since_ms = 100};
+    d = life_deadline(&life, &life_kit_timeouts, &times);
+    CHECK_EQ_INT("answer", d.kind, LIFE_DEADLINE_CLIENT);
+    CHECK_EQ_INT("answer", d.excuse, LIFE_EXCUSE_CLIENT);
+    CHECK_EQ_U64("answer", d.at_ms, 5600);
+    CHECK_EQ_U64("answer", life_step(&life, &due), LIFE_DO_CLIENT_ABORT | LIFE_DO_RETIRE);
+}
+
+/* Whatever the phase: how long a client may take what waits for it has an end. */
+static void test_end_timeout(void)
+{
+    struct life life;
+    struct life_times times;
     for (int is_open = 0; is_open < 2; is_open++) {
         const char *row = is_open ? "closing" : "answer";
         life_init(&life, false);
@@ -352,7 +368,7 @@ static void test_deadlines(void)
         CHECK_TRUE(row, end_step(&life, is_open ? LIFE_MAX_AGE : LIFE_NO_ROUTE) != 0);
         times = (struct life_times){
             .phase_since_ms = 119000, .end_since_ms = 700, .client_stuck_ms = 119000};
-        d = life_deadline(&life, &life_kit_timeouts, &times);
+        struct life_deadline d = life_deadline(&life, &life_kit_timeouts, &times);
         CHECK_EQ_INT(row, d.ending, LIFE_CLIENT_STALLED);
         CHECK_EQ_INT(row, d.excuse, LIFE_EXCUSE_NONE);
         CHECK_EQ_U64(row, d.at_ms, 120700);
@@ -366,20 +382,9 @@ static void test_deadlines(void)
     CHECK_TRUE("flushed", end_step(&life, LIFE_MAX_AGE) != 0);
     CHECK_EQ_U64("flushed", life_step(&life, &client_flushed), 0);
     times = (struct life_times){.phase_since_ms = 100000, .end_since_ms = 700};
-    d = life_deadline(&life, &life_kit_timeouts, &times);
+    struct life_deadline d = life_deadline(&life, &life_kit_timeouts, &times);
     CHECK_EQ_INT("only the client's Close is awaited", d.kind, LIFE_DEADLINE_CLIENT);
     CHECK_EQ_U64("only the client's Close is awaited", d.at_ms, 105500);
-
-    static const struct life_event refusal = {.type = LIFE_EV_END, .ending = LIFE_NO_ROUTE};
-    static const struct life_event due = {.type = LIFE_EV_DEADLINE};
-    life_init(&life, false);
-    CHECK_EQ_U64("answer", life_step(&life, &refusal), LIFE_DO_SEND_HTTP);
-    times = (struct life_times){.phase_since_ms = 100};
-    d = life_deadline(&life, &life_kit_timeouts, &times);
-    CHECK_EQ_INT("answer", d.kind, LIFE_DEADLINE_CLIENT);
-    CHECK_EQ_INT("answer", d.excuse, LIFE_EXCUSE_CLIENT);
-    CHECK_EQ_U64("answer", d.at_ms, 5600);
-    CHECK_EQ_U64("answer", life_step(&life, &due), LIFE_DO_CLIENT_ABORT | LIFE_DO_RETIRE);
 }
 
 /* Every value has a word of its own. */
@@ -447,6 +452,7 @@ CU_TestInfo life_tests[] = {
     {"a client's FIN", test_client_cut},
     {"kill", test_kill},
     {"deadlines", test_deadlines},
+    {"the limit for a client's last bytes", test_end_timeout},
     {"names", test_names},
     CU_TEST_INFO_NULL,
 };

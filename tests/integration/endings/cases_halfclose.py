@@ -18,7 +18,7 @@ from harness import case, equal, scale
 from keepalive import EARLY_MS, check_duration, frames_for, settings
 from sessions import WIRES, end_after_close, open_pair
 from threads import in_thread, join
-from wsclient import BINARY, CLOSE, CUT, FIN, PING, RESET, TEXT, frame
+from wsclient import BINARY, CLOSE, CUT, FIN, PING, RESET, TEXT, close_payload, frame
 
 MIB = 1 << 20
 LINGER_MS = 2000  # so long the program waits for a peer's EOF behind its own FIN
@@ -392,6 +392,29 @@ def keep_and_the_backend_goes(t, listen):
     equal(close.payload[:2], (1011).to_bytes(2, "big"), "code")
     end_after_close(c, 1011)
     p.one_end("backend_reset", code=1011, phase="open")
+
+
+@case(rows=[("%s.%s" % (name, wire), listen, is_client_last) for wire, listen in WIRES
+            for name, is_client_last in (("client_last", True), ("backend_last", False))])
+def answer_and_reset_in_one_flight(t, listen, is_client_last):
+    """A service answers and goes without reading everything, which makes a reset of its end. The
+    client has closed meanwhile. The answer still arrives: the program finds all this at once."""
+    p, c, peer = open_pair(t, PATIENT, listen)
+    worker, = p.workers()
+    os.kill(worker, signal.SIGSTOP)
+    for is_client in (not is_client_last, is_client_last):  # the loop serves the last one first
+        if is_client:
+            c.send_raw(frame(BINARY, b"not read any more") + frame(CLOSE, close_payload(1000)))
+        else:
+            peer.send(b"the answer")
+            peer.reset()
+        time.sleep(0.1)
+    os.kill(worker, signal.SIGCONT)
+    _, before = c.recv_close(1000, has_reason=False)
+    equal(before, b"the answer", "what came before the Close")
+    c.recv_end(FIN)
+    c.wire.finish()
+    p.one_end("client_close", code=1000, down_bytes=10)
 
 
 @case(rows=WIRES)
