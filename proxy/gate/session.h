@@ -19,6 +19,7 @@
 #include "conf/snapshot.h"
 #include "gate/page.h"
 #include "gate/scoreboard.h"
+#include "gate/upstream.h"
 #include "io/carrier.h"
 #include "io/reactor.h"
 #include "io/resolver.h"
@@ -31,6 +32,7 @@ struct session_context {
     struct reactor *reactor;
     const struct scratch *scratch;
     struct resolver *resolver;
+    struct upstream *upstream; /* NULL: nobody notes how dials end */
     const struct config *config;
     struct scoreboard *scoreboard;
     size_t slot;             /* the worker's, in the scoreboard and in the sessions' names */

@@ -177,7 +177,8 @@ static bool init(struct worker *w, const struct worker_start *start)
         return false;
     }
     w->context.resolver = resolver_new(w->context.reactor);
-    if (w->context.resolver == NULL || !start_listeners(w)) {
+    w->context.upstream = upstream_new(w->context.config);
+    if (w->context.resolver == NULL || w->context.upstream == NULL || !start_listeners(w)) {
         return false;
     }
     reactor_signal_init(&w->on_term, w->context.reactor, SIGTERM, on_term);
@@ -214,6 +215,7 @@ int worker_run(const struct worker_start *start)
     }
     mem_free(w.listeners);
     resolver_free(w.context.resolver);
+    upstream_free(w.context.upstream);
     reactor_free(w.context.reactor);
     scratch_done(&w.scratch);
     return 0;
