@@ -5,11 +5,12 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "gate/dial_addresses.h"
 #include "gate/dial_attempt.h"
-#include "io/net.h"
 
-#define HEAD_START_MS 250
-#define ATTEMPTS_MAX 4                   /* under way at once */
+#define HEAD_START_MS 250      /* RFC 8305 section 5: Connection Attempt Delay */
+#define RESOLUTION_DELAY_MS 50 /* RFC 8305 section 3: what IPv6 gets when IPv4 is known first */
+#define ATTEMPTS_MAX 4         /* under way at once */
 #define ATTEMPT_QUEUE_BYTES (128 * 1024) /* certificates that the kernel does not take at once */
 
 struct dial {
@@ -22,21 +23,16 @@ struct dial {
     size_t candidate;         /* index of the current one */
     uint64_t deadline_ms;     /* of the whole dial */
     uint64_t candidate_at_ms; /* the end of this candidate's share */
-    uint64_t next_at_ms;      /* when the next attempt may start; 0 = not before one ends */
+    uint64_t next_at_ms;    /* when the next attempt may start; 0 = not before something happens */
+    uint64_t head_start_ms; /* when the last attempt's head start ends; 0 = it has none */
     struct resolver_query *query;
-    struct addr resolved[RESOLVER_ADDRS_MAX];
-    const struct addr *addrs; /* the candidate's own, or `resolved` */
-    size_t addr_count;
-    size_t addr_next;
-    bool was_refused;   /* an address refused */
-    bool was_slow;      /* a candidate's share of the time ran out */
-    bool was_tls;       /* an attempt failed at TLS */
-    const char *detail; /* of the last failure of TLS; constant or NULL */
+    enum resolver_status name_status; /* what tells most of the questions that failed */
+    struct dial_addresses addresses;
+    struct dial_outcome outcomes[DIAL_CANDIDATES_MAX];
 
     struct dial_attempt attempts[ATTEMPTS_MAX];
     struct reactor_timer timer;
     bool is_decided;
-    enum dial_result result;
     struct dial_attempt *winner; /* NULL: none */
 
     struct span preamble; /* its bytes lie behind the candidates */
@@ -52,24 +48,51 @@ static const struct dial_candidate *current(const struct dial *d)
     return &d->candidates[d->candidate];
 }
 
-static struct dial_attempt *open_attempt(struct dial *d)
+/* Keeps the outcome of the current candidate that tells most, and among equals the last. */
+static void note(struct dial *d, struct dial_outcome outcome)
 {
+    struct dial_outcome *kept = &d->outcomes[d->candidate];
+    if (outcome.result >= kept->result) {
+        *kept = outcome;
+    }
+}
+
+/* The oldest attempt that still connects gives way: its answer may be lost. */
+static struct dial_attempt *find_place(struct dial *d)
+{
+    struct dial_attempt *oldest = NULL;
     for (size_t i = 0; i < ATTEMPTS_MAX; i++) {
         struct dial_attempt *a = &d->attempts[i];
         if (a->fd < 0) {
-            *a = (struct dial_attempt){
-                .dial = d,
-                .fd = -1,
-                .scratch = d->scratch,
-                .preamble = d->preamble,
-                .context = current(d)->tls,
-                .tls_name = current(d)->tls_name,
-            };
-            buf_init(&a->out, ATTEMPT_QUEUE_BYTES);
             return a;
         }
+        if (!a->is_connected && (oldest == NULL || a->started_ms < oldest->started_ms)) {
+            oldest = a;
+        }
     }
-    return NULL;
+    if (oldest != NULL) {
+        note(d, (struct dial_outcome){DIAL_TIMEOUT, dial_attempt_waits_for(oldest)});
+        dial_attempt_close(oldest);
+    }
+    return oldest;
+}
+
+static struct dial_attempt *open_attempt(struct dial *d)
+{
+    struct dial_attempt *a = find_place(d);
+    if (a != NULL) {
+        *a = (struct dial_attempt){
+            .dial = d,
+            .reactor = d->reactor,
+            .fd = -1,
+            .scratch = d->scratch,
+            .preamble = d->preamble,
+            .context = current(d)->tls,
+            .tls_name = current(d)->tls_name,
+        };
+        buf_init(&a->out, ATTEMPT_QUEUE_BYTES);
+    }
+    return a;
 }
 
 static void close_attempts(struct dial *d)
@@ -81,12 +104,17 @@ static void close_attempts(struct dial *d)
     }
 }
 
-static void stop(struct dial *d)
+static void cancel_query(struct dial *d)
 {
     if (d->query != NULL) {
         resolver_cancel(d->query);
         d->query = NULL;
     }
+}
+
+static void stop(struct dial *d)
+{
+    cancel_query(d);
     close_attempts(d);
     reactor_timer_stop(&d->timer);
 }
@@ -101,10 +129,9 @@ static bool is_trying(const struct dial *d)
     return false;
 }
 
-static void conclude(struct dial *d, enum dial_result result, struct dial_attempt *winner)
+static void conclude(struct dial *d, struct dial_attempt *winner)
 {
     d->is_decided = true;
-    d->result = result;
     d->winner = winner;
     stop(d);
 }
@@ -135,18 +162,16 @@ static void take_step(struct dial_attempt *a, enum dial_step step)
         return;
     case DIAL_STEP_DONE:
         reactor_io_want(&a->io, 0);
-        conclude(d, DIAL_OK, a);
+        d->outcomes[d->candidate] = (struct dial_outcome){DIAL_OK, NULL};
+        conclude(d, a);
         return;
-    case DIAL_STEP_REFUSED:
-        d->was_refused = true;
-        break;
-    case DIAL_STEP_TLS_FAILED:
-        d->was_tls = true;
-        d->detail = a->detail != NULL ? a->detail : "the server broke off the handshake";
+    case DIAL_STEP_FAILED:
+        note(d, a->outcome);
         break;
     }
     dial_attempt_close(a);
-    d->next_at_ms = reactor_now_ms(d->reactor); /* a failed attempt has no head start */
+    d->head_start_ms = 0; /* a failed attempt has none */
+    d->next_at_ms = reactor_now_ms(d->reactor);
 }
 
 static void on_attempt_ready(struct reactor_io *io, unsigned ready)
@@ -160,43 +185,51 @@ static void on_attempt_ready(struct reactor_io *io, unsigned ready)
     tell(d);
 }
 
-/* Starts an attempt at the next address; false when no address is left or too many attempts are
- * under way. */
+/* Starts an attempt at the next address; false when no address is left, or when every attempt that
+ * is under way is past connecting. */
 static bool start_next_addr(struct dial *d)
 {
-    struct dial_attempt *a = d->addr_next < d->addr_count ? open_attempt(d) : NULL;
+    if (dial_addresses_is_empty(&d->addresses)) {
+        return false;
+    }
+    struct dial_attempt *a = open_attempt(d);
     if (a == NULL) {
         return false;
     }
-    enum net_result result = net_connect(&d->addrs[d->addr_next++], &a->fd);
-    if (result != NET_OK && result != NET_AGAIN) {
-        a->fd = -1;
-        d->was_refused = true; /* the next attempt may start at once */
-        return true;
-    }
-    reactor_io_init(&a->io, d->reactor, a->fd, on_attempt_ready);
-    d->next_at_ms = reactor_now_ms(d->reactor) + HEAD_START_MS;
-    take_step(a, dial_attempt_start(a, result));
+    const struct addr *to = dial_addresses_take(&d->addresses);
+    d->head_start_ms = reactor_now_ms(d->reactor) + HEAD_START_MS;
+    d->next_at_ms = d->head_start_ms;
+    take_step(a, dial_attempt_start(a, to, on_attempt_ready));
     return true;
 }
 
 static void next_candidate(struct dial *d)
 {
     close_attempts(d);
-    if (d->query != NULL) {
-        resolver_cancel(d->query);
-        d->query = NULL;
+    cancel_query(d);
+    if (current(d)->addresses == NULL) {
+        resolver_doubt(d->resolver, current(d)->host);
     }
     if (d->candidate + 1 < d->candidate_count) {
         d->candidate++;
         start_candidate(d);
         return;
     }
-    enum dial_result result = d->was_slow      ? DIAL_TIMEOUT
-                              : d->was_refused ? DIAL_REFUSED
-                              : d->was_tls     ? DIAL_TLS
-                                               : DIAL_NAME;
-    conclude(d, result, NULL);
+    conclude(d, NULL);
+}
+
+static struct dial_outcome name_outcome(enum resolver_status status)
+{
+    static const struct dial_outcome outcomes[] = {
+        [RESOLVER_OK] = {DIAL_NAME, "name has no address"},
+        [RESOLVER_NO_NAME] = {DIAL_NAME, "name does not exist"},
+        [RESOLVER_NO_ADDRESS] = {DIAL_NAME, "name has no address"},
+        [RESOLVER_FAILED] = {DIAL_NAME, "name server failed"},
+        [RESOLVER_SILENT] = {DIAL_NAME, "name server did not answer"},
+        [RESOLVER_NO_SERVERS] = {DIAL_NAME, "resolv.conf cannot be read"},
+        [RESOLVER_EXHAUSTED] = {DIAL_EXHAUSTED, "no descriptors or memory to look the name up"},
+    };
+    return outcomes[status];
 }
 
 /* Starts every attempt whose time has come, and arms the timer for the next one. */
@@ -212,25 +245,36 @@ static void go_on(struct dial *d)
     if (d->is_decided) {
         return;
     }
-    if (d->addr_next == d->addr_count || now_ms >= d->next_at_ms) {
-        d->next_at_ms = 0; /* nothing starts before an attempt ends */
+    if (dial_addresses_is_empty(&d->addresses) || now_ms >= d->next_at_ms) {
+        d->next_at_ms = 0; /* nothing starts before an attempt ends or an address comes */
     }
-    if (!is_trying(d) && d->query == NULL) {
+    if (!is_trying(d) && d->query == NULL && dial_addresses_is_empty(&d->addresses)) {
         next_candidate(d);
         return;
     }
     arm(d);
 }
 
-static void on_resolved(void *owner, const struct addr *addrs, size_t count)
+static void on_resolved(void *owner, const struct resolver_answer *answer)
 {
     struct dial *d = owner;
-    d->query = NULL;
-    d->addr_count = size_min(count, RESOLVER_ADDRS_MAX);
-    if (d->addr_count > 0) {
-        memcpy(d->resolved, addrs, d->addr_count * sizeof(*addrs));
+    uint64_t now_ms = reactor_now_ms(d->reactor);
+    bool is_first = !d->addresses.has_begun;
+
+    if (answer->is_last) {
+        d->query = NULL;
     }
-    d->next_at_ms = reactor_now_ms(d->reactor);
+    if (answer->status > d->name_status) {
+        d->name_status = answer->status;
+    }
+    dial_addresses_add(&d->addresses, answer);
+    if (answer->is_last && is_first && dial_addresses_is_empty(&d->addresses)) {
+        note(d, name_outcome(d->name_status));
+    } else if (!dial_addresses_is_empty(&d->addresses)) {
+        bool is_early = is_first && !answer->is_ipv6 && !answer->is_last;
+        uint64_t delay_ms = is_early ? RESOLUTION_DELAY_MS : 0;
+        d->next_at_ms = d->head_start_ms > now_ms ? d->head_start_ms : now_ms + delay_ms;
+    }
     go_on(d);
     tell(d);
 }
@@ -243,15 +287,29 @@ static void start_candidate(struct dial *d)
 
     d->candidate_at_ms = now_ms + left_ms / (d->candidate_count - d->candidate);
     d->next_at_ms = now_ms;
-    d->addr_next = 0;
-    d->addr_count = candidate->address_count;
-    d->addrs = candidate->addresses;
+    d->head_start_ms = 0;
+    d->name_status = RESOLVER_OK;
+    dial_addresses_init(&d->addresses, candidate->addresses, candidate->address_count);
     if (candidate->addresses == NULL) {
-        d->addrs = d->resolved;
-        d->addr_count = 0;
         d->query = resolver_start(d->resolver, candidate->host, candidate->port, on_resolved, d);
+        if (d->query == NULL) {
+            note(d, (struct dial_outcome){DIAL_NO_MEMORY, "out of memory"});
+        }
     }
     go_on(d);
+}
+
+/* The candidate's share of the time has run out. */
+static void note_timeout(struct dial *d)
+{
+    for (size_t i = 0; i < ATTEMPTS_MAX; i++) {
+        if (d->attempts[i].fd >= 0) {
+            note(d, (struct dial_outcome){DIAL_TIMEOUT, dial_attempt_waits_for(&d->attempts[i])});
+        }
+    }
+    if (d->query != NULL) {
+        note(d, name_outcome(RESOLVER_SILENT));
+    }
 }
 
 static void on_timer(struct reactor_timer *timer)
@@ -259,7 +317,7 @@ static void on_timer(struct reactor_timer *timer)
     struct dial *d = container_of(timer, struct dial, timer);
 
     if (reactor_now_ms(d->reactor) >= d->candidate_at_ms) {
-        d->was_slow = true;
+        note_timeout(d);
         next_candidate(d);
     } else {
         go_on(d);
@@ -313,23 +371,38 @@ bool dial_is_decided(const struct dial *dial)
     return dial->is_decided;
 }
 
-const char *dial_detail(const struct dial *dial)
+void dial_expire(struct dial *dial)
 {
-    return dial->detail;
+    if (!dial->is_decided) {
+        note_timeout(dial);
+        conclude(dial, NULL);
+    }
 }
 
-enum dial_result dial_finish(struct dial *dial, struct conn *into, size_t *out_candidate)
+const struct dial_outcome *dial_outcomes(const struct dial *dial, size_t *out_count)
 {
     assert(dial->is_decided);
-    enum dial_result result = dial->result;
-    if (result == DIAL_OK) {
+    *out_count = dial->candidate + 1;
+    return dial->outcomes;
+}
+
+struct dial_outcome dial_finish(struct dial *dial, struct conn *into, size_t *out_candidate)
+{
+    assert(dial->is_decided);
+    size_t told = dial->candidate;
+    if (dial->winner != NULL) {
         struct carrier carrier = carrier_of_socket(dial->reactor, dial->winner->fd);
         conn_open(into, &carrier, dial->winner->tls);
         into->sent_bytes = dial->winner->sent_bytes;
+    } else {
+        for (size_t i = dial->candidate; i-- > 0;) {
+            told = dial->outcomes[i].result > dial->outcomes[told].result ? i : told;
+        }
     }
-    *out_candidate = dial->candidate;
+    struct dial_outcome outcome = dial->outcomes[told];
+    *out_candidate = told;
     mem_free(dial);
-    return result;
+    return outcome;
 }
 
 size_t dial_cancel(struct dial *dial)

@@ -2,11 +2,13 @@
 /* dial.h: a plan in, a connection out.
  *
  * For: connecting to the first candidate that accepts. The dial resolves a candidate's name and
- * tries its addresses in turn, each with a head start of 250 ms over the next (RFC 8305). An
- * attempt connects, sends the plan's preamble and, with TLS, shakes hands. When an attempt fails,
- * the dial tries the next address, then the next candidate. Each candidate has its share of the
- * time that is left, and the dial then goes on to the next one. Not for: choosing candidates and
- * their order, the use of the connection.
+ * tries its addresses in turn, each with a head start of 250 ms over the next (RFC 8305). It begins
+ * when the name's IPv6 addresses are known, or 50 ms after its IPv4 ones; what comes later joins
+ * in. An attempt connects, sends the plan's preamble and, with TLS, shakes hands. When an attempt
+ * fails, the dial tries the next address at once, then the next candidate. Four attempts are under
+ * way at most: the fifth ends the oldest one that has heard nothing for 1 s. Each candidate has its
+ * share of the time that is left, and the dial then goes on to the next one. Not for: choosing
+ * candidates and their order, the use of the connection.
  *
  * The caller owns a dial until dial_finish or dial_cancel. Scratch: dial_start uses wire_out, the
  * dial's own events use wire_in and wire_out. */
@@ -45,12 +47,23 @@ struct dial_plan {
     struct span preamble;                    /* the first bytes for each server, before TLS */
 };
 
+/* A greater value tells more: the dial came further, or this machine itself is at fault. Of all
+ * that went wrong the dial reports what tells most, and among equals the last. */
 enum dial_result {
     DIAL_OK = 0,
-    DIAL_REFUSED, /* nobody accepted, and an address refused */
-    DIAL_TIMEOUT, /* nobody accepted, and a candidate's share of the time ran out */
-    DIAL_NAME,    /* no name had an address */
-    DIAL_TLS      /* every attempt failed at TLS */
+    DIAL_NAME,        /* the name has no address, or nobody said so in time */
+    DIAL_UNREACHABLE, /* no way leads to an address */
+    DIAL_TIMEOUT,     /* the candidate's share of the time ran out */
+    DIAL_REFUSED,     /* an address refused */
+    DIAL_TLS,         /* a server accepted, and TLS failed */
+    DIAL_NO_MEMORY,   /* the process found no memory */
+    DIAL_EXHAUSTED    /* the machine lacks descriptors, memory or ports: no word on the backend */
+};
+
+/* How it went with one candidate. */
+struct dial_outcome {
+    enum dial_result result;
+    const char *detail; /* a constant text for the operator ("connection refused"); NULL: DIAL_OK */
 };
 
 struct dial;
@@ -64,13 +77,16 @@ MUST_CHECK struct dial *dial_start(struct reactor *reactor, struct resolver *res
                                    const struct scratch *scratch, const struct dial_plan *plan,
                                    dial_fn *callback, void *owner);
 bool dial_is_decided(const struct dial *dial);
-/* The constant text that says how the last failure of TLS came about; NULL: TLS never failed. */
-const char *dial_detail(const struct dial *dial);
+/* The time is over: decides a dial that is not decided yet; its callback does not come. */
+void dial_expire(struct dial *dial);
+/* Of a decided dial: the outcome of each candidate that was tried, in their order. They belong to
+ * the dial. A candidate that accepted is the last one and has DIAL_OK. */
+const struct dial_outcome *dial_outcomes(const struct dial *dial, size_t *out_count);
 /* Frees a decided dial. With DIAL_OK it opens `into`, which conn_init has made, and hands it the
  * descriptor, the established TLS session and the count of bytes sent. No byte of the server is
  * lost: bytes behind the handshake are still in the kernel. *out_candidate is the index of the
- * candidate that accepted, or of the last one. */
-enum dial_result dial_finish(struct dial *dial, struct conn *into, size_t *out_candidate);
+ * candidate that accepted, or of the one whose outcome the dial reports. */
+struct dial_outcome dial_finish(struct dial *dial, struct conn *into, size_t *out_candidate);
 /* Frees a dial; its callback never comes. Returns the index of the current candidate. */
 size_t dial_cancel(struct dial *dial);
 

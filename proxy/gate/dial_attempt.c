@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "gate/dial_attempt.h"
 
+#include "io/net.h"
+
+#define BROKEN_OFF "the server broke off the handshake"
+
 void dial_attempt_close(struct dial_attempt *a)
 {
     if (a->fd >= 0) {
@@ -11,6 +15,12 @@ void dial_attempt_close(struct dial_attempt *a)
         net_close(a->fd);
         a->fd = -1;
     }
+}
+
+static enum dial_step fail(struct dial_attempt *a, enum dial_result result, const char *detail)
+{
+    a->outcome = (struct dial_outcome){result, detail};
+    return DIAL_STEP_FAILED;
 }
 
 static enum net_result send_now(struct dial_attempt *a, const void *data, size_t len,
@@ -63,8 +73,7 @@ static enum dial_step shake(struct dial_attempt *a, const uint8_t *wire, size_t 
         return DIAL_STEP_WAIT;
     }
     const char *detail = tls_detail(a->tls);
-    a->detail = detail != NULL ? detail : "the server broke off the handshake";
-    return DIAL_STEP_TLS_FAILED;
+    return fail(a, DIAL_TLS, detail != NULL ? detail : BROKEN_OFF);
 }
 
 /* Takes the bytes of the handshake from the kernel. Bytes behind them stay there for the next owner
@@ -82,9 +91,9 @@ static enum dial_step hear(struct dial_attempt *a)
     case NET_EOF:
     case NET_RESET:
     case NET_REFUSED:
-    case NET_FAILED:
-        a->detail = "the server broke off the handshake";
-        return DIAL_STEP_TLS_FAILED;
+    case NET_UNREACHABLE:
+    case NET_EXHAUSTED:
+        return fail(a, DIAL_TLS, BROKEN_OFF);
     }
     enum dial_step step = shake(a, wire, len, &used);
     /* After a failure no byte stays: closing over unread bytes sends a reset, which overtakes the
@@ -93,7 +102,7 @@ static enum dial_step hear(struct dial_attempt *a)
     while (rest > 0 && net_recv(a->fd, wire, rest, &len) == NET_OK) {
         rest -= len;
     }
-    return rest == 0 ? step : DIAL_STEP_TLS_FAILED;
+    return rest == 0 ? step : fail(a, DIAL_TLS, BROKEN_OFF);
 }
 
 static bool is_shaking(const struct dial_attempt *a)
@@ -107,15 +116,14 @@ static enum dial_step greet(struct dial_attempt *a)
     size_t used = 0;
     a->is_connected = true;
     if (!say(a, a->preamble.data, a->preamble.len)) {
-        return DIAL_STEP_REFUSED;
+        return fail(a, DIAL_REFUSED, "the server hung up at once");
     }
     if (a->context == NULL) {
         return DIAL_STEP_WAIT;
     }
     a->tls = tls_new_client(a->context, a->tls_name);
     if (a->tls == NULL) {
-        a->detail = "out of memory";
-        return DIAL_STEP_TLS_FAILED;
+        return fail(a, DIAL_NO_MEMORY, "out of memory");
     }
     return shake(a, NULL, 0, &used);
 }
@@ -129,24 +137,60 @@ static enum dial_step check_done(struct dial_attempt *a, enum dial_step step)
     return step;
 }
 
+/* The kernel says how the connecting stands. */
+static enum dial_step step_connect(struct dial_attempt *a, enum net_result connected,
+                                   const char *detail)
+{
+    switch (connected) {
+    case NET_OK:
+        return greet(a);
+    case NET_AGAIN:
+        return DIAL_STEP_WAIT;
+    case NET_EXHAUSTED:
+        return fail(a, DIAL_EXHAUSTED, detail);
+    case NET_UNREACHABLE:
+        return fail(a, DIAL_UNREACHABLE, detail);
+    case NET_REFUSED:
+    case NET_EOF:
+    case NET_RESET:
+        break;
+    }
+    return fail(a, DIAL_REFUSED, detail);
+}
+
 static enum dial_step step_ready(struct dial_attempt *a, unsigned ready)
 {
     if (!a->is_connected) {
-        enum net_result result = net_connect_result(a->fd);
-        if (result == NET_AGAIN) {
-            return DIAL_STEP_WAIT;
-        }
-        return result == NET_OK ? greet(a) : DIAL_STEP_REFUSED;
+        const char *detail = NULL;
+        enum net_result connected = net_connect_result(a->fd, &detail);
+        return step_connect(a, connected, detail);
     }
     if ((ready & REACTOR_WRITE) && !flush(a)) {
-        return is_shaking(a) ? DIAL_STEP_TLS_FAILED : DIAL_STEP_REFUSED;
+        return is_shaking(a) ? fail(a, DIAL_TLS, BROKEN_OFF)
+                             : fail(a, DIAL_REFUSED, "the server hung up at once");
     }
     return (ready & REACTOR_READ) && is_shaking(a) ? hear(a) : DIAL_STEP_WAIT;
 }
 
-enum dial_step dial_attempt_start(struct dial_attempt *a, enum net_result connected)
+enum dial_step dial_attempt_start(struct dial_attempt *a, const struct addr *to,
+                                  reactor_io_fn *on_ready)
 {
-    return check_done(a, connected == NET_OK ? greet(a) : DIAL_STEP_WAIT);
+    const char *detail = NULL;
+    enum net_result connected = net_connect(to, &a->fd, &detail);
+    if (connected != NET_OK && connected != NET_AGAIN) {
+        a->fd = -1;
+    } else {
+        reactor_io_init(&a->io, a->reactor, a->fd, on_ready);
+        a->started_ms = reactor_now_ms(a->reactor);
+    }
+    return check_done(a, step_connect(a, connected, detail));
+}
+
+const char *dial_attempt_waits_for(const struct dial_attempt *a)
+{
+    return !a->is_connected ? "no answer within connect_timeout"
+           : is_shaking(a)  ? "the server does not go on with the TLS handshake"
+                            : "the server takes no bytes";
 }
 
 enum dial_step dial_attempt_ready(struct dial_attempt *a, unsigned ready)

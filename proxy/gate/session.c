@@ -90,35 +90,41 @@ static void apply_close(struct session *s, uint16_t code)
     apply(s, &event);
 }
 
+static void note_outcomes(struct session *s)
+{
+    struct session_context *context = s->context;
+    size_t count = 0;
+    const struct dial_outcome *outcomes = dial_outcomes(s->dial, &count);
+    for (size_t i = 0; context->upstream != NULL && i < count; i++) {
+        upstream_note(context->upstream, s->route, i, &outcomes[i],
+                      reactor_now_ms(context->reactor));
+    }
+}
+
 struct session_event session_finish_dial(struct session *s)
 {
-    struct session_event event = {.life = {.type = LIFE_EV_END}};
-    const char *detail = dial_detail(s->dial);
+    static const enum life_ending endings[] = {
+        [DIAL_OK] = LIFE_NOT_ENDED,
+        [DIAL_NAME] = LIFE_BACKEND_NAME,
+        [DIAL_UNREACHABLE] = LIFE_BACKEND_REFUSED,
+        [DIAL_TIMEOUT] = LIFE_BACKEND_TIMEOUT,
+        [DIAL_REFUSED] = LIFE_BACKEND_REFUSED,
+        [DIAL_TLS] = LIFE_BACKEND_TLS,
+        [DIAL_NO_MEMORY] = LIFE_INTERNAL,
+        [DIAL_EXHAUSTED] = LIFE_FULL,
+    };
     size_t candidate = 0;
-    enum dial_result result = dial_finish(s->dial, &s->pump.backend, &candidate);
 
+    note_outcomes(s);
+    const struct dial_outcome outcome = dial_finish(s->dial, &s->pump.backend, &candidate);
     s->dial = NULL;
     s->backend = &s->route->backends[candidate];
     s->connect_ms = reactor_now_ms(s->context->reactor) - s->times.phase_since_ms;
-    switch (result) {
-    case DIAL_OK:
-        event.life.type = LIFE_EV_BACKEND_UP;
-        break;
-    case DIAL_REFUSED:
-        event.life.ending = LIFE_BACKEND_REFUSED;
-        break;
-    case DIAL_TIMEOUT:
-        event.life.ending = LIFE_BACKEND_TIMEOUT;
-        break;
-    case DIAL_NAME:
-        event.life.ending = LIFE_BACKEND_NAME;
-        break;
-    case DIAL_TLS:
-        event.life.ending = LIFE_BACKEND_TLS;
-        event.detail = detail;
-        break;
+    if (outcome.result == DIAL_OK) {
+        return (struct session_event){.life = {.type = LIFE_EV_BACKEND_UP}};
     }
-    return event;
+    return (struct session_event){{.type = LIFE_EV_END, .ending = endings[outcome.result]},
+                                  outcome.detail};
 }
 
 /* Makes an event of what the pump reports. */

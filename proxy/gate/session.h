@@ -21,6 +21,7 @@
 #include "gate/flood.h"
 #include "gate/page.h"
 #include "gate/scoreboard.h"
+#include "gate/upstream.h"
 #include "io/carrier.h"
 #include "io/reactor.h"
 #include "io/resolver.h"
@@ -33,6 +34,7 @@ struct session_context {
     struct reactor *reactor;
     const struct scratch *scratch;
     struct resolver *resolver;
+    struct upstream *upstream; /* NULL: nobody notes how dials end */
     const struct config *config;
     struct scoreboard *scoreboard;
     struct door *door;       /* NULL: every connection is served at once and without a limit */

@@ -76,6 +76,10 @@ bool session_take_deadline(struct session *s, struct session_event *out)
         out->life = (struct life_event){.type = LIFE_EV_END, .ending = deadline.ending};
         return !is_still_taking(s, deadline.excuse);
     case LIFE_DEADLINE_CLIENT:
+        if (s->dial != NULL) {
+            dial_expire(s->dial); /* it knows what it has waited for */
+            return false;
+        }
         if (is_still_taking(s, deadline.excuse)) {
             s->times.phase_since_ms = now_ms;
             return false;

@@ -367,7 +367,8 @@ static bool init(struct worker *w, const struct worker_start *start, const char 
         return false;
     }
     w->context.resolver = resolver_new(w->context.reactor);
-    if (w->context.resolver == NULL) {
+    w->context.upstream = upstream_new(w->context.config);
+    if (w->context.resolver == NULL || w->context.upstream == NULL) {
         *out_detail = "a worker cannot make its resolver: out of memory or descriptors";
         return false;
     }
@@ -424,6 +425,7 @@ int worker_run(const struct worker_start *start, const char **out_detail)
     door_done(&w.door);
     flood_done(&w.flood);
     resolver_free(w.context.resolver);
+    upstream_free(w.context.upstream);
     reactor_free(w.context.reactor);
     scratch_done(&w.scratch);
     return 0;

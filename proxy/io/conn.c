@@ -76,7 +76,8 @@ static bool send_now(struct conn *c, const struct iovec *iov, size_t count, bool
         return false;
     case NET_EOF:
     case NET_REFUSED:
-    case NET_FAILED:
+    case NET_UNREACHABLE:
+    case NET_EXHAUSTED:
         break_off(c);
         return false;
     }
@@ -247,7 +248,8 @@ static enum conn_result receive(struct conn *c, uint8_t *into, size_t size, size
         return c->is_reset ? CONN_RESET : CONN_EOF;
     case NET_RESET:
     case NET_REFUSED:
-    case NET_FAILED:
+    case NET_UNREACHABLE:
+    case NET_EXHAUSTED:
         c->is_reset = true;
         break_off(c);
         return CONN_RESET;

@@ -169,20 +169,48 @@ enum net_accept_result net_accept(int listen_fd, int *out_fd, struct addr *out_p
 
 /* --- connecting ---------------------------------------------------------------------------- */
 
-static enum net_result connect_result(int error)
+struct failure {
+    int error;
+    enum net_result result;
+    const char *detail;
+};
+
+/* Another address may be good after each of these. A Unix socket's full backlog is EAGAIN: nothing
+ * would ever report its end. */
+static const struct failure failures[] = {
+    {ECONNREFUSED, NET_REFUSED, "connection refused"},
+    {ECONNRESET, NET_REFUSED, "connection reset"},
+    {ENOENT, NET_REFUSED, "no such file: is the service running?"},
+    {ENOTDIR, NET_REFUSED, "no such file: is the service running?"},
+    {ELOOP, NET_REFUSED, "too many symbolic links in the path"},
+    {EPROTOTYPE, NET_REFUSED, "the socket is not a stream socket"},
+    {EACCES, NET_REFUSED, "permission denied"},
+    {EPERM, NET_REFUSED, "permission denied"},
+    {EAGAIN, NET_REFUSED, "the service's queue of callers is full"},
+    {ENETUNREACH, NET_UNREACHABLE, "network unreachable"},
+    {ENETDOWN, NET_UNREACHABLE, "network is down"},
+    {EHOSTUNREACH, NET_UNREACHABLE, "host unreachable"},
+    {EHOSTDOWN, NET_UNREACHABLE, "host unreachable"},
+    {ETIMEDOUT, NET_UNREACHABLE, "no answer from the host"},
+    {EAFNOSUPPORT, NET_UNREACHABLE, "address family not supported by this machine"},
+    {EINVAL, NET_UNREACHABLE, "not an address that one can connect to"},
+    {EMFILE, NET_EXHAUSTED, "too many open files in this process"},
+    {ENFILE, NET_EXHAUSTED, "too many open files on this machine"},
+    {ENOMEM, NET_EXHAUSTED, "the system is out of memory"},
+    {ENOBUFS, NET_EXHAUSTED, "the system is out of memory"},
+    {EADDRNOTAVAIL, NET_EXHAUSTED, "no free local port"},
+};
+
+static enum net_result connect_result(int error, const char **out_detail)
 {
-    switch (error) {
-    case EMFILE:
-    case ENFILE:
-    case ENOBUFS:
-    case ENOMEM:
-        return NET_FAILED;
-    default:
-        /* Refused, unreachable, forbidden, no such path, no such family here, a Unix socket's
-         * full backlog (EAGAIN, which nothing would ever report the end of): this address is no
-         * good, another one may be. */
-        return NET_REFUSED;
+    for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+        if (failures[i].error == error) {
+            *out_detail = failures[i].detail;
+            return failures[i].result;
+        }
     }
+    *out_detail = "cannot connect";
+    return NET_REFUSED;
 }
 
 /* A socket that dials a port of this machine can meet itself: nobody listens there, and the kernel
@@ -201,56 +229,78 @@ static bool is_self_connected(int fd, const struct sockaddr_storage *peer, sockl
     return addr_is_equal(&a, &b);
 }
 
-enum net_result net_connect_result(int fd)
+enum net_result net_connect_result(int fd, const char **out_detail)
 {
     struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
     socklen_t peer_len = sizeof(peer);
     if (getpeername(fd, (struct sockaddr *)&peer, &peer_len) == 0) {
-        return is_self_connected(fd, &peer, peer_len) ? NET_REFUSED : NET_OK;
-    }
-    if (errno != ENOTCONN) {
-        return NET_FAILED;
+        return is_self_connected(fd, &peer, peer_len) ? connect_result(ECONNREFUSED, out_detail)
+                                                      : NET_OK;
     }
     int error = 0;
     socklen_t len = sizeof(error);
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0) {
-        return NET_FAILED;
+    if (errno != ENOTCONN || getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0) {
+        return connect_result(errno, out_detail);
     }
     /* No error yet is not success: readiness may be spurious. */
-    return error == 0 ? NET_AGAIN : connect_result(error);
+    return error == 0 ? NET_AGAIN : connect_result(error, out_detail);
 }
 
-static enum net_result start_connect(int fd, const struct addr *a)
+static enum net_result start_connect(int fd, const struct addr *a, const char **out_detail)
 {
-    if (connect(fd, &a->u.sa, a->len) == 0) {
-        return net_connect_result(fd);
-    }
     /* A peer on this machine has answered before connect() returns. */
-    if (errno == EINPROGRESS || errno == EINTR) {
-        return net_connect_result(fd);
+    if (connect(fd, &a->u.sa, a->len) == 0 || errno == EINPROGRESS || errno == EINTR) {
+        return net_connect_result(fd, out_detail);
     }
-    return connect_result(errno);
+    struct addr source;
+    if (errno == EADDRNOTAVAIL && !net_source_addr(a, &source)) {
+        /* Not the ports ran out: this machine has no address of that family (IPv6 is off). */
+        return connect_result(ENETUNREACH, out_detail);
+    }
+    return connect_result(errno, out_detail);
 }
 
-enum net_result net_connect(const struct addr *a, int *out_fd)
+enum net_result net_connect(const struct addr *a, int *out_fd, const char **out_detail)
 {
     if (a->len == 0) {
-        return NET_REFUSED;
+        return connect_result(EINVAL, out_detail);
     }
     int fd = socket(a->u.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd == -1) {
-        return connect_result(errno);
+        return connect_result(errno, out_detail);
     }
     if (!is_unix(a)) {
         tune_tcp(fd);
     }
-    enum net_result result = start_connect(fd, a);
+    enum net_result result = start_connect(fd, a, out_detail);
     if (result == NET_OK || result == NET_AGAIN) {
         *out_fd = fd;
     } else {
         net_close(fd);
     }
     return result;
+}
+
+bool net_source_addr(const struct addr *to, struct addr *out)
+{
+    int error = errno;
+    int fd = socket(to->u.sa.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    bool is_ok = fd >= 0 && connect(fd, &to->u.sa, to->len) == 0 && net_local_addr(fd, out);
+    if (fd >= 0) {
+        net_close(fd);
+    }
+    errno = error;
+    return is_ok;
+}
+
+enum net_result net_check_room(const char **out_detail)
+{
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd == -1) {
+        return connect_result(errno, out_detail) == NET_EXHAUSTED ? NET_EXHAUSTED : NET_OK;
+    }
+    net_close(fd);
+    return NET_OK;
 }
 
 /* --- bytes --------------------------------------------------------------------------------- */
@@ -283,6 +333,12 @@ enum net_result net_recv(int fd, void *data, size_t size, size_t *out_len)
 enum net_result net_peek(int fd, void *data, size_t size, size_t *out_len)
 {
     return receive(fd, data, size, MSG_PEEK, out_len);
+}
+
+bool net_has_bytes(int fd)
+{
+    int bytes = 0;
+    return ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
 static enum net_result send_result(ssize_t sent, size_t *out_len)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* net.h: socket calls; errno becomes five kinds.
+/* net.h: socket calls; errno becomes one of seven kinds.
  *
  * For: making, accepting, connecting, reading and writing sockets, which are always non-blocking
- * and close-on-exec. errno does not leave io/, but for net_listen's message, which an operator must
- * read. Not for: events (reactor), TLS. The caller owns every descriptor it gets. */
+ * and close-on-exec. errno leaves io/ only as a constant text for the operator ("connection
+ * refused"). Not for: events (reactor), TLS. The caller owns every descriptor it gets. */
 #ifndef IO_NET_H
 #define IO_NET_H
 
@@ -17,11 +17,13 @@
 
 enum net_result {
     NET_OK = 0,
-    NET_AGAIN,   /* would block */
-    NET_EOF,     /* receiving: the peer's FIN; sending: the peer had closed already */
-    NET_RESET,   /* reset, timed out or unreachable: the connection is gone */
-    NET_REFUSED, /* connect: refused or unreachable */
-    NET_FAILED   /* anything else, lack of memory or descriptors included */
+    NET_AGAIN,       /* would block */
+    NET_EOF,         /* receiving: the peer's FIN; sending: the peer had closed already */
+    NET_RESET,       /* reset, timed out or unreachable: the connection is gone */
+    NET_REFUSED,     /* connect: the peer, or this machine in its place, says no */
+    NET_UNREACHABLE, /* connect: no way leads to the peer, so nothing is known of it */
+    NET_EXHAUSTED    /* connect: this machine lacks descriptors, memory or local ports; the peer has
+                        no part in it */
 };
 
 /* A listening socket with SO_REUSEPORT and a backlog of 4096; IPV6_V6ONLY on for IPv6. Returns a
@@ -47,12 +49,20 @@ enum net_accept_result {
 MUST_CHECK enum net_accept_result net_accept(int listen_fd, int *out_fd, struct addr *out_peer);
 
 /* Starts a connection; NET_OK (already there), NET_AGAIN (wait for writable, then ask
- * net_connect_result), NET_REFUSED or NET_FAILED. The first two set *out_fd. TCP
- * sockets get TCP_NODELAY and keepalive. A TCP connection that met itself (RFC 9293 3.5: a free
- * port dialled from that same port) counts as refused. */
-MUST_CHECK enum net_result net_connect(const struct addr *a, int *out_fd);
-/* NET_OK, NET_AGAIN (still under way), NET_REFUSED or NET_FAILED. */
-MUST_CHECK enum net_result net_connect_result(int fd);
+ * net_connect_result), NET_REFUSED, NET_UNREACHABLE or NET_EXHAUSTED. The first two set *out_fd,
+ * the others *out_detail, a constant. TCP sockets get TCP_NODELAY and keepalive. A TCP connection
+ * that met itself (RFC 9293 3.5: a free port dialled from that same port) counts as refused. */
+MUST_CHECK enum net_result net_connect(const struct addr *a, int *out_fd, const char **out_detail);
+/* NET_OK, NET_AGAIN (still under way), NET_REFUSED, NET_UNREACHABLE or NET_EXHAUSTED. */
+MUST_CHECK enum net_result net_connect_result(int fd, const char **out_detail);
+
+/* The address from which this machine would dial `to`. False: no way leads there, or the machine
+ * lacks descriptors. Sends nothing. */
+MUST_CHECK bool net_source_addr(const struct addr *to, struct addr *out);
+
+/* NET_OK when the process can open one more socket, else NET_EXHAUSTED. For callers of a library
+ * that does not tell why it cannot open one. */
+MUST_CHECK enum net_result net_check_room(const char **out_detail);
 
 /* NET_OK with *out_len > 0, NET_AGAIN, NET_EOF, NET_RESET. `size` > 0. */
 MUST_CHECK enum net_result net_recv(int fd, void *data, size_t size, size_t *out_len);
@@ -67,6 +77,9 @@ MUST_CHECK enum net_result net_peek(int fd, void *data, size_t size, size_t *out
 MUST_CHECK enum net_result net_send(int fd, const struct iovec *iov, size_t count, bool is_corked,
                                     size_t *out_len);
 void net_uncork(int fd);
+
+/* True when bytes wait to be received. Leaves an error of the socket where it is. */
+bool net_has_bytes(int fd);
 
 /* FIN: nothing more will be sent. */
 void net_finish(int fd);

@@ -1,119 +1,89 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Names: who waits for which, what is kept, what is asked next. */
 #include "io/resolver.h"
 
-#include <ares.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
+#include <strings.h>
 
 #include "base/mem.h"
+#include "io/resolver_parts.h"
 
-/* c-ares gives one silent server up after 2 to 3 seconds: the second try waits twice as long, and
- * c-ares of Debian 13 (1.34) takes up to half of that away at random. So a dial has time left when
- * one of the two questions (A, AAAA) gets no answer. */
-#define TRY_MS 1000
-#define TRIES 2
-/* Over all servers and search domains; c-ares itself has no such limit. */
-#define QUERY_DEADLINE_MS 5000
+#define CHECK_FILES_MS 1000
 
 struct resolver {
     struct reactor *reactor;
-    ares_channel channel;
-    struct reactor_timer timer; /* c-ares's next timeout */
-    struct list queries;
-    struct list sockets;
+    struct list names; /* the one used last is the last one */
+    size_t name_count;
+    size_t asking_count; /* names that are being looked up */
+    struct resolver_system system;
+    struct resolver_files files;
+    uint64_t check_files_at_ms;
+    struct reactor_timer watch; /* looks at the files while a name is being looked up */
 };
 
-/* One of c-ares's sockets. */
-struct resolver_socket {
+/* What is known of one family of a name. */
+struct answer {
+    bool is_known;
+    enum resolver_status status;
+    struct resolver_addrs addrs;
+};
+
+enum name_state { NAME_UNKNOWN = 0, NAME_ASKING, NAME_KNOWN };
+
+struct resolver_name {
     struct list link;
     struct resolver *resolver;
-    struct reactor_io io;
-    int fd;
+    struct list queries;
+    enum name_state state;
+    bool is_found; /* some family has addresses: the search is over */
+    struct answer answers[RESOLVER_FAMILIES];
+    uint64_t known_at_ms; /* with NAME_KNOWN */
+    uint64_t expires_ms;
+
+    /* With NAME_ASKING. */
+    struct resolver_search search;
+    size_t search_index; /* of the next name to ask for */
+    struct resolver_question questions[RESOLVER_FAMILIES];
+    struct reactor_timer deadline;
+    char text[];
 };
 
-/* A query belongs to c-ares until on_answer, and to the caller until the callback or
- * resolver_cancel. It lives until both are over. */
 struct resolver_query {
     struct list link;
-    struct resolver *resolver;
-    struct reactor_timer timer; /* the deadline; then, the delivery from the loop */
-    resolver_fn *callback;      /* NULL: cancelled or called */
+    struct resolver_name *name;
+    struct reactor_timer timer; /* delivers from the loop */
+    resolver_fn *callback;
     void *owner;
     uint16_t port;
-    bool is_with_cares;
-    size_t count;
-    struct addr addrs[RESOLVER_ADDRS_MAX];
+    bool is_told[RESOLVER_FAMILIES];
 };
 
-/* --- c-ares on the loop -------------------------------------------------------------------- */
+static const enum resolver_source sources[RESOLVER_FAMILIES] = {RESOLVER_IPV6, RESOLVER_IPV4};
 
-static void arm(struct resolver *resolver)
+/* --- telling ------------------------------------------------------------------------------- */
+
+/* A family without addresses counts only at the end of the search. */
+static bool can_tell(const struct resolver_name *name, size_t family)
 {
-    struct timeval left;
-    if (ares_timeout(resolver->channel, NULL, &left) == NULL) {
-        reactor_timer_stop(&resolver->timer);
-        return;
-    }
-    /* One millisecond more than the truncated value: a timer that rings too early rings twice. */
-    uint64_t left_ms = (uint64_t)left.tv_sec * 1000U + (uint64_t)left.tv_usec / 1000U + 1U;
-    reactor_timer_at(&resolver->timer, reactor_now_ms(resolver->reactor) + left_ms);
+    return name->answers[family].is_known && (name->is_found || name->state == NAME_KNOWN);
 }
 
-static void on_timeout(struct reactor_timer *timer)
+static void tell_soon(struct resolver_query *q)
 {
-    struct resolver *resolver = container_of(timer, struct resolver, timer);
-    ares_process_fd(resolver->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-    arm(resolver);
-}
-
-static void on_socket_ready(struct reactor_io *io, unsigned ready)
-{
-    struct resolver_socket *s = container_of(io, struct resolver_socket, io);
-    struct resolver *resolver = s->resolver;
-    int fd = s->fd;
-    /* c-ares may close the socket in this call, and then `s` is gone. */
-    ares_process_fd(resolver->channel, (ready & REACTOR_READ) != 0 ? fd : ARES_SOCKET_BAD,
-                    (ready & REACTOR_WRITE) != 0 ? fd : ARES_SOCKET_BAD);
-    arm(resolver);
-}
-
-static struct resolver_socket *find_socket(struct resolver *resolver, int fd)
-{
-    for (struct list *l = resolver->sockets.next; l != &resolver->sockets; l = l->next) {
-        struct resolver_socket *s = container_of(l, struct resolver_socket, link);
-        if (s->fd == fd) {
-            return s;
+    for (size_t i = 0; i < RESOLVER_FAMILIES; i++) {
+        if (!q->is_told[i] && can_tell(q->name, i)) {
+            reactor_timer_at(&q->timer, reactor_now_ms(q->name->resolver->reactor));
         }
     }
-    return NULL;
 }
 
-/* c-ares calls this before it closes a socket too, with both flags 0. */
-static void on_socket_state(void *data, ares_socket_t fd, int is_readable, int is_writable)
+static void tell_all(struct resolver_name *name)
 {
-    struct resolver *resolver = data;
-    struct resolver_socket *s = find_socket(resolver, fd);
-    unsigned want = is_readable != 0 ? REACTOR_READ : 0;
-    want |= is_writable != 0 ? REACTOR_WRITE : 0;
-    if (s == NULL) {
-        s = want == 0 ? NULL : mem_alloc(sizeof(*s));
-        if (s == NULL) {
-            /* Out of memory: nobody listens, and the query ends by its timeouts. */
-            return;
-        }
-        *s = (struct resolver_socket){.resolver = resolver, .fd = fd};
-        list_append(&resolver->sockets, &s->link);
-        reactor_io_init(&s->io, resolver->reactor, fd, on_socket_ready);
-    }
-    reactor_io_want(&s->io, want);
-    if (want == 0) {
-        list_unlink(&s->link);
-        mem_free(s);
+    for (struct list *l = name->queries.next; l != &name->queries; l = l->next) {
+        tell_soon(container_of(l, struct resolver_query, link));
     }
 }
-
-/* --- answers ------------------------------------------------------------------------------- */
 
 static void free_query(struct resolver_query *q)
 {
@@ -122,95 +92,310 @@ static void free_query(struct resolver_query *q)
     mem_free(q);
 }
 
-static bool set_port(struct addr *a, uint16_t port)
+static void set_port(struct addr *a, uint16_t port)
 {
-    switch (a->u.sa.sa_family) {
-    case AF_INET:
-        a->u.in.sin_port = htons(port);
-        return true;
-    case AF_INET6:
+    if (a->u.sa.sa_family == AF_INET6) {
         a->u.in6.sin6_port = htons(port);
-        return true;
-    default:
-        return false;
+    } else {
+        a->u.in.sin_port = htons(port);
     }
 }
 
-struct family {
+static void tell(struct resolver_query *q, size_t family)
+{
+    const struct answer *known = &q->name->answers[family];
+    resolver_fn *callback = q->callback;
+    void *owner = q->owner;
     struct addr addrs[RESOLVER_ADDRS_MAX];
-    size_t count;
-};
 
-static void family_add(struct family *f, const struct addr *a)
-{
-    for (size_t i = 0; i < f->count; i++) {
-        if (addr_is_equal(&f->addrs[i], a)) {
-            return;
-        }
+    q->is_told[family] = true;
+    const struct resolver_answer answer = {
+        .status = known->status,
+        .is_ipv6 = family == RESOLVER_FAMILY_6,
+        .is_last = q->is_told[RESOLVER_FAMILY_6] && q->is_told[RESOLVER_FAMILY_4],
+        .addrs = addrs,
+        .count = known->addrs.count,
+    };
+    for (size_t i = 0; i < answer.count; i++) {
+        addrs[i] = known->addrs.list[i];
+        set_port(&addrs[i], q->port);
     }
-    if (f->count < RESOLVER_ADDRS_MAX) {
-        f->addrs[f->count++] = *a;
-    }
-}
-
-/* c-ares has sorted the nodes by RFC 6724, so the family of the first is the system's choice. */
-static void keep_answer(struct resolver_query *q, const struct ares_addrinfo *info)
-{
-    struct family families[2] = {{.count = 0}, {.count = 0}};
-    int first_family = AF_UNSPEC;
-    for (const struct ares_addrinfo_node *n = info->nodes; n != NULL; n = n->ai_next) {
-        struct addr a;
-        addr_from_sockaddr(n->ai_addr, n->ai_addrlen, &a);
-        if (a.len == 0 || !set_port(&a, q->port)) {
-            continue;
-        }
-        if (first_family == AF_UNSPEC) {
-            first_family = a.u.sa.sa_family;
-        }
-        family_add(&families[a.u.sa.sa_family == first_family ? 0 : 1], &a);
-    }
-    for (size_t i = 0; i < RESOLVER_ADDRS_MAX; i++) {
-        for (size_t f = 0; f < 2; f++) {
-            if (i < families[f].count && q->count < RESOLVER_ADDRS_MAX) {
-                q->addrs[q->count++] = families[f].addrs[i];
-            }
-        }
-    }
-}
-
-/* c-ares calls this, sometimes inside resolver_start. The caller must not act on the answer in
- * here, so the timer delivers it. */
-static void on_answer(void *data, int status, int timeouts, struct ares_addrinfo *info)
-{
-    (void)timeouts;
-    struct resolver_query *q = data;
-    q->is_with_cares = false;
-    if (status == ARES_SUCCESS && info != NULL && q->callback != NULL) {
-        keep_answer(q, info);
-    }
-    if (info != NULL) {
-        ares_freeaddrinfo(info);
-    }
-    if (q->callback == NULL) {
+    if (answer.is_last) {
         free_query(q);
-        return;
+    } else {
+        tell_soon(q);
     }
-    reactor_timer_at(&q->timer, reactor_now_ms(q->resolver->reactor));
+    callback(owner, &answer);
 }
 
 static void on_query_timer(struct reactor_timer *timer)
 {
     struct resolver_query *q = container_of(timer, struct resolver_query, timer);
-    resolver_fn *callback = q->callback;
-    void *owner = q->owner;
-    size_t count = q->count;
-    struct addr addrs[RESOLVER_ADDRS_MAX];
-    memcpy(addrs, q->addrs, count * sizeof(addrs[0]));
-    q->callback = NULL;
-    if (!q->is_with_cares) {
-        free_query(q);
+    for (size_t i = 0; i < RESOLVER_FAMILIES; i++) {
+        if (!q->is_told[i] && can_tell(q->name, i)) {
+            tell(q, i);
+            return;
+        }
     }
-    callback(owner, addrs, count);
+}
+
+/* --- looking a name up --------------------------------------------------------------------- */
+
+static void forget_answers(struct resolver_name *name)
+{
+    for (size_t i = 0; i < RESOLVER_FAMILIES; i++) {
+        mem_free(name->answers[i].addrs.list);
+        name->answers[i] = (struct answer){.is_known = false};
+    }
+    name->is_found = false;
+    name->expires_ms = 0;
+}
+
+static void stop_asking(struct resolver_name *name)
+{
+    for (size_t i = 0; i < RESOLVER_FAMILIES; i++) {
+        resolver_question_stop(&name->questions[i]);
+    }
+    reactor_timer_stop(&name->deadline);
+}
+
+static bool is_exhausted(const struct resolver_name *name)
+{
+    return name->answers[RESOLVER_FAMILY_6].status == RESOLVER_EXHAUSTED ||
+           name->answers[RESOLVER_FAMILY_4].status == RESOLVER_EXHAUSTED;
+}
+
+static uint64_t least_ttl_ms(const struct resolver_name *name)
+{
+    uint64_t least_ms = UINT64_MAX;
+    for (size_t i = 0; i < RESOLVER_FAMILIES; i++) {
+        if (name->answers[i].status == RESOLVER_OK && name->questions[i].ttl_ms < least_ms) {
+            least_ms = name->questions[i].ttl_ms;
+        }
+    }
+    return least_ms;
+}
+
+/* The lookup is over. A family that failed beside a good one is as good as absent for as long. */
+static void conclude(struct resolver_name *name, uint64_t ttl_ms)
+{
+    uint64_t kept_ms = ttl_ms < RESOLVER_KEPT_MIN_MS   ? RESOLVER_KEPT_MIN_MS
+                       : ttl_ms > RESOLVER_KEPT_MAX_MS ? RESOLVER_KEPT_MAX_MS
+                                                       : ttl_ms;
+    if (is_exhausted(name)) {
+        kept_ms = 0;
+    } else if (!name->is_found) {
+        kept_ms = RESOLVER_FAILURE_KEPT_MS;
+    }
+    stop_asking(name);
+    name->resolver->asking_count--;
+    name->state = NAME_KNOWN;
+    name->known_at_ms = reactor_now_ms(name->resolver->reactor);
+    name->expires_ms = name->known_at_ms + kept_ms;
+    tell_all(name);
+}
+
+static void fail(struct resolver_name *name, enum resolver_status status)
+{
+    for (size_t i = 0; i < RESOLVER_FAMILIES; i++) {
+        if (!name->answers[i].is_known) {
+            name->answers[i].is_known = true;
+            name->answers[i].status = status;
+        }
+    }
+    conclude(name, least_ttl_ms(name));
+}
+
+/* Asks for the next name of the search. False: there is none. */
+static bool ask_next(struct resolver_name *name)
+{
+    char text[RESOLVER_NAME_TEXT_MAX];
+    do {
+        if (!resolver_search_name(&name->search, name->text, name->search_index++, text)) {
+            return false;
+        }
+    } while (text[0] == '\0');
+    for (size_t i = 0; i < RESOLVER_FAMILIES; i++) {
+        name->answers[i].is_known = false;
+        resolver_question_ask(&name->questions[i], &name->resolver->system, sources[i], text);
+    }
+    return true;
+}
+
+/* The search goes on when both families say that there is nothing. A name server that merely failed
+ * may know the name, so a later name would be another host. */
+static bool may_go_on(const struct resolver_name *name)
+{
+    return name->answers[RESOLVER_FAMILY_6].status <= RESOLVER_NO_ADDRESS &&
+           name->answers[RESOLVER_FAMILY_4].status <= RESOLVER_NO_ADDRESS;
+}
+
+static void take(struct resolver_name *name, size_t family, struct resolver_question *q)
+{
+    struct answer *a = &name->answers[family];
+    enum resolver_status status =
+        q->status == RESOLVER_OK && q->addrs[family].count == 0 ? RESOLVER_NO_ADDRESS : q->status;
+
+    /* Of the names that were searched, the one that exists says more. */
+    a->status = status == RESOLVER_OK || status > a->status ? status : a->status;
+    a->is_known = true;
+    a->addrs = q->addrs[family];
+    q->addrs[family] = (struct resolver_addrs){.list = NULL};
+    name->is_found = name->is_found || status == RESOLVER_OK;
+}
+
+static void on_hosts_done(struct resolver_name *name, struct resolver_question *q)
+{
+    enum resolver_status status = q->status;
+    if (status == RESOLVER_OK) {
+        take(name, RESOLVER_FAMILY_6, q);
+        take(name, RESOLVER_FAMILY_4, q);
+        conclude(name, 0);
+        return;
+    }
+    if (status != RESOLVER_EXHAUSTED && resolver_files_is_gone(&name->resolver->files)) {
+        return; /* until it is back, or until the deadline */
+    }
+    if (status != RESOLVER_EXHAUSTED && status != RESOLVER_NO_SERVERS) {
+        status = resolver_search_read(&name->search, &name->resolver->system);
+    }
+    if (status != RESOLVER_OK) {
+        fail(name, status);
+    } else if (!ask_next(name)) {
+        fail(name, RESOLVER_NO_NAME);
+    }
+}
+
+static void on_done(struct resolver_question *q)
+{
+    struct resolver_name *name = q->owner;
+    if (q->source == RESOLVER_HOSTS_FILE) {
+        on_hosts_done(name, q);
+        return;
+    }
+    take(name, q->source == RESOLVER_IPV6 ? RESOLVER_FAMILY_6 : RESOLVER_FAMILY_4, q);
+    if (!name->answers[RESOLVER_FAMILY_6].is_known || !name->answers[RESOLVER_FAMILY_4].is_known) {
+        tell_all(name);
+    } else if (name->is_found || !may_go_on(name) || !ask_next(name)) {
+        conclude(name, least_ttl_ms(name));
+    }
+}
+
+static void on_deadline(struct reactor_timer *timer)
+{
+    struct resolver_name *name = container_of(timer, struct resolver_name, deadline);
+    if (resolver_files_is_gone(&name->resolver->files)) {
+        resolver_files_give_up(&name->resolver->files);
+    }
+    fail(name, RESOLVER_SILENT);
+}
+
+static void ask(struct resolver_name *name)
+{
+    struct resolver *resolver = name->resolver;
+    uint64_t now_ms = reactor_now_ms(resolver->reactor);
+
+    forget_answers(name);
+    name->search_index = 0;
+    reactor_timer_at(&name->deadline, now_ms + RESOLVER_DEADLINE_MS);
+    resolver_question_ask(&name->questions[0], &resolver->system, RESOLVER_HOSTS_FILE, name->text);
+    if (name->state != NAME_ASKING) {
+        name->state = NAME_ASKING;
+        if (resolver->asking_count++ == 0) {
+            reactor_timer_at(&resolver->watch, now_ms + CHECK_FILES_MS);
+        }
+    }
+}
+
+/* --- the system's files -------------------------------------------------------------------- */
+
+static void check_files(struct resolver *resolver)
+{
+    uint64_t now_ms = reactor_now_ms(resolver->reactor);
+    if (now_ms < resolver->check_files_at_ms) {
+        return;
+    }
+    resolver->check_files_at_ms = now_ms + CHECK_FILES_MS;
+    if (!resolver_files_check(&resolver->files)) {
+        return;
+    }
+    for (struct list *l = resolver->names.next; l != &resolver->names; l = l->next) {
+        struct resolver_name *name = container_of(l, struct resolver_name, link);
+        name->expires_ms = 0;
+        if (name->state == NAME_ASKING) {
+            stop_asking(name);
+            ask(name);
+        }
+    }
+}
+
+static void on_watch(struct reactor_timer *timer)
+{
+    struct resolver *resolver = container_of(timer, struct resolver, watch);
+    check_files(resolver);
+    if (resolver->asking_count > 0) {
+        reactor_timer_at(timer, reactor_now_ms(resolver->reactor) + CHECK_FILES_MS);
+    }
+}
+
+/* --- names --------------------------------------------------------------------------------- */
+
+static void free_name(struct resolver_name *name)
+{
+    stop_asking(name);
+    forget_answers(name);
+    while (!list_is_empty(&name->queries)) {
+        free_query(container_of(name->queries.next, struct resolver_query, link));
+    }
+    list_unlink(&name->link);
+    name->resolver->name_count--;
+    mem_free(name);
+}
+
+/* Forgets the names that nobody has asked for the longest, until there is room for one more. Names
+ * that somebody waits for stay: they are no more than those who wait. */
+static void make_room(struct resolver *resolver)
+{
+    struct list *l = resolver->names.next;
+    while (l != &resolver->names && resolver->name_count >= RESOLVER_NAMES_MAX) {
+        struct resolver_name *name = container_of(l, struct resolver_name, link);
+        l = l->next;
+        if (name->state != NAME_ASKING && list_is_empty(&name->queries)) {
+            free_name(name);
+        }
+    }
+}
+
+static struct resolver_name *find_name(struct resolver *resolver, const char *text)
+{
+    for (struct list *l = resolver->names.next; l != &resolver->names; l = l->next) {
+        struct resolver_name *name = container_of(l, struct resolver_name, link);
+        if (strcasecmp(name->text, text) == 0) {
+            return name;
+        }
+    }
+    return NULL;
+}
+
+static struct resolver_name *make_name(struct resolver *resolver, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    make_room(resolver);
+    struct resolver_name *name = mem_alloc_zero(sizeof(*name) + size);
+    if (name == NULL) {
+        return NULL;
+    }
+    memcpy(name->text, text, size);
+    name->resolver = resolver;
+    list_init(&name->link);
+    list_init(&name->queries);
+    reactor_timer_init(&name->deadline, resolver->reactor, on_deadline);
+    for (size_t i = 0; i < RESOLVER_FAMILIES; i++) {
+        resolver_question_init(&name->questions[i], resolver->reactor, on_done, name);
+    }
+    list_append(&resolver->names, &name->link);
+    resolver->name_count++;
+    return name;
 }
 
 /* --- life ---------------------------------------------------------------------------------- */
@@ -221,31 +406,19 @@ struct resolver *resolver_new(struct reactor *r)
     if (resolver == NULL) {
         return NULL;
     }
-    resolver->reactor = r;
-    list_init(&resolver->queries);
-    list_init(&resolver->sockets);
-    reactor_timer_init(&resolver->timer, r, on_timeout);
-    /* In c-ares both override resolv.conf. ARES_FLAG_NOALIASES switches HOSTALIASES off, and c-ares
-     * reads CARES_HOSTS only on request. */
-    unsetenv("LOCALDOMAIN");
-    unsetenv("RES_OPTIONS");
-    struct ares_options options = {
-        .flags = ARES_FLAG_NOALIASES,
-        .timeout = TRY_MS,
-        .tries = TRIES,
-        .sock_state_cb = on_socket_state,
-        .sock_state_cb_data = resolver,
-    };
-    int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
     if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS) {
         mem_free(resolver);
         return NULL;
     }
-    if (ares_init_options(&resolver->channel, &options, mask) != ARES_SUCCESS) {
-        ares_library_cleanup();
-        mem_free(resolver);
-        return NULL;
-    }
+    resolver->reactor = r;
+    list_init(&resolver->names);
+    reactor_timer_init(&resolver->watch, r, on_watch);
+    resolver->files.paths[RESOLVER_RESOLV_CONF] = RESOLVER_RESOLV_CONF_PATH;
+    resolver->files.paths[RESOLVER_HOSTS] = RESOLVER_HOSTS_PATH;
+    (void)resolver_files_check(&resolver->files);
+    /* In c-ares both override resolv.conf. */
+    unsetenv("LOCALDOMAIN");
+    unsetenv("RES_OPTIONS");
     return resolver;
 }
 
@@ -254,57 +427,64 @@ void resolver_free(struct resolver *resolver)
     if (resolver == NULL) {
         return;
     }
-    for (struct list *l = resolver->queries.next; l != &resolver->queries; l = l->next) {
-        container_of(l, struct resolver_query, link)->callback = NULL;
+    while (!list_is_empty(&resolver->names)) {
+        free_name(container_of(resolver->names.next, struct resolver_name, link));
     }
-    /* c-ares calls on_answer for each query that it still has. */
-    ares_destroy(resolver->channel);
     ares_library_cleanup();
-    while (!list_is_empty(&resolver->queries)) {
-        free_query(container_of(resolver->queries.next, struct resolver_query, link));
-    }
-    reactor_timer_stop(&resolver->timer);
+    reactor_timer_stop(&resolver->watch);
     mem_free(resolver);
 }
 
 bool resolver_set_servers(struct resolver *resolver, const char *csv)
 {
-    /* c-ares of Debian 12 (1.18) refuses this by itself, that of Debian 13 does not. */
-    if (!list_is_empty(&resolver->queries)) {
-        return false;
-    }
-    return ares_set_servers_ports_csv(resolver->channel, csv) == ARES_SUCCESS;
+    return resolver_system_set_servers(&resolver->system, csv);
+}
+
+void resolver_set_file(struct resolver *resolver, const char *path, uint16_t port)
+{
+    resolver->system.resolv_conf = path;
+    resolver->system.port = port;
+    resolver->files.paths[RESOLVER_RESOLV_CONF] = path;
+    (void)resolver_files_check(&resolver->files);
 }
 
 struct resolver_query *resolver_start(struct resolver *resolver, const char *name, uint16_t port,
                                       resolver_fn *callback, void *owner)
 {
+    check_files(resolver);
+    struct resolver_name *n = find_name(resolver, name);
     struct resolver_query *q = mem_alloc(sizeof(*q));
-    if (q == NULL) {
+    if (n == NULL && q != NULL) {
+        n = make_name(resolver, name);
+    }
+    if (n == NULL || q == NULL) {
+        mem_free(q);
         return NULL;
     }
-    q->resolver = resolver;
-    q->callback = callback;
-    q->owner = owner;
-    q->port = port;
-    q->count = 0;
-    q->is_with_cares = true;
+    *q = (struct resolver_query){.name = n, .callback = callback, .owner = owner, .port = port};
     list_init(&q->link);
-    list_append(&resolver->queries, &q->link);
+    list_append(&n->queries, &q->link);
     reactor_timer_init(&q->timer, resolver->reactor, on_query_timer);
-    reactor_timer_at(&q->timer, reactor_now_ms(resolver->reactor) + QUERY_DEADLINE_MS);
-    /* Without ARES_AI_ADDRCONFIG c-ares finds localhost where there is nothing but loopback. */
-    struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    ares_getaddrinfo(resolver->channel, name, NULL, &hints, on_answer, q);
-    arm(resolver);
+    list_unlink(&n->link); /* it is the one used last */
+    list_append(&resolver->names, &n->link);
+    bool is_fresh = n->state == NAME_KNOWN && reactor_now_ms(resolver->reactor) < n->expires_ms;
+    if (n->state != NAME_ASKING && !is_fresh) {
+        ask(n);
+    }
+    tell_soon(q);
     return q;
 }
 
 void resolver_cancel(struct resolver_query *query)
 {
-    query->callback = NULL;
-    reactor_timer_stop(&query->timer);
-    if (!query->is_with_cares) {
-        free_query(query);
+    free_query(query);
+}
+
+void resolver_doubt(struct resolver *resolver, const char *name)
+{
+    struct resolver_name *n = find_name(resolver, name);
+    uint64_t now_ms = reactor_now_ms(resolver->reactor);
+    if (n != NULL && n->state == NAME_KNOWN && now_ms - n->known_at_ms >= RESOLVER_KEPT_MIN_MS) {
+        n->expires_ms = 0;
     }
 }

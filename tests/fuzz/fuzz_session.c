@@ -119,7 +119,7 @@ static void happen_around(enum event event, uint8_t how)
         refuse_sends(how);
         break;
     case EVENT_DIALLED:
-        dial_answer((enum dial_result)(how % (DIAL_TLS + 1)));
+        dial_answer((enum dial_result)(how % (DIAL_EXHAUSTED + 1)));
         break;
     case EVENT_TIME:
         let_time_pass(how);

@@ -92,24 +92,32 @@ bool dial_is_decided(const struct dial *dial)
     return dial->is_decided;
 }
 
-const char *dial_detail(const struct dial *dial)
+void dial_expire(struct dial *dial)
 {
-    (void)dial;
+    expect(dial != NULL && dial == world.dial && !dial->is_decided, "a dial that is under way");
+    dial->is_decided = true;
+    dial->result = DIAL_TIMEOUT;
+}
+
+const struct dial_outcome *dial_outcomes(const struct dial *dial, size_t *out_count)
+{
+    expect(dial != NULL && dial == world.dial && dial->is_decided, "a dial that is decided");
+    *out_count = 0;
     return NULL;
 }
 
-enum dial_result dial_finish(struct dial *dial, struct conn *into, size_t *out_candidate)
+struct dial_outcome dial_finish(struct dial *dial, struct conn *into, size_t *out_candidate)
 {
     expect(dial != NULL && dial == world.dial && dial->is_decided, "a dial that is decided");
-    enum dial_result result = dial->result;
-    if (result == DIAL_OK) {
+    const struct dial_outcome outcome = {dial->result, NULL};
+    if (outcome.result == DIAL_OK) {
         struct carrier carrier = peer_carrier(&world.backend);
         conn_open(into, &carrier, NULL);
     }
     *out_candidate = dial->candidate_count - 1;
     world.dial = NULL;
     mem_free(dial);
-    return result;
+    return outcome;
 }
 
 size_t dial_cancel(struct dial *dial)

@@ -42,7 +42,7 @@ static int pair_sockets(int *out_near)
     int small = 4096;
     setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
     is_ok = is_ok && listener != -1 && net_local_addr(listener, &a);
-    enum net_result result = is_ok ? net_connect(&a, out_near) : NET_FAILED;
+    enum net_result result = is_ok ? net_connect(&a, out_near, &error) : NET_REFUSED;
     struct pollfd p = {.fd = listener, .events = POLLIN};
     (void)poll(&p, 1, PAIR_WAIT_MS);
     if ((result != NET_OK && result != NET_AGAIN) ||

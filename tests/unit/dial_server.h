@@ -129,7 +129,8 @@ DIAL_SERVER void server_on_ready(struct reactor_io *io, unsigned ready)
     case NET_EOF:
     case NET_RESET:
     case NET_REFUSED:
-    case NET_FAILED:
+    case NET_UNREACHABLE:
+    case NET_EXHAUSTED:
         server_hang_up(s);
         break;
     }

@@ -25,7 +25,9 @@ struct world {
     struct conn conn;
     unsigned ready;
     size_t candidate;
-    const char *detail;
+    const char *detail;                    /* of the outcome that the dial reports */
+    struct dial_outcome outcomes[SERVERS]; /* of each candidate that was tried */
+    size_t outcome_count;
 };
 
 static void on_ready(struct conn *c, unsigned ready)
@@ -113,10 +115,12 @@ static enum dial_result dial(const char *row, struct world *w)
         reactor_turn(w->reactor, false);
     }
     CHECK_EQ_INT(row, w->calls, is_instant ? 0 : 1);
-    w->detail = dial_detail(d);
-    enum dial_result result = dial_finish(d, &w->conn, &w->candidate);
-    CHECK_EQ_INT(row, conn_is_open(&w->conn), result == DIAL_OK);
-    return result;
+    const struct dial_outcome *outcomes = dial_outcomes(d, &w->outcome_count);
+    memcpy(w->outcomes, outcomes, w->outcome_count * sizeof(*outcomes));
+    const struct dial_outcome outcome = dial_finish(d, &w->conn, &w->candidate);
+    w->detail = outcome.detail;
+    CHECK_EQ_INT(row, conn_is_open(&w->conn), outcome.result == DIAL_OK);
+    return outcome.result;
 }
 
 /* Turns until the connection has read as many bytes as `want` has. */
@@ -204,7 +208,7 @@ static void test_at_once(void)
         world_preamble(&w, "twenty bytes of it..", len);
         struct dial *d = start(&w);
         CHECK_TRUE("at once", dial_is_decided(d));
-        CHECK_EQ_INT("at once", dial_finish(d, &w.conn, &w.candidate), DIAL_OK);
+        CHECK_EQ_INT("at once", dial_finish(d, &w.conn, &w.candidate).result, DIAL_OK);
         CHECK_EQ_U64("counted", w.conn.sent_bytes, len);
         world_close("at once", &w);
     }
@@ -226,7 +230,7 @@ static const struct bad_row bad_rows[] = {
     {"other name", SPEAKS_TLS, ADDRESS, false, "certificate is for another name"},
     {"hangs up", HANGS_UP, GOOD, false, "the server broke off the handshake"},
     {"another protocol", SPEAKS_ANOTHER, GOOD, false, "a record that TLS does not allow here"},
-    {"silent", SAYS_NOTHING, GOOD, true, NULL},
+    {"silent", SAYS_NOTHING, GOOD, true, "the server does not go on with the TLS handshake"},
 };
 
 static void open_bad(struct world *w, const struct bad_row *row, int version)
@@ -244,7 +248,11 @@ static void check_next_candidate(const struct bad_row *row, int version)
     open_bad(&w, row, version);
     CHECK_EQ_INT(row->name, dial(row->name, &w), DIAL_OK);
     CHECK_EQ_U64(row->name, w.candidate, 1);
-    CHECK_EQ_STR(row->name, w.detail, row->detail);
+    CHECK_EQ_U64(row->name, w.outcome_count, 2);
+    CHECK_EQ_INT(row->name, w.outcomes[0].result, row->is_slow ? DIAL_TIMEOUT : DIAL_TLS);
+    CHECK_EQ_STR(row->name, w.outcomes[0].detail, row->detail);
+    CHECK_EQ_INT(row->name, w.outcomes[1].result, DIAL_OK);
+    CHECK_TRUE(row->name, w.detail == NULL && w.outcomes[1].detail == NULL);
     CHECK_EQ_U64(row->name, w.servers[0].calls, 1);
     say(&w, "hello");
     check_heard(row->name, &w, 1, "PROXY UNKNOWN\r\nhello");
@@ -293,7 +301,7 @@ static void test_failures(void)
     }
 }
 
-/* One address refuses, the other one fails at TLS: then TLS is not what failed. */
+/* One candidate refuses, the other one fails at TLS, which tells more. Each keeps its reason. */
 static void test_refused_and_bad(void)
 {
     for (size_t first = 0; first < 2; first++) {
@@ -309,8 +317,12 @@ static void test_refused_and_bad(void)
             w.candidates[0] = w.candidates[1];
             w.candidates[1] = c;
         }
-        CHECK_EQ_INT("mixed", dial("mixed", &w), DIAL_REFUSED);
-        CHECK_EQ_U64("the last one is told", w.candidate, 1);
+        CHECK_EQ_INT("mixed", dial("mixed", &w), DIAL_TLS);
+        CHECK_EQ_U64("the one that came further is told", w.candidate, first);
+        CHECK_EQ_STR("mixed", w.detail, "certificate is from an unknown CA");
+        CHECK_EQ_U64("both", w.outcome_count, 2);
+        CHECK_EQ_INT("both", w.outcomes[1 - first].result, DIAL_REFUSED);
+        CHECK_EQ_STR("both", w.outcomes[1 - first].detail, "connection refused");
         world_close("mixed", &w);
     }
 }
@@ -418,8 +430,9 @@ static void test_no_memory(void)
             reactor_turn(w.reactor, false);
         }
         if (d != NULL) {
-            enum dial_result result = dial_finish(d, &w.conn, &w.candidate);
-            CHECK_TRUE("any end", result == DIAL_OK || result == DIAL_TLS);
+            enum dial_result result = dial_finish(d, &w.conn, &w.candidate).result;
+            CHECK_TRUE("any end",
+                       result == DIAL_OK || result == DIAL_TLS || result == DIAL_NO_MEMORY);
         }
         world_close("no memory", &w);
     }

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* upstream.h: the backends of the routes at run time, as one worker sees them.
+ *
+ * For: knowing of each backend of each route whether the last dial reached it, and telling the log
+ * when that changes: `backend.down` with the reason, and later `backend.up`, both at warn, once for
+ * each change and not for each session. The log learns of a backend that changes often less and
+ * less often, at last once a minute. Not for: choosing a backend. The worker owns it; the snapshot
+ * outlives it. */
+#ifndef GATE_UPSTREAM_H
+#define GATE_UPSTREAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/span.h"
+#include "conf/snapshot.h"
+#include "gate/dial.h"
+
+struct upstream;
+/* NULL: no memory. */
+MUST_CHECK struct upstream *upstream_new(const struct config *config);
+void upstream_free(struct upstream *upstream);
+
+/* A dial ended so with backend `index` of `route`. What is this machine's own fault (no memory, no
+ * descriptors) says nothing of the backend and changes nothing. */
+void upstream_note(struct upstream *upstream, const struct config_route *route, size_t index,
+                   const struct dial_outcome *outcome, uint64_t now_ms);
+
+#endif
