@@ -76,7 +76,7 @@ static void apply_close(struct session *s, uint16_t code)
     apply(s, &event);
 }
 
-static struct session_event finish_dial(struct session *s)
+struct session_event session_finish_dial(struct session *s)
 {
     struct session_event event = {.life = {.type = LIFE_EV_END}};
     const char *detail = dial_detail(s->dial);
@@ -105,78 +105,6 @@ static struct session_event finish_dial(struct session *s)
         break;
     }
     return event;
-}
-
-/* True when a side cannot be written, and reading it would tell no more. A side that is still read
- * tells how its peer went, after the bytes that came before: by a Close, a FIN or a reset. */
-static bool is_lost(const struct conn *conn, enum life_side side, bool is_eof)
-{
-    return conn->is_broken && (side == LIFE_SIDE_DRAINING || (side == LIFE_SIDE_UP && is_eof));
-}
-
-static bool is_flushed(const struct session *s, const struct conn *conn, enum life_side side)
-{
-    bool is_owed_more = conn == &s->pump.client && s->pump.is_client_owed;
-    return side == LIFE_SIDE_DRAINING && conn_queued(conn) == 0 && !is_owed_more;
-}
-
-/* Says why the client's FIN is no orderly end: a constant; NULL = it is one. Nothing is held any
- * more, so the decoder has seen every byte. */
-static const char *cut_detail(const struct session *s)
-{
-    const struct conn *client = &s->pump.client;
-
-    if (s->life.phase == LIFE_TLS) {
-        return client->received_bytes > 0 ? "FIN inside the TLS handshake" : NULL;
-    }
-    if (s->life.phase == LIFE_REQUEST && s->request != NULL) {
-        return "FIN inside the request head";
-    }
-    switch (ws_decoder_place(&s->pump.decoder)) {
-    case WS_IN_FRAME:
-        return "FIN inside a frame";
-    case WS_IN_MESSAGE:
-        return "FIN inside a message";
-    case WS_BETWEEN_MESSAGES:
-        break;
-    }
-    return conn_is_cut(client) ? "FIN without close_notify" : NULL;
-}
-
-/* Finds the event that follows from the state alone. Each such event changes the state, so settle()
- * comes to an end. */
-static bool take_pending(struct session *s, struct session_event *out)
-{
-    const struct life *life = &s->life;
-    struct life_event *event = &out->life;
-
-    *out = (struct session_event){.life = {.type = LIFE_EV_COUNT}};
-    if (life->phase == LIFE_DEAD) {
-        return false;
-    }
-    if (s->pump.no_memory && !s->is_no_memory_told) {
-        s->is_no_memory_told = true;
-        *out =
-            (struct session_event){{.type = LIFE_EV_END, .ending = LIFE_INTERNAL}, "out of memory"};
-    } else if (is_lost(&s->pump.client, life->client, life->client_eof)) {
-        event->type = LIFE_EV_CLIENT_RESET;
-    } else if (is_lost(&s->pump.backend, life->backend, life->backend_eof)) {
-        event->type = LIFE_EV_BACKEND_RESET;
-    } else if (s->is_eof_due && !pump_is_held(&s->pump)) {
-        s->is_eof_due = false;
-        out->detail = cut_detail(s);
-        event->type = out->detail != NULL ? LIFE_EV_CLIENT_CUT : LIFE_EV_CLIENT_EOF;
-    } else if (s->is_up_due) {
-        s->is_up_due = false;
-        event->type = LIFE_EV_BACKEND_UP;
-    } else if (s->dial != NULL && dial_is_decided(s->dial)) {
-        *out = finish_dial(s);
-    } else if (is_flushed(s, &s->pump.client, life->client)) {
-        event->type = LIFE_EV_CLIENT_FLUSHED;
-    } else if (is_flushed(s, &s->pump.backend, life->backend)) {
-        event->type = LIFE_EV_BACKEND_FLUSHED;
-    }
-    return event->type != LIFE_EV_COUNT;
 }
 
 /* Makes an event of what the pump reports. */
@@ -246,7 +174,7 @@ static void settle(struct session *s)
     uint64_t now_ms = reactor_now_ms(s->context->reactor);
 
     discard_held(s);
-    while (take_pending(s, &event)) {
+    while (session_take_pending(s, &event)) {
         apply(s, &event);
         discard_held(s);
     }

@@ -72,6 +72,13 @@ struct session_event {
 /* session.c: the dial_fn of every session. */
 void session_on_dial(void *owner);
 
+/* session.c: takes the result of the dial, which is decided. */
+struct session_event session_finish_dial(struct session *s);
+
+/* session_pending.c: finds the event that follows from the state alone. Each such event changes the
+ * state, so settle() comes to an end. False: none is pending. */
+bool session_take_pending(struct session *s, struct session_event *out);
+
 /* session_act.c: carries out the actions (enum life_action, or-ed). */
 void session_act(struct session *s, unsigned actions);
 

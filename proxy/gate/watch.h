@@ -29,7 +29,7 @@ void watch_queue(struct watch *w, uint64_t *since_ms, const struct conn *c, uint
  * begins again. So a peer that takes nothing is noticed within twice the time at the latest. Costs
  * a system call. */
 bool watch_renew(struct watch *w, uint64_t *since_ms, const struct conn *c, uint64_t now_ms);
-/* The same for two peers, where either may have taken more. False when both have taken everything. */
+/* The same for two peers, either of which may have taken more. False when both have taken all. */
 bool watch_renew_either(struct watch *w, uint64_t *since_ms, const struct conn *a,
                         const struct conn *b, uint64_t now_ms);
 

@@ -42,7 +42,7 @@ static struct span take_span(struct reader *r, size_t most)
     return taken;
 }
 
-static struct span take_content(struct reader *r)
+UNUSED static struct span take_content(struct reader *r)
 {
     static uint8_t content[CONTENT_MAX];
     static const size_t sizes[] = {125,  126,  127,  200,   300,   600,   1000,  2000,
@@ -101,9 +101,25 @@ static void send_frame(uint8_t first, struct span payload)
     }
 }
 
-static void send_head(struct reader *r)
+static void push_head(const struct head_parts *parts)
 {
     static char text[HEAD_MAX];
+    bool is_first = !world.is_headed && !model.is_spoiled;
+    size_t len = head_write(parts, text);
+    if (!client_has_room(len)) {
+        return;
+    }
+    world.is_headed = true;
+    memory_push(&world.client, text, len);
+    if (is_first) {
+        head_model(parts);
+    } else {
+        model_spoil();
+    }
+}
+
+UNUSED static void send_head(struct reader *r)
+{
     uint8_t route = take_byte(r);
     uint8_t how = take_byte(r);
     uint8_t more = take_byte(r);
@@ -112,21 +128,10 @@ static void send_head(struct reader *r)
                                .extensions = how & 15,
                                .subprotocols = more & 15,
                                .origin = more >> 4};
-    bool is_first = !world.is_headed && !model.is_spoiled;
-    size_t len = head_write(&parts, text);
-    if (!client_has_room(len)) {
-        return;
-    }
-    world.is_headed = true;
-    memory_push(&world.client, text, len);
-    if (is_first) {
-        head_model(&parts);
-    } else {
-        model_spoil();
-    }
+    push_head(&parts);
 }
 
-static void send_raw(struct span data)
+UNUSED static void send_raw(struct span data)
 {
     if (client_has_room(data.len)) {
         memory_push(&world.client, data.data, data.len);

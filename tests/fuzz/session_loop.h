@@ -106,7 +106,7 @@ static void ring(void)
     run_turns(false);
 }
 
-static void pass_time(uint64_t ms)
+UNUSED static void pass_time(uint64_t ms)
 {
     reactor.now_ms += ms;
     run_turns(false);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* session_world.h: what surrounds the fuzzed session: two peers and the kernel in front of them
  * (memory_carrier.h), a clock, one timer, the end-of-turn list. All of it is in one struct, so that
- * an input leaves nothing behind. Only fuzz_session.c includes the files session_*.h. */
+ * an input leaves nothing behind. Only fuzz_session.c and fuzz_orders.c include the files
+ * session_*.h. */
 #ifndef FUZZ_SESSION_WORLD_H
 #define FUZZ_SESSION_WORLD_H
 
@@ -25,6 +26,7 @@ UNWATCHED_BEGIN
 #include "../unit/memory_carrier.h"
 UNWATCHED_END
 
+#define UNUSED __attribute__((unused)) /* not every target needs all of these functions */
 #define FIFO_MAX ((size_t)512 * 1024)
 #define HANDSHAKE_BYTES 8            /* the handshake of the pretended TLS, from the client */
 #define TICKET_BYTES 4               /* sent to the client at the end of the handshake */
@@ -61,6 +63,7 @@ struct world {
     bool is_dial_instant; /* dial_start decides at once, with dial_result */
     enum dial_result dial_result;
     bool is_headed;    /* the client has sent a request head */
+    bool is_frame_cut; /* the client has sent half a frame, and nothing follows it */
     bool is_early;     /* the client sent a frame before it had an answer */
     bool has_deflated; /* the client has deflated in this session */
     bool is_down_owed; /* the session read the backend's last byte while that byte still counted */
