@@ -127,7 +127,7 @@ class Judge:
         return []
 
     def log_faults(self, played, outcome):
-        lines = played.log.lines_of(played.place)
+        lines = played.log.lines_of(played.c.route)
         if len(lines) != 1:
             return ["%d lines session.end" % len(lines)]
         faults = []

@@ -35,19 +35,20 @@ from judge import Judge  # noqa: E402
 BATCH = 2500  # combinations that one start of the program serves
 AT_ONCE, SLOW_AT_ONCE = 32, 120
 TRIES = 3
+ADDRESS = "127.79.1.1"  # of backends: no other program dials it by mistake
 SHOWN_FAILURES = 12
 
 
 class Lines:
-    """The session.end lines of a run, by listener and the client's port."""
+    """The session.end lines of a run, by their route: each combination has one of its own."""
 
     def __init__(self, program):
         self.program, self.taken = program, 0
-        self.by_place = collections.defaultdict(list)
+        self.by_route = collections.defaultdict(list)
         self.waiting = {}
 
-    def lines_of(self, place):
-        return self.by_place.get(place, [])
+    def lines_of(self, route):
+        return self.by_route.get(route, [])
 
     async def follow(self):
         while True:
@@ -59,11 +60,11 @@ class Lines:
         while self.taken < len(events):
             line = events[self.taken]
             self.taken += 1
-            if line.get("event") == "session.end":
-                place = (line["listen"], int(line["client"].rpartition(":")[2]))
-                self.by_place[place].append(line)
-                if place in self.waiting:
-                    self.waiting[place].wake()
+            route = line.get("route")
+            if line.get("event") == "session.end" and route:
+                self.by_route[route].append(line)
+                if route in self.waiting:
+                    self.waiting[route].wake()
 
 
 class Batch:
@@ -89,8 +90,8 @@ class Batch:
             url = "unix:" + path
         else:
             listener = socket.socket()
-            listener.bind(("127.0.0.1", 0))
-            url = "tcp://%s:%d" % ("localhost" if kind == "name" else "127.0.0.1",
+            listener.bind(("127.0.0.1" if kind == "name" else ADDRESS, 0))
+            url = "tcp://%s:%d" % ("localhost" if kind == "name" else ADDRESS,
                                    listener.getsockname()[1])
         listener.setblocking(False)
         listener.listen(8)
@@ -100,8 +101,8 @@ class Batch:
     def start(self):
         routes = {}
         for c in self.combinations:
-            routes["r%d" % c.number] = "%sbackend = %s\norigins = none, *\n" % (
-                c.route(harness.scale()), self.listen(c))
+            routes[c.route] = "%sbackend = %s\norigins = none, *\n" % (
+                c.keys(harness.scale()), self.listen(c))
         self.program = self.test.gateway(**routes)
         self.lines = Lines(self.program)
 
@@ -109,6 +110,7 @@ class Batch:
         async with gate:
             played = session.Played(c, self.program.ports, self.listeners[c.number], self.lines)
             played.judge = self.judge
+            self.lines.waiting[c.route] = played
             try:
                 await self.play(c, played)
             except (session.Missing, OSError) as error:
@@ -116,15 +118,14 @@ class Batch:
             except Exception:  # a fault of the test fails this test alone
                 self.failed[c.number] = (c, [traceback.format_exc()], [])
             finally:
-                self.lines.waiting.pop(played.place, None)
-                self.lines.by_place.pop(played.place, None)
+                del self.lines.waiting[c.route]
                 played.close()
 
     async def play(self, c, played):
         await played.play(self.contexts)
         self.ended += 1
         faults = self.judge.verdict(played)
-        if faults and self.is_late(c, played):
+        if faults and (played.is_disturbed or self.is_late(c, played)):
             self.late.append(c)
         elif faults:
             self.fail(c, played, faults)
@@ -154,7 +155,7 @@ class Batch:
                 played.client.close_code if played.client.has_close else "none"))
         if played.backend:
             out.append("backend: %d bytes" % len(played.backend.got))
-        for line in self.lines.lines_of(played.place):
+        for line in self.lines.lines_of(played.c.route):
             out.append("log: " + " ".join("%s=%s" % item for item in line.items()))
         return out
 
@@ -240,7 +241,8 @@ def run(options, rows, directory):
         if not todo:
             break
     for c in todo:
-        failed[c.number] = (c, ["too slow a machine: the deadline passed %d times" % TRIES], [])
+        failed[c.number] = (c, ["disturbed %d times: a deadline passed before the script was played, "
+                                "or somebody dialled the backend twice" % TRIES], [])
     for shown, (c, faults, story) in enumerate(failed.values()):
         if shown < SHOWN_FAILURES or options.verbose:
             tell(c, faults, story)

@@ -29,7 +29,7 @@ class Combination:
 
     def __init__(self, row, number):
         self.row, self.number = row, number
-        self.identity = ".".join(row.values())
+        self.identity, self.route = ".".join(row.values()), "r%d" % number
         self.client, self.backend = script_of(row["client"]), script_of(row["backend"])
         self.shape = SHAPES[row["shape"]]
         self.is_echo, self.is_keep = row["kind"] == "echo", row["half_close"] == "keep"
@@ -49,7 +49,7 @@ class Combination:
         self.is_backend_silent = has(self.backend, "silence")
         self.is_slow = self.profile != "patient"
 
-    def route(self, scale):
+    def keys(self, scale):
         """Returns the keys of its route; the backend's URL is not among them."""
         times = {key: ms * scale for key, ms in {**PATIENT, **TIMES[self.profile]}.items()}
         keys = self.shape.keys
@@ -126,7 +126,7 @@ class Played:
         self.said = {}  # number of an event: its messages, as the backend or the page has them
         self.deaf = None  # who does not read now
         self.opened = self.scripted = None
-        self.place, self.line = None, None
+        self.is_disturbed = False
         self.notes = []
         self.is_flooded = self.is_stuck_over if combination.profile == "stuck" else None
 
@@ -151,7 +151,7 @@ class Played:
         """The loop calls this when somebody dials."""
         sock, _ = self.listener.accept()
         if self.backend is not None:
-            self.notes.append("the program dialled twice")
+            self.is_disturbed = True  # by another program, or the program has dialled twice
             sock.close()
             return
         self.backend = Backend(sock, self.wake)
@@ -170,12 +170,10 @@ class Played:
         sock = connect(self.addresses[listen],
                        SMALL_BUFFER if small else None,
                        4 * SMALL_BUFFER if has(c.client, "flood") else None)
-        self.place = listen, sock.getsockname()[1]
-        self.log.waiting[self.place] = self
         self.client = Client(sock, contexts[c.row["scheme"]], self.wake)
         await self.until(lambda: self.client.is_established, "the TLS handshake")
         subprotocol = None if c.is_echo else self.shape.subprotocol
-        self.client.request("/r%d" % c.number, self.shape.is_deflate, subprotocol)
+        self.client.request("/" + c.route, self.shape.is_deflate, subprotocol)
         await self.until(lambda: self.client.response, "the answer to the request")
         status = self.client.response.status
         if status != 101:
@@ -296,7 +294,7 @@ class Played:
 
     def is_stuck_over(self):
         """The program has had enough of the side that does not read."""
-        return bool(self.log.lines_of(self.place)) or self.client.has_close
+        return bool(self.log.lines_of(self.c.route)) or self.client.has_close
 
     async def barrier(self, flights):
         """Waits until both sides have seen what they must see of the script so far."""
@@ -319,7 +317,6 @@ class Played:
             self.client.say_close(model.CLOSES["goodbye"])
             self.client.flush()
         await self.until(self.is_over, "the line session.end")
-        self.line = self.log.lines_of(self.place)[0]
         await self.until(self.has_seen_the_end, "the end of both sides' streams")
 
     def is_over(self):
@@ -338,7 +335,7 @@ class Played:
             if client.ended and not client.is_fin_due:
                 client.say_notify()
                 client.fin()
-        return bool(self.log.lines_of(self.place))
+        return bool(self.log.lines_of(self.c.route))
 
     def is_inside(self):
         """The client has begun a frame and cannot say a Close."""
