@@ -151,7 +151,8 @@ class Shape:
         return text, self.frame_of(text, 9)
 
 
-DEFLATE = "compression = on\n"
+# Messages of one letter inflate a thousand times.
+DEFLATE = "compression = on\ncompression_ratio = 0\n"
 SHAPES = {shape.name: shape for shape in (
     Shape("stream", ""),
     Shape("text", "payload = text\n", TEXT, payload="text"),
