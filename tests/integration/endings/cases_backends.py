@@ -282,3 +282,22 @@ def no_descriptors(t, make_url):
         equal(p.log.find("backend.down"), [], "backend.down")
         seen += told
     assert seen, "no session ran out of descriptors"
+
+
+@case()
+def no_local_ports(t):
+    """Every local port that could reach the backend is in use."""
+    etc = Etc(t)
+    backend = t.backend()
+    p = t.start(t.config(r="backend = " + backend.url), preexec_fn=etc.enter)
+    with open("/proc/sys/net/ipv4/ip_local_port_range", "w", encoding="ascii") as file:
+        file.write("40000 40003")
+    for _ in range(8):
+        try:
+            holder = socket.create_connection(("127.0.0.1", backend.port))
+            t.cleanup(holder.close)
+        except OSError:
+            break
+    line = refused(p, "/r", 1013)
+    equal((line["ending"], line["detail"]), ("full", "no free local port"), "ending and detail")
+    equal(p.log.find("backend.down"), [], "backend.down")
