@@ -159,8 +159,7 @@ bool value_read_origin(struct span text, struct arena *texts, void *field, const
 static struct span show_page(const struct policy_origin *origin, char scratch[VALUE_BYTES_MAX + 1])
 {
     bool is_default = origin->port == policy_default_port(origin->scheme);
-    bool is_ipv6 =
-        origin->kind == POLICY_ORIGIN_HOST && host_kind(origin->host) == HOST_IPV6;
+    bool is_ipv6 = origin->kind == POLICY_ORIGIN_HOST && host_kind(origin->host) == HOST_IPV6;
     char port[8] = "";
     int len;
 

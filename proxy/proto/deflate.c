@@ -24,11 +24,11 @@ struct deflate_inflater {
     z_stream stream;
     bool is_open; /* `stream` is in use; else the inflater is parked */
     bool in_message;
-    bool is_final;     /* the last byte read ends a block with BFINAL set */
-    bool in_tail;      /* zlib has read the whole message and now reads its tail */
-    struct span tail;  /* what zlib has not read of the tail */
+    bool is_final;      /* the last byte read ends a block with BFINAL set */
+    bool in_tail;       /* zlib has read the whole message and now reads its tail */
+    struct span tail;   /* what zlib has not read of the tail */
     uint64_t out_bytes; /* of the message */
-    uint8_t *history; /* parked: what the next message may refer to; NULL = nothing */
+    uint8_t *history;   /* parked: what the next message may refer to; NULL = nothing */
     unsigned int history_len;
 };
 

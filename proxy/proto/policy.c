@@ -292,8 +292,7 @@ static bool is_source_allowed(const struct policy_route *route, const struct add
 }
 
 /* Whether the Host that a client sent may decide what `same` is; see policy_decide. */
-static bool is_host_believed(const struct policy_route *route,
-                             const struct policy_request *request)
+static bool is_host_believed(const struct policy_route *route, const struct policy_request *request)
 {
     struct policy_origin sent;
 

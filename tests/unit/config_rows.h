@@ -202,8 +202,9 @@ static const struct config_bad_row config_bad_rows[] = {
     {"dots", TEXT(WITH_PATH("/a/../b")), 4, "'.' or '..'"},
     {"host with port", TEXT(ROUTE_WITH("host = a.example:80\n")), 6, "for 'host'"},
     {"host of another route in upper case",
-     TEXT(ROUTE_WITH("host = a.example\n[route s]\npath = /r\nhost = A.Example\nbackend = echo:\n")), 7,
-     "has the path and host of"},
+     TEXT(
+         ROUTE_WITH("host = a.example\n[route s]\npath = /r\nhost = A.Example\nbackend = echo:\n")),
+     7, "has the path and host of"},
     {"host star inside", TEXT(ROUTE_WITH("host = a.*.example\n")), 6, "for 'host'"},
     {"host lone star", TEXT(ROUTE_WITH("host = *\n")), 6, "for 'host'"},
     {"host dot at the end", TEXT(ROUTE_WITH("host = a.example.\n")), 6, "for 'host'"},

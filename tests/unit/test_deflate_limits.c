@@ -188,7 +188,7 @@ static void test_ratio_of_messages(void)
     CHECK_EQ_U64("noise", send_messages("noise", 2, noise, sizeof(noise), 50, &sent),
                  50 * sizeof(noise));
     for (size_t i = 0; i < sizeof(words); i++) {
-        words[i] = (uint8_t) "{\"id\":12,\"name\":\"a sensor\",\"value\":"[(i + i / 41) % 36];
+        words[i] = (uint8_t)"{\"id\":12,\"name\":\"a sensor\",\"value\":"[(i + i / 41) % 36];
     }
     CHECK_EQ_U64("JSON", send_messages("JSON", 100, words, 3000, 2000, &sent), 3000 * 2000);
 }

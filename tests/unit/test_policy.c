@@ -343,9 +343,8 @@ static void test_subprotocol_order(void)
         const char *offered;
         const char *want; // NULL: POLICY_SUBPROTOCOL
     } rows[] = {
-        {"a b", "b a", "b"}, {"a b", "x b a", "b"}, {"a b", "a b", "a"},
-        {"a b", "b", "b"},   {"a b", "x", NULL},    {"a b", "", NULL},
-        {"", "b a", "b"},
+        {"a b", "b a", "b"}, {"a b", "x b a", "b"}, {"a b", "a b", "a"}, {"a b", "b", "b"},
+        {"a b", "x", NULL},  {"a b", "", NULL},     {"", "b a", "b"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct span configured[LIST_MAX];
@@ -383,7 +382,7 @@ static const struct {
     {"", false, "127.0.0.1:8080", "http://127.0.0.1:8080", true},
     {"", false, "192.0.2.1", "http://192.0.2.1", true},
     {"", false, "[::1]:8080", "http://[::1]:8080", true},
-    {"", false, "gw.example", "https://gw.example", true}, // behind a TLS front
+    {"", false, "gw.example", "https://gw.example", true},              // behind a TLS front
     {"", true, "evil.example:8443", "https://evil.example:8443", true}, // no certificate for it
     {"evil.example", false, "evil.example", "http://evil.example", true},
     {"*.example", false, "gw.example:8080", "http://gw.example:8080", true},
@@ -394,16 +393,15 @@ static void test_rebinding(void)
     struct policy_origin same = {.kind = POLICY_ORIGIN_SAME};
     for (size_t i = 0; i < COUNT(rebinding_rows); i++) {
         struct policy_route route = ROUTE("/", true, "");
-        struct request asked = {.path = SPAN_LIT("/"),
-                                .has_origin = true,
-                                .origin = span_of(rebinding_rows[i].origin)};
+        struct request asked = {
+            .path = SPAN_LIT("/"), .has_origin = true, .origin = span_of(rebinding_rows[i].origin)};
         struct addr source = {.len = 0};
         struct policy_request request = {
             .asked = &asked, .source = &source, .is_secure = rebinding_rows[i].is_secure};
         route.host = span_of(rebinding_rows[i].route_host);
         route.origins = &same;
-        CHECK_TRUE("Host", host_split(span_of(rebinding_rows[i].host), &asked.host_name,
-                                      &asked.host_port));
+        CHECK_TRUE("Host",
+                   host_split(span_of(rebinding_rows[i].host), &asked.host_name, &asked.host_port));
         CHECK_EQ_INT(rebinding_rows[i].host, policy_decide(&route, 1, &request).verdict,
                      rebinding_rows[i].want ? POLICY_OK : POLICY_ORIGIN);
     }

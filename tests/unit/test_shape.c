@@ -282,7 +282,7 @@ static void test_terminators(void)
         {3, SPAN_LIT("a\nb"), "a\nb\n"}, {3, SPAN_LIT("a\nb\n"), "a\nb\n"},
         {3, SPAN_LIT("\n"), "\n"},       {4, SPAN_LIT("a\r\nb"), "a\r\nb\r\n"},
         {4, SPAN_LIT("a\r\n"), "a\r\n"}, {4, SPAN_LIT("a\n"), "a\n"},
-        {4, SPAN_LIT("a\r"), "a\r\n"}, {0, SPAN_LIT("\r\na"), "\r\na"},
+        {4, SPAN_LIT("a\r"), "a\r\n"},   {0, SPAN_LIT("\r\na"), "\r\na"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct shape_rules rules = {.framing = kit_framings[rows[i].framing]};

@@ -401,9 +401,9 @@ static void check_repair(const uint8_t *data, size_t len)
 // All strings of one to four of these bytes, which stand for every row of the table of RFC 3629.
 static void test_repair(void)
 {
-    static const uint8_t bytes[] = {0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf,
-                                    0xc0, 0xc2, 0xdf, 0xe0, 0xe1, 0xed, 0xef, 0xf0, 0xf1,
-                                    0xf4, 0xf5, 0xff};
+    static const uint8_t bytes[] = {0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f,
+                                    0xa0, 0xbf, 0xc0, 0xc2, 0xdf, 0xe0, 0xe1,
+                                    0xed, 0xef, 0xf0, 0xf1, 0xf4, 0xf5, 0xff};
     const size_t count = sizeof(bytes);
     for (size_t len = 1; len <= 4; len++) {
         size_t total = 1;
@@ -437,8 +437,7 @@ static void test_repair_rows(void)
         {"\xe2\x82\xe2\x82\xac", UTF8_REPLACEMENT "\xe2\x82\xac"},
         {"\xed\xa0\x80", UTF8_REPLACEMENT UTF8_REPLACEMENT UTF8_REPLACEMENT},
         {"\xc0\xaf", UTF8_REPLACEMENT UTF8_REPLACEMENT},
-        {"\xf4\x90\x80\x80",
-         UTF8_REPLACEMENT UTF8_REPLACEMENT UTF8_REPLACEMENT UTF8_REPLACEMENT},
+        {"\xf4\x90\x80\x80", UTF8_REPLACEMENT UTF8_REPLACEMENT UTF8_REPLACEMENT UTF8_REPLACEMENT},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct utf8_repair repair;
