@@ -124,7 +124,7 @@ def bomb_is_refused(t, listen):
 
 @case(rows=WIRES)
 def many_small_bombs(t, listen):
-    """A megabyte of messages that inflate to 60,000 zeros each: together they come as far as one."""
+    """Messages that inflate to 60,000 zeros each come no further together than one does."""
     backend = t.backend()
     p = t.gateway(r=ON + "backend = " + backend.url)
     c = connect(p, listen)
