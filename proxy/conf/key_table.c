@@ -110,12 +110,32 @@ static bool is_framed(const void *base)
     return is_line(base) || is_length(base);
 }
 
+/* May some session of the route get text? Without a list the page may offer text.ircv3.net. */
+static bool has_text(const void *base)
+{
+    const struct config_route *route = base;
+    bool is_found = route->policy.subprotocol_count == 0;
+
+    for (size_t i = 0; i < route->policy.subprotocol_count; i++) {
+        is_found |= shape_payload_of(route->policy.subprotocols[i], route->payload) == SHAPE_TEXT;
+    }
+    return has_service(base) && is_found;
+}
+
+static bool has_subprotocols(const void *base)
+{
+    return ((const struct config_route *)base)->policy.subprotocol_count > 0;
+}
+
 static bool is_compressed(const void *base)
 {
     return ((const struct config_route *)base)->is_deflate;
 }
 
 static const struct key_need need_service = {has_service, "a backend other than echo:"};
+static const struct key_need need_text = {has_text,
+                                          "payload = text or the subprotocol text.ircv3.net"};
+static const struct key_need need_subprotocols = {has_subprotocols, "subprotocols"};
 static const struct key_need need_line = {is_line, "framing = line"};
 static const struct key_need need_length = {is_length, "framing = length16 or length32"};
 static const struct key_need need_framing = {is_framed, "framing = line, length16 or length32"};
@@ -179,7 +199,7 @@ static const struct key keys[] = {
         .empty = "the client's first offer is taken",
         .help = "in the server's order; without it the client's first offer is taken"),
     KEY(KEY_ROUTE, "subprotocol_order", CHOICE(side_words), .fallback = "server",
-        ROUTE_FIELD(policy.is_client_order),
+        ROUTE_FIELD(policy.is_client_order), .need = &need_subprotocols,
         .help = "who chooses, when the client offers several of the list"),
     KEY(KEY_ROUTE, "backend", LIST(value_read_backend, value_show_backend),
         ROUTE_ITEMS(backends, backend_count), .max = 16, .is_required = true, .is_route_only = true,
@@ -205,7 +225,7 @@ static const struct key keys[] = {
     KEY(KEY_ROUTE, "payload", CHOICE(payload_words), .fallback = "binary", ROUTE_FIELD(payload),
         .need = &need_service, .help = "what kind of messages the page gets"),
     KEY(KEY_ROUTE, "bad_utf8", CHOICE(bad_utf8_words), .fallback = "close",
-        ROUTE_FIELD(is_text_repaired), .need = &need_service,
+        ROUTE_FIELD(is_text_repaired), .need = &need_text,
         .help = "what becomes of a backend's bytes that are not UTF-8, where a page gets text"),
     KEY(KEY_ROUTE, "framing", CHOICE(framing_words), .fallback = "stream",
         ROUTE_FIELD(framing.kind), .need = &need_service,
@@ -231,7 +251,7 @@ static const struct key keys[] = {
         .help = "whether a message may refer to the messages before it"),
     KEY(KEY_ROUTE, "compression_ratio", COUNT(2, 1000), .zero_word = "no limit", .fallback = "100",
         ROUTE_FIELD(deflate.max_ratio), .need = &need_compression,
-        .help = "bytes that a compressed byte may become, in messages beyond 16 MiB"),
+        .help = "bytes that a compressed byte may become, beyond the first MiB of a session"),
     KEY(KEY_ROUTE, "compression_idle", DURATION(10, DAY_MS), .fallback = "10s",
         ROUTE_FIELD(deflate_idle_ms), .need = &need_compression,
         .help = "quiet time after which a session gives its memory for it back"),

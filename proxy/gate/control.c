@@ -59,34 +59,33 @@ static bool is_good(const struct control_message *message, ssize_t len)
 
 enum control_result control_receive(int fd, struct control_message *out, int *out_fd)
 {
-    for (;;) {
-        struct iovec piece = {out, sizeof(*out)};
-        union passed passed = {.room = {0}};
-        struct msghdr envelope = {
-            .msg_iov = &piece,
-            .msg_iovlen = 1,
-            .msg_control = &passed,
-            .msg_controllen = sizeof(passed),
-        };
-        ssize_t len = recvmsg(fd, &envelope, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-        if (len == -1 && errno == EINTR) {
-            continue;
-        }
-        if (len <= 0) {
-            return len == -1 && errno == EAGAIN ? CONTROL_NONE : CONTROL_GONE;
-        }
-        int passed_fd = take_fd(&envelope);
-        bool is_wanted = is_good(out, len) && out_fd != NULL;
-        if (passed_fd != -1 && !is_wanted) {
+    struct iovec piece = {out, sizeof(*out)};
+    union passed passed = {.room = {0}};
+    /* The kernel drops every descriptor for which there is no room. CMSG_SPACE, which aligns, would
+     * have room for two. */
+    struct msghdr envelope = {
+        .msg_iov = &piece,
+        .msg_iovlen = 1,
+        .msg_control = out_fd != NULL ? &passed : NULL,
+        .msg_controllen = out_fd != NULL ? CMSG_LEN(sizeof(int)) : 0,
+    };
+    ssize_t len;
+    do {
+        len = recvmsg(fd, &envelope, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    } while (len == -1 && errno == EINTR);
+    if (len <= 0) {
+        return len == -1 && errno == EAGAIN ? CONTROL_NONE : CONTROL_GONE;
+    }
+    int passed_fd = out_fd != NULL ? take_fd(&envelope) : -1;
+    if (!is_good(out, len)) {
+        if (passed_fd != -1) {
             close(passed_fd);
         }
-        if (!is_good(out, len)) {
-            continue;
-        }
-        out->text[sizeof(out->text) - 1] = '\0';
-        if (out_fd != NULL) {
-            *out_fd = passed_fd;
-        }
-        return CONTROL_OK;
+        return CONTROL_NONSENSE;
     }
+    out->text[sizeof(out->text) - 1] = '\0';
+    if (out_fd != NULL) {
+        *out_fd = passed_fd;
+    }
+    return CONTROL_OK;
 }

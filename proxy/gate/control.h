@@ -6,8 +6,8 @@
  * deciding what follows from a message (master, worker), counters (scoreboard).
  *
  * Neither end ever waits. The master trusts no message of a worker: a message of a wrong size or
- * kind counts as none, its text ends with NUL, and a descriptor that the reader does not ask for is
- * closed. */
+ * kind is nonsense, a text ends with NUL, and the kernel drops each descriptor that the reader does
+ * not ask for. */
 #ifndef GATE_CONTROL_H
 #define GATE_CONTROL_H
 
@@ -19,6 +19,8 @@
 enum control_kind {
     CONTROL_READY = 1, /* worker: it serves */
     CONTROL_FAILED,    /* worker: it cannot start; `text` says why, and the worker exits */
+    CONTROL_LEAVING,   /* worker: it accepts no more, and ends when its sessions have ended */
+    CONTROL_REFUSED,   /* worker: it has no room for a socket of `slot` */
     CONTROL_WAKE,      /* master: make a turn, so that the scoreboard shows it */
     CONTROL_ADOPT,     /* master: accept from this socket too, `listen` of `slot` */
     CONTROL_RELEASE,   /* master: accept no more from the sockets of `slot` */
@@ -40,8 +42,13 @@ MUST_CHECK bool control_pair(int out_fds[2]);
  * process is gone or does not read. */
 MUST_CHECK bool control_send(int fd, const struct control_message *message, int passed_fd);
 
-enum control_result { CONTROL_OK = 0, CONTROL_NONE, CONTROL_GONE };
-/* Reads one message. *out_fd is the descriptor that came with it, which the caller now owns, or -1.
+enum control_result {
+    CONTROL_OK = 0,
+    CONTROL_NONE,     /* no message waits */
+    CONTROL_NONSENSE, /* read, and worth nothing; more may wait */
+    CONTROL_GONE
+};
+/* Reads one message, so that a reader can count what it hears. *out_fd is the descriptor that came with it, which the caller now owns, or -1.
  * out_fd is NULL where nobody wants descriptors. */
 MUST_CHECK enum control_result control_receive(int fd, struct control_message *out, int *out_fd);
 

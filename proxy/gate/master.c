@@ -152,7 +152,7 @@ static void wait_for_events(struct master *m)
 static void begin_to_serve(struct master *m, const struct addr *first, master_ready_fn *on_ready)
 {
     for (size_t i = 0; i < m->slot_count; i++) {
-        if (!m->slots[i].is_serving) {
+        if (m->slots[i].state != SLOT_SERVING) {
             return;
         }
     }

@@ -12,7 +12,8 @@
 #include "gate/control.h"
 #include "gate/master_parts.h"
 
-#define LOOK_MS 1000 /* the longest time from one look at the workers to the next */
+#define LOOK_MS 1000        /* the longest time from one look at the workers to the next */
+#define ADOPT_RETRY_MS 1000 /* the next look at the latest sees that it is due */
 
 /* --- hearts ---------------------------------------------------------------------------------- */
 
@@ -70,6 +71,16 @@ static void log_still(const struct master *m, size_t slot, enum log_level level,
     log_end(&line);
 }
 
+static void log_back(size_t slot, pid_t pid)
+{
+    struct log_line line;
+    log_begin(&line, LOG_INFO, "worker.back");
+    log_u64(&line, "slot", slot);
+    log_u64(&line, "pid", (uint64_t)pid);
+    log_str(&line, "msg", "it takes events again, and its own callers");
+    log_end(&line);
+}
+
 static void wake(const struct slot *s)
 {
     const struct control_message message = {.kind = CONTROL_WAKE};
@@ -89,6 +100,9 @@ static void look_at(struct master *m, size_t slot)
     sight.has_callers = sight.turns == s->heart.turns && has_callers(m, s);
     switch (heart_look(&s->heart, &sight)) {
     case HEART_BEATS:
+        if (before >= HEART_STILL) {
+            log_back(slot, s->pid);
+        }
         break;
     case HEART_DOUBTED:
         wake(s);
@@ -117,7 +131,7 @@ void master_look(struct master *m)
         return;
     }
     for (size_t i = 0; i < m->slot_count; i++) {
-        if (m->slots[i].is_serving) {
+        if (m->slots[i].state != SLOT_STARTING) {
             look_at(m, i);
             next_ms = m->slots[i].heart.state == HEART_DOUBTED ? HEART_STILL_MS : next_ms;
         }
@@ -129,7 +143,7 @@ void master_look(struct master *m)
 
 bool master_is_tended(const struct slot *slot)
 {
-    return slot->is_serving && slot->heart.state < HEART_STILL;
+    return slot->state == SLOT_SERVING && slot->heart.state < HEART_STILL;
 }
 
 /* The worker that has adopted least. */
@@ -160,7 +174,7 @@ static void adopt(struct master *m, size_t slot)
 {
     struct slot *s = &m->slots[slot];
     size_t adopter = find_adopter(m);
-    if (adopter == MASTER_NOBODY) {
+    if (adopter == MASTER_NOBODY || clock_now_ms() < s->adopt_ms) {
         return;
     }
     for (size_t i = 0; i < m->config->listen_count; i++) {
@@ -190,6 +204,14 @@ void master_place(struct master *m)
     }
 }
 
+void master_take_back(struct master *m, size_t by, size_t slot)
+{
+    if (slot < m->slot_count && m->slots[slot].adopter == by) {
+        release(m, slot);
+        m->slots[slot].adopt_ms = clock_now_ms() + ADOPT_RETRY_MS;
+    }
+}
+
 void master_forget(struct master *m, size_t slot)
 {
     for (size_t i = 0; i < m->slot_count; i++) {
@@ -199,7 +221,7 @@ void master_forget(struct master *m, size_t slot)
     }
     struct slot *s = &m->slots[slot];
     s->adopted = 0;
-    s->is_serving = false;
+    s->state = SLOT_STARTING;
     s->is_stopped = false;
     s->heart = (struct heart){0};
 }

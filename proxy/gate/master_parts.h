@@ -29,9 +29,16 @@ enum master_phase {
     MASTER_STOPPING,
 };
 
+/* What the slot's worker has said. */
+enum slot_state {
+    SLOT_STARTING = 0, /* nothing yet; also a slot without a worker */
+    SLOT_SERVING,
+    SLOT_LEAVING, /* it accepts no more: somebody told this worker alone to stop */
+};
+
 struct slot {
-    pid_t pid;          /* 0 = none */
-    bool is_serving;    /* the worker has said so */
+    pid_t pid; /* 0 = none */
+    enum slot_state state;
     bool is_stopped;    /* by a signal, until it goes on */
     int control_fd;     /* -1 = none */
     uint64_t forked_ms; /* the last worker */
@@ -39,9 +46,10 @@ struct slot {
     uint64_t pause_ms;  /* before the next respawn */
     uint64_t spawn_ms;  /* when to fork again; 0 = not due */
     struct heart heart;
-    size_t adopter;  /* the slot whose worker accepts for this one, or MASTER_NOBODY */
-    size_t adopted;  /* how many slots this slot's worker accepts for besides its own */
-    int *listen_fds; /* one per listen section */
+    uint64_t adopt_ms; /* not before then, after a worker that had no room for it */
+    size_t adopter;    /* the slot whose worker accepts for this one, or MASTER_NOBODY */
+    size_t adopted;    /* how many slots this slot's worker accepts for besides its own */
+    int *listen_fds;   /* one per listen section */
 };
 
 struct master {
@@ -87,6 +95,8 @@ void master_look(struct master *m);
 bool master_is_tended(const struct slot *slot);
 /* Gives each slot without such a worker to another worker, and takes it back. */
 void master_place(struct master *m);
+/* The worker of slot `by` cannot accept for `slot`. */
+void master_take_back(struct master *m, size_t by, size_t slot);
 /* The slot's worker is gone, and what it had adopted is nobody's. */
 void master_forget(struct master *m, size_t slot);
 

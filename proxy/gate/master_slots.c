@@ -145,7 +145,13 @@ static void on_message(struct master *m, size_t slot, const struct control_messa
     struct slot *s = &m->slots[slot];
     switch ((enum control_kind)message->kind) {
     case CONTROL_READY:
-        s->is_serving = true;
+        s->state = SLOT_SERVING;
+        break;
+    case CONTROL_LEAVING:
+        s->state = SLOT_LEAVING;
+        break;
+    case CONTROL_REFUSED:
+        master_take_back(m, slot, message->slot);
         break;
     case CONTROL_FAILED:
         if (m->phase == MASTER_STARTING) {
@@ -169,6 +175,8 @@ void master_hear(struct master *m, size_t slot)
         switch (control_receive(s->control_fd, &message, NULL)) {
         case CONTROL_OK:
             on_message(m, slot, &message);
+            break;
+        case CONTROL_NONSENSE:
             break;
         case CONTROL_NONE:
             return;
@@ -297,7 +305,7 @@ uint64_t master_slot_due_ms(const struct master *m, size_t slot)
         return UINT64_MAX;
     }
     if (s->pid != 0) {
-        return s->is_serving ? UINT64_MAX : s->forked_ms + MASTER_START_MS;
+        return s->state != SLOT_STARTING ? UINT64_MAX : s->forked_ms + MASTER_START_MS;
     }
     uint64_t alone_ms = s->ended_ms + RESPAWN_ALONE_MS;
     /* Where nobody adopts the slot, its callers wait. */

@@ -54,6 +54,13 @@ static bool is_still_taking(struct session *s, enum life_excuse excuse)
     return false;
 }
 
+/* What a client did whose time for the TLS handshake is over. */
+static const char *late_detail(const struct session *s)
+{
+    return s->pump.client.received_bytes == 0 ? "the client sent nothing within tls_timeout"
+                                              : "the TLS handshake took longer than tls_timeout";
+}
+
 bool session_take_deadline(struct session *s, struct session_event *out)
 {
     struct life_deadline deadline = session_deadline(s);
@@ -85,6 +92,7 @@ bool session_take_deadline(struct session *s, struct session_event *out)
             return false;
         }
         out->life.type = LIFE_EV_DEADLINE;
+        out->detail = s->life.phase == LIFE_TLS ? late_detail(s) : NULL;
         return true;
     case LIFE_DEADLINE_BACKEND:
         out->life.type = LIFE_EV_BACKEND_DEADLINE;

@@ -159,14 +159,24 @@ static void drop_all_adopted(struct worker *w)
     }
 }
 
+static void tell_master(struct worker *w, enum control_kind kind, uint32_t slot)
+{
+    const struct control_message message = {.kind = kind, .slot = slot};
+    bool is_sent = control_send(w->start->control_fd, &message, -1);
+    (void)is_sent; /* else the master is gone */
+}
+
 static void adopt(struct worker *w, const struct control_message *message, int fd)
 {
     struct adopted *a = mem_alloc(sizeof(*a));
+    struct span name = w->context.config->listens[message->listen].name;
     if (a == NULL || w->context.is_draining || fd == -1) {
-        log_message(LOG_WARN, "adopt.failed", "slot %u: %s", message->slot,
+        log_message(LOG_WARN, "adopt.failed", "slot %u, listener '%.*s': %s", message->slot,
+                    (int)name.len, name.data,
                     a == NULL  ? "out of memory"
                     : fd == -1 ? "out of descriptors"
                                : "draining");
+        tell_master(w, CONTROL_REFUSED, message->slot);
         mem_free(a);
         if (fd != -1) {
             close(fd);
@@ -183,6 +193,7 @@ static void adopt(struct worker *w, const struct control_message *message, int f
 
 static void stop_listeners(struct worker *w)
 {
+    tell_master(w, CONTROL_LEAVING, 0); /* somebody else must accept its callers */
     drop_all_adopted(w);
     for (size_t i = 0; i < w->context.config->listen_count; i++) {
         listener_stop(&w->listeners[i]);
@@ -256,6 +267,8 @@ static void on_message(struct worker *w, const struct control_message *message, 
     case CONTROL_WAKE: /* this turn is the answer */
     case CONTROL_READY:
     case CONTROL_FAILED:
+    case CONTROL_LEAVING:
+    case CONTROL_REFUSED:
         break;
     }
     if (fd != -1) {
@@ -281,6 +294,8 @@ static void on_control(struct reactor_io *io, unsigned ready)
         switch (control_receive(reactor_io_fd(io), &message, &fd)) {
         case CONTROL_OK:
             on_message(w, &message, fd);
+            break;
+        case CONTROL_NONSENSE:
             break;
         case CONTROL_NONE:
             return;

@@ -102,7 +102,10 @@ static void test_nonsense(void)
     CHECK_TRUE("unknown kind", control_send(ends[0], &bad, -1));
     bad.kind = CONTROL_FAILED;
     CHECK_TRUE("no NUL", control_send(ends[0], &bad, -1));
-    CHECK_EQ_INT("only the last", control_receive(ends[1], &got, &fd), CONTROL_OK);
+    for (int i = 0; i < 3; i++) { /* one in each call: the reader counts them */
+        CHECK_EQ_INT("nonsense", control_receive(ends[1], &got, &fd), CONTROL_NONSENSE);
+    }
+    CHECK_EQ_INT("the last is good", control_receive(ends[1], &got, &fd), CONTROL_OK);
     CHECK_EQ_INT("kind", (int)got.kind, CONTROL_FAILED);
     CHECK_EQ_U64("its text ends", strlen(got.text), CONTROL_TEXT_MAX - 1);
     CHECK_EQ_INT("no descriptor", fd, -1);
@@ -116,9 +119,57 @@ static void test_nonsense(void)
     close(ends[1]);
 }
 
+/* Sends one message with two descriptors, for which a receiver has room by alignment only. */
+static void send_two(int fd, const struct control_message *message, int passed_fd)
+{
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(2 * sizeof(int))];
+    } passed = {.room = {0}};
+    const int fds[2] = {passed_fd, passed_fd};
+    struct control_message copy = *message;
+    struct iovec piece = {&copy, sizeof(copy)};
+    struct msghdr envelope = {.msg_iov = &piece,
+                              .msg_iovlen = 1,
+                              .msg_control = &passed,
+                              .msg_controllen = CMSG_SPACE(sizeof(fds))};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&envelope);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(fds));
+    memcpy(CMSG_DATA(header), fds, sizeof(fds));
+    CHECK_EQ_I64("sent", sendmsg(fd, &envelope, 0), (int64_t)sizeof(copy));
+}
+
+/* A worker that somebody has taken over must not fill the master's table of descriptors. */
+static void test_more_descriptors(void)
+{
+    const struct control_message adopt = {.kind = CONTROL_ADOPT, .slot = 1};
+    struct control_message got;
+    int before = count_fds();
+    int ends[2];
+    int fd = -1;
+
+    open_pair(ends);
+    send_two(ends[0], &adopt, ends[0]);
+    CHECK_EQ_INT("nobody wants them", control_receive(ends[1], &got, NULL), CONTROL_OK);
+    CHECK_EQ_INT("none came", count_fds(), before + 2);
+    send_two(ends[0], &adopt, ends[0]);
+    CHECK_EQ_INT("one is wanted", control_receive(ends[1], &got, &fd), CONTROL_OK);
+    CHECK_TRUE("one came", fd != -1);
+    CHECK_EQ_INT("and no other", count_fds(), before + 3);
+    if (fd != -1) {
+        close(fd);
+    }
+    close(ends[0]);
+    close(ends[1]);
+    CHECK_EQ_INT("no descriptor is left", count_fds(), before);
+}
+
 CU_TestInfo control_tests[] = {
     {"messages", test_messages},
     {"descriptors", test_descriptors},
+    {"more descriptors", test_more_descriptors},
     {"nonsense", test_nonsense},
     CU_TEST_INFO_NULL,
 };

@@ -3,7 +3,9 @@
 stands still, and a worker that stands still for long is killed."""
 
 import os
+import resource
 import signal
+import socket
 import threading
 import time
 
@@ -74,6 +76,7 @@ def a_stopped_worker(t):
     equal(p.log.find("worker.killed"), [], "kills so far")
     p.log.wait("worker.still", pid=str(victim))
     p.log.wait("worker.killed", pid=str(victim))
+    equal(p.log.find("worker.back"), [], "returns")
     p.log.wait("worker.exit", pid=str(victim), signal="9")
     p.log.wait("worker.start", 3)
     for c in found[victim]:
@@ -82,6 +85,51 @@ def a_stopped_worker(t):
         echo(c, b"untouched")
     connect_all(p)
     equal(len(p.log.find("worker.killed")), 1, "kills")
+
+
+@case(timeout=90)
+def a_worker_that_leaves(t):
+    """Somebody ends one worker alone: while it drains, the other one accepts its callers too."""
+    p = both_started(t.gateway(server="workers = 2\ndrain_timeout = 1h",
+                               r=ECHO + "\nclose_timeout = 1h"))
+    p.may_lose_workers = True
+    victim, other = (found := clients_by_worker(p))
+    os.kill(victim, signal.SIGTERM)
+    p.log.wait("drain.begin")
+    for c in found[victim]:
+        c.recv_close(1001)
+    connect_all(p)
+    connect_all(p, "plain")
+    assert victim in p.workers(), "the worker has ended meanwhile"
+    for c in found[victim]:
+        c.close(1001)
+    p.log.wait("worker.exit", pid=str(victim), status="0")
+    p.log.wait("worker.start", 3)
+    connect_all(p)
+    for c in found[other]:
+        echo(c)
+
+
+@case(timeout=90, alone=True)
+def no_descriptor_for_an_adopted_socket(t):
+    """The worker that should adopt a slot has no descriptor left. It is asked again later."""
+    def have_few():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+
+    p = both_started(t.start(t.config(server="workers = 2", r=ECHO), preexec_fn=have_few))
+    p.may_lose_workers = True
+    found = clients_by_worker(p)
+    callers = [socket.create_connection(p.ports["plain"]) for _ in range(120)]
+    p.log.wait("listen.paused", proc="w0")
+    p.log.wait("listen.paused", proc="w1")
+    victim = next(iter(found))
+    os.kill(victim, signal.SIGSTOP)
+    p.log.wait("adopt.failed")
+    for caller in callers:
+        caller.close()
+    connect_all(p, "plain")
+    equal(p.log.find("worker.killed"), [], "kills so far")
+    os.kill(victim, signal.SIGCONT)
 
 
 @case(timeout=90)
@@ -95,6 +143,7 @@ def a_worker_that_goes_on(t):
         os.kill(victim, signal.SIGCONT)
         for c in sum(found.values(), []):
             echo(c)
+    p.log.wait("worker.back", pid=str(victim))
     wait_until(lambda: victim in clients_by_worker(p, 1), "it gets callers")
     equal(p.log.find("worker.killed") + p.log.find("worker.exit"), [], "lost workers")
     p.stop()

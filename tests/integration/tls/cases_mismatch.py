@@ -244,4 +244,14 @@ def first_bytes_that_never_go_on(t):
     with socket.create_connection(p.ports["tls"], 30) as sock:
         sock.sendall(b"GE")
         equal(sock.recv(100), b"", "answer")
-    p.one_end("tls_failed", phase="tls")
+    p.one_end("tls_failed", phase="tls",
+              detail="the TLS handshake took longer than tls_timeout")
+
+
+@case()
+def no_first_byte(t):
+    """The log says that the client, and not the handshake, kept the program waiting."""
+    p = t.gateway(server="tls_timeout = 300ms", r=ECHO)
+    with socket.create_connection(p.ports["tls"], 30) as sock:
+        equal(sock.recv(100), b"", "answer")
+    p.one_end("tls_failed", phase="tls", detail="the client sent nothing within tls_timeout")
