@@ -241,8 +241,9 @@ def run(options, rows, directory):
         if not todo:
             break
     for c in todo:
-        failed[c.number] = (c, ["disturbed %d times: a deadline passed before the script was played, "
-                                "or somebody dialled the backend twice" % TRIES], [])
+        why = ("disturbed %d times: a deadline passed before the script was played, or somebody "
+               "dialled the backend twice" % TRIES)
+        failed[c.number] = (c, [why], [])
     for shown, (c, faults, story) in enumerate(failed.values()):
         if shown < SHOWN_FAILURES or options.verbose:
             tell(c, faults, story)
