@@ -85,7 +85,7 @@ static void check_place_is_new(struct build *build, const struct config_route *r
     }
 }
 
-/* DNS rebinding; see policy_decide. Nobody but localhost's own pages comes to a loopback address. */
+/* DNS rebinding; see policy_decide. At a loopback address `same` admits what the user expects. */
 static void check_same(struct build *build, const struct config_route *route)
 {
     bool has_same = false;

@@ -48,8 +48,8 @@ enum control_result {
     CONTROL_NONSENSE, /* read, and worth nothing; more may wait */
     CONTROL_GONE
 };
-/* Reads one message, so that a reader can count what it hears. *out_fd is the descriptor that came with it, which the caller now owns, or -1.
- * out_fd is NULL where nobody wants descriptors. */
+/* Reads one message, so that a reader can count what it hears. *out_fd is the descriptor that came
+ * with it, which the caller now owns, or -1. out_fd is NULL where nobody wants descriptors. */
 MUST_CHECK enum control_result control_receive(int fd, struct control_message *out, int *out_fd);
 
 #endif

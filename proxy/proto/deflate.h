@@ -32,9 +32,9 @@ struct deflate_settings {
 
 /* How far a client may inflate is a credit over all of its messages: each compressed byte adds
  * max_ratio to it, each inflated byte takes one away, and below 0 is too far. So a client that sent
- * N bytes has made at most DEFLATE_CREDIT_FIRST + max_ratio * N of them, in whatever messages. A new
- * session has DEFLATE_CREDIT_FIRST; a session that sends little but noise does not save up more than
- * DEFLATE_CREDIT_MAX for later. */
+ * N bytes has made at most DEFLATE_CREDIT_FIRST + max_ratio * N of them, in whatever messages. A
+ * new session has DEFLATE_CREDIT_FIRST; a session that sends little but noise does not save up more
+ * than DEFLATE_CREDIT_MAX for later. */
 #define DEFLATE_CREDIT_FIRST (UINT64_C(1024) * 1024)
 #define DEFLATE_CREDIT_MAX (UINT64_C(16) * 1024 * 1024)
 

@@ -277,8 +277,7 @@ def no_descriptors(t, make_url):
         told = [e for e in p.ends() if e["ending"] not in ("client_reset", "client_eof")]
         for line in told:
             equal((line["ending"], line["code"]), ("full", "1013"), "ending and code")
-            assert line["detail"] in ("too many open files in this process",
-                                      "no descriptors or memory to look the name up"), line
+            assert "open files" in line["detail"] or "descriptors" in line["detail"], line
         equal(p.log.find("backend.down"), [], "backend.down")
         seen += told
     assert seen, "no session ran out of descriptors"
