@@ -132,7 +132,7 @@ def backend_that_says_nothing(t, listen):
     finish(c)
     equal(peer.recv_some(), b"", "an orderly end")
     peer.close()
-    p.one_end("client_close", phase="open", code=0)
+    p.one_end("client_close", phase="open", code=1005)
 
 
 @case(rows=WIRES)

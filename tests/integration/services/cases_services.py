@@ -188,7 +188,7 @@ def ssh_login(t):
     equal(done.stdout == data, True, "5 MiB there and back")
     ends = p.log.wait("session.end", 5)
     for line in ends:
-        assert line["ending"] in ("client_close", "backend_close", "client_eof"), line
+        assert line["ending"] in ("client_close", "backend_close", "client_cut"), line
 
 
 # Other people's clients
