@@ -101,8 +101,8 @@ bool policy_origin_matches(const struct policy_origin *entry, const struct polic
  *
  * DNS rebinding: a page of http://evil.example may let its name lead to sluice, and then Origin and
  * Host are the same. So without TLS, and on a route without host, `same` believes only a Host that
- * no name server decides about (host_is_local_or_address). A page of https cannot open a plain ws://
- * itself: a TLS front has brought it, and its certificate has proven the Host. */
+ * no name server decides about (host_is_local_or_address). A page of https cannot open a plain
+ * ws:// itself: a TLS front has brought it, and its certificate has proven the Host. */
 struct policy_decision policy_decide(const struct policy_route *routes, size_t route_count,
                                      const struct policy_request *request);
 
