@@ -74,7 +74,7 @@ class Batch:
         self.test, self.combinations, self.judge = test, combinations, judge
         self.failed, self.late = {}, []
         self.listeners = {}
-        self.ended = 0
+        self.took = []
 
     def listen(self, c):
         """Returns the URL of a combination's backend, which listens from now on."""
@@ -122,8 +122,9 @@ class Batch:
                 played.close()
 
     async def play(self, c, played):
+        began = time.monotonic()
         await played.play(self.contexts)
-        self.ended += 1
+        self.took.append((time.monotonic() - began, c.identity))
         faults = self.judge.verdict(played)
         if faults and (played.is_disturbed or self.is_late(c, played)):
             self.late.append(c)
@@ -169,6 +170,9 @@ class Batch:
         await asyncio.gather(*(self.one(c, gates[c.is_slow]) for c in sorted(
             self.combinations, key=lambda c: not c.is_slow)))
         follower.cancel()
+        if self.is_verbose:
+            for seconds, name in sorted(self.took)[:-6:-1]:
+                print("%5.1f s %s" % (seconds, name))
 
     def warm_up(self):
         """Has a request answered, so that the worker is there with all it keeps."""
@@ -203,11 +207,12 @@ class Batch:
         return faults
 
 
-def run_batch(directory, combinations, judge):
+def run_batch(options, directory, combinations, judge):
     """Returns (failed, late, faults of the batch)."""
     test = harness.Test(tempfile.mkdtemp(dir=directory))
     os.chmod(test.dir, 0o755)
     batch = Batch(test, combinations, judge)
+    batch.is_verbose = options.verbose
     try:
         faults = batch.play_all()
         test.finish()
@@ -233,7 +238,12 @@ def run(options, rows, directory):
     for attempt in range(TRIES):
         late = []
         for at in range(0, len(todo), BATCH):
-            got = run_batch(directory, todo[at:at + BATCH], judge)
+            began = time.monotonic()
+            got = run_batch(options, directory, todo[at:at + BATCH], judge)
+            if options.verbose:
+                print("try %d: %d played, %d failed, %d again, %.1f s" % (
+                    attempt + 1, len(todo[at:at + BATCH]), len(got[0]), len(got[1]),
+                    time.monotonic() - began))
             failed.update(got[0])
             late += got[1]
             others += got[2]
@@ -277,7 +287,7 @@ def main():
     parser.add_argument("--only", nargs="+", metavar="ID", help="these combinations, by name")
     parser.add_argument("-k", metavar="PATTERN", help="those with this in their name")
     parser.add_argument("--list", action="store_true", help="print the names")
-    parser.add_argument("-v", "--verbose", action="store_true", help="tell all of each failure")
+    parser.add_argument("-v", "--verbose", action="store_true", help="tell all of each failure, and what took longest")
     options = parser.parse_args()
     rows = select(options)
     if options.list:
