@@ -287,7 +287,8 @@ def main():
     parser.add_argument("--only", nargs="+", metavar="ID", help="these combinations, by name")
     parser.add_argument("-k", metavar="PATTERN", help="those with this in their name")
     parser.add_argument("--list", action="store_true", help="print the names")
-    parser.add_argument("-v", "--verbose", action="store_true", help="tell all of each failure, and what took longest")
+    parser.add_argument("-v", "--verbose", action="store_true",
+                        help="tell all of each failure, and what took longest")
     options = parser.parse_args()
     rows = select(options)
     if options.list:
