@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -92,11 +94,31 @@ static bool is_secrets_mount(const char *path)
             ((unsigned long)system.f_flags & ST_RDONLY) != 0);
 }
 
+/* Is the file below a directory that others may not enter? Older tools for certificates make keys of
+ * mode 0644 in such a directory. */
+static bool is_behind_closed_door(const char *path)
+{
+    char real[PATH_MAX];
+    struct stat status;
+
+    if (realpath(path, real) == NULL) {
+        return false;
+    }
+    for (char *slash = strrchr(real, '/'); slash != NULL && slash != real;
+         slash = strrchr(real, '/')) {
+        *slash = '\0';
+        if (stat(real, &status) != 0 || (status.st_mode & S_IXOTH) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum file_exposure file_exposure(const char *path)
 {
     struct stat status;
 
-    if (stat(path, &status) != 0) {
+    if (stat(path, &status) != 0 || is_behind_closed_door(path)) {
         return FILE_PRIVATE;
     }
     if ((status.st_mode & S_IWOTH) != 0) {

@@ -21,7 +21,8 @@ MUST_CHECK bool file_read(const char *path, struct arena *arena, struct span *ou
 /* Who can get at a file that holds a secret. Members of its group count as trusted: a group for
  * keys (Debian's ssl-cert) is the usual way to let a service read them. */
 enum file_exposure {
-    FILE_PRIVATE = 0,    /* its owner and group; or the file is not there */
+    FILE_PRIVATE = 0,    /* its owner and group; the file is not there, or below a directory that
+                          * others may not enter */
     FILE_READABLE_MOUNT, /* anybody can read it, and its file system is in memory or read-only: so
                           * Docker and Kubernetes mount secrets into containers */
     FILE_READABLE,

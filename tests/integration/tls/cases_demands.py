@@ -181,6 +181,38 @@ def what_clients_refuse_is_told(t):
     assert alarms <= set(OTHERS), "all clients take in spite of a warning: %r" % alarms
 
 
+def let_others_in(*directories):
+    """The runner's directories are closed, and a key below a closed directory is nobody else's."""
+    for directory in directories:
+        while not os.stat(directory).st_mode & 0o001 or directory in directories:
+            os.chmod(directory, os.stat(directory).st_mode | 0o011)
+            directory = os.path.dirname(directory)
+
+
+@case()
+def a_key_below_a_closed_directory(t):
+    """Its own mode does not matter while one of the directories above keeps others out."""
+    certificate, key = zoo.Maker().make()
+    os.makedirs(t.path("out/in"))
+    for name, content in (("c.pem", pem(certificate)), ("k.pem", key_pem(key))):
+        with open(t.path("out/in/" + name), "wb") as file:
+            file.write(content)
+        os.chmod(t.path("out/in/" + name), 0o644)
+    os.symlink("out/in/k.pem", t.path("link.pem"))
+    text = "[listen a]\naddress = 127.0.0.1:0\ntls_certificate = out/in/c.pem\ntls_key = %s\n"
+    let_others_in(t.dir)
+    for outer, inner in ((0o755, 0o750), (0o700, 0o755)):
+        os.chmod(t.path("out"), outer)
+        os.chmod(t.path("out/in"), inner)
+        for name in ("out/in/k.pem", "link.pem"):
+            code, _, stderr, _ = t.check(text % name + ROUTES)
+            equal((code, "every user" in stderr), (0, False), "%o %o %s" % (outer, inner, name))
+    os.chmod(t.path("out"), 0o711)
+    os.chmod(t.path("out/in"), 0o711)
+    code, _, stderr, _ = t.check(text % "link.pem" + ROUTES)
+    assert "every user" in stderr, stderr
+
+
 @case()
 def who_may_read_the_key(t):
     """Owner and group may, others not; where a container's secrets are mounted, that is a warning.
@@ -191,6 +223,7 @@ def who_may_read_the_key(t):
              key_pem(key)}
     shm = tempfile.mkdtemp(dir="/dev/shm")
     t.cleanup(lambda: shutil.rmtree(shm))
+    let_others_in(t.dir, shm)
     is_in_memory = subprocess.run(["stat", "-f", "-c", "%T", t.dir], capture_output=True,
                                   check=True, text=True).stdout.strip() == "tmpfs"
     for directory, is_mount in ((t.dir, is_in_memory), (shm, True)):
