@@ -40,7 +40,7 @@ test-deps:  ## install the Debian packages that only the tests need
 # ---------------------------------------------------------------------------------- running
 
 .PHONY: test test-deps gate check lint format format-check unit replay differential integration
-.PHONY: browser fuzz fuzz-run coverage coverage-run docker-test
+.PHONY: faults browser fuzz fuzz-run coverage coverage-run docker-test
 
 test:  ## install what is missing, build, and run the whole gate
 	+$(Q)$(MAKE) --no-print-directory deps
@@ -114,6 +114,10 @@ $(OUT)/tests/differential/%.o: tests/differential/%.c $(OUT)/flags $(WOLFSSL_STA
 integration: $(BIN)  ## test the program on real sockets with real services
 	$(Q)$(SAN_ENV) $(RECORD) integration-$(VARIANT) $(PYTHON) tests/integration/run.py \
 	  --sluice $(BIN) $(if $(T),-k '$(T)')
+
+faults: $(BIN)  ## play what can happen to each side on every kind of session; FAULTS=all: the long run
+	$(Q)$(SAN_ENV) $(RECORD) faults-$(VARIANT) $(PYTHON) tests/faults/run.py \
+	  --sluice $(BIN) $(if $(T),-k '$(T)') $(if $(filter all,$(FAULTS)),--all)
 
 browser: $(BIN)  ## test the program and its page in headless Chromium
 	$(Q)$(SAN_ENV) $(RECORD) browser-$(VARIANT) $(PYTHON) tests/browser/run.py \
