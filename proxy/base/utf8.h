@@ -33,9 +33,9 @@ size_t utf8_decode(struct span text, uint32_t *out_char);
 /* The front of `text`, at most `most_bytes` long. It never ends inside a character. */
 struct span utf8_cut(struct span text, size_t most_bytes);
 
-/* Makes UTF-8 of any bytes, as a browser's decoder does (WHATWG Encoding 8.1.1, "replacement"):
- * each longest beginning of a character that cannot go on, and each byte that begins none, becomes one
- * U+FFFD. Good text does not change. */
+/* Makes UTF-8 of any bytes, as a browser's decoder does (WHATWG Encoding 8.1.1, "replacement").
+ * Each longest beginning of a character that cannot go on, and each byte that begins none, becomes
+ * one U+FFFD. Good text does not change. */
 struct utf8_repair {
     struct utf8 state;
     uint8_t held[4]; /* the character that is not complete yet */

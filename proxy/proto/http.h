@@ -6,8 +6,8 @@
  * (upgrade), bodies, trailers, keep-alive, a second request (every connection speaks HTTP once).
  *
  * The parser keeps the text of the head, and all that points into the head points there. Its
- * memory grows with what arrives, never to what the limits would allow: at most 768 bytes, or twice as much
- * as came and 32 bytes for each header. http_parser_done frees it. Pure, but for memory. */
+ * memory grows with what arrives, never to what the limits would allow: at most 768 bytes, or twice
+ * as much as came and 32 bytes for each header. http_parser_done frees it. Pure, but for memory. */
 #ifndef PROTO_HTTP_H
 #define PROTO_HTTP_H
 

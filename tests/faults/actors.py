@@ -196,6 +196,7 @@ class Client(Stream):
         self.has_close, self.close_code = False, None  # None: an empty Close
         self.has_notify = self.has_said_close = self.has_said_notify = False
         self.ended_before_answer = None
+        self.is_mute = False  # answers no Ping
         self.faults = []
         super().__init__(sock, on_change)
         if context:
@@ -325,7 +326,10 @@ class Client(Stream):
         if opcode == CLOSE:
             self.has_close = True
             self.close_code = int.from_bytes(payload[:2], "big") if payload else None
-        elif opcode not in (PING, PONG):
+        elif opcode == PING:
+            if not (self.is_mute or self.has_said_close or self.has_said_notify):
+                self.say(frame(PONG, payload, key=KEY))
+        elif opcode != PONG:
             if (opcode == CONTINUATION) != (self.opcode is not None):
                 self.faults.append("opcode %d %s a message" % (
                     opcode, "outside" if self.opcode is None else "inside"))

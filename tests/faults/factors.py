@@ -38,7 +38,8 @@ def client_scripts():
     scripts += [["stall"] + rest for rest in (
         [], ["payload"], ["close"], ["fin"], ["notify", "fin"], ["close", "notify", "fin"],
         ["rst"])]
-    scripts += [["stuck"]]
+    scripts += [["stuck"], ["stuck", "flood"], ["stall", "flood"], ["stall", "flood", "close"],
+                ["stall", "flood", "notify", "fin"]]
     scripts += [["flood"] + rest for rest in (
         [], ["close"], ["fin"], ["notify", "fin"], ["close", "notify", "fin"], ["rst"])]
     return unique(scripts)
@@ -95,10 +96,16 @@ def can_be(row):
     if kind == "echo":
         if backend or (shape and shape.name not in ("stream", "deflate")):
             return False
-        if has(client, "stall", "stuck", "flood") or row.get("half_close") == "keep":
+        if has(client, "stall", "stuck", "flood") and not is_own_flood(client):
+            return False
+        if has(client, "stuck") and shape and shape.is_deflate:
+            return False  # what it does not read is too little for a queue
+        if row.get("half_close") == "keep":
             return False
         if row.get("order") not in (None, "client_first"):
             return False
+    elif kind and is_own_flood(client):
+        return False
     if shape:
         bads = [event for event in client or () if event in (
             "bad_frame", "bad_close", "bad_text", "bad_opcode", "bad_line", "too_big")]
@@ -113,8 +120,15 @@ def can_be(row):
     return True
 
 
+def is_own_flood(client):
+    """The client does not read the echo of its flood."""
+    return has(client, "flood") and has(client, "stall", "stuck")
+
+
 def is_paired(client, backend):
     """A flood needs somebody who does not read, and a stall needs a flood."""
+    if is_own_flood(client):
+        return not backend
     if has(client, "stall") and not has(backend, "flood"):
         return False
     if has(client, "stuck") and backend not in (["flood"], ["flood", "fin"]):
