@@ -94,8 +94,8 @@ static bool is_secrets_mount(const char *path)
             ((unsigned long)system.f_flags & ST_RDONLY) != 0);
 }
 
-/* Is the file below a directory that others may not enter? Older tools for certificates make keys of
- * mode 0644 in such a directory. */
+/* Is the file below a directory that others may not enter? Older tools for certificates make keys
+ * of mode 0644 in such a directory. */
 static bool is_behind_closed_door(const char *path)
 {
     char real[PATH_MAX];
