@@ -117,11 +117,11 @@ static void log_request(struct log_line *line, const struct session *s)
 }
 
 /* A health check, a port scanner or a browser that connects ahead of need: the connection asked
- * for nothing and broke no rule. */
+ * for nothing and broke no rule, and nothing failed here. */
 static bool is_probe(const struct session *s)
 {
     bool is_silent_tls = s->life.ended_in != LIFE_TLS || s->pump.client.received_bytes == 0;
-    return !s->is_counted && !s->has_asked && is_silent_tls;
+    return !s->is_counted && !s->has_asked && is_silent_tls && s->life.ending != LIFE_INTERNAL;
 }
 
 void session_log_end(const struct session *s)
