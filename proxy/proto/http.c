@@ -392,7 +392,9 @@ enum http_result http_parse(struct http_parser *p, const uint8_t *data, size_t l
 
 struct span http_method(const struct http_parser *p)
 {
-    return (struct span){p->text + p->method_at, p->method_len};
+    /* A parser that got no memory has no text either. */
+    return p->method_len > 0 ? (struct span){p->text + p->method_at, p->method_len}
+                             : (struct span){NULL, 0};
 }
 
 struct span http_target(const struct http_parser *p)

@@ -2,7 +2,7 @@
 /* Sends messages through proto/shape in pieces, and compares the output with that of a reference
  * that has them whole.
  *
- * Input: 1 byte what and framing, 1 byte payload and compression, 1 byte longest frame, 1 byte
+ * Input: 1 byte what and framing, 1 byte payload, compression and bad UTF-8, 1 byte longest frame, 1 byte
  * framing_max, then pieces: 1 byte length, 1 byte how, the bytes.
  *   up     messages of a page; the reference says what the backend gets, or that they must fail
  *   raw    up, and the bytes are the wire's bytes of a compressed message
@@ -35,7 +35,7 @@ struct run {
     struct client_bytes content; /* all pieces of a message or, going down, all reads */
     struct client_bytes backend; /* what the backend got */
     struct client_bytes want;
-    struct client_bytes plain; /* a message, decoded from base64 */
+    struct client_bytes plain; /* a message, decoded from base64, or with bad UTF-8 replaced */
     uint8_t how;               /* of the piece */
     uint8_t work[SHAPE_WORK];
     uint8_t room[SHAPE_ROOM];
@@ -177,8 +177,11 @@ static bool wrap(struct run *run, bool is_checked, struct client_bytes *out)
     }
     client_put(out, message.data, is_good ? message.len : 0);
     struct span end = is_crlf ? SPAN_LIT("\r\n") : SPAN_LIT("\n");
-    if (is_good && is_line && !(f->is_line_multi && span_ends_with(message, end))) {
-        client_put(out, end.data, end.len);
+    /* A terminator at the end of several lines is not doubled, in whatever form it stands there. */
+    bool has_lf = f->is_line_multi && span_ends_with(message, SPAN_LIT("\n"));
+    bool has_cr = f->is_line_multi && is_crlf && span_ends_with(message, SPAN_LIT("\r"));
+    if (is_good && is_line && !has_lf) {
+        client_put(out, end.data + has_cr, end.len - has_cr);
     }
     return is_good;
 }
@@ -304,6 +307,56 @@ static void fuzz_echo(struct run *run, struct reader *r)
 
 /* --- down -----------------------------------------------------------------------------------*/
 
+/* The length of the character at the beginning, by the table of RFC 3629 section 4. 0: none begins
+ * there, and *out_wrong bytes become one U+FFFD; or, with *out_is_open, the bytes may go on to one. */
+static size_t character(const uint8_t *at, size_t len, size_t *out_wrong, bool *out_is_open)
+{
+    uint8_t first = at[0];
+    size_t want = first < 0x80                     ? 1
+                  : first >= 0xc2 && first <= 0xdf ? 2
+                  : first >= 0xe0 && first <= 0xef ? 3
+                  : first >= 0xf0 && first <= 0xf4 ? 4
+                                                   : 0;
+    size_t have = 1;
+    *out_is_open = false;
+    *out_wrong = 1;
+    while (have < want && have < len) {
+        uint8_t low = have > 1 ? 0x80 : first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+        uint8_t high = have > 1 ? 0xbf : first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+        if (at[have] < low || at[have] > high) {
+            *out_wrong = have;
+            return 0;
+        }
+        have++;
+    }
+    *out_wrong = want == 0 ? 1 : have;
+    *out_is_open = have < want;
+    return have == want ? want : 0;
+}
+
+/* Appends the text with U+FFFD for what is not UTF-8. What may still go on counts only at the end. */
+static void put_replaced(struct client_bytes *out, struct span text, bool is_end)
+{
+    const uint8_t *at = (const uint8_t *)text.data;
+    size_t left = text.len;
+    while (left > 0) {
+        size_t wrong = 0;
+        bool is_open = false;
+        size_t len = character(at, left, &wrong, &is_open);
+        if (is_open && !is_end) {
+            return;
+        }
+        if (len > 0) {
+            client_put(out, at, len);
+        } else {
+            client_put(out, "\xef\xbf\xbd", 3);
+            len = wrong;
+        }
+        at += len;
+        left -= len;
+    }
+}
+
 /* Takes the next message off *rest. False: it is not whole, or too long. */
 static bool next_message(const struct framing *f, struct span *rest, struct span *out)
 {
@@ -337,7 +390,7 @@ static bool next_message(const struct framing *f, struct span *rest, struct span
 }
 
 /* Checks all messages after the end of the backend. */
-static void check_messages(const struct run *run, bool is_good)
+static void check_messages(struct run *run, bool is_good)
 {
     struct span rest = client_span(&run->content);
     struct span message;
@@ -346,7 +399,12 @@ static void check_messages(const struct run *run, bool is_good)
     bool is_next = true;
     while (rest.len > 0 && is_next) {
         is_next = next_message(&run->rules.framing, &rest, &message) &&
-                  (!is_text || utf8_is_valid(message));
+                  (!is_text || run->rules.is_text_repaired || utf8_is_valid(message));
+        if (is_next && run->rules.is_text_repaired) {
+            run->plain.len = 0;
+            put_replaced(&run->plain, message, true);
+            message = client_span(&run->plain);
+        }
         if (is_next) {
             expect(count < client_count(&run->client));
             struct span got = client_text(&run->client, count);
@@ -363,9 +421,15 @@ static void check_messages(const struct run *run, bool is_good)
 /* Checks, after the reads and after the end, that the client has all of a stream. */
 static void check_stream(struct run *run, bool is_good, bool is_end)
 {
-    size_t whole = run->content.len;
+    struct client_bytes *content = &run->content;
     bool is_possible = true;
-    if (run->rules.payload == SHAPE_TEXT) {
+    if (run->rules.is_text_repaired) {
+        content = &run->plain;
+        content->len = 0;
+        put_replaced(content, client_span(&run->content), is_end);
+    }
+    size_t whole = content->len;
+    if (run->rules.payload == SHAPE_TEXT && !run->rules.is_text_repaired) {
         struct utf8 u;
         utf8_init(&u);
         whole = 0;
@@ -393,7 +457,7 @@ static void check_stream(struct run *run, bool is_good, bool is_end)
         }
     }
     expect(run->want.len == whole);
-    expect(whole == 0 || memcmp(run->want.data, run->content.data, whole) == 0);
+    expect(whole == 0 || memcmp(run->want.data, content->data, whole) == 0);
 }
 
 static void fuzz_down(struct run *run, struct reader *r)
@@ -450,6 +514,7 @@ static void read_rules(struct run *run, enum what what, const uint8_t head[4])
         run->rules.payload == SHAPE_BASE64) {
         run->rules.payload = SHAPE_BINARY; /* only streams have base64 */
     }
+    run->rules.is_text_repaired = run->rules.payload == SHAPE_TEXT && (head[1] & 128) != 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

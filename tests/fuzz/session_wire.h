@@ -85,8 +85,8 @@ static void read_101(const char *head)
 
 static void read_head(const char *head)
 {
-    static const unsigned int known[] = {101, 200, 400, 401, 403, 404, 405, 408,
-                                         426, 429, 431, 500, 502, 503, 504};
+    static const unsigned int known[] = {101, 200, 400, 401, 403, 404, 405, 408, 414,
+                                         426, 429, 431, 500, 501, 502, 503, 504, 505};
     bool is_known = false;
     expect(strncmp(head, "HTTP/1.1 ", 9) == 0, "a status line");
     wire.status = (unsigned int)strtoul(head + 9, NULL, 10);
