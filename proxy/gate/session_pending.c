@@ -9,7 +9,8 @@
 static bool is_client_lost(const struct session *s)
 {
     const struct life *life = &s->life;
-    bool is_heard = life->client == LIFE_SIDE_UP && !life->client_eof;
+    bool is_heard = life->client == LIFE_SIDE_UP && !life->client_eof &&
+                    !(life->phase == LIFE_OPEN && pump_is_client_paused(&s->pump));
     return s->pump.client.is_broken && !is_heard &&
            (life->client == LIFE_SIDE_UP || life->client == LIFE_SIDE_DRAINING);
 }

@@ -106,6 +106,31 @@ static void test_client_goes(void)
     }
 }
 
+/* The backend reads nothing, so nobody reads the client. What the backend says then shows that the
+ * client is gone. */
+static void test_client_goes_while_paused(void)
+{
+    static const uint8_t block[4096];
+    struct kit k;
+    kit_open(&k, "", "buffer_high = 64k\nwrite_timeout = 1h");
+    if (!kit_connect("paused", &k, KIT_TCP)) {
+        return;
+    }
+    k.is_backend_deaf = true;
+    for (size_t i = 0; i < 1990; i++) {
+        kit_client_frame(&k, 0x82, block, sizeof(block));
+    }
+    kit_settle(&k);
+    k.client.is_in_rst = true;
+    kit_settle(&k);
+    kit_backend_says(&k, "hello", 5);
+    kit_settle(&k);
+    CHECK_EQ_U64("the session is gone", k.gone_count, 1);
+    close(k.backend);
+    k.backend = -1;
+    kit_close("paused", &k, LIFE_CLIENT_RESET);
+}
+
 /* What is wrong leaves the place in the stream known, so the client's Close is found behind it: in
  * the same read or later, at every cut. Our FIN comes with it, not before and not much later. */
 static void test_close_behind_a_violation(void)
@@ -265,6 +290,7 @@ CU_TestInfo session_ends_tests[] = {
     {"the backend resets", test_backend_resets},
     {"the backend's last word after the client's Close", test_half_close},
     {"the client goes without a Close", test_client_goes},
+    {"a client that goes while nobody reads it", test_client_goes_while_paused},
     {"the client's Close behind a violation", test_close_behind_a_violation},
     {"a FIN at every place of a stream", test_client_cut},
     {"a FIN before the 101", test_early_fin},
