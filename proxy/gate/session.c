@@ -261,7 +261,8 @@ static void read_client(struct session *s)
     size_t most = s->life.phase == LIFE_OPEN ? pump_client_room(&s->pump) : DISCARD_BYTES;
     enum conn_result result = conn_read(&s->pump.client, most, &data, &len);
 
-    if (len > 0 || result == CONN_OK) {
+    /* The end of a handshake may come with close_notify, and then no byte with it. */
+    if (len > 0 || result == CONN_OK || s->life.phase == LIFE_TLS) {
         client_bytes(s, data, len);
     }
     switch (result) {

@@ -23,6 +23,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+#ifdef __has_feature
+#if __has_feature(coverage_sanitizer)
+#define IS_FUZZED
+#endif
+#endif
+
 #define SCRIPT_MAX 32
 #define KERNELS "asbc"
 #define CLIENT_EVENTS_MAX 5
@@ -355,7 +361,7 @@ static void play_script(bool is_backend_first)
 
 /* --- all of them ------------------------------------------------------------------------------*/
 
-#ifndef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+#ifndef IS_FUZZED
 struct count {
     size_t client;
     size_t backend;
@@ -452,7 +458,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     data += 3;
     size -= 3;
     if (size >= 5 && memcmp(data, "all", 3) == 0) {
-#ifndef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+#ifndef IS_FUZZED
         struct count count = {.events_left = data[3] - '0', .flights_left = data[4] - '1'};
         size_t played = 0;
         for (const char *kernel = KERNELS; *kernel != '\0'; kernel++) {

@@ -66,7 +66,7 @@ static uint8_t *make_wire(struct tls *tls, struct tls_wire *out, size_t len)
     uint8_t *at = out->data + out->len;
     expect(out->len + len <= out->size, "room for wire bytes");
     out->len += len;
-    tls->made_bytes += len;
+    tls->made_bytes += tls->is_finished ? 0 : len; /* nothing leaves behind close_notify */
     return at;
 }
 

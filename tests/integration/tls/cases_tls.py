@@ -308,6 +308,29 @@ def client_leaves_in_the_handshake(t, end):
     equal(line["phase"], "tls", "phase")
 
 
+@case()
+def handshake_and_nothing_else(t):
+    """A probe that ends the handshake and its stream in one flight has ended in order."""
+    p = t.gateway(r=ECHO)
+    wire = p.wire(context=None)
+    context, incoming, outgoing = t.tls_context(), ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+    while True:
+        try:
+            tls.do_handshake()
+            break
+        except ssl.SSLWantReadError:
+            wire.send(outgoing.read())
+            incoming.write(wire.recv())
+    try:
+        tls.unwrap()
+    except ssl.SSLWantReadError:
+        pass
+    wire.send(outgoing.read())
+    wire.half_close()
+    p.one_end("client_eof", phase="request", tls="TLSv1.3")
+
+
 # Hostile records
 
 def start_handshake(t, p):
