@@ -349,6 +349,12 @@ static void set_valve(bool *is_full, size_t queued, size_t high_bytes, size_t lo
     }
 }
 
+/* Which connection the held bytes leave by: in OPEN they go on when it can be written. */
+static const struct conn *held_for(const struct pump *p)
+{
+    return p->is_echo ? &p->client : &p->backend;
+}
+
 void pump_interest(struct pump *p, const struct life *life)
 {
     size_t client_queued = conn_queued(&p->client);
@@ -374,7 +380,7 @@ void pump_interest(struct pump *p, const struct life *life)
         backend |= REACTOR_READ;
     }
     if (is_held && is_open && !is_paused) {
-        *(p->is_echo ? &client : &backend) |= REACTOR_WRITE;
+        *(held_for(p) == &p->client ? &client : &backend) |= REACTOR_WRITE;
     }
     conn_want(&p->client, client);
     conn_want(&p->backend, backend);
@@ -383,4 +389,13 @@ void pump_interest(struct pump *p, const struct life *life)
 bool pump_is_client_paused(const struct pump *p)
 {
     return p->is_client_full || p->is_backend_full;
+}
+
+bool pump_awaits(const struct pump *p, const struct life *life, const struct conn *conn)
+{
+    if (conn_queued(conn) > 0) {
+        return true;
+    }
+    return p->kept != NULL && life->phase == LIFE_OPEN && pump_is_held(p) &&
+           !pump_is_client_paused(p) && conn == held_for(p);
 }

@@ -180,5 +180,8 @@ void pump_interest(struct pump *p, const struct life *life);
 /* True while a queue is full. Either queue stops the client: what the client sends may go to the
  * backend or, as an echo or a Pong, back to the client. */
 bool pump_is_client_paused(const struct pump *p);
+/* True while bytes wait until this connection can be written: queued for it, or held because its
+ * kernel has taken all that it takes now. */
+bool pump_awaits(const struct pump *p, const struct life *life, const struct conn *conn);
 
 #endif

@@ -158,7 +158,7 @@ static void discard_held(struct session *s)
 
 static void note_pause(struct session *s)
 {
-    bool is_paused = pump_is_client_paused(&s->pump);
+    bool is_paused = pump_is_client_paused(&s->pump) || pump_is_held(&s->pump);
     if (s->times.is_client_paused && !is_paused) {
         /* A Pong may have waited unread all the while: the wait for it starts again. */
         s->times.client_heard_ms = reactor_now_ms(s->context->reactor);
@@ -181,10 +181,12 @@ static void settle(struct session *s)
     if (s->life.phase == LIFE_DEAD) {
         return;
     }
-    watch_queue(&s->client_watch, &s->times.client_stuck_ms, &s->pump.client, now_ms);
-    watch_queue(&s->backend_watch, &s->times.backend_stuck_ms, &s->pump.backend, now_ms);
     conn_uncork(&s->pump.client);
     pump_interest(&s->pump, &s->life);
+    watch_queue(&s->client_watch, &s->times.client_stuck_ms, &s->pump.client,
+                pump_awaits(&s->pump, &s->life, &s->pump.client), now_ms);
+    watch_queue(&s->backend_watch, &s->times.backend_stuck_ms, &s->pump.backend,
+                pump_awaits(&s->pump, &s->life, &s->pump.backend), now_ms);
     note_pause(s);
     session_set_timer(s);
 }

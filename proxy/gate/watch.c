@@ -7,9 +7,10 @@ void watch_begin(struct watch *w, uint64_t *since_ms, const struct conn *c, uint
     w->acked_bytes = conn_acked_bytes(c);
 }
 
-void watch_queue(struct watch *w, uint64_t *since_ms, const struct conn *c, uint64_t now_ms)
+void watch_queue(struct watch *w, uint64_t *since_ms, const struct conn *c, bool is_awaited,
+                 uint64_t now_ms)
 {
-    if (conn_queued(c) == 0) {
+    if (!is_awaited) {
         *since_ms = 0;
     } else if (*since_ms == 0) {
         watch_begin(w, since_ms, c, now_ms);

@@ -22,9 +22,10 @@ struct watch {
 
 /* Begins a wait for an answer of the peer. *since_ms is when the wait began; 0 = nobody waits. */
 void watch_begin(struct watch *w, uint64_t *since_ms, const struct conn *c, uint64_t now_ms);
-/* Call it after each event: a wait lasts while bytes are queued for the peer and the kernel takes
- * none of them. */
-void watch_queue(struct watch *w, uint64_t *since_ms, const struct conn *c, uint64_t now_ms);
+/* Call it after each event: a wait lasts while bytes are there for the peer, queued or held
+ * (pump_awaits), and the kernel takes none of them. */
+void watch_queue(struct watch *w, uint64_t *since_ms, const struct conn *c, bool is_awaited,
+                 uint64_t now_ms);
 /* The time of the wait is over. True when the peer has taken more than acked_bytes; the wait then
  * begins again. So a peer that takes nothing is noticed within twice the time at the latest. Costs
  * a system call. */
