@@ -123,7 +123,11 @@ static unsigned end_client_after_101(struct life *life, const struct life_ending
     case LIFE_CLIENT_QUIET:
         break;
     }
-    return finish_client(life);
+    /* The client may have closed only its sending half: what is queued for it leaves before the
+     * FIN. */
+    life->phase = LIFE_CLOSING;
+    life->client = LIFE_SIDE_DRAINING;
+    return 0;
 }
 
 static unsigned end_backend(struct life *life, const struct life_ending_row *row)

@@ -54,7 +54,8 @@ enum life_phase {
     LIFE_DIAL,
     LIFE_OPEN,
     LIFE_HALF_CLOSED, /* the client's Close has come; the backend may still speak */
-    LIFE_CLOSING,     /* our Close is queued or sent; theirs may be out */
+    LIFE_CLOSING,     /* our Close is queued or sent, theirs may be out; or the client has sent its
+                         FIN, gets no Close, and what is queued for it leaves */
     LIFE_ANSWER,      /* an HTTP answer is queued: a refusal or a page */
     LIFE_LINGER,
     LIFE_DEAD

@@ -31,13 +31,14 @@ BAD = {"bad_frame": "protocol", "bad_close": "bad_close", "bad_text": "bad_text"
        "bad_opcode": "opcode", "bad_line": "framing", "too_big": "too_big"}
 # After these the decoder has lost its place in the client's stream and looks for no Close.
 LOST = ("protocol", "bad_close")
-QUIET = ("client_eof", "client_cut")  # the client hears no more of the backend
+QUIET = ("client_eof", "client_cut")  # the client gets what is queued, but no Close
 ABORTS = ("client_reset", "client_lost", "client_stalled")
 
 # word: the ending, None = there is none yet. by: who caused it. code: of the client's Close.
 # up: the numbers of the events whose messages the backend must get, or, where the ending resets it,
 # may get; up_settled: how many of them it has got for certain; up_more: what it may get beyond. The
-# same for down. is_close_awaited: the program may not end the client's stream before its Close.
+# same for down, all of which is owed if is_heard. is_close_awaited: the program may not end the
+# client's stream before its Close.
 Outcome = collections.namedtuple(
     "Outcome", "word by code up up_settled up_more down down_settled down_more is_heard "
     "is_client_gone is_backend_gone is_backend_cut is_close_awaited")
@@ -162,8 +163,15 @@ class Session:
         return Outcome(
             self.word, self.by, self.code, self.up, self.up_settled, part, self.down,
             self.down_settled, part if self.facts.is_echo else self.down_more,
-            self.word not in QUIET + ABORTS + ("backend_reset",), self.is_client_gone,
-            self.is_backend_gone, self.is_backend_cut, not (self.has_close or self.has_eof))
+            self.is_heard(), self.is_client_gone, self.is_backend_gone, self.is_backend_cut,
+            not (self.has_close or self.has_eof))
+
+    def is_heard(self):
+        """The client is owed all of `down`: also by an echo, which has it before it sees the FIN.
+        """
+        if self.word in QUIET:
+            return self.facts.is_echo
+        return self.word not in ABORTS + ("backend_reset",)
 
 
 def follow(events, facts):

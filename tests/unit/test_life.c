@@ -260,9 +260,10 @@ static void test_client_cut(void)
         const char *row = is_cut ? "cut" : "orderly";
         const struct life_event *fin = is_cut ? &client_cut : &client_eof;
         struct life life = open_session();
-        CHECK_EQ_U64(row, life_step(&life, fin),
-                     LIFE_DO_CLIENT_FINISH | LIFE_DO_CLIENT_CLOSE |
-                         (is_cut ? LIFE_DO_BACKEND_ABORT | LIFE_DO_RETIRE : 0U));
+        CHECK_EQ_U64(row, life_step(&life, fin), is_cut ? LIFE_DO_BACKEND_ABORT : 0U);
+        CHECK_EQ_INT("what is queued leaves", life.client, LIFE_SIDE_DRAINING);
+        CHECK_EQ_U64(row, life_step(&life, &client_flushed),
+                     LIFE_DO_CLIENT_FINISH | LIFE_DO_CLIENT_CLOSE | (is_cut ? LIFE_DO_RETIRE : 0U));
         CHECK_EQ_INT(row, life.ending, is_cut ? LIFE_CLIENT_CUT : LIFE_CLIENT_EOF);
         CHECK_EQ_INT(row, life.backend, is_cut ? LIFE_SIDE_GONE : LIFE_SIDE_DRAINING);
 

@@ -3,6 +3,7 @@
  * whatever the sizes of reads, frames and sends; and a peer that does not read makes the other peer
  * wait. */
 #include "session_kit.h"
+#include "shape_client.h"
 #include "suites.h"
 
 static uint8_t pattern[1024 * 1024];
@@ -20,6 +21,12 @@ static bool has_client_heard_all(const struct kit *k)
 {
     (void)k;
     return kit_client_heard.len >= sizeof(pattern);
+}
+
+static bool has_client_heard_some(const struct kit *k)
+{
+    (void)k;
+    return kit_client_heard.len > 0;
 }
 
 #define UP_TIMES ((size_t)6) /* so many patterns are more than the kernel takes for a socket */
@@ -162,6 +169,39 @@ static void test_backpressure(void)
     kit_close("backpressure", &k, LIFE_CLIENT_EOF);
 }
 
+/* A frame inflates to more than the kernel takes for a backend that does not read. The queue is
+ * empty and bytes are held: the backend is stuck, and the client, which is not read either, owes no
+ * Pong. */
+static void test_held_bytes(void)
+{
+    static const uint8_t zeroes[6 * 1024 * 1024];
+    struct client client;
+    struct client_rules rules = {.is_deflate = true, .client_bits = 15, .server_bits = 15};
+    struct client_bytes packed = {0};
+    struct kit k;
+
+    client_open(&client, &rules);
+    client_deflate(&client, (struct span){(const char *)zeroes, sizeof(zeroes)}, true, &packed);
+    kit_open(&k, "",
+             "compression = on\ncompression_ratio = 0\nwrite_timeout = 150ms\n"
+             "ping_interval = 30ms\npong_timeout = 30ms");
+    if (kit_connect("held", &k,
+                    KIT_REQUEST("/tcp", "Sec-WebSocket-Extensions: permessage-deflate\r\n"))) {
+        k.is_backend_deaf = true;
+        kit_client_frame(&k, 0xc2, packed.data, packed.len);
+        CHECK_TRUE("our Close", kit_until(&k, has_client_heard_some));
+        kit_heard_is("our Close",
+                     "\x88\x11\x03\xf3"
+                     "backend stalled",
+                     19);
+        k.is_backend_deaf = false;
+        kit_client_leaves(&k);
+        kit_close("held", &k, LIFE_BACKEND_STALLED);
+    }
+    client_drop(&packed);
+    client_close(&client);
+}
+
 #define WITH_PATTERN(name) \
     static void run_##name(void) \
     { \
@@ -176,5 +216,6 @@ CU_TestInfo session_bytes_tests[] = {
     {"up: reads and frames of every size", run_up},
     {"down: a kernel that takes little", run_down},
     {"backpressure both ways", run_backpressure},
+    {"held bytes and a backend that does not read", test_held_bytes},
     CU_TEST_INFO_NULL,
 };

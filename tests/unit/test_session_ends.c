@@ -257,6 +257,49 @@ static void test_early_fin(void)
     }
 }
 
+/* A client that is slow and closes its sending half gets what was queued for it, then FIN. */
+static void test_queued_before_fin(void)
+{
+    static const struct {
+        const char *name;
+        const char *request;
+        bool is_cut;
+        enum life_ending ending;
+    } rows[] = {
+        {"backend", KIT_TCP, false, LIFE_CLIENT_EOF},
+        {"backend, cut", KIT_TCP, true, LIFE_CLIENT_CUT},
+        {"echo", KIT_ECHO, false, LIFE_CLIENT_EOF},
+        {"echo, cut", KIT_ECHO, true, LIFE_CLIENT_CUT},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct kit k;
+        bool is_echo = i >= 2;
+        kit_open(&k, "", "");
+        if (!kit_connect(rows[i].name, &k, rows[i].request)) {
+            return;
+        }
+        k.client.budget_bytes = 3;
+        if (is_echo) {
+            kit_client_frame(&k, 0x82, "words", 5);
+        } else {
+            kit_backend_says(&k, "words", 5);
+        }
+        kit_settle(&k);
+        kit_heard_is(rows[i].name, "\x82\x05w", 3);
+        if (rows[i].is_cut) {
+            kit_client_says(&k, "\x82");
+        }
+        k.client.is_in_fin = true;
+        kit_settle(&k);
+        CHECK_FALSE(rows[i].name, k.client.has_fin);
+        k.client.budget_bytes = MEMORY_ALL;
+        CHECK_TRUE(rows[i].name, kit_until(&k, kit_has_fin));
+        kit_heard_is(rows[i].name, "\x82\x05words", 7);
+        k.is_backend_ending = true;
+        kit_close(rows[i].name, &k, rows[i].ending);
+    }
+}
+
 static void test_ended_by_us(void)
 {
     struct kit k;
@@ -294,6 +337,7 @@ CU_TestInfo session_ends_tests[] = {
     {"the client's Close behind a violation", test_close_behind_a_violation},
     {"a FIN at every place of a stream", test_client_cut},
     {"a FIN before the 101", test_early_fin},
+    {"what is queued for a client that has sent its FIN", test_queued_before_fin},
     {"ended by us, with and without politeness", test_ended_by_us},
     CU_TEST_INFO_NULL,
 };
