@@ -19,16 +19,6 @@ static void on_open(struct session *s, uint64_t now_ms)
     session_log_open(s);
 }
 
-/* A handshake that fails is told with the name that the client asked for; the TLS session ends
- * before the line is written. */
-static void keep_sni(struct session *s)
-{
-    if (s->pump.client.tls != NULL) {
-        struct span name = tls_sni(s->pump.client.tls);
-        s->sni = name.len > 0 ? mem_copy_str(name) : NULL;
-    }
-}
-
 /* A client that is gone before it took all that waited for it shows in the log. */
 static void note_client_side(struct session *s, enum life_side before, unsigned actions,
                              uint64_t now_ms)
@@ -66,7 +56,7 @@ static void apply(struct session *s, const struct session_event *event)
         on_open(s, now_ms);
     }
     if (before.phase == LIFE_TLS && !life_has_ended(&before) && life_has_ended(&s->life)) {
-        keep_sni(s);
+        session_keep_sni(s);
     }
     session_act(s, actions);
 }
@@ -133,29 +123,6 @@ static bool is_flushed(const struct session *s, const struct conn *conn, enum li
     return side == LIFE_SIDE_DRAINING && conn_queued(conn) == 0 && !is_owed_more;
 }
 
-/* Says why the client's FIN is no orderly end: a constant; NULL = it is one. Nothing is held any
- * more, so the decoder has seen every byte. */
-static const char *cut_detail(const struct session *s)
-{
-    const struct conn *client = &s->pump.client;
-
-    if (s->life.phase == LIFE_TLS) {
-        return client->received_bytes > 0 ? "FIN inside the TLS handshake" : NULL;
-    }
-    if (s->life.phase == LIFE_REQUEST && s->request != NULL) {
-        return "FIN inside the request head";
-    }
-    switch (ws_decoder_place(&s->pump.decoder)) {
-    case WS_IN_FRAME:
-        return "FIN inside a frame";
-    case WS_IN_MESSAGE:
-        return "FIN inside a message";
-    case WS_BETWEEN_MESSAGES:
-        break;
-    }
-    return conn_is_cut(client) ? "FIN without close_notify" : NULL;
-}
-
 /* Finds the event that follows from the state alone. Each such event changes the state, so settle()
  * comes to an end. */
 static bool take_pending(struct session *s, struct session_event *out)
@@ -177,7 +144,7 @@ static bool take_pending(struct session *s, struct session_event *out)
         event->type = LIFE_EV_BACKEND_RESET;
     } else if (s->is_eof_due && !pump_is_held(&s->pump)) {
         s->is_eof_due = false;
-        out->detail = cut_detail(s);
+        out->detail = session_cut_detail(s);
         event->type = out->detail != NULL ? LIFE_EV_CLIENT_CUT : LIFE_EV_CLIENT_EOF;
     } else if (s->is_up_due) {
         s->is_up_due = false;
@@ -281,14 +248,19 @@ void session_on_dial(void *owner)
 
 /* --- readiness ----------------------------------------------------------------------------- */
 
-static void client_bytes(struct session *s, uint8_t *data, size_t len)
+static void finish_handshake(struct session *s)
 {
-    s->times.client_heard_ms = reactor_now_ms(s->context->reactor);
-    s->times.ping_sent_ms = 0;
     if (s->life.phase == LIFE_TLS && tls_is_established(s->pump.client.tls)) {
         s->tls_version = tls_version_name(s->pump.client.tls);
         apply_type(s, LIFE_EV_TLS_DONE);
     }
+}
+
+static void client_bytes(struct session *s, uint8_t *data, size_t len)
+{
+    s->times.client_heard_ms = reactor_now_ms(s->context->reactor);
+    s->times.ping_sent_ms = 0;
+    finish_handshake(s);
     switch (s->life.phase) {
     case LIFE_REQUEST: {
         struct session_event event;
@@ -331,6 +303,7 @@ static void read_client(struct session *s)
     case CONN_AGAIN:
         break;
     case CONN_EOF:
+        finish_handshake(s); /* a probe ends with its last flight */
         /* The event comes behind every byte that came before the end. */
         s->is_eof_due = true;
         break;

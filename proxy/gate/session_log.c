@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "gate/session_parts.h"
 
 /* "0-17": the worker's slot and a number that the slot gives out once. */
@@ -156,4 +157,33 @@ void session_log_end(const struct session *s)
     }
     log_request(&line, s);
     log_end(&line);
+}
+
+void session_keep_sni(struct session *s)
+{
+    if (s->pump.client.tls != NULL) {
+        struct span name = tls_sni(s->pump.client.tls);
+        s->sni = name.len > 0 ? mem_copy_str(name) : NULL;
+    }
+}
+
+const char *session_cut_detail(const struct session *s)
+{
+    const struct conn *client = &s->pump.client;
+
+    if (s->life.phase == LIFE_TLS) {
+        return client->received_bytes > 0 ? "FIN inside the TLS handshake" : NULL;
+    }
+    if (s->life.phase == LIFE_REQUEST && s->request != NULL) {
+        return "FIN inside the request head";
+    }
+    switch (ws_decoder_place(&s->pump.decoder)) {
+    case WS_IN_FRAME:
+        return "FIN inside a frame";
+    case WS_IN_MESSAGE:
+        return "FIN inside a message";
+    case WS_BETWEEN_MESSAGES:
+        break;
+    }
+    return conn_is_cut(client) ? "FIN without close_notify" : NULL;
 }

@@ -94,6 +94,12 @@ void session_set_timer(struct session *s);
 bool session_take_deadline(struct session *s, struct session_event *out);
 
 /* session_log.c */
+/* A handshake that fails is told with the name that the client asked for; the TLS session ends
+ * before the line is written. */
+void session_keep_sni(struct session *s);
+/* Says why the client's FIN is no orderly end: a constant; NULL = it is one. Nothing is held any
+ * more, so the decoder has seen every byte. */
+const char *session_cut_detail(const struct session *s);
 void session_log_open(const struct session *s);
 void session_log_step(const struct session *s, const struct life *before,
                       const struct life_event *event, unsigned actions);
