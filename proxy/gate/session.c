@@ -19,16 +19,6 @@ static void on_open(struct session *s, uint64_t now_ms)
     session_log_open(s);
 }
 
-/* A handshake that fails is told with the name that the client asked for; the TLS session ends
- * before the line is written. */
-static void keep_sni(struct session *s)
-{
-    if (s->pump.client.tls != NULL) {
-        struct span name = tls_sni(s->pump.client.tls);
-        s->sni = name.len > 0 ? mem_copy_str(name) : NULL;
-    }
-}
-
 /* A client that is gone before it took all that waited for it shows in the log. */
 static void note_client_side(struct session *s, enum life_side before, unsigned actions,
                              uint64_t now_ms)
@@ -67,7 +57,7 @@ static void apply(struct session *s, const struct session_event *event)
         on_open(s, now_ms);
     }
     if (before.phase == LIFE_TLS && !life_has_ended(&before) && life_has_ended(&s->life)) {
-        keep_sni(s);
+        session_keep_sni(s);
     }
     session_act(s, actions);
 }
@@ -218,14 +208,19 @@ void session_on_dial(void *owner)
 
 /* --- readiness ----------------------------------------------------------------------------- */
 
-static void client_bytes(struct session *s, uint8_t *data, size_t len)
+static void finish_handshake(struct session *s)
 {
-    s->times.client_heard_ms = reactor_now_ms(s->context->reactor);
-    s->times.ping_sent_ms = 0;
     if (s->life.phase == LIFE_TLS && tls_is_established(s->pump.client.tls)) {
         s->tls_version = tls_version_name(s->pump.client.tls);
         apply_type(s, LIFE_EV_TLS_DONE);
     }
+}
+
+static void client_bytes(struct session *s, uint8_t *data, size_t len)
+{
+    s->times.client_heard_ms = reactor_now_ms(s->context->reactor);
+    s->times.ping_sent_ms = 0;
+    finish_handshake(s);
     switch (s->life.phase) {
     case LIFE_REQUEST: {
         struct session_event event;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "gate/session_parts.h"
 
 /* "0-17": the worker's slot and a number that the slot gives out once. */
@@ -165,4 +166,12 @@ void session_log_end(const struct session *s)
     }
     log_request(&line, s);
     log_end(&line);
+}
+
+void session_keep_sni(struct session *s)
+{
+    if (s->pump.client.tls != NULL) {
+        struct span name = tls_sni(s->pump.client.tls);
+        s->sni = name.len > 0 ? mem_copy_str(name) : NULL;
+    }
 }

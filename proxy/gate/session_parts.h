@@ -103,6 +103,9 @@ void session_set_timer(struct session *s);
 bool session_take_deadline(struct session *s, struct session_event *out);
 
 /* session_log.c */
+/* A handshake that fails is told with the name that the client asked for; the TLS session ends
+ * before the line is written. */
+void session_keep_sni(struct session *s);
 void session_log_open(const struct session *s);
 void session_log_step(const struct session *s, const struct life *before,
                       const struct life_event *event, unsigned actions);
