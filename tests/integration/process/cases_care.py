@@ -3,7 +3,6 @@
 stands still, and a worker that stands still for long is killed."""
 
 import os
-import resource
 import signal
 import socket
 import threading
@@ -108,28 +107,6 @@ def a_worker_that_leaves(t):
     connect_all(p)
     for c in found[other]:
         echo(c)
-
-
-@case(timeout=90, alone=True)
-def no_descriptor_for_an_adopted_socket(t):
-    """The worker that should adopt a slot has no descriptor left. It is asked again later."""
-    def have_few():
-        resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
-
-    p = both_started(t.start(t.config(server="workers = 2", r=ECHO), preexec_fn=have_few))
-    p.may_lose_workers = True
-    found = clients_by_worker(p)
-    callers = [socket.create_connection(p.ports["plain"]) for _ in range(120)]
-    p.log.wait("listen.paused", proc="w0")
-    p.log.wait("listen.paused", proc="w1")
-    victim = next(iter(found))
-    os.kill(victim, signal.SIGSTOP)
-    p.log.wait("adopt.failed")
-    for caller in callers:
-        caller.close()
-    connect_all(p, "plain")
-    equal(p.log.find("worker.killed"), [], "kills so far")
-    os.kill(victim, signal.SIGCONT)
 
 
 @case(timeout=90)

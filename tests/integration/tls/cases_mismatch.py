@@ -20,7 +20,7 @@ class Listeners:
 
     def __init__(self, t):
         make = zoo.Maker()
-        text = "[server]\nworkers = 1\nlog_limit = 0\n"
+        text = "[server]\nworkers = 1\nlog_limit = 0\nlog_level = debug\n"
         for name, kind, more in (("ec", "p256", ""), ("rsa", "rsa2048", ""),
                                  ("new", "p256", "tls_min_version = 1.3"),
                                  ("p521", "p521", ""), ("ed25519", "ed25519", "")):
@@ -250,8 +250,9 @@ def first_bytes_that_never_go_on(t):
 
 @case()
 def no_first_byte(t):
-    """The log says that the client, and not the handshake, kept the program waiting."""
-    p = t.gateway(server="tls_timeout = 300ms", r=ECHO)
+    """The log says that the client, and not the handshake, kept the program waiting; at debug, since
+    such a connection asked for nothing."""
+    p = t.gateway(server="tls_timeout = 300ms\nlog_level = debug", r=ECHO)
     with socket.create_connection(p.ports["tls"], 30) as sock:
         equal(sock.recv(100), b"", "answer")
     p.one_end("tls_failed", phase="tls", detail="the client sent nothing within tls_timeout")
