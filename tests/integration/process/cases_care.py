@@ -4,7 +4,6 @@ stands still, and a worker that stands still for long is killed."""
 
 import os
 import signal
-import socket
 import threading
 import time
 

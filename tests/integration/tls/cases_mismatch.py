@@ -250,7 +250,7 @@ def first_bytes_that_never_go_on(t):
 
 @case()
 def no_first_byte(t):
-    """The log says that the client, and not the handshake, kept the program waiting; at debug, since
+    """The log says that the client, and not the handshake, kept the program waiting: at debug, for
     such a connection asked for nothing."""
     p = t.gateway(server="tls_timeout = 300ms\nlog_level = debug", r=ECHO)
     with socket.create_connection(p.ports["tls"], 30) as sock:
