@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Origins and routes. An entry that names hosts admits an Origin header if and only if the header
- * is, byte for byte, the canonical form of the entry, of a wildcard with one label for its star, or
- * (`same`) of the Host header.
+/* Origins and routes. An entry that names an origin admits an Origin header if and only if the
+ * header is the entry, a wildcard with one label for its star, or (`same`) the Host: without regard
+ * to letter case and the scheme's own port, and byte for byte behind the scheme of an app.
  *
  * Input, in lines: an entry of origins; an Origin header, or "-" for none; a Host header; the SNI;
  * a path; offered subprotocols; the word "tls" for a request over TLS. */
@@ -43,12 +43,44 @@ static struct span take_line(struct span *rest)
     return line;
 }
 
+static uint16_t default_port(struct span scheme)
+{
+    bool is_secure = span_is_equal_nocase(scheme, SPAN_LIT("https")) ||
+                     span_is_equal_nocase(scheme, SPAN_LIT("wss"));
+    bool is_plain = span_is_equal_nocase(scheme, SPAN_LIT("http")) ||
+                    span_is_equal_nocase(scheme, SPAN_LIT("ws"));
+    return is_secure ? 443 : is_plain ? 80 : 0;
+}
+
+/* An origin in small letters and without its scheme's own port: two origins are the same when these
+ * are (RFC 6454 5). What an app sends behind its scheme stays. */
+static struct span normalise(struct line *out, struct span origin)
+{
+    struct span scheme = {origin.data, span_find(origin, ':')};
+    uint16_t port = default_port(scheme);
+    char port_text[8];
+
+    out->len = origin.len < LINE_MAX_BYTES ? origin.len : LINE_MAX_BYTES;
+    for (size_t i = 0; i < out->len; i++) {
+        char c = origin.data[i];
+        bool is_folded = port != 0 || i < scheme.len;
+
+        out->text[i] = (char)(is_folded && c >= 'A' && c <= 'Z' ? c + 32 : c);
+    }
+    struct span text = {out->text, out->len};
+    snprintf(port_text, sizeof(port_text), ":%u", (unsigned)port);
+    if (port != 0 && span_ends_with(text, span_from_str(port_text))) {
+        text.len -= strlen(port_text);
+    }
+    return text;
+}
+
 /* Writes an origin as RFC 6454 6.2 says; `label` goes in front of the host. */
 static struct span serialise(struct line *out, struct span scheme, struct span label,
                              struct span host, uint16_t port)
 {
     bool is_ipv6 = span_find(host, ':') < host.len;
-    bool is_default = port == (span_is_equal(scheme, schemes[0]) ? 443 : 80);
+    bool is_default = port == default_port(scheme);
     char port_text[8] = "";
 
     if (!is_default) {
@@ -66,8 +98,9 @@ static bool is_label(struct span label)
 {
     for (size_t i = 0; i < label.len; i++) {
         char c = label.data[i];
+        bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 
-        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '_') {
+        if (!is_letter && !(c >= '0' && c <= '9') && c != '-' && c != '_') {
             return false;
         }
     }
@@ -85,6 +118,12 @@ static struct span first_label(struct span origin)
     }
     rest = (struct span){origin.data + at, origin.len - at};
     return (struct span){rest.data, span_find(rest, '.')};
+}
+
+static bool is_equal(struct span a, struct span b)
+{
+    static struct line lines[2];
+    return span_is_equal(normalise(&lines[0], a), normalise(&lines[1], b));
 }
 
 static bool is_same(const struct policy_request *request)
@@ -108,9 +147,8 @@ static bool is_same(const struct policy_request *request)
         if (port == 0) {
             port = i == 0 ? 443 : 80;
         }
-        if (span_is_equal(request->asked->origin,
-                          serialise(&line, schemes[i], (struct span){NULL, 0},
-                                    (struct span){host.text, host.len}, port))) {
+        if (is_equal(request->asked->origin, serialise(&line, schemes[i], (struct span){NULL, 0},
+                                                       (struct span){host.text, host.len}, port))) {
             return true;
         }
     }
@@ -133,6 +171,11 @@ static bool should_match(const struct policy_origin *entry, const struct policy_
         return asked->has_origin && span_is_equal(asked->origin, SPAN_LIT("null"));
     case POLICY_ORIGIN_SAME:
         return asked->has_origin && is_same(request);
+    case POLICY_ORIGIN_APP:
+        line.len =
+            (size_t)snprintf(line.text, sizeof(line.text), "%.*s://%.*s", (int)entry->scheme.len,
+                             entry->scheme.data, (int)host.len, host.len > 0 ? host.data : "");
+        return asked->has_origin && is_equal(asked->origin, (struct span){line.text, line.len});
     case POLICY_ORIGIN_HOST:
         if (entry->host.data[0] != '*') {
             break;
@@ -145,7 +188,7 @@ static bool should_match(const struct policy_origin *entry, const struct policy_
         break;
     }
     return asked->has_origin &&
-           span_is_equal(asked->origin, serialise(&line, entry->scheme, label, host, entry->port));
+           is_equal(asked->origin, serialise(&line, entry->scheme, label, host, entry->port));
 }
 
 /* The canonical form of a legal entry is a legal entry and means the same. */
@@ -154,6 +197,10 @@ static void expect_canonical(const struct policy_origin *entry)
     static struct line line;
     struct policy_origin again;
 
+    if (entry->kind == POLICY_ORIGIN_APP) {
+        expect(entry->scheme.len > 0 && entry->port == 0);
+        return;
+    }
     if (entry->kind != POLICY_ORIGIN_HOST) {
         expect(entry->scheme.len == 0 && entry->host.len == 0 && entry->port == 0);
         return;
@@ -196,7 +243,10 @@ static void expect_decision(struct policy_origin *entry, const struct policy_req
                                     span_ends_with(asked->host_name, SPAN_LIT("B"))));
     expect(route->host.len == 0 || request->sni.len == 0 ||
            span_is_equal_nocase(request->sni, asked->host_name));
-    expect((got.verdict == POLICY_ORIGIN) == !policy_origin_matches(entry, request));
+    /* Without TLS `same` also wants a Host that can be believed. */
+    bool is_doubted = entry->kind == POLICY_ORIGIN_SAME && !request->is_secure;
+    expect(got.verdict == POLICY_ORIGIN || policy_origin_matches(entry, request));
+    expect(got.verdict != POLICY_ORIGIN || is_doubted || !policy_origin_matches(entry, request));
     if (got.verdict == POLICY_OK && got.subprotocol.len > 0) {
         bool is_found = false;
 

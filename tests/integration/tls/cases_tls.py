@@ -311,7 +311,7 @@ def client_leaves_in_the_handshake(t, end):
 @case()
 def handshake_and_nothing_else(t):
     """A probe that ends the handshake and its stream in one flight has ended in order."""
-    p = t.gateway(r=ECHO)
+    p = t.gateway(server="log_level = debug", r=ECHO)
     wire = p.wire(context=None)
     context, incoming, outgoing = t.tls_context(), ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
