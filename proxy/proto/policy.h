@@ -44,7 +44,7 @@ struct policy_route {
     struct span name;
     struct span path; /* without the '*' of a prefix */
     bool is_prefix;   // "/app/*": matches "/app/" and everything below, not "/app"
-    struct span host; /* a pattern (host.h), lower case; empty = any */
+    struct span host; /* a pattern (host.h); empty = any */
     struct policy_origin *origins;
     size_t origin_count;
     struct span *subprotocols; /* the server's favourite first */
