@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Two network namespaces and a line of packets between them (link.c): a delay, a rate, a queue, a loss.
+"""Two network namespaces and a line of packets between them (link.c).
 
     with SlowLink(directory, delay=25, rate=20, queue=256) as line:
         server = subprocess.Popen(...)                # this thread and its children: the near end
