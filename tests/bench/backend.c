@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "protocol.h"
@@ -23,14 +24,21 @@
 #define EVENTS 256
 #define PEERS_MAX 65536
 
+/* The clock's bytes must not grow old here: the kernel keeps so many unsent bytes, and each write
+ * brings so many. */
+#define CLOCK_UNSENT_BYTES (16 * 1024)
+#define CLOCK_WRITE_BYTES (8 * STAMP_BLOCK)
+
 struct peer {
     int fd;
     uint32_t events; /* events that the peer waits for */
     uint8_t head[COMMAND_BYTES];
     size_t head_have;
     bool has_command;
-    struct command command; /* count: what is left; start moves with the bytes */
-    uint64_t taken;         /* bytes that this command has brought */
+    struct command command;     /* count: what is left; start moves with the bytes */
+    uint64_t taken;             /* bytes that this command has brought */
+    uint64_t clock_at;          /* bytes of this COMMAND_CLOCK that are sent */
+    uint8_t stamp[STAMP_BYTES]; /* of the block that clock_at is in */
     bool is_wrong;
     uint8_t *queue; /* bytes that the kernel did not take */
     size_t queue_head;
@@ -119,8 +127,50 @@ static void command_done(struct peer *p)
     p->head_have = 0;
 }
 
+/* Fills `out` with what the clock sends now. Only a block that is begun keeps its stamp. */
+static void put_clock(const struct peer *p, uint8_t *out, size_t len, const uint8_t *stamp_now)
+{
+    size_t begun = (size_t)(p->clock_at % STAMP_BLOCK);
+    memcpy(out, pattern_at(p->command.start), len);
+    for (size_t i = begun; begun > 0 && i < STAMP_BYTES && i - begun < len; i++) {
+        out[i - begun] = p->stamp[i];
+    }
+    for (size_t at = begun > 0 ? STAMP_BLOCK - begun : 0; at < len; at += STAMP_BLOCK) {
+        size_t left = len - at;
+        memcpy(out + at, stamp_now, left < STAMP_BYTES ? left : STAMP_BYTES);
+    }
+}
+
+static bool peer_clock(struct peer *p)
+{
+    uint8_t block[CLOCK_WRITE_BYTES];
+    uint8_t stamp[STAMP_BYTES];
+    struct timespec now;
+    size_t len = p->command.count < sizeof(block) ? (size_t)p->command.count : sizeof(block);
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    stamp_put(stamp, (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec);
+    put_clock(p, block, len, stamp);
+    ssize_t sent = peer_write(p, block, len);
+    if (sent < 0) {
+        return false;
+    }
+    if (p->clock_at % STAMP_BLOCK == 0 || p->clock_at % STAMP_BLOCK + (size_t)sent > STAMP_BLOCK) {
+        memcpy(p->stamp, stamp, sizeof(stamp)); /* a block begins in these bytes */
+    }
+    p->clock_at += (uint64_t)sent;
+    p->command.start = (uint32_t)((p->command.start + (uint64_t)sent) % PATTERN_PERIOD);
+    p->command.count -= (uint64_t)sent;
+    if (p->command.count == 0) {
+        command_done(p);
+    }
+    return true;
+}
+
 static bool peer_produce(struct peer *p)
 {
+    if (p->command.op == COMMAND_CLOCK) {
+        return peer_clock(p);
+    }
     size_t len = p->command.count < PATTERN_RUN ? (size_t)p->command.count : PATTERN_RUN;
     ssize_t sent = peer_write(p, pattern_at(p->command.start), len);
     if (sent < 0) {
@@ -140,6 +190,11 @@ static bool peer_report(struct peer *p)
     command_put(report, &(struct command){COMMAND_REPORT, p->is_wrong ? 1 : 0, p->taken});
     command_done(p);
     return peer_send(p, report, sizeof(report));
+}
+
+static bool is_source(const struct peer *p)
+{
+    return p->has_command && (p->command.op == COMMAND_SOURCE || p->command.op == COMMAND_CLOCK);
 }
 
 /* Handles bytes that belong to the current command. */
@@ -173,7 +228,12 @@ static size_t collect_command(struct peer *p, const uint8_t *data, size_t len)
         }
         p->has_command = true;
         p->taken = 0;
+        p->clock_at = 0;
         p->is_wrong = false;
+        if (p->command.op == COMMAND_CLOCK) {
+            int unsent = CLOCK_UNSENT_BYTES;
+            (void)setsockopt(p->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
+        }
     }
     return part;
 }
@@ -190,7 +250,7 @@ static bool peer_read(struct peer *p)
         size_t part = 0;
         if (!p->has_command) {
             part = collect_command(p, data, len);
-        } else if (p->command.op == COMMAND_SOURCE) {
+        } else if (is_source(p)) {
             die("bytes came while the source was sending");
         } else if (p->queue_len > 0) {
             die("a command came before the last one was answered");
@@ -211,7 +271,7 @@ static void peer_event(struct peer *p, uint32_t ready)
     bool is_alive = true;
     if (p->queue_len > 0) {
         is_alive = peer_flush(p);
-    } else if (p->has_command && p->command.op == COMMAND_SOURCE) {
+    } else if (is_source(p)) {
         is_alive = peer_produce(p);
     } else if ((ready & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
         is_alive = peer_read(p);
@@ -220,7 +280,7 @@ static void peer_event(struct peer *p, uint32_t ready)
         peer_close(p);
         return;
     }
-    bool is_sending = p->queue_len > 0 || (p->has_command && p->command.op == COMMAND_SOURCE);
+    bool is_sending = p->queue_len > 0 || is_source(p);
     peer_want(p, is_sending ? EPOLLOUT : EPOLLIN);
 }
 

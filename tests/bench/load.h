@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* load.h: the parts of the load generator.
  *
- * The load generator has one thread, epoll and any number of connections to 127.0.0.1. It has a
+ * The load generator has one thread, epoll and any number of connections to one address. It has a
  * WebSocket client of its own; with --raw it sends the same bytes without WebSocket. Below are TLS
  * (OpenSSL) or plain TCP. The role of a connection says what it does. load_main.c runs the stages:
  * open all connections and warm them up, wait for a line, run, report. Every failure ends the
@@ -20,6 +20,7 @@
 #define ANSWER_MAX 1024          /* head of the server's answer to the upgrade */
 
 struct load_options {
+    const char *address; /* IPv4 */
     int port;
     bool is_tls;
     bool is_raw;
@@ -32,6 +33,8 @@ struct load_options {
     uint64_t in_flight_bytes; /* echo: sent and not back yet */
     uint64_t total_bytes;     /* for each connection; `messages` counts all connections together */
     uint64_t warm_bytes;
+    uint64_t warm_ms; /* age: from the command to the measured part */
+    uint64_t seconds; /* age: the measured part */
     uint64_t messages;
     uint64_t think_us; /* between an answer and the next message */
     uint64_t idle;     /* so many further connections do nothing */
@@ -117,6 +120,8 @@ struct load_conn {
     uint64_t sent_goal;
     uint64_t received;
     uint64_t received_goal;
+    uint64_t warm_received; /* age: of these, before the measured part */
+    uint8_t stamp[8];       /* age: what came of the block's stamp */
     uint8_t report[16];
     size_t report_have;
     uint64_t begin_ns;
@@ -154,6 +159,7 @@ struct load {
     char tls_name[96];
     uint32_t random;
 
+    uint64_t wire_ns;       /* when the last bytes came out of the kernel */
     const uint8_t *wire_at; /* what OpenSSL reads now */
     size_t wire_left;
     uint8_t wire[WIRE_BYTES];
@@ -206,7 +212,7 @@ void ws_send(struct load_conn *c, const uint8_t *payload, size_t len);
 void ws_send_pattern(struct load_conn *c, uint64_t position, uint64_t count);
 void ws_send_close(struct load_conn *c);
 
-/* --- load_bulk.c, load_trip.c --------------------------------------------------------------- */
+/* --- load_bulk.c, load_trip.c, load_age.c --------------------------------------------------- */
 
 #define MESSAGE_MAX (64 * 1024) /* PATTERN_RUN */
 
@@ -215,6 +221,7 @@ extern const struct load_role role_download; /* the backend sends */
 extern const struct load_role role_upload;   /* the backend counts */
 extern const struct load_role role_trip;     /* one message on the way */
 extern const struct load_role role_idle;     /* stays open */
+extern const struct load_role role_age;      /* notes how old the bytes are that come */
 extern const struct load_role role_open;     /* connects, gets one byte, closes */
 
 /* Tells the backend its command, in a message of its own. */

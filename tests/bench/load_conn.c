@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -25,9 +26,11 @@ static void conn_want(struct load_conn *c, uint32_t events)
 void conn_connect(struct load *load, struct load_conn *c)
 {
     struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)load->options.port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+                                  .sin_port = htons((uint16_t)load->options.port)};
     int one = 1;
+    if (inet_pton(AF_INET, load->options.address, &address.sin_addr) != 1) {
+        load_fail(c, "'%s' is no IPv4 address", load->options.address);
+    }
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (c->fd < 0) {
         load_fail(c, "socket: %s", strerror(errno));
@@ -142,6 +145,7 @@ static void conn_read(struct load_conn *c)
 {
     struct load *load = c->load;
     ssize_t got = recv(c->fd, load->wire, sizeof(load->wire), 0);
+    load->wire_ns = stat_now_ns();
     if (got > 0) {
         if (c->ssl != NULL) {
             tls_input(c, load->wire, (size_t)got);

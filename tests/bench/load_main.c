@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The load generator of the benchmark.
  *
- *     load MODE --port N [--tls --ca FILE] [--raw] [--wait] [OPTION N]...
+ *     load MODE --port N [--address A] [--tls --ca FILE] [--raw] [--wait] [OPTION N]...
  *
- * OPTION is --connections, --message, --in-flight, --bytes, --warm, --messages, --think-us, --idle,
- * --concurrency or --deadline; load.h says what each means. --path gives the path of the URL;
- * --resume offers tickets.
+ * OPTION is --connections, --message, --in-flight, --bytes, --warm, --warm-ms, --seconds,
+ * --messages, --think-us, --idle, --concurrency or --deadline; load.h says what each means. --path
+ * gives the path of the URL; --resume offers tickets. A is an IPv4 address, by default 127.0.0.1.
  *
- * MODE is echo, download, upload, trip, idle or open; load.h says what each does. The program
+ * MODE is echo, download, upload, trip, idle, age or open; load.h says what each does. The program
  * prints READY when all connections are open and warm, runs, and prints one JSON object. With
  * --wait it waits for a line on standard input before it runs, and keeps the connections until
  * standard input ends; an end during the run ends the run. On a failure it prints {"error": "..."}
@@ -238,17 +238,18 @@ static void print_result(const struct load *load)
     }
     for (size_t i = 0; i < load->conn_count; i++) {
         if (load->conns[i].role == load->role) {
-            bytes += load->conns[i].received - warm;
+            bytes += load->conns[i].received - load->conns[i].warm_received - warm;
         }
     }
     printf("{\"mode\": \"%s\", \"seconds\": %.6f, \"bytes\": %llu, \"messages\": %llu, "
-           "\"connections\": %zu, \"resumed\": %llu, \"p50_us\": %.2f, \"p99_us\": %.2f, "
+           "\"connections\": %zu, \"resumed\": %llu, \"p50_us\": %.2f, \"p90_us\": %.2f, "
+           "\"p99_us\": %.2f, "
            "\"max_us\": %.2f, \"tls\": \"%s\"}\n",
            load->role->name, (double)(load->end_ns - load->begin_ns) / 1e9,
            (unsigned long long)bytes, (unsigned long long)load->messages_ended, load->conn_count,
            (unsigned long long)load->resumed, stat_percentile_us(&load->latency, 0.5),
-           stat_percentile_us(&load->latency, 0.99), (double)load->latency.max_ns / 1000,
-           load->tls_name);
+           stat_percentile_us(&load->latency, 0.9), stat_percentile_us(&load->latency, 0.99),
+           (double)load->latency.max_ns / 1000, load->tls_name);
     (void)fflush(stdout);
 }
 
@@ -267,8 +268,8 @@ static void reset_all(const struct load *load)
 
 static const struct load_role *role_by_name(const char *name)
 {
-    static const struct load_role *const all[] = {&role_echo, &role_download, &role_upload,
-                                                  &role_trip, &role_idle,     &role_open};
+    static const struct load_role *const all[] = {
+        &role_echo, &role_download, &role_upload, &role_trip, &role_idle, &role_age, &role_open};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         if (strcmp(all[i]->name, name) == 0) {
             return all[i];
@@ -300,6 +301,8 @@ static void parse_options(struct load_options *o, int argc, char **argv)
                    {"in-flight", &o->in_flight_bytes},
                    {"bytes", &o->total_bytes},
                    {"warm", &o->warm_bytes},
+                   {"warm-ms", &o->warm_ms},
+                   {"seconds", &o->seconds},
                    {"messages", &o->messages},
                    {"think-us", &o->think_us},
                    {"idle", &o->idle},
@@ -307,11 +310,12 @@ static void parse_options(struct load_options *o, int argc, char **argv)
                    {"deadline", &o->deadline_s}};
     const size_t count = sizeof(numbers) / sizeof(numbers[0]);
     struct option table[32] = {
-        {"tls", no_argument, NULL, 't'},      {"raw", no_argument, NULL, 'r'},
-        {"resume", no_argument, NULL, 'R'},   {"wait", no_argument, NULL, 'w'},
-        {"ca", required_argument, NULL, 'c'}, {"path", required_argument, NULL, 'p'}};
+        {"tls", no_argument, NULL, 't'},          {"raw", no_argument, NULL, 'r'},
+        {"resume", no_argument, NULL, 'R'},       {"wait", no_argument, NULL, 'w'},
+        {"ca", required_argument, NULL, 'c'},     {"path", required_argument, NULL, 'p'},
+        {"address", required_argument, NULL, 'a'}};
     for (size_t i = 0; i < count; i++) {
-        table[6 + i] = (struct option){numbers[i].name, required_argument, NULL, 256 + (int)i};
+        table[7 + i] = (struct option){numbers[i].name, required_argument, NULL, 256 + (int)i};
     }
     int option;
     while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
@@ -328,6 +332,8 @@ static void parse_options(struct load_options *o, int argc, char **argv)
             o->ca = optarg;
         } else if (option == 'p') {
             o->path = optarg;
+        } else if (option == 'a') {
+            o->address = optarg;
         } else if (option == '?') {
             load_fail(NULL, "unknown option, or one without its value");
         }
@@ -335,8 +341,8 @@ static void parse_options(struct load_options *o, int argc, char **argv)
     o->port = (int)port;
     if (port == 0 || port > 65535 || o->connections == 0 || o->message_bytes == 0 ||
         o->message_bytes > MESSAGE_MAX || o->in_flight_bytes < o->message_bytes ||
-        o->warm_bytes == 0 || o->total_bytes == 0 || o->messages == 0 || o->concurrency == 0 ||
-        (o->is_tls && o->ca == NULL)) {
+        o->warm_bytes == 0 || o->total_bytes == 0 || o->messages == 0 || o->seconds == 0 ||
+        o->concurrency == 0 || (o->is_tls && o->ca == NULL)) {
         load_fail(NULL, "an option is missing or out of range");
     }
 }
@@ -361,12 +367,14 @@ static void make_conns(struct load *load)
 
 static void load_init(struct load *load, int argc, char **argv)
 {
-    load->options = (struct load_options){.path = "/bench",
+    load->options = (struct load_options){.address = "127.0.0.1",
+                                          .path = "/bench",
                                           .connections = 1,
                                           .message_bytes = 128,
                                           .in_flight_bytes = 512 * 1024,
                                           .total_bytes = 1,
                                           .warm_bytes = 1,
+                                          .seconds = 1,
                                           .messages = 1,
                                           .concurrency = 1,
                                           .deadline_s = 60};

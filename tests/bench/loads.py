@@ -67,7 +67,8 @@ class Load(Program):
     DEADLINE = 60
 
     def __init__(self, path, core, server, mode, options, is_bulk=False):
-        command = [path, mode, "--wait", "--port", str(server.port(is_bulk)), "--path",
+        command = [path, mode, "--wait", "--address", server.address, "--port",
+                   str(server.port(is_bulk)), "--path",
                    "/bulk" if is_bulk else "/bench", "--deadline", str(self.DEADLINE)]
         if server.is_tls:
             command += ["--tls", "--ca", f"{server.certificate}/cert.pem"]

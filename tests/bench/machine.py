@@ -3,7 +3,9 @@
 import os
 import platform
 import resource
+import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -43,6 +45,7 @@ def describe():
     memory = next((int(line.split()[1]) for line in read("/proc/meminfo").splitlines()
                    if line.startswith("MemTotal")), 0)
     return {"processor": model, "cores": len(os.sched_getaffinity(0)),
+            "congestion": read("/proc/sys/net/ipv4/tcp_congestion_control").strip(),
             "memory_mib": memory // 1024, "kernel": platform.release(),
             "system": next((line.split("=", 1)[1].strip('"')
                             for line in read("/etc/os-release").splitlines()
@@ -136,8 +139,8 @@ def core_ticks(core):
     return 0, 0, 0
 
 
-def is_listening(port):
-    wanted = f"0100007F:{port:04X}"
+def is_listening(address, port):
+    wanted = f"{int.from_bytes(socket.inet_aton(address), sys.byteorder):08X}:{port:04X}"
     for line in read("/proc/net/tcp").splitlines()[1:]:
         fields = line.split()
         if fields[1] == wanted and fields[3] == "0A":

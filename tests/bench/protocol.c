@@ -38,6 +38,9 @@ bool command_get(const uint8_t in[COMMAND_BYTES], struct command *out)
     case 'S':
         out->op = COMMAND_SOURCE;
         break;
+    case 'C':
+        out->op = COMMAND_CLOCK;
+        break;
     case 'K':
         out->op = COMMAND_SINK;
         break;
@@ -50,6 +53,16 @@ bool command_get(const uint8_t in[COMMAND_BYTES], struct command *out)
     out->start = (uint32_t)get_number(in + 4, 4);
     out->count = get_number(in + 8, 8);
     return get_number(in + 1, 3) == 0;
+}
+
+void stamp_put(uint8_t out[STAMP_BYTES], uint64_t ns)
+{
+    put_number(out, ns, STAMP_BYTES);
+}
+
+uint64_t stamp_get(const uint8_t in[STAMP_BYTES])
+{
+    return get_number(in, STAMP_BYTES);
 }
 
 void pattern_init(void)

@@ -17,6 +17,7 @@
 enum command_op {
     COMMAND_ECHO = 'E',   /* send the next `count` bytes back, unlooked at */
     COMMAND_SOURCE = 'S', /* send `count` bytes of pattern */
+    COMMAND_CLOCK = 'C',  /* send `count` bytes of pattern in blocks that begin with a stamp */
     COMMAND_SINK = 'K',   /* take and compare `count` bytes of pattern, then send a report */
     COMMAND_REPORT = 'R'  /* from the backend: `count` bytes came; `start` is 0 when all were right,
                            otherwise 1 */
@@ -30,9 +31,16 @@ struct command {
 
 #define COMMAND_ENDLESS ((uint64_t)1 << 62)
 
+/* COMMAND_CLOCK: each block begins with the time at which the backend gave the block's first bytes
+ * to the kernel (CLOCK_MONOTONIC, nanoseconds, high bytes first), in place of the pattern. */
+#define STAMP_BYTES 8
+#define STAMP_BLOCK 512
+
 void command_put(uint8_t out[COMMAND_BYTES], const struct command *command);
 /* Returns false when this is no command. */
 bool command_get(const uint8_t in[COMMAND_BYTES], struct command *out);
+void stamp_put(uint8_t out[STAMP_BYTES], uint64_t ns);
+uint64_t stamp_get(const uint8_t in[STAMP_BYTES]);
 
 /* A prime number: no step of a power of two leads back to the same place of the pattern. */
 #define PATTERN_PERIOD 65521

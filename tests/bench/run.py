@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import budgets  # noqa: E402
 import chart  # noqa: E402
+import lines  # noqa: E402
 import machine  # noqa: E402
 import report  # noqa: E402
 import servers  # noqa: E402
@@ -102,6 +103,22 @@ def find_servers(arguments, results):
     return found
 
 
+def possible_works(works, kinds, folder, results):
+    """Leaves out, and names, what this machine or this sluice cannot do."""
+    reasons = {name: lines.missing(folder, name) for name in {w.line for w in works if w.line}}
+    sluice = [path for kind, path in kinds if kind is servers.Sluice]
+    knows_latency = bool(sluice) and servers.Sluice.knows(sluice[0], "latency")
+    possible = []
+    for work in works:
+        if work.line and reasons[work.line]:
+            results["left_out"].append(f"{work.key}: {reasons[work.line]}")
+        elif work.latency and not knows_latency:
+            results["left_out"].append(f"{work.key}: this sluice has no key `latency`")
+        else:
+            possible.append(work)
+    return possible
+
+
 def plan(works, kinds, limit, results):
     """Returns (round, work, kind) in order. Each round begins with another server."""
     steps = []
@@ -163,6 +180,7 @@ def run(arguments):
         bench = Bench(str(tools / "load"), str(tools / "backend"), str(folder), arguments.quick,
                       proxy_core, load_core, second_core,
                       {kind.name: path for kind, path in kinds})
+        works = possible_works(works, kinds, str(folder), results)
         measure(bench, plan(works, [kind for kind, _ in kinds], limit, results), results)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -25,9 +25,9 @@ class Failed(Exception):
     """A sample failed; the text says why."""
 
 
-def free_port():
+def free_port(address):
     with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
+        s.bind((address, 0))
         return s.getsockname()[1]
 
 
@@ -43,7 +43,8 @@ def make_certificate(folder):
 
 
 class Server:
-    """One running proxy. `backends` are ports; the second port serves the path /bulk."""
+    """One running proxy. It listens on `address`. `backends` are ports of 127.0.0.1; the second
+    port serves the path /bulk. `latency` is sluice's key."""
     name = ""
     title = ""
     programs = ()  # start() runs the first that exists
@@ -51,13 +52,16 @@ class Server:
     can_resume = True
     version_args = ("-v",)
 
-    def __init__(self, program, certificate, is_tls, backends, workers=1):
+    def __init__(self, program, certificate, is_tls, backends, workers=1, address="127.0.0.1",
+                 latency=None):
         self.program = program
         self.certificate = certificate
         self.is_tls = is_tls
         self.backends = backends
         self.workers = workers
-        self.ports = [free_port() for _ in backends]
+        self.address = address
+        self.latency = latency
+        self.ports = [free_port(address) for _ in backends]
         self.process = None
         self.folder = Path(tempfile.mkdtemp(prefix="sluice-bench-"))
         self.folder.chmod(0o755)
@@ -99,7 +103,8 @@ class Server:
                                             preexec_fn=lambda: os.sched_setaffinity(0, pin))
         ports = self.ports if self.is_raw else self.ports[:1]
         if not machine.wait_for(lambda: self.process.poll() is not None or
-                                all(machine.is_listening(port) for port in ports), 20):
+                                all(machine.is_listening(self.address, port) for port in ports),
+                                20):
             raise Failed(f"{self.title} does not listen")
         if self.process.poll() is not None:
             last = " ".join(log.read_text(errors="replace").split())[-400:]
@@ -126,15 +131,28 @@ class Sluice(Server):
     title = "sluice"
     version_args = ("--version",)
 
+    @classmethod
+    def knows(cls, program, key):
+        """Says whether this program has that key of a route."""
+        with tempfile.NamedTemporaryFile("w", suffix=".ini") as file:
+            file.write("[listen a]\naddress = 127.0.0.1:1\n"
+                       "[route a]\npath = /\nbackend = tcp://127.0.0.1:1\n")
+            file.flush()
+            found = subprocess.run([program, "-c", file.name, "--print-config"], check=False,
+                                   capture_output=True, text=True)
+        return re.search(rf"^{key} *=", found.stdout, re.MULTILINE) is not None
+
     def command(self):
         tls = (f"tls_certificate = {self.certificate}/cert.pem\n"
                f"tls_key = {self.certificate}/key.pem\ntls_min_version = 1.3\n")
-        routes = "".join(f"[route {path}]\npath = /{path}\nbackend = tcp://127.0.0.1:{port}\n"
+        latency = f"latency = {self.latency}\n" if self.latency else ""
+        routes = "".join(f"[route {path}]\npath = /{path}\n"
+                         f"backend = tcp://127.0.0.1:{port}\n{latency}"
                          for path, port in zip(("bench", "bulk"), self.backends))
         return [self.program, "-c", self.write(
             "sluice.ini",
             f"[server]\nworkers = {self.workers}\nmax_sessions = {SESSIONS_MAX}\n"
-            f"log_level = warn\n[listen bench]\naddress = 127.0.0.1:{self.ports[0]}\n"
+            f"log_level = warn\n[listen bench]\naddress = {self.address}:{self.ports[0]}\n"
             f"{tls if self.is_tls else ''}[defaults]\nidle_timeout = 0\nping_interval = 0\n"
             + routes)]
 
@@ -151,7 +169,7 @@ class Haproxy(Server):
     def command(self):
         tls = f" ssl crt {self.certificate}/both.pem curves P-256"
         services = "".join(
-            f"listen l{port}\n    bind 127.0.0.1:{port}{tls if self.is_tls else ''}\n"
+            f"listen l{port}\n    bind {self.address}:{port}{tls if self.is_tls else ''}\n"
             f"    server backend 127.0.0.1:{backend}\n"
             for port, backend in zip(self.ports, self.backends))
         return [self.program, "-db", "-f", self.write(
@@ -183,7 +201,7 @@ class Nginx(Server):
                "ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;\n"
                "ssl_session_cache shared:TLS:10m;\n")
         services = "".join(
-            f"server {{\nlisten 127.0.0.1:{port}{' ssl' if self.is_tls else ''};\n"
+            f"server {{\nlisten {self.address}:{port}{' ssl' if self.is_tls else ''};\n"
             f"{tls if self.is_tls else ''}proxy_pass 127.0.0.1:{backend};\nproxy_timeout 1h;\n}}\n"
             for port, backend in zip(self.ports, self.backends))
         return [self.program, "-e", "stderr", "-p", str(self.folder), "-c", self.write(
@@ -217,7 +235,7 @@ class Lighttpd(Server):
         return [self.program, "-D", "-f", self.write(
             "lighttpd.conf",
             f'server.modules = ({modules})\nserver.document-root = "{self.folder}"\n'
-            f'server.bind = "127.0.0.1"\nserver.port = {self.ports[0]}\n'
+            f'server.bind = "{self.address}"\nserver.port = {self.ports[0]}\n'
             f"server.max-fds = {2 * SESSIONS_MAX + 100}\nserver.max-connections = {SESSIONS_MAX}\n"
             "server.max-read-idle = 3600\nserver.max-write-idle = 3600\n"
             f"{tls if self.is_tls else ''}wstunnel.server = ({services})\n"
@@ -240,7 +258,7 @@ class Websockify(Server):
     def command(self):
         tls = [f"--cert={self.certificate}/cert.pem", f"--key={self.certificate}/key.pem",
                "--ssl-only", "--ssl-version=tlsv1_3"]
-        return [self.program, *(tls if self.is_tls else []), f"127.0.0.1:{self.ports[0]}",
+        return [self.program, *(tls if self.is_tls else []), f"{self.address}:{self.ports[0]}",
                 f"127.0.0.1:{self.backends[0]}"]
 
 

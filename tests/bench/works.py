@@ -4,9 +4,11 @@
 CPU is the user and system time of all processes of the proxy while the load runs. Before that, the
 load opens its connections and warms them up, unless opening is the work.
 """
+import contextlib
 import time
 from dataclasses import dataclass, field
 
+import lines
 import machine
 from loads import Backend, Load
 from servers import Failed
@@ -18,6 +20,8 @@ OURS = ("sluice",)
 # figure -> (unit, digits)
 FIGURES = {"cpu_gb": ("CPU s/GB", 3), "cpu_us": ("CPU µs/message", 2), "p50": ("p50 µs", 0),
            "p99": ("p99 µs", 0), "cpu_ms": ("CPU ms", 3), "kib": ("KiB/session", 2),
+           "age50": ("age p50 ms", 0), "age90": ("age p90 ms", 0), "age99": ("age p99 ms", 0),
+           "mbit": ("Mbit/s", 2),
            "uneven": ("busiest worker ÷ even share", 3)}
 
 
@@ -35,6 +39,8 @@ class Work:
     workers: int = 1
     has_bulk: bool = False  # meanwhile another session moves data at full speed
     sessions: int = 1
+    line: str = ""  # of lines.py, between the proxy and the load generator; "" = loopback
+    latency: str = ""  # sluice's key
     is_in_short: bool = False  # a row of the README's table
 
     def runs_on(self, server, limit):
@@ -139,7 +145,25 @@ def _workers():
                    workers=count, sessions=1000)
 
 
-WORKS = (*_bulk("wss"), *_bulk("ws"), *_trips(), *_opens(), *_idle(), *_beside(), *_workers())
+def _ages():
+    """How old the bytes of a backend that never stops are when they arrive over a slow line."""
+    options = {"warm-ms": 3000, "seconds": 8}
+    for scheme in ("wss", "ws"):
+        common = {"mode": "age", "figures": ("age50", "age90", "age99", "mbit"),
+                  "options": options, "is_tls": scheme == "wss"}
+        yield Work(f"{scheme}-age", f"{scheme} download over 20 Mbit/s and 50 ms", line="slow",
+                   **common)
+        yield Work(f"{scheme}-age-low", "the same, latency = low", line="slow", servers=OURS,
+                   latency="low", **common)
+    common["is_tls"] = True
+    yield Work("wss-age-reno", "wss download over 20 Mbit/s and 50 ms, Reno", line="slow-reno",
+               servers=NOT_PYTHON, **common)
+    yield Work("wss-age-reno-low", "the same, latency = low", line="slow-reno", servers=OURS,
+               latency="low", **common)
+
+
+WORKS = (*_bulk("wss"), *_bulk("ws"), *_trips(), *_opens(), *_idle(), *_beside(), *_workers(),
+         *_ages())
 
 
 @dataclass
@@ -166,7 +190,10 @@ def _figures(work, result, cpu_ns, kib, uneven):
     per_message = cpu_ns / max(result["messages"], 1)
     every = {"cpu_gb": cpu_ns / max(result["bytes"], 1), "cpu_us": per_message / 1e3,
              "cpu_ms": per_message / 1e6, "p50": result["p50_us"], "p99": result["p99_us"],
-             "kib": kib, "uneven": uneven}
+             "kib": kib, "uneven": uneven,
+             "age50": result["p50_us"] / 1e3, "age90": result["p90_us"] / 1e3,
+             "age99": result["p99_us"] / 1e3,
+             "mbit": result["bytes"] * 8 / max(result["seconds"], 1e-6) / 1e6}
     return {name: every[name] for name in work.figures}
 
 
@@ -177,6 +204,7 @@ class Sample:
         self.bench = bench
         self.work = work
         self.kind = kind
+        self.line = None
         self.running = []  # take() stops these in the reverse order
 
     def take(self):
@@ -192,7 +220,8 @@ class Sample:
         return backend
 
     def _load(self, server, mode, options, is_bulk=False):
-        load = Load(self.bench.load, self.bench.load_core, server, mode, options, is_bulk)
+        with self.line.at_far_end() if self.line else contextlib.nullcontext():
+            load = Load(self.bench.load, self.bench.load_core, server, mode, options, is_bulk)
         self.running.append(load)
         load.ready()
         return load
@@ -202,7 +231,8 @@ class Sample:
         if self.work.workers > 1:
             pin.add(self.bench.second_core)
         server = self.kind(self.bench.programs[self.kind.name], self.bench.certificate,
-                           self.work.is_tls, [b.port for b in backends], self.work.workers)
+                           self.work.is_tls, [b.port for b in backends], self.work.workers,
+                           lines.ADDRESS if self.line else "127.0.0.1", self.work.latency)
         self.running.append(server)
         server.start(pin)
         time.sleep(0.1)  # the server may finish its start, which is not the work
@@ -210,6 +240,9 @@ class Sample:
 
     def _take(self):
         work = self.work
+        if work.line:
+            self.line = lines.Line(self.bench.certificate, work.line)
+            self.running.append(self.line)
         backends = [self._backend()]
         if work.has_bulk:
             backends.append(self._backend(is_background=True))
