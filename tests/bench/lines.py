@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The lines (tests/link) on which works with a `line` run: proxy and backend at the near end, the
 load generator at the far end. They need root and /dev/net/tun."""
+import os
 import sys
 from pathlib import Path
 
@@ -14,6 +15,8 @@ ADDRESS = NEAR
 LINES = {
     "slow": {"delay": 25, "rate": 20, "queue": 256},
     "slow-reno": {"delay": 25, "rate": 20, "queue": 256, "congestion": "reno"},
+    "far": {"delay": 25, "rate": 200, "queue": 1024},
+    "lossy": {"delay": 5, "rate": 1000, "queue": 1024, "loss": 0.1},
 }
 
 
@@ -31,6 +34,8 @@ class Line(SlowLink):
 
     def __init__(self, folder, name):
         super().__init__(folder, **LINES[name])
+        # A line that waits for a core is not the line that its settings say.
+        os.sched_setscheduler(self.process.pid, os.SCHED_RR, os.sched_param(1))
 
     def stop(self):
         self.close()

@@ -15,7 +15,8 @@ from servers import Failed
 
 EVERYBODY = ("sluice", "haproxy", "nginx", "lighttpd", "websockify")
 NOT_PYTHON = EVERYBODY[:4]
-OURS = ("sluice",)
+RELAYS = EVERYBODY[:3]
+OURS = EVERYBODY[:1]
 
 # figure -> (unit, digits)
 FIGURES = {"cpu_gb": ("CPU s/GB", 3), "cpu_us": ("CPU µs/message", 2), "p50": ("p50 µs", 0),
@@ -41,6 +42,7 @@ class Work:
     sessions: int = 1
     line: str = ""  # of lines.py, between the proxy and the load generator; "" = loopback
     latency: str = ""  # sluice's key
+    rounds: int = 100  # the work is done after so many
     is_in_short: bool = False  # a row of the README's table
 
     def runs_on(self, server, limit):
@@ -49,8 +51,9 @@ class Work:
                 (server.can_resume or "resume" not in self.options))
 
     def is_due(self, server, is_quick, round_number):
-        """websockify is slow: a quick run measures it once."""
-        return server.name != "websockify" or not is_quick or round_number == 1
+        """websockify is slow: a quick run measures it once, and so does a run over a line."""
+        once = server.name == "websockify" and (is_quick or self.line)
+        return round_number <= (1 if once else self.rounds)
 
     def options_for(self, server_name, is_quick):
         part = self.slow if server_name == "websockify" else 1
@@ -62,9 +65,12 @@ class Work:
         for name in ("bytes", "messages"):
             if name in options:
                 options[name] = max(int(options[name] * part), options.get("connections", 1), 10)
+        if "seconds" in options and is_quick:
+            options["seconds"] = max(1, round(options["seconds"] * (self.quick or 0.3)))
         return options
 
 
+LINE_ROUNDS = 3  # works over a line take long, and little of what they show is noise
 MB = 1_000_000
 KIB = 1024
 
@@ -94,14 +100,13 @@ def _trips():
     """Round trips, with 1 to 9,000 sessions."""
     # lighttpd stops accepting at nine tenths of its descriptors: for 9,000 sessions it needs more
     # than many machines allow.
-    relays = ("sluice", "haproxy", "nginx")
     for count, messages, quick in ((1, 30000, 0), (10, 50000, 0), (100, 60000, 0.5),
                                    (1000, 60000, 0), (9000, 90000, 0)):
         yield Work(f"wss-trip-{count}", f"wss round trip, 128 B on {count:,} connection"
                    f"{'s' if count > 1 else ''}", "trip",
                    ("cpu_us", "p50", "p99"),
                    {"connections": count, "message": 128, "messages": messages},
-                   servers={1: EVERYBODY, 100: EVERYBODY, 9000: relays}.get(count, NOT_PYTHON),
+                   servers={1: EVERYBODY, 100: EVERYBODY, 9000: RELAYS}.get(count, NOT_PYTHON),
                    quick=quick, sessions=count, is_in_short=count in (100, 1000))
 
 
@@ -150,20 +155,39 @@ def _ages():
     options = {"warm-ms": 3000, "seconds": 8}
     for scheme in ("wss", "ws"):
         common = {"mode": "age", "figures": ("age50", "age90", "age99", "mbit"),
-                  "options": options, "is_tls": scheme == "wss"}
+                  "options": options, "is_tls": scheme == "wss", "rounds": LINE_ROUNDS}
         yield Work(f"{scheme}-age", f"{scheme} download over 20 Mbit/s and 50 ms", line="slow",
                    **common)
         yield Work(f"{scheme}-age-low", "the same, latency = low", line="slow", servers=OURS,
                    latency="low", **common)
     common["is_tls"] = True
     yield Work("wss-age-reno", "wss download over 20 Mbit/s and 50 ms, Reno", line="slow-reno",
-               servers=NOT_PYTHON, **common)
+               servers=RELAYS, **common)
     yield Work("wss-age-reno-low", "the same, latency = low", line="slow-reno", servers=OURS,
                latency="low", **common)
 
 
+def _speeds():
+    """How fast one session is over lines that need large windows."""
+    texts = {"far": "200 Mbit/s and 50 ms", "lossy": "1 Gbit/s, 10 ms and 0.1 % loss"}
+    for scheme, line, mode, amount in (("wss", "far", "download", 150 * MB),
+                                       ("wss", "far", "upload", 150 * MB),
+                                       ("ws", "far", "download", 150 * MB),
+                                       ("wss", "lossy", "download", 400 * MB),
+                                       ("wss", "lossy", "upload", 400 * MB),
+                                       ("ws", "lossy", "download", 400 * MB)):
+        common = {"mode": mode, "figures": ("mbit", "cpu_gb"), "line": line,
+                  "is_tls": scheme == "wss", "rounds": LINE_ROUNDS,
+                  "options": {"message": 64 * KIB, "warm": 20 * MB, "bytes": amount}}
+        key = f"{scheme}-{line}-{mode}"
+        yield Work(key, f"{scheme} {mode} over {texts[line]}", servers=RELAYS, **common)
+        if scheme == "wss":
+            yield Work(f"{key}-low", "the same, latency = low", servers=OURS, latency="low",
+                       **common)
+
+
 WORKS = (*_bulk("wss"), *_bulk("ws"), *_trips(), *_opens(), *_idle(), *_beside(), *_workers(),
-         *_ages())
+         *_ages(), *_speeds())
 
 
 @dataclass
