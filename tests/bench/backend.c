@@ -24,9 +24,9 @@
 #define EVENTS 256
 #define PEERS_MAX 65536
 
-/* The clock's bytes must not grow old here: the kernel keeps so many unsent bytes, and each write
- * brings so many. */
-#define CLOCK_UNSENT_BYTES (16 * 1024)
+/* The clock's bytes must not grow old here: the kernel keeps FEW_BYTES unsent, and each write
+ * brings CLOCK_WRITE_BYTES. */
+#define FEW_BYTES (16 * 1024)
 #define CLOCK_WRITE_BYTES (8 * STAMP_BLOCK)
 
 struct peer {
@@ -194,12 +194,17 @@ static bool peer_report(struct peer *p)
 
 static bool is_source(const struct peer *p)
 {
-    return p->has_command && (p->command.op == COMMAND_SOURCE || p->command.op == COMMAND_CLOCK);
+    return p->has_command &&
+           (p->command.op == COMMAND_SOURCE || p->command.op == COMMAND_SOURCE_SHORT ||
+            p->command.op == COMMAND_CLOCK);
 }
 
 /* Handles bytes that belong to the current command. */
 static bool peer_obey(struct peer *p, const uint8_t *data, size_t len)
 {
+    if (p->command.op == COMMAND_STALL) {
+        return true; /* these came in the same read as the command */
+    }
     p->command.count -= len;
     if (p->command.op == COMMAND_ECHO) {
         if (p->command.count == 0) {
@@ -213,6 +218,17 @@ static bool peer_obey(struct peer *p, const uint8_t *data, size_t len)
     p->command.start = (uint32_t)((p->command.start + len) % PATTERN_PERIOD);
     p->taken += len;
     return p->command.count > 0 || peer_report(p);
+}
+
+/* What these commands measure must not lie in our own buffers. */
+static void shorten_buffers(const struct peer *p)
+{
+    int few = FEW_BYTES;
+    if (p->command.op == COMMAND_CLOCK || p->command.op == COMMAND_SOURCE_SHORT) {
+        (void)setsockopt(p->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &few, sizeof(few));
+    } else if (p->command.op == COMMAND_STALL) {
+        (void)setsockopt(p->fd, SOL_SOCKET, SO_RCVBUF, &few, sizeof(few));
+    }
 }
 
 static size_t collect_command(struct peer *p, const uint8_t *data, size_t len)
@@ -230,10 +246,7 @@ static size_t collect_command(struct peer *p, const uint8_t *data, size_t len)
         p->taken = 0;
         p->clock_at = 0;
         p->is_wrong = false;
-        if (p->command.op == COMMAND_CLOCK) {
-            int unsent = CLOCK_UNSENT_BYTES;
-            (void)setsockopt(p->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
-        }
+        shorten_buffers(p);
     }
     return part;
 }
@@ -278,6 +291,10 @@ static void peer_event(struct peer *p, uint32_t ready)
     }
     if (!is_alive) {
         peer_close(p);
+        return;
+    }
+    if (p->has_command && p->command.op == COMMAND_STALL) {
+        peer_want(p, 0);
         return;
     }
     bool is_sending = p->queue_len > 0 || is_source(p);

@@ -35,6 +35,8 @@ struct load_options {
     uint64_t warm_bytes;
     uint64_t warm_ms; /* age: from the command to the measured part */
     uint64_t seconds; /* age: the measured part */
+    uint64_t
+        buffer_bytes; /* of the kernel for each direction of a connection; 0 = its own choice */
     uint64_t messages;
     uint64_t think_us; /* between an answer and the next message */
     uint64_t idle;     /* so many further connections do nothing */
@@ -115,6 +117,7 @@ struct load_conn {
     /* fields of the role */
     bool is_ready;
     bool is_running;
+    bool is_deaf;  /* the role reads nothing more */
     bool has_more; /* more to send: the role wants a turn when the queue is empty */
     uint64_t sent; /* payload, without commands */
     uint64_t sent_goal;
@@ -212,7 +215,7 @@ void ws_send(struct load_conn *c, const uint8_t *payload, size_t len);
 void ws_send_pattern(struct load_conn *c, uint64_t position, uint64_t count);
 void ws_send_close(struct load_conn *c);
 
-/* --- load_bulk.c, load_trip.c, load_age.c --------------------------------------------------- */
+/* --- load_bulk.c, load_trip.c, load_age.c, load_stall.c ------------------------------------- */
 
 #define MESSAGE_MAX (64 * 1024) /* PATTERN_RUN */
 
@@ -222,6 +225,8 @@ extern const struct load_role role_upload;   /* the backend counts */
 extern const struct load_role role_trip;     /* one message on the way */
 extern const struct load_role role_idle;     /* stays open */
 extern const struct load_role role_age;      /* notes how old the bytes are that come */
+extern const struct load_role role_stall;    /* stops reading */
+extern const struct load_role role_stall_up; /* sends to a backend that reads nothing */
 extern const struct load_role role_open;     /* connects, gets one byte, closes */
 
 /* Tells the backend its command, in a message of its own. */

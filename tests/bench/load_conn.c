@@ -36,6 +36,11 @@ void conn_connect(struct load *load, struct load_conn *c)
         load_fail(c, "socket: %s", strerror(errno));
     }
     (void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    int buffer = (int)load->options.buffer_bytes;
+    if (buffer > 0) {
+        (void)setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
+        (void)setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
+    }
     c->phase = LOAD_CONNECTING;
     c->begin_ns = stat_now_ns();
     c->events = EPOLLOUT;
@@ -108,7 +113,7 @@ void conn_flush(struct load_conn *c)
             q->len -= (size_t)sent;
         }
     }
-    conn_want(c, q->len > 0 || c->has_more ? EPOLLIN | EPOLLOUT : EPOLLIN);
+    conn_want(c, (c->is_deaf ? 0 : EPOLLIN) | (q->len > 0 || c->has_more ? EPOLLOUT : 0));
 }
 
 void conn_finish(struct load_conn *c)

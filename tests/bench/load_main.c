@@ -3,15 +3,15 @@
  *
  *     load MODE --port N [--address A] [--tls --ca FILE] [--raw] [--wait] [OPTION N]...
  *
- * OPTION is --connections, --message, --in-flight, --bytes, --warm, --warm-ms, --seconds,
+ * OPTION is --connections, --message, --in-flight, --bytes, --warm, --warm-ms, --seconds, --buffer,
  * --messages, --think-us, --idle, --concurrency or --deadline; load.h says what each means. --path
  * gives the path of the URL; --resume offers tickets. A is an IPv4 address, by default 127.0.0.1.
  *
- * MODE is echo, download, upload, trip, idle, age or open; load.h says what each does. The program
- * prints READY when all connections are open and warm, runs, and prints one JSON object. With
- * --wait it waits for a line on standard input before it runs, and keeps the connections until
- * standard input ends; an end during the run ends the run. On a failure it prints {"error": "..."}
- * and exits 1.
+ * MODE is echo, download, upload, trip, idle, age, stall, stall-up or open; load.h says what each
+ * does. The program prints READY when all connections are open and warm, runs, and prints one JSON
+ * object. With --wait it waits for a line on standard input before it runs, and keeps the
+ * connections until standard input ends; an end during the run ends the run. On a failure it prints
+ * {"error": "..."} and exits 1.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -268,8 +268,9 @@ static void reset_all(const struct load *load)
 
 static const struct load_role *role_by_name(const char *name)
 {
-    static const struct load_role *const all[] = {
-        &role_echo, &role_download, &role_upload, &role_trip, &role_idle, &role_age, &role_open};
+    static const struct load_role *const all[] = {&role_echo,  &role_download, &role_upload,
+                                                  &role_trip,  &role_idle,     &role_age,
+                                                  &role_stall, &role_stall_up, &role_open};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         if (strcmp(all[i]->name, name) == 0) {
             return all[i];
@@ -303,6 +304,7 @@ static void parse_options(struct load_options *o, int argc, char **argv)
                    {"warm", &o->warm_bytes},
                    {"warm-ms", &o->warm_ms},
                    {"seconds", &o->seconds},
+                   {"buffer", &o->buffer_bytes},
                    {"messages", &o->messages},
                    {"think-us", &o->think_us},
                    {"idle", &o->idle},

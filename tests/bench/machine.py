@@ -2,6 +2,7 @@
 """What the kernel says about this machine, about processes, and about what they use."""
 import os
 import platform
+import re
 import resource
 import socket
 import subprocess
@@ -106,14 +107,50 @@ def cpu_ns(root):
     return total
 
 
-def pss_kib(root):
-    """Returns the memory of a process tree. Pages that processes share count once."""
+def pss_kib(root, what="Pss"):
+    """Returns the memory of a process tree. Pages that processes share count once. Pss_Anon leaves
+    out the pages of files, whose part falls when another process maps the same library."""
     total = 0
     for pid in tree(root):
         for line in read(f"/proc/{pid}/smaps_rollup").splitlines():
-            if line.startswith("Pss:"):
+            if line.startswith(f"{what}:"):
                 total += int(line.split()[1])
     return total
+
+
+def socket_kib(port, backend_port):
+    """Returns the kernel's memory for the sockets of a proxy that listens on `port`: of all its
+    connections to clients and to this backend, what waits in both directions (r, w), what is
+    allocated ahead (f), and options and ancillary data (o), as `ss -m` tells them."""
+    text = subprocess.run(["ss", "-tmnHO", "state", "established",
+                           f"( sport = :{port} or dport = :{backend_port} )"],
+                          check=True, capture_output=True, text=True).stdout
+    total = 0
+    for found in re.finditer(r"skmem:\(([^)]*)\)", text):
+        numbers = dict(re.fullmatch(r"([a-z]+)(\d+)", part).groups()
+                       for part in found.group(1).split(","))
+        for name in "rwfo":
+            number = int(numbers[name])
+            total += number - (1 << 32 if number >= 1 << 31 else 0)  # f may be below zero
+    return total / 1024
+
+
+def tcp_kib():
+    """Returns the memory of all TCP sockets of the machine."""
+    found = re.search(r"^TCP:.* mem (\d+)", read("/proc/net/sockstat"), re.MULTILINE)
+    return int(found.group(1)) * resource.getpagesize() / 1024 if found else 0
+
+
+def settled(read_number, seconds, pause=0.5):
+    """Returns the number as soon as it has stopped growing, at the latest after `seconds`."""
+    end = time.monotonic() + seconds
+    last, same = read_number(), 0
+    while same < 3 and time.monotonic() < end:
+        time.sleep(pause)
+        now = read_number()
+        same = same + 1 if now <= 1.01 * last else 0
+        last = now
+    return last
 
 
 def descriptors(root):

@@ -38,6 +38,12 @@ bool command_get(const uint8_t in[COMMAND_BYTES], struct command *out)
     case 'S':
         out->op = COMMAND_SOURCE;
         break;
+    case 'H':
+        out->op = COMMAND_SOURCE_SHORT;
+        break;
+    case 'Z':
+        out->op = COMMAND_STALL;
+        break;
     case 'C':
         out->op = COMMAND_CLOCK;
         break;

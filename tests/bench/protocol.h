@@ -15,11 +15,13 @@
 #define COMMAND_BYTES 16
 
 enum command_op {
-    COMMAND_ECHO = 'E',   /* send the next `count` bytes back, unlooked at */
-    COMMAND_SOURCE = 'S', /* send `count` bytes of pattern */
-    COMMAND_CLOCK = 'C',  /* send `count` bytes of pattern in blocks that begin with a stamp */
-    COMMAND_SINK = 'K',   /* take and compare `count` bytes of pattern, then send a report */
-    COMMAND_REPORT = 'R'  /* from the backend: `count` bytes came; `start` is 0 when all were right,
+    COMMAND_ECHO = 'E',         /* send the next `count` bytes back, unlooked at */
+    COMMAND_SOURCE = 'S',       /* send `count` bytes of pattern */
+    COMMAND_SOURCE_SHORT = 'H', /* the same, and the kernel keeps few unsent bytes */
+    COMMAND_STALL = 'Z',        /* read nothing more */
+    COMMAND_CLOCK = 'C', /* send `count` bytes of pattern in blocks that begin with a stamp */
+    COMMAND_SINK = 'K',  /* take and compare `count` bytes of pattern, then send a report */
+    COMMAND_REPORT = 'R' /* from the backend: `count` bytes came; `start` is 0 when all were right,
                            otherwise 1 */
 };
 

@@ -23,6 +23,8 @@ FIGURES = {"cpu_gb": ("CPU s/GB", 3), "cpu_us": ("CPU µs/message", 2), "p50": (
            "p99": ("p99 µs", 0), "cpu_ms": ("CPU ms", 3), "kib": ("KiB/session", 2),
            "age50": ("age p50 ms", 0), "age90": ("age p90 ms", 0), "age99": ("age p99 ms", 0),
            "mbit": ("Mbit/s", 2),
+           "held": ("KiB/session, process and kernel", 0), "own": ("of these process", 0),
+           "kernel": ("of these kernel", 0), "machine": ("TCP of the machine, more MiB", 1),
            "uneven": ("busiest worker ÷ even share", 3)}
 
 
@@ -167,6 +169,21 @@ def _ages():
                latency="low", **common)
 
 
+def _stalls():
+    """What waits in proxy and kernel when one side does not read."""
+    for scheme, count, mode in (("wss", 1, "stall"), ("wss", 1000, "stall"), ("ws", 1, "stall"),
+                                ("wss", 1, "stall-up"), ("wss", 1000, "stall-up")):
+        what = "page" if mode == "stall" else "backend"
+        common = {"mode": mode, "figures": ("held", "own", "kernel", "machine"),
+                  "options": {"connections": count, "buffer": 16 * KIB, "warm": 256 * KIB},
+                  "is_tls": scheme == "wss", "sessions": count, "rounds": LINE_ROUNDS}
+        key = f"{scheme}-{mode}-{count}"
+        title = (f"{count:,} {scheme} session{'s' if count > 1 else ''} with a {what} that reads "
+                 "nothing")
+        yield Work(key, title, servers=RELAYS, **common)
+        yield Work(f"{key}-low", "the same, latency = low", servers=OURS, latency="low", **common)
+
+
 def _speeds():
     """How fast one session is over lines that need large windows."""
     texts = {"far": "200 Mbit/s and 50 ms", "lossy": "1 Gbit/s, 10 ms and 0.1 % loss"}
@@ -187,7 +204,7 @@ def _speeds():
 
 
 WORKS = (*_bulk("wss"), *_bulk("ws"), *_trips(), *_opens(), *_idle(), *_beside(), *_workers(),
-         *_ages(), *_speeds())
+         *_ages(), *_speeds(), *_stalls())
 
 
 @dataclass
@@ -210,11 +227,13 @@ def _evenness(server, before):
     return max(counts) * len(counts) / sum(counts) if sum(counts) > 0 else 0
 
 
-def _figures(work, result, cpu_ns, kib, uneven):
+def _figures(work, result, cpu_ns, kib, kernel_kib, machine_kib, uneven):
     per_message = cpu_ns / max(result["messages"], 1)
     every = {"cpu_gb": cpu_ns / max(result["bytes"], 1), "cpu_us": per_message / 1e3,
              "cpu_ms": per_message / 1e6, "p50": result["p50_us"], "p99": result["p99_us"],
              "kib": kib, "uneven": uneven,
+             "held": kib + kernel_kib, "own": kib, "kernel": kernel_kib,
+             "machine": machine_kib / 1024,
              "age50": result["p50_us"] / 1e3, "age90": result["p90_us"] / 1e3,
              "age99": result["p99_us"] / 1e3,
              "mbit": result["bytes"] * 8 / max(result["seconds"], 1e-6) / 1e6}
@@ -262,6 +281,14 @@ class Sample:
         time.sleep(0.1)  # the server may finish its start, which is not the work
         return server
 
+    def _first_session(self, server):
+        """What a proxy allocates once, for its first session, is not the next session's memory."""
+        load = self._load(server, "open", {})
+        load.go()
+        load.result()
+        self.running.remove(load)
+        load.stop()
+
     def _take(self):
         work = self.work
         if work.line:
@@ -272,7 +299,12 @@ class Sample:
             backends.append(self._backend(is_background=True))
         server = self._server(backends)
         root = server.process.pid
-        kib_before = machine.pss_kib(root)
+        is_stall = work.mode.startswith("stall")
+        if is_stall:
+            self._first_session(server)
+        machine_before = machine.tcp_kib()
+        pages = "Pss_Anon" if is_stall else "Pss"
+        kib_before = machine.pss_kib(root, pages)
         descriptors_before = machine.descriptors(root)
         options = work.options_for(self.kind.name, self.bench.is_quick)
         load = self._load(server, work.mode, options)
@@ -282,7 +314,11 @@ class Sample:
                                                "bytes": 10 ** 15}, is_bulk=True)
             bulk.go()
         time.sleep(0.2 if work.mode == "idle" or bulk else 0.02)
-        kib = (machine.pss_kib(root) - kib_before) / options.get("connections", 1)
+        connections = options.get("connections", 1)
+        kernel_kib = machine.settled(lambda: machine.socket_kib(
+            server.port(), backends[0].port), 20) / connections if is_stall else 0
+        machine_kib = machine.tcp_kib() - machine_before
+        kib = (machine.pss_kib(root, pages) - kib_before) / connections
         uneven = _evenness(server, descriptors_before)
 
         cpu_before, ticks_before = machine.cpu_ns(root), machine.core_ticks(self.bench.proxy_core)
@@ -291,7 +327,8 @@ class Sample:
         time.sleep(0.02)  # the proxy does what is left; its waiting costs no CPU time
         cpu_ns = machine.cpu_ns(root) - cpu_before
         ticks = machine.core_ticks(self.bench.proxy_core)
-        sample = {"figures": _figures(work, result, cpu_ns, kib, uneven),
+        sample = {"figures": _figures(work, result, cpu_ns, kib, kernel_kib, machine_kib,
+                                      uneven),
                   "cpu_s": cpu_ns / 1e9, "seconds": result["seconds"],
                   "bytes": result["bytes"], "messages": result["messages"]}
         sample.update(self._noise(ticks_before, ticks, cpu_ns))
@@ -313,7 +350,7 @@ class Sample:
 
     def _check(self, sample):
         """Checks the clock; the load generator checks the content."""
-        if self.work.mode != "idle" and sample["cpu_s"] <= 0:
+        if self.work.mode not in ("idle", "stall", "stall-up") and sample["cpu_s"] <= 0:
             raise Failed("the proxy used no CPU time; is this process tree the right one?")
         if sample["cpu_s"] > 1.5 * (sample["seconds"] + 0.1) * self.work.workers:
             raise Failed(f"{sample['cpu_s']:.2f} s of CPU in {sample['seconds']:.2f} s")
