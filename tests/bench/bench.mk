@@ -11,7 +11,7 @@ bench-deps:  ## install the Debian packages that only the benchmark needs
 
 BENCH_TOOLS = $(B)/bench/load $(B)/bench/backend
 BENCH_RUN = $(PYTHON) tests/bench/run.py --sluice $(BIN) --tools $(B)/bench \
-    $(if $(filter 1,$(QUICK)),--quick --out $(B)/bench) $(if $(T),-k '$(T)')
+    $(if $(filter 1,$(QUICK)),--quick --out $(B)/bench) $(if $(T),-k '$(T)') $(if $(BEFORE),--before $(BEFORE))
 bench-tools: $(BENCH_TOOLS) $(B)/bench/count
 
 bench: $(BIN) $(BENCH_TOOLS)  ## measure beside HAProxy, nginx, lighttpd, websockify (QUICK=1: 2 min)

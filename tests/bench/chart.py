@@ -4,10 +4,10 @@ from xml.sax.saxutils import escape
 
 import report
 from servers import ALL
-from works import FIGURES, WORKS
+from works import FIGURES, MORE_IS_BETTER, WORKS
 
-COLOURS = {"sluice": "#2f81f7", "haproxy": "#8b949e", "nginx": "#a371f7", "lighttpd": "#d29922",
-           "websockify": "#db6d28"}
+COLOURS = {"sluice": "#2f81f7", "before": "#79c0ff", "haproxy": "#8b949e", "nginx": "#a371f7",
+           "lighttpd": "#d29922", "websockify": "#db6d28"}
 TEXT = "#7d8590"
 WIDTH, LABEL, BAR, GAP, VALUE = 860, 90, 13, 4, 110
 FULL = 3.0  # a bar this many times the longest of the relays' (or ours) is cut
@@ -43,7 +43,8 @@ def _group(canvas, results, work, figure):
     near = max(value for kind, value in bars if kind.is_raw or kind.name == "sluice")
     longest = min(max(value for _, value in bars), FULL * near) or 1
     canvas.y += 26
-    canvas.text(0, canvas.y, f"{work.title} ({unit})", 13, weight="bold")
+    more = ", more is better" if figure in MORE_IS_BETTER else ""
+    canvas.text(0, canvas.y, f"{work.title} ({unit}{more})", 13, weight="bold")
     canvas.y += 8
     for kind, value in bars:
         is_cut = value > longest

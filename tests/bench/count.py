@@ -72,7 +72,8 @@ def write(budgets, environment, counts):
     most.update({name: round(value * MARGIN, 1) for name, value in counts.items()})
     ratios = ",\n".join("    " + json.dumps(ratio) for ratio in budgets["ratios"])
     lines = ",\n".join(f"      {json.dumps(name)}: {value}" for name, value in most.items())
-    FILE.write_text(f'{{\n  "ratios": [\n{ratios}\n  ],\n  "counts": {{\n'
+    FILE.write_text(f'{{\n  "ratios": [\n{ratios}\n  ],\n  "than_before": '
+                    f'{budgets["than_before"]},\n  "counts": {{\n'
                     f'    "made_with": {json.dumps(environment)},\n    "at_most": {{\n{lines}\n'
                     "    }\n  }\n}\n", encoding="utf-8")
 

@@ -49,10 +49,10 @@ def _target(results, work, figure):
     for budget in budgets.of_work(work, figure):
         found = budgets.value(results, budget)
         than = budget.get("than", budget.get("than_work"))
-        target = budget.get("target", budget["at_most"])
-        text = f"≤ {target}" + (f" {than}" if than else "")
+        target = budgets.goal(budget)
+        text = f"{budgets.sign(budget)} {target}" + (f" {than}" if than else "")
         if found is not None:
-            text += ": ok" if found <= target else f": **{found:.2f}**"
+            text += ": ok" if budgets.is_kept(budget, found, target) else f": **{found:.2f}**"
         parts.append(text)
     return ", ".join(parts)
 

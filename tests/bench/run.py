@@ -64,6 +64,7 @@ class Progress:
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--sluice", default="build/sluice")
+    parser.add_argument("--before", help="measure this sluice too: what a change costs")
     parser.add_argument("--tools", default="build/bench", help="where load and backend are")
     parser.add_argument("--rounds", type=int, help="5, or 2 with --quick")
     parser.add_argument("--quick", action="store_true", help="fewer works, smaller, under 2 min")
@@ -89,13 +90,16 @@ def find_servers(arguments, results):
     """Returns (class, path) of the installed servers, and notes which others are missing."""
     wanted = [name for name in arguments.servers.split(",") if name]
     found = []
+    ours = {servers.Sluice: arguments.sluice, servers.Before: arguments.before}
     for kind in servers.ALL:
-        if wanted and kind.name not in wanted:
+        is_unwanted = not arguments.before if kind is servers.Before else (
+            wanted and kind.name not in wanted)
+        if is_unwanted:
             continue
-        path = str(Path(arguments.sluice).resolve()) if kind is servers.Sluice else kind.find()
+        path = str(Path(ours[kind]).resolve()) if kind in ours else kind.find()
         if path is None or not os.access(path, os.X_OK):
-            if kind is servers.Sluice:
-                sys.exit(f"bench: {arguments.sluice} is not there; build it first")
+            if kind in ours:
+                sys.exit(f"bench: {ours[kind]} is not there; build it first")
             results["left_out"].append(f"{kind.title} is not installed")
             continue
         results["programs"][kind.name] = kind.version(path)

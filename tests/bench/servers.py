@@ -157,6 +157,12 @@ class Sluice(Server):
             + routes)]
 
 
+class Before(Sluice):
+    """Another sluice, given by --before: what a change costs."""
+    name = "before"
+    title = "before"
+
+
 class Haproxy(Server):
     """A plain relay of TLS or TCP: mode tcp. Buffers (16 KiB), TLS records and TCP_NODELAY have
     their defaults. maxconn is there because its default follows the descriptors, and the timeouts
@@ -263,4 +269,4 @@ class Websockify(Server):
 
 
 PEERS = (Haproxy, Nginx, Lighttpd, Websockify)
-ALL = (Sluice, *PEERS)
+ALL = (Sluice, Before, *PEERS)
