@@ -8,106 +8,66 @@
             socket.create_connection((NEAR, port))    # this socket stays at the far end
 
 delay is one way in milliseconds, rate in Mbit/s, queue in KiB, loss in percent; each direction has
-its own. Neither namespace has a name, so both end with the processes in them. Needs root and
-/dev/net/tun.
+its own. Needs root and /dev/net/tun; without them NotHere says so.
 """
-import contextlib
-import ctypes
 import json
 import os
 import subprocess
 
+from namespace import NotHere, Pair, enter
+
 NEAR, FAR = "10.231.8.1", "10.231.8.2"
-CLONE_NEWNET = 0x40000000
 HERE = os.path.dirname(os.path.abspath(__file__))
-libc = ctypes.CDLL(None, use_errno=True)
-
-
-class NotHere(Exception):
-    """This machine does not let us make a link; the text says why."""
-
-
-def enter(namespace):
-    if libc.setns(namespace, CLONE_NEWNET):
-        raise OSError(ctypes.get_errno(), "setns")
-
-
-def current():
-    return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-
-
-def new_namespace():
-    """Moves this thread into a new namespace with a loopback. Returns a descriptor of it."""
-    if libc.unshare(CLONE_NEWNET):
-        raise NotHere("no network namespace: " + os.strerror(ctypes.get_errno()))
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    return current()
 
 
 def build(directory):
-    """Compiles link.c, once for each directory."""
+    """Compiles link.c, once for each directory; several processes may ask at once."""
     program = os.path.join(directory, "link")
     if not os.path.exists(program):
         compiler = os.environ.get("CC", "cc").split()
-        subprocess.run([*compiler, "-O2", "-o", program + ".new", os.path.join(HERE, "link.c")],
-                       check=True)
-        os.rename(program + ".new", program)
+        fresh = "%s.%d" % (program, os.getpid())
+        subprocess.run([*compiler, "-O2", "-o", fresh, os.path.join(HERE, "link.c")], check=True)
+        os.rename(fresh, program)
     return program
 
 
-class SlowLink:
-    """This thread moves to the near end, until close()."""
+class SlowLink(Pair):
+    """`congestion` names the congestion control of both ends; None leaves the kernel's own."""
 
     def __init__(self, directory, congestion=None, **settings):
-        if os.geteuid() != 0:
-            raise NotHere("network namespaces need root")
         if not os.path.exists("/dev/net/tun"):
             raise NotHere("no /dev/net/tun")
-        program = build(directory)
-        self.home, self.carried = current(), None
-        self.near = new_namespace()
-        self.far = new_namespace()
+        self.process, self.carried = None, None
+        super().__init__()
+        try:
+            if congestion:
+                self.control_congestion(congestion)
+            self.start(build(directory), ["%s=%s" % setting for setting in settings.items()])
+        except BaseException:
+            self.close()
+            raise
+
+    def control_congestion(self, name):
         for namespace in (self.far, self.near):
             enter(namespace)
-            if congestion:
+            try:
                 with open("/proc/sys/net/ipv4/tcp_congestion_control", "w", encoding="ascii") as f:
-                    f.write(congestion)
-        words = ["%s=%s" % setting for setting in settings.items()]
+                    f.write(name)
+            except OSError as error:
+                raise NotHere("congestion control %s: %s" % (name, error.strerror)) from None
+
+    def start(self, program, words):
         ends = [self.near, self.far]
         self.process = subprocess.Popen(
             [program, *("/proc/self/fd/%d" % end for end in ends), *words], pass_fds=ends,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         if self.process.stdout.readline() != "ready\n":
-            said = self.process.stderr.read().strip()
-            self.close()
-            raise NotHere(said)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    @contextlib.contextmanager
-    def at_far_end(self):
-        """Sockets and children that this thread makes in here stay at the far end."""
-        enter(self.far)
-        try:
-            yield
-        finally:
-            enter(self.near)
-
-    def popen_far(self, command, **options):
-        with self.at_far_end():
-            return subprocess.Popen(command, **options)
+            raise NotHere(self.process.stderr.read().strip())
 
     def close(self):
         """Ends the line and moves this thread back. Afterwards `carried` says what passed."""
-        if self.process is None:
-            return
-        said, _ = self.process.communicate()
-        self.process = None
-        self.carried = json.loads(said) if said.startswith("{") else None
-        enter(self.home)
-        for descriptor in (self.near, self.far, self.home):
-            os.close(descriptor)
+        if self.process is not None:
+            said, _ = self.process.communicate()
+            self.process = None
+            self.carried = json.loads(said) if said.startswith("{") else None
+        super().close()
