@@ -2,7 +2,6 @@
 """Real services behind routes, and clients that others wrote: two readings of the RFC meet."""
 
 import asyncio
-import getpass
 import hashlib
 import os
 import re
@@ -13,7 +12,7 @@ import harness
 import services
 import wsclient
 from harness import case, equal
-from services import redis, run_java_client, run_node_client, start_service, wait_for_port
+from services import redis, run_java_client, run_node_client, ssh_command, sshd
 from threads import in_thread, join
 from wsclient import BINARY, FIN, frame
 
@@ -120,37 +119,6 @@ def redis_cli_agrees(t):
 
 # OpenSSH
 
-SSHD_CONFIG = """
-ListenAddress 127.0.0.1
-Port {port}
-HostKey {dir}/host_key
-AuthorizedKeysFile {dir}/user_key.pub
-PidFile none
-StrictModes no
-UsePAM no
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-PermitRootLogin prohibit-password
-X11Forwarding no
-PrintMotd no
-"""
-
-
-def sshd(t):
-    """Starts an sshd with keys of its own. Returns its port."""
-    for name in ("host_key", "user_key"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", t.path(name)],
-                       check=True)
-    if os.getuid() == 0 and not os.path.isdir("/run/sshd"):  # as the service's start does
-        os.mkdir("/run/sshd", 0o755)
-        t.cleanup(lambda: os.rmdir("/run/sshd"))
-    port = harness.free_port()
-    config = t.write("sshd_config", SSHD_CONFIG.format(port=port, dir=t.dir))
-    process = start_service(t, ["/usr/sbin/sshd", "-D", "-e", "-f", config], "sshd.log")
-    wait_for_port(t, port, process, "sshd.log")
-    return port
-
-
 @case(timeout=120)
 def ssh_login(t):
     """The banner, a login, a command, 5 MiB each way."""
@@ -163,19 +131,9 @@ def ssh_login(t):
     assert banner.startswith(b"SSH-2.0-OpenSSH"), banner
     c.end_cleanly()
 
-    with open(t.path("host_key.pub")) as key:
-        t.write("known_hosts", "gateway " + key.read())
-    proxy = "%s %s 127.0.0.1 %d /r %s" % (
-        "/usr/bin/python3", shlex.quote(os.path.join(services.HERE, "wsproxycommand.py")),
-        p.ports["tls"][1], shlex.quote(os.path.join(harness.Settings.certificates, "all.pem")))
-
     def ssh(command, data=b""):
-        return subprocess.run(
-            ["ssh", "-F", "/dev/null", "-o", "ProxyCommand=" + proxy, "-o", "BatchMode=yes",
-             "-o", "UserKnownHostsFile=" + t.path("known_hosts"), "-o", "StrictHostKeyChecking=yes",
-             "-o", "IdentitiesOnly=yes", "-i", t.path("user_key"),
-             getpass.getuser() + "@gateway", command],
-            input=data, capture_output=True, timeout=60 * harness.scale())
+        return subprocess.run([*ssh_command(t, p), command], input=data, capture_output=True,
+                              timeout=60 * harness.scale())
 
     done = ssh("echo hello from $0; exit 7")
     assert done.stdout.startswith(b"hello from"), done
