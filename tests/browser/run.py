@@ -18,7 +18,8 @@ import runner  # noqa: E402
 import webdriver  # noqa: E402
 
 
-CHROMIUM_ONLY = ("demo.",)  # these cases look at the console and at how the page is shown
+# These cases look at the console and at how the page is shown, or start a browser of their own.
+CHROMIUM_ONLY = ("demo.", "link.")
 
 
 class BrowserTest(harness.Test):

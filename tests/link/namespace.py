@@ -67,11 +67,13 @@ class Pair:
     @contextlib.contextmanager
     def at_far_end(self):
         """Sockets and children that this thread makes in here stay at the far end."""
+        before = current()
         enter(self.far)
         try:
             yield
         finally:
-            enter(self.near)
+            enter(before)
+            os.close(before)
 
     def popen_far(self, command, **options):
         with self.at_far_end():

@@ -264,6 +264,39 @@ def request_and_frame(t, mode):
 
 # Ctrl-C
 
+class Heard:
+    """What a backend hears while it writes: when each byte came."""
+
+    def __init__(self):
+        self.times = []
+
+    def note_read(self, data):
+        self.times += [time.monotonic()] * len(data)
+
+
+@case(timeout=90, rows=[("wss", "tls", "auto"), ("wss.low", "tls", "low"), ("ws", "plain", "auto")])
+def heard_in_a_flood(t, listen, mode):
+    """A service writes without end, and the client says something now and then: the service hears
+    each byte at once, though what it writes fills every queue towards the client."""
+    line = netns.slow_link(t, **LINE)
+    backend = t.backend()
+    p = t.gateway(server=DRAIN, listens=netns.listens(t), r=keys(backend.url, mode))
+    c = open_far(line, p, listen)
+    flow, heard, said = new_flow(backend.accept().sock, c, is_down=True), Heard(), []
+    flow.writer.reads = heard
+    drive([flow], 0.8)
+    for _ in range(9):
+        said.append(time.monotonic())
+        flow.reader.say(b"x")
+        drive([flow], 0.1)
+    finish([flow])
+    equal(len(heard.times), len(said), "the bytes that the backend heard")
+    waits = sorted(at - since for at, since in zip(heard.times, said))
+    print("heard after %.0f ms, at worst %.0f ms" % (1000 * waits[4], 1000 * waits[-1]))
+    assert waits[4] < 0.3 * scale() and waits[-1] < scale(), "heard after %.2f to %.2f s" % (
+        waits[4], waits[-1])
+
+
 FLOOD = b"yes 0123456789012345678901234567890123456789\n"
 PROMPT = b"ready> "
 
