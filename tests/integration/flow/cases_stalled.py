@@ -54,8 +54,9 @@ def readers_that_stop(t, listen):
         else:
             drive_until_still(every)
         waiting = {name: flow.stream.on_the_way for name, flow in flows.items()}
-        print("; ".join("%s %d KiB" % (".".join(name), size / KIB)
-                        for name, size in waiting.items()))
+        print("%s wait" % ", ".join("at most %d KiB by %s" % (
+            max(size for name, size in waiting.items() if name[1] == mode) / KIB, mode)
+            for mode in HOARD_BYTES))
         for (way, mode, direction), size in waiting.items():
             assert size <= HOARD_BYTES[mode] + OWN_BYTES, "%s.%s.%s: %d KiB wait" % (
                 way, mode, direction, size / KIB)

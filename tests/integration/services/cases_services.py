@@ -12,7 +12,8 @@ import harness
 import services
 import wsclient
 from harness import case, equal
-from services import redis, run_java_client, run_node_client, ssh_command, sshd
+from services import (redis, run_java_client, run_node_client, ssh_command, sshd, start_service,
+                      wait_for_port)
 from threads import in_thread, join
 from wsclient import BINARY, FIN, frame
 
