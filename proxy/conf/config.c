@@ -61,6 +61,7 @@ static struct config *build_snapshot(struct build *build)
     if (build->config == NULL) {
         return NULL;
     }
+    build->config->holders = build_array(build, 1, sizeof(struct config_holders));
     build_server(build);
     listen_build(build);
     route_build(build);
@@ -98,7 +99,7 @@ struct config *config_build(const struct bundle *bundle, enum config_proof proof
         arena_done(&texts);
         return NULL;
     }
-    config->memory = texts;
+    *config->holders = (struct config_holders){.count = 1, .memory = texts};
     return config;
 }
 
@@ -120,13 +121,4 @@ struct config *config_load(const char *path, struct report *out_report)
     struct config *config = config_build(&bundle, CONFIG_TO_PROVE, out_report);
     bundle_done(&bundle);
     return config;
-}
-
-void config_free(struct config *config)
-{
-    if (config != NULL) {
-        struct arena memory = config->memory; /* the snapshot itself is in it */
-
-        arena_done(&memory);
-    }
 }

@@ -34,7 +34,6 @@ MUST_CHECK struct config *config_build(const struct bundle *bundle, enum config_
 /* The bundle of the INI at `path`, or of a text, and its snapshot. */
 MUST_CHECK struct config *config_load(const char *path, struct report *out_report);
 MUST_CHECK struct config *config_parse(struct span text, struct report *out_report);
-void config_free(struct config *config);
 
 /* The effective configuration, every key with its value in force, as INI that parses to the same
  * snapshot. No secrets: paths only. */

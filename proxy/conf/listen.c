@@ -178,6 +178,7 @@ static void build_listen(struct build *build, const struct draft_section *sectio
 {
     listen->name = section->name;
     listen->line = section->line;
+    listen->config = build->config;
     build_fallbacks(build, KEY_LISTEN, listen);
     build_section(build, section, listen);
     check_address_is_new(build, listen, draft_value(section, "address")->line);

@@ -80,10 +80,14 @@ static void apply_close(struct session *s, uint16_t code)
     apply(s, &event);
 }
 
+/* The upstream knows the backends of the configuration in force. */
 static void note_outcomes(struct session *s)
 {
     struct session_context *context = s->context;
     size_t count = 0;
+    if (s->config != context->config) {
+        return;
+    }
     const struct dial_outcome *outcomes = dial_outcomes(s->dial, &count);
     for (size_t i = 0; context->upstream != NULL && i < count; i++) {
         upstream_note(context->upstream, s->route, i, &outcomes[i],
@@ -401,6 +405,8 @@ static void on_retire(struct reactor_deferred *deferred)
     pump_done(&s->pump);
     session_drop_request(s);
     mem_free(s->sni);
+    config_free(s->listen->config);
+    config_free(s->config);
     mem_free(s);
     context->session_count--;
     context->on_gone(context);
@@ -419,6 +425,7 @@ bool session_start(struct session_context *context, const struct config_listen *
     uint64_t now_ms = reactor_now_ms(context->reactor);
     s->context = context;
     s->listen = listen;
+    config_share(listen->config);
     memcpy(&s->peer, &peer->u, sizeof(s->peer));
     s->id = scoreboard_next_id(context->scoreboard, context->slot);
     s->started_ms = now_ms;

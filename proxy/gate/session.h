@@ -34,8 +34,8 @@ struct session_context {
     struct reactor *reactor;
     const struct scratch *scratch;
     struct resolver *resolver;
-    struct upstream *upstream; /* NULL: nobody notes how dials end */
-    const struct config *config;
+    struct upstream *upstream;   /* of `config`; NULL: nobody notes how dials end */
+    const struct config *config; /* in force: judges requests that come; the worker holds it */
     struct scoreboard *scoreboard;
     struct door *door;       /* NULL: every connection is served at once and without a limit */
     struct flood *flood;     /* NULL: every line comes out */

@@ -32,8 +32,9 @@ struct session_request {
 struct session {
     struct list link;
     struct session_context *context;
-    const struct config_listen *listen;
-    const struct config_route *route;     /* NULL until known */
+    const struct config_listen *listen;   /* the session holds its snapshot */
+    const struct config *config;          /* what judged the request; held; NULL before */
+    const struct config_route *route;     /* of `config`; NULL until known */
     const struct config_backend *backend; /* connected, or dialled last; NULL before */
     struct session_request *request;      /* NULL before its first byte and when no longer needed */
     struct dial *dial;                    /* NULL unless dialling */

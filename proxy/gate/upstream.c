@@ -52,6 +52,42 @@ void upstream_free(struct upstream *upstream)
     }
 }
 
+/* Most routes keep their place, so the search begins there. */
+static size_t find_route(const struct config *config, struct span name, size_t hint)
+{
+    for (size_t i = 0; i < config->route_count; i++) {
+        size_t at = (hint + i) % config->route_count;
+        if (span_is_equal(config->routes[at].policy.name, name)) {
+            return at;
+        }
+    }
+    return config->route_count;
+}
+
+static void inherit_route(struct upstream *u, size_t route, const struct upstream *before,
+                          size_t from)
+{
+    const struct config_route *now = &u->config->routes[route];
+    const struct config_route *then = &before->config->routes[from];
+    for (size_t i = 0; i < now->backend_count; i++) {
+        for (size_t k = 0; k < then->backend_count; k++) {
+            if (span_is_equal(now->backends[i].text, then->backends[k].text)) {
+                u->backends[u->first[route] + i] = before->backends[before->first[from] + k];
+            }
+        }
+    }
+}
+
+void upstream_inherit(struct upstream *upstream, const struct upstream *before)
+{
+    for (size_t i = 0; i < upstream->config->route_count; i++) {
+        size_t from = find_route(before->config, upstream->config->routes[i].policy.name, i);
+        if (from < before->config->route_count) {
+            inherit_route(upstream, i, before, from);
+        }
+    }
+}
+
 static void tell(const struct config_route *route, size_t index, const struct dial_outcome *outcome)
 {
     struct log_line line;
