@@ -65,9 +65,7 @@ static void stop(struct master *m, int worker_signal)
     }
     m->phase = MASTER_STOPPING;
     /* From here on the kernel refuses callers instead of leaving them waiting. */
-    for (size_t i = 0; i < m->slot_count; i++) {
-        master_close_sockets(m, i);
-    }
+    sockets_done(&m->sockets);
     m->kill_at_ms = clock_now_ms() + KILL_GRACE_MS;
     m->kill_at_ms += worker_signal == SIGTERM ? m->config->drain_ms : 0;
     master_signal_workers(m, worker_signal);
@@ -202,25 +200,13 @@ static bool allocate(struct master *m)
         struct slot *s = &m->slots[i];
         s->adopter = MASTER_NOBODY;
         s->control_fd = -1;
-        s->listen_fds = mem_alloc(m->config->listen_count * sizeof(int));
-        if (s->listen_fds == NULL) {
-            return false;
-        }
-        for (size_t k = 0; k < m->config->listen_count; k++) {
-            s->listen_fds[k] = -1;
-        }
     }
     return true;
 }
 
 static void release(struct master *m)
 {
-    for (size_t i = 0; m->slots != NULL && i < m->slot_count; i++) {
-        if (m->slots[i].listen_fds != NULL) {
-            master_close_sockets(m, i);
-            mem_free(m->slots[i].listen_fds);
-        }
-    }
+    sockets_done(&m->sockets);
     if (m->signal_fd != -1) {
         close(m->signal_fd);
     }
@@ -256,6 +242,32 @@ static bool make_secrets(void)
     return true;
 }
 
+static void log_listen(const struct config_listen *listen, const struct addr *a)
+{
+    char text[ADDR_TEXT_MAX];
+    struct log_line line;
+    log_begin(&line, LOG_INFO, "listen.ready");
+    log_text(&line, "name", listen->name);
+    log_str(&line, "address", addr_print(a, text, sizeof(text)));
+    log_str(&line, "tls", listen->is_tls ? "yes" : "no");
+    log_end(&line);
+}
+
+static bool bind_all(struct master *m, struct addr *out_first)
+{
+    char text[SOCKETS_TEXT_MAX];
+    if (!sockets_plan(&m->sockets, m->config, m->slot_count, text) ||
+        !sockets_commit(&m->sockets, clock_now_ms(), text)) {
+        fprintf(stderr, "sluice: %s\n", text);
+        return false;
+    }
+    *out_first = *sockets_address(&m->sockets.current, 0);
+    for (size_t i = 0; i < m->config->listen_count; i++) {
+        log_listen(&m->config->listens[i], sockets_address(&m->sockets.current, i));
+    }
+    return true;
+}
+
 /* False: standard error has the reason. */
 static bool prepare(struct master *m, struct addr *out_first)
 {
@@ -264,7 +276,7 @@ static bool prepare(struct master *m, struct addr *out_first)
         return false;
     }
     raise_descriptor_limit(m->config);
-    return master_bind(m, out_first);
+    return bind_all(m, out_first);
 }
 
 int master_run(const struct config *config, master_ready_fn *on_ready)
@@ -273,6 +285,7 @@ int master_run(const struct config *config, master_ready_fn *on_ready)
     struct addr first = {.len = 0};
 
     log_set_process("master");
+    sockets_init(&m.sockets);
     if (!prepare(&m, &first)) {
         release(&m);
         return MASTER_CANNOT_START;

@@ -26,10 +26,10 @@ static void count_own_time(struct master *m)
     m->last_ms = now_ms;
 }
 
-static bool has_callers(const struct master *m, const struct slot *s)
+static bool has_callers(const struct master *m, size_t slot)
 {
-    for (size_t i = 0; i < m->config->listen_count; i++) {
-        struct pollfd queue = {.fd = s->listen_fds[i], .events = POLLIN};
+    for (size_t i = 0; i < m->sockets.current.count; i++) {
+        struct pollfd queue = {.fd = sockets_fd(&m->sockets.current, i, slot), .events = POLLIN};
         if (poll(&queue, 1, 0) == 1 && (queue.revents & POLLIN) != 0) {
             return true;
         }
@@ -97,7 +97,7 @@ static void look_at(struct master *m, size_t slot)
         .turns = scoreboard_turns(m->scoreboard, slot),
         .is_stopped = s->is_stopped,
     };
-    sight.has_callers = sight.turns == s->heart.turns && has_callers(m, s);
+    sight.has_callers = sight.turns == s->heart.turns && has_callers(m, slot);
     switch (heart_look(&s->heart, &sight)) {
     case HEART_BEATS:
         if (before >= HEART_STILL) {
@@ -177,10 +177,11 @@ static void adopt(struct master *m, size_t slot)
     if (adopter == MASTER_NOBODY || clock_now_ms() < s->adopt_ms) {
         return;
     }
-    for (size_t i = 0; i < m->config->listen_count; i++) {
+    for (size_t i = 0; i < m->sockets.current.count; i++) {
         const struct control_message message = {
             .kind = CONTROL_ADOPT, .slot = (uint32_t)slot, .listen = (uint32_t)i};
-        if (!control_send(m->slots[adopter].control_fd, &message, s->listen_fds[i])) {
+        if (!control_send(m->slots[adopter].control_fd, &message,
+                          sockets_fd(&m->sockets.current, i, slot))) {
             return; /* the next turn tries again; a second copy of a socket harms nobody */
         }
     }

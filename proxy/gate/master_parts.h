@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* master_parts.h: what the sources of master.h know of each other.
  *
- * master.c starts, waits for events and stops; master_sockets.c binds; master_slots.c forks the
- * workers, hears them and replaces those that end; master_care.c looks whether they turn and who
+ * master.c starts, waits for events and stops; master_slots.c forks the workers, hears them and
+ * replaces those that end; master_care.c looks whether they turn and who
  * accepts for a slot without a worker. Not for: anybody else. */
 #ifndef GATE_MASTER_PARTS_H
 #define GATE_MASTER_PARTS_H
@@ -17,6 +17,7 @@
 #include "conf/snapshot.h"
 #include "gate/heart.h"
 #include "gate/scoreboard.h"
+#include "gate/sockets.h"
 
 #define MASTER_CANNOT_START 3  /* the exit code of the program */
 #define MASTER_NOBODY SIZE_MAX /* no slot */
@@ -49,12 +50,12 @@ struct slot {
     uint64_t adopt_ms; /* not before then, after a worker that had no room for it */
     size_t adopter;    /* the slot whose worker accepts for this one, or MASTER_NOBODY */
     size_t adopted;    /* how many slots this slot's worker accepts for besides its own */
-    int *listen_fds;   /* one per listen section */
 };
 
 struct master {
     const struct config *config;
     struct scoreboard *scoreboard;
+    struct sockets sockets;
     struct slot *slots;
     size_t slot_count;
     enum master_phase phase;
@@ -66,11 +67,6 @@ struct master {
     uint64_t look_ms;     /* when it looks after the workers next */
     struct pollfd *polls; /* the signals, and each slot's control socket */
 };
-
-/* --- master_sockets.c --- */
-
-MUST_CHECK bool master_bind(struct master *m, struct addr *out_first);
-void master_close_sockets(struct master *m, size_t slot);
 
 /* --- master_slots.c --- */
 

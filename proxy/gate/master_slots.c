@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "gate/control.h"
 #include "gate/jail.h"
 #include "gate/master_parts.h"
@@ -46,9 +47,7 @@ void master_fail_start(struct master *m, const char *format, ...)
     m->phase = MASTER_STOPPING;
     m->exit_code = MASTER_CANNOT_START;
     m->kill_at_ms = UINT64_MAX;
-    for (size_t i = 0; i < m->slot_count; i++) {
-        master_close_sockets(m, i);
-    }
+    sockets_done(&m->sockets);
     master_signal_workers(m, SIGKILL);
 }
 
@@ -72,10 +71,13 @@ static int be_worker(struct master *m, size_t slot, int control_fd)
     close(m->signal_fd);
     for (size_t i = 0; i < m->slot_count; i++) {
         close_fd(&m->slots[i].control_fd);
-        if (i != slot) {
-            master_close_sockets(m, i);
-        }
     }
+    int *listen_fds = mem_alloc((m->sockets.current.count + 1) * sizeof(*listen_fds));
+    if (listen_fds == NULL) {
+        fail_worker(control_fd, "out of memory");
+        return MASTER_CANNOT_START;
+    }
+    sockets_take_slot(&m->sockets, slot, listen_fds);
     /* The master tells the workers what these signals mean; the terminal sends SIGINT to all. */
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
@@ -88,11 +90,12 @@ static int be_worker(struct master *m, size_t slot, int control_fd)
         .config = m->config,
         .scoreboard = m->scoreboard,
         .slot = slot,
-        .listen_fds = m->slots[slot].listen_fds,
+        .listen_fds = listen_fds,
         .control_fd = control_fd,
     };
     const char *detail = NULL;
     int code = worker_run(&start, &detail);
+    mem_free(listen_fds);
     if (detail != NULL) {
         fail_worker(control_fd, detail);
     }

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "conf/change.h"
 
 #define STEADY_MS \
     60000 /* the next change of a backend that was steady for so long is told at once */
@@ -52,18 +53,6 @@ void upstream_free(struct upstream *upstream)
     }
 }
 
-/* Most routes keep their place, so the search begins there. */
-static size_t find_route(const struct config *config, struct span name, size_t hint)
-{
-    for (size_t i = 0; i < config->route_count; i++) {
-        size_t at = (hint + i) % config->route_count;
-        if (span_is_equal(config->routes[at].policy.name, name)) {
-            return at;
-        }
-    }
-    return config->route_count;
-}
-
 static void inherit_route(struct upstream *u, size_t route, const struct upstream *before,
                           size_t from)
 {
@@ -81,7 +70,7 @@ static void inherit_route(struct upstream *u, size_t route, const struct upstrea
 void upstream_inherit(struct upstream *upstream, const struct upstream *before)
 {
     for (size_t i = 0; i < upstream->config->route_count; i++) {
-        size_t from = find_route(before->config, upstream->config->routes[i].policy.name, i);
+        size_t from = change_find_route(before->config, upstream->config->routes[i].policy.name, i);
         if (from < before->config->route_count) {
             inherit_route(upstream, i, before, from);
         }

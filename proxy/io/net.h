@@ -26,10 +26,18 @@ enum net_result {
                         no part in it */
 };
 
-/* A listening socket with SO_REUSEPORT and a backlog of 4096; IPV6_V6ONLY on for IPv6. Returns a
- * descriptor, or -1 and a message for the operator ("address already in use"). Unix sockets are
- * refused. */
+/* A socket with SO_REUSEPORT that has the address and does not listen yet; IPV6_V6ONLY on for IPv6.
+ * Returns a descriptor, or -1 and a message for the operator ("address already in use"). Unix
+ * sockets are refused. */
+MUST_CHECK int net_bind(const struct addr *a, const char **out_detail);
+/* Lets such a socket listen, with a backlog of 4096. */
+MUST_CHECK bool net_start_listening(int fd, const char **out_detail);
+/* Both. */
 MUST_CHECK int net_listen(const struct addr *a, const char **out_detail);
+/* With is_deaf the listening socket hears no new caller: the system drops each SYN, so the caller
+ * tries again a second later. Handshakes that have begun go on, and whoever is in the queue stays
+ * there. So a socket can be closed once its queue is empty, and nobody is reset. */
+MUST_CHECK bool net_set_deaf(int fd, bool is_deaf);
 
 /* False, with a message, when somebody listens on the address already or nobody can bind it.
  * SO_REUSEPORT alone would let a second program of the same user share the address silently. */
