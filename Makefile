@@ -28,7 +28,7 @@ MODULES = \
     conf/bundle conf/build conf/listen conf/route conf/config conf/change \
     gate/scoreboard gate/descriptors gate/flood gate/door gate/dial gate/upstream gate/pump \
     gate/page gate/admission gate/answer gate/watch gate/session gate/control gate/listener \
-    gate/worker gate/jail gate/heart gate/sockets gate/master
+    gate/sockets gate/worker gate/jail gate/heart gate/reload gate/master
 
 # A name without a file is a mistake, not an empty module.
 NO_MODULE := $(strip $(foreach module,$(MODULES),\

@@ -130,17 +130,29 @@ void bundle_read(struct bundle *out, const char *path)
     }
 }
 
-void bundle_read_text(struct bundle *out, struct span text)
+static void read_text(struct bundle *out, struct span name, struct span text)
 {
     begin(out);
     struct bundle_file *file = add_file(out);
 
-    if (file != NULL && !arena_copy(&out->memory, text, &file->bytes)) {
+    if (file != NULL && (!arena_copy(&out->memory, name, &file->name) ||
+                         !arena_copy(&out->memory, text, &file->bytes))) {
         out->is_short = true;
     }
     if (!out->is_short) {
+        out->bytes = text.len;
         take_named_files(out, file->bytes);
     }
+}
+
+void bundle_read_text(struct bundle *out, struct span text)
+{
+    read_text(out, (struct span){"", 0}, text);
+}
+
+void bundle_read_again(struct bundle *out, const struct bundle *before)
+{
+    read_text(out, before->files->name, before->files->bytes);
 }
 
 void bundle_done(struct bundle *bundle)

@@ -55,6 +55,8 @@ struct bundle {
 void bundle_read(struct bundle *out, const char *path);
 /* The same for an INI that is in memory already. */
 void bundle_read_text(struct bundle *out, struct span text);
+/* The INI as `before` has it, and anew each file that it names. */
+void bundle_read_again(struct bundle *out, const struct bundle *before);
 void bundle_done(struct bundle *bundle);
 
 /* NULL: no key names such a file. */

@@ -2,7 +2,6 @@
 /* The care for workers: does each one turn, and who accepts for a slot whose worker does not? A
  * SO_REUSEPORT socket without an acceptor swallows its share of callers, and closing it resets
  * them: so another worker adopts the slot. */
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "base/log.h"
 #include "gate/control.h"
 #include "gate/master_parts.h"
+#include "io/net.h"
 
 #define LOOK_MS 1000        /* the longest time from one look at the workers to the next */
 #define ADOPT_RETRY_MS 1000 /* the next look at the latest sees that it is due */
@@ -29,8 +29,7 @@ static void count_own_time(struct master *m)
 static bool has_callers(const struct master *m, size_t slot)
 {
     for (size_t i = 0; i < m->sockets.current.count; i++) {
-        struct pollfd queue = {.fd = sockets_fd(&m->sockets.current, i, slot), .events = POLLIN};
-        if (poll(&queue, 1, 0) == 1 && (queue.revents & POLLIN) != 0) {
+        if (net_has_callers(sockets_fd(&m->sockets.current, i, slot))) {
             return true;
         }
     }

@@ -384,6 +384,12 @@ static void on_backend_ready(struct conn *conn, unsigned ready)
     settle(s);
 }
 
+void session_take_event(struct session *s, const struct session_event *event)
+{
+    apply(s, event);
+    settle(s);
+}
+
 static void on_timer(struct reactor_timer *timer)
 {
     struct session *s = container_of(timer, struct session, timer);
@@ -443,31 +449,4 @@ bool session_start(struct session_context *context, const struct config_listen *
     }
     settle(s);
     return true;
-}
-
-size_t session_end_some(struct session_context *context, enum life_ending ending, size_t most)
-{
-    size_t ended = 0;
-    struct list *link = context->sessions.next;
-
-    while (link != &context->sessions && ended < most) {
-        struct session *s = container_of(link, struct session, link);
-        link = link->next; /* step_end may take the session off the list */
-        /* A session that waits for its backend's last bytes has ended, but may wait long. */
-        if (!life_has_ended(&s->life) || s->life.phase == LIFE_HALF_CLOSED) {
-            apply_end(s, ending, NULL);
-            settle(s);
-            ended++;
-        }
-    }
-    return ended;
-}
-
-void session_kill_all(struct session_context *context)
-{
-    while (!list_is_empty(&context->sessions)) {
-        struct session *s = container_of(context->sessions.next, struct session, link);
-        apply_type(s, LIFE_EV_KILL);
-        settle(s);
-    }
 }

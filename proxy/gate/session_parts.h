@@ -76,6 +76,9 @@ struct session_event {
 /* session.c: the dial_fn of every session. */
 void session_on_dial(void *owner);
 
+/* session.c: an event from outside. The session may be retired afterwards. */
+void session_take_event(struct session *s, const struct session_event *event);
+
 /* session.c: takes the result of the dial, which is decided. */
 struct session_event session_finish_dial(struct session *s);
 

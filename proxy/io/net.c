@@ -7,6 +7,7 @@
 #include <linux/filter.h>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -152,6 +153,12 @@ bool net_is_free(const struct addr *a, const char **out_detail)
     }
     net_close(fd);
     return *out_detail == NULL;
+}
+
+bool net_has_callers(int listen_fd)
+{
+    struct pollfd queue = {.fd = listen_fd, .events = POLLIN};
+    return poll(&queue, 1, 0) == 1 && (queue.revents & POLLIN) != 0;
 }
 
 /* --- accepting ----------------------------------------------------------------------------- */

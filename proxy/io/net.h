@@ -52,6 +52,8 @@ enum net_accept_result {
     NET_ACCEPT_NO_MEMORY,      /* pause the listener */
     NET_ACCEPT_FAILED          /* nobody knows this error: pause the listener */
 };
+/* Somebody waits to be accepted. */
+bool net_has_callers(int listen_fd);
 /* The new socket has TCP_NODELAY and keepalive (60 s, then 3 probes 10 s apart), which it inherits
  * from a socket of net_listen. */
 MUST_CHECK enum net_accept_result net_accept(int listen_fd, int *out_fd, struct addr *out_peer);

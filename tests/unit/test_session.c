@@ -76,6 +76,24 @@ static void test_reload_open(void)
     kit_close("reload, open", &k, LIFE_CLIENT_CLOSE);
 }
 
+/* reload = drain: a session whose route has another value for a key ends, no other one. */
+static void test_reload_drain(void)
+{
+    struct kit k;
+    kit_open(&k, "", "");
+    if (kit_connect("drain", &k, KIT_ECHO)) {
+        struct config *before = k.config;
+        CHECK_EQ_U64("in force", session_end_changed(&k.context, LIFE_DRAIN, 5), 0);
+        k.config = other_config("/echo");
+        k.context.config = k.config;
+        CHECK_EQ_U64("origins", session_end_changed(&k.context, LIFE_DRAIN, 5), 1);
+        CHECK_EQ_U64("once", session_end_changed(&k.context, LIFE_DRAIN, 5), 0);
+        config_free(before);
+        kit_client_leaves(&k);
+    }
+    kit_close("reload, drain", &k, LIFE_DRAIN);
+}
+
 /* The configuration in force judges a request, on a connection that is older too. */
 static void test_reload_request(void)
 {
@@ -456,6 +474,7 @@ static void test_pongs(void)
 
 CU_TestInfo session_tests[] = {
     {"an open session keeps its configuration", test_reload_open},
+    {"a reload ends sessions of other routes", test_reload_drain},
     {"the configuration in force judges a request", test_reload_request},
     {"the opening, cut everywhere", test_opening},
     {"refusals", test_refusals},
