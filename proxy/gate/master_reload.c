@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A reload: reads and proves the configuration, plans its sockets, and brings the workers through
  * the two phases of reload.h. Until the commit nothing changes that anybody could notice. */
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "gate/master_parts.h"
 
 #define SOON_MS 1000 /* to the second look at files that do not fit together */
+#define SEND_MS 1000 /* for all that one worker is sent */
 
 /* --- what the log says ----------------------------------------------------------------------- */
 
@@ -158,16 +160,40 @@ static bool make_next(struct master *m, struct config *config)
 
 /* --- the first phase ------------------------------------------------------------------------- */
 
+/* A worker reads what it is sent, and a message waits for room when there are many new addresses;
+ * but the master does not wait long for one worker. */
+static bool send_patiently(int control_fd, const struct control_message *message, int passed_fd,
+                           uint64_t end_ms)
+{
+    while (!control_send(control_fd, message, passed_fd)) {
+        struct pollfd room = {.fd = control_fd, .events = POLLOUT};
+        uint64_t now_ms = clock_now_ms();
+        if (now_ms >= end_ms || poll(&room, 1, (int)(end_ms - now_ms)) <= 0 ||
+            (room.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_gone(int control_fd)
+{
+    struct pollfd end = {.fd = control_fd, .events = 0};
+    return poll(&end, 1, 0) == 1;
+}
+
 static bool send_next(const struct master *m, size_t slot, int bundle_fd)
 {
     int control_fd = m->slots[slot].control_fd;
+    uint64_t end_ms = clock_now_ms() + SEND_MS;
     struct control_message message = {.kind = CONTROL_PREPARE, .number = m->reload.number};
-    bool is_sent = control_send(control_fd, &message, bundle_fd);
+    bool is_sent = send_patiently(control_fd, &message, bundle_fd, end_ms);
     message.kind = CONTROL_SOCKET;
     for (size_t i = 0; is_sent && i < m->next.config->listen_count; i++) {
         if (sockets_is_new(&m->sockets, i)) {
             message.listen = (uint32_t)i;
-            is_sent = control_send(control_fd, &message, sockets_fd(&m->sockets.planned, i, slot));
+            is_sent = send_patiently(control_fd, &message, sockets_fd(&m->sockets.planned, i, slot),
+                                     end_ms);
         }
     }
     return is_sent;
@@ -187,7 +213,7 @@ static void ask_workers(struct master *m)
         reload_ask(&m->reload, i);
         if (!send_next(m, i, bundle_fd)) {
             /* A dead one is reaped; its successor begins with what is in force. */
-            if (m->slots[i].control_fd == -1) {
+            if (m->slots[i].control_fd == -1 || is_gone(m->slots[i].control_fd)) {
                 reload_forget(&m->reload, i);
                 continue;
             }
@@ -387,7 +413,7 @@ void master_reload(struct master *m)
 
 uint64_t master_reload_due_ms(const struct master *m)
 {
-    if (m->reload.phase != RELOAD_IDLE) {
+    if (m->reload.phase != RELOAD_IDLE && m->phase != MASTER_STOPPING) {
         return m->reload.deadline_ms;
     }
     if (!may_begin(m)) {
@@ -401,6 +427,9 @@ uint64_t master_reload_due_ms(const struct master *m)
 
 void master_hear_reload(struct master *m, size_t slot, const struct control_message *message)
 {
+    if (m->phase == MASTER_STOPPING) {
+        return; /* nobody waits for it any more */
+    }
     if (message->kind == CONTROL_UNFIT) {
         if (m->reload.phase == RELOAD_PREPARING && message->number == m->reload.number) {
             fail(m, "worker %zu cannot take it: %s", slot, message->text);

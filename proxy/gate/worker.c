@@ -261,7 +261,9 @@ static void on_control(struct reactor_io *io, unsigned ready)
 
 static void open_door(struct worker *w)
 {
-    w->own_descriptors = descriptors_open();
+    uint64_t open = descriptors_open(); /* the listening sockets are open already */
+    uint64_t listens = w->setup.config->listen_count;
+    w->own_descriptors = open > listens ? open - listens : 0;
     const struct door_settings settings = worker_limits(w);
     door_init(&w->door, w->context.reactor, &settings);
     flood_init(&w->flood, w->context.reactor, w->setup.config->log_limit);

@@ -60,7 +60,7 @@ struct worker {
     struct reactor_timer change; /* ends sessions whose route has changed */
     size_t change_per_tick;
     bool is_retired;          /* accepts nobody, and ends with its last session */
-    uint64_t own_descriptors; /* open before the first client came */
+    uint64_t own_descriptors; /* besides listeners and clients */
     struct reactor_timer trim;
     struct reactor_timer tickets;
     bool is_trim_due;

@@ -64,8 +64,8 @@ bool worker_make_setup(struct worker *w, const struct config *config, struct set
 
 struct door_settings worker_limits(const struct worker *w)
 {
-    const struct descriptors_plan plan =
-        descriptors_share(w->setup.config, descriptors_raise(), w->own_descriptors);
+    const struct descriptors_plan plan = descriptors_share(
+        w->setup.config, descriptors_raise(), w->own_descriptors + w->setup.config->listen_count);
     return (struct door_settings){
         .pending_max = plan.pending_max,
         .sessions_max = plan.sessions_max,

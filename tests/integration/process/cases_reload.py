@@ -339,3 +339,92 @@ def a_wider_address(t):
     wire = Wire(("127.0.0.1", port))
     echo(Client(wire).open("/r"))
     wire.close()
+
+
+@case(timeout=120, rows=[("master", True), ("worker", False)])
+def a_death_at_any_moment(t, is_master):
+    """So many moments after the signal, one process is killed. Nothing hangs, and who is left has
+    one configuration."""
+    for number in range(8):
+        text = t.config(server=TWO, r=ECHO)
+        p = both_started(t.start(text))
+        p.may_lose_workers = True
+        workers = p.workers()
+        path = t.path("sluice-%d.ini" % number)
+        with open(path, "w") as file:
+            file.write(t.config(server=TWO, n=ECHO) + "[listen extra]\naddress = 127.0.0.1:0\n")
+        p.send_signal(signal.SIGHUP)
+        time.sleep(number * 0.0007)
+        os.kill(p.pid if is_master else workers[0], signal.SIGKILL)
+        if is_master:
+            wait_until(lambda: not any(map(is_alive, workers)), "the end of the workers")
+            p.process.wait()
+            p.log.thread.join(10)
+            p.is_stopped = True
+            p.check_log()
+            continue
+        equal(wait_result(p, 1)["event"], "reload.done", "the reload")
+        p.log.wait("worker.start", 3)
+        for _ in range(8):
+            c = p.client("plain").open("/n")
+            echo(c)
+            c.wire.reset()
+        p.stop()
+
+
+@case()
+def a_stop_during_a_reload(t):
+    p = both_started(t.gateway(server=TWO, r=ECHO))
+    stopped = p.workers()[0]
+    os.kill(stopped, signal.SIGSTOP)
+    t.write("sluice-0.ini", t.config(server=TWO, n=ECHO) + "[listen b]\naddress = 127.0.0.1:0\n")
+    p.send_signal(signal.SIGHUP)
+    time.sleep(0.2)
+    p.send_signal(signal.SIGTERM)
+    time.sleep(0.2)
+    os.kill(stopped, signal.SIGCONT)
+    p.stop()
+    equal(results(p), [], "reloads that ended")
+
+
+@case(timeout=90)
+def a_slot_without_a_worker(t):
+    """Its worker waits for a respawn. Another one accepts for it at new addresses too, with the
+    new certificate."""
+    p = both_started(t.gateway(server=TWO, r=ECHO))
+    p.may_lose_workers = True
+    victim = p.log.find("worker.start", slot="0")[0]["pid"]
+    for number in range(1, 8):
+        os.kill(int(victim), signal.SIGKILL)
+        if int(p.log.wait("worker.respawn", number)[-1]["in_ms"]) >= 3200:
+            break
+        victim = p.log.wait("worker.start", number + 2)[-1]["pid"]
+    started = len(p.log.find("worker.start"))
+    other = "tls_certificate = %s\ntls_key = %s" % t.certificate("rsa")
+    reload(p, t.config(server=TWO, tls=other, n=ECHO) + "[listen extra]\naddress = 127.0.0.1:0\n")
+    for _ in range(40):
+        c = p.client("extra").open("/n")
+        echo(c)
+        c.wire.reset()
+    equal(certificates(p, 40), {"rsa"}, "certificates")
+    reload(p, t.config(server=TWO, r=ECHO))
+    equal(certificates(p, 40), {"ec"}, "certificates")
+    equal(len(p.log.find("worker.start")), started, "workers that came meanwhile")
+    p.log.wait("worker.start", started + 1)
+    for _ in range(12):
+        echo(p.client("plain").open("/r"))
+
+
+@case()
+def many_new_addresses(t):
+    """More than fit into the queue between two processes."""
+    base = t.config(server=TWO, r=ECHO)
+    p = both_started(t.start(base))
+    reload(p, base + "".join("[listen l%d]\naddress = 127.0.0.1:0\n" % i for i in range(320)))
+    known = [name for name in p.ports if name[0] == "l"]  # the log may lose lines of a burst
+    assert len(known) > 100, known
+    for name in known[::37]:
+        echo(p.client(name).open("/r"))
+    reload(p, base)
+    echo(p.client().open("/r"))
+    p.stop()
