@@ -7,8 +7,8 @@ import signal
 import socket
 import time
 
-from harness import case, equal, free_port, wait_until
-from processes import ECHO, both_started, clients_by_worker, echo, is_alive
+from harness import Skip, case, equal, free_port, wait_until
+from processes import ECHO, both_started, clients_by_worker, echo, is_alive, status_of
 from reloads import Callers, any_name, certificates, descriptors, reload, results, wait_result
 from wsclient import FIN, Client, Wire
 
@@ -428,3 +428,20 @@ def many_new_addresses(t):
     reload(p, base)
     echo(p.client().open("/r"))
     p.stop()
+
+
+@case()
+def another_user(t):
+    """It cannot change, and the warning says so; the rest of the file counts."""
+    if os.geteuid() != 0:
+        raise Skip("needs root")
+    p = both_started(t.gateway(server=TWO + "\nuser = nobody", r=ECHO))
+    before = status_of(p.workers()[0])["Uid"]
+    p.may_lose_workers = True
+    reload(p, t.config(server=TWO + "\nuser = daemon", n=ECHO))
+    assert "`user`" in p.log.find("reload.kept")[0]["msg"]
+    os.kill(p.workers()[0], signal.SIGKILL)
+    p.log.wait("worker.start", 3)
+    for pid in p.workers():
+        equal(status_of(pid)["Uid"], before, "the ids of a worker")
+    echo(p.client().open("/n"))

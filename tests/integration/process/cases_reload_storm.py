@@ -35,6 +35,7 @@ def many_reloads(t):
 
     p = both_started(t.start(config(1)))
     workers = p.workers()
+    at_start = [descriptors(pid) for pid in [p.pid, *workers]]
     busy = Busy(p, "/busy", count)
     callers = [Callers(p, "/r", count=3), Callers(p, "/r", "tls", count=1)]
     for number in range(2, 12):  # until every part has been used
@@ -55,6 +56,9 @@ def many_reloads(t):
     for c in busy.clients:
         c.end_cleanly()
     assert messages > count, messages
+    reload(p, config(1))
+    wait_until(lambda: [descriptors(pid) for pid in [p.pid, *workers]] == at_start,
+               "the descriptors of the start")
     for one, other in zip(before, after) if not Settings.is_asan else ():  # it frees late
         assert other <= one * 1.02 + 512, "memory grew from %d to %d KiB" % (one, other)
     p.stop()
