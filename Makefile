@@ -25,10 +25,10 @@ MODULES = \
     proto/http proto/request proto/upgrade proto/policy proto/life \
     io/scratch io/reactor io/net io/carrier io/tls io/tls_proof io/cert io/conn io/resolver \
     conf/arena conf/snapshot conf/report conf/words conf/file conf/value conf/key conf/draft \
-    conf/build conf/listen conf/route conf/config \
+    conf/bundle conf/build conf/listen conf/route conf/config conf/change \
     gate/scoreboard gate/descriptors gate/flood gate/door gate/dial gate/upstream gate/pump \
     gate/page gate/admission gate/answer gate/watch gate/session gate/control gate/listener \
-    gate/worker gate/jail gate/heart gate/master
+    gate/sockets gate/worker gate/jail gate/heart gate/reload gate/master
 
 # A name without a file is a mistake, not an empty module.
 NO_MODULE := $(strip $(foreach module,$(MODULES),\

@@ -43,7 +43,7 @@ static const char usage[] =
     "  -h, --help          print this text\n"
     "\n"
     "exit codes: 0 done, 1 bad configuration, 2 bad usage, 3 cannot start\n"
-    "signals: SIGTERM and SIGINT drain and stop, SIGQUIT stops at once\n";
+    "signals: SIGHUP reloads, SIGTERM and SIGINT drain and stop, SIGQUIT stops at once\n";
 
 static int bad_usage(const char *message)
 {
@@ -125,13 +125,15 @@ static void announce_demo(const struct addr *address)
     fflush(stdout);
 }
 
+/* --demo has no bundle. */
 static struct config *load(const struct options *options, const char **out_path,
-                           struct report *report)
+                           struct bundle *bundle, struct report *report)
 {
     static struct cert_pair pair; /* the snapshot copies it; static because it is large */
     if (!options->is_demo) {
         *out_path = options->config_path != NULL ? options->config_path : DEFAULT_CONFIG;
-        return config_load(*out_path, report);
+        bundle_read(bundle, *out_path);
+        return config_build(bundle, CONFIG_TO_PROVE, report);
     }
     *out_path = "--demo";
     if (!cert_make_throw_away(&pair)) {
@@ -160,6 +162,7 @@ int main(int argc, char **argv)
 {
     struct options options = {0};
     struct report report = {0};
+    struct bundle bundle = {.count = 0};
     const char *path = NULL;
 
     open_standard_descriptors();
@@ -168,15 +171,17 @@ int main(int argc, char **argv)
         return code;
     }
     jail_close_memory(); /* before there is a key in it */
-    struct config *config = load(&options, &path, &report);
+    struct config *config = load(&options, &path, &bundle, &report);
     if (config == NULL && mem_is_short()) {
         fprintf(stderr, "sluice: cannot start: out of memory\n");
         report_done(&report);
+        bundle_done(&bundle);
         return EXIT_NOT_STARTED;
     }
     if (config == NULL) {
         report_print(&report, path, stderr);
         report_done(&report);
+        bundle_done(&bundle);
         /* The only words of the demo's configuration that a user wrote are on the command line. */
         return options.is_demo ? EXIT_BAD_USAGE : EXIT_BAD_CONFIG;
     }
@@ -194,9 +199,11 @@ int main(int argc, char **argv)
     } else {
         log_init(STDERR_FILENO, config->log_level, config->log_format);
         report_log(&report, path);
-        code = master_run(config, options.is_demo ? announce_demo : NULL);
+        report_done(&report);
+        return master_run(config, &bundle, options.is_demo ? announce_demo : NULL);
     }
     report_done(&report);
     config_free(config);
+    bundle_done(&bundle);
     return code;
 }

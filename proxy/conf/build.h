@@ -7,10 +7,12 @@
 #ifndef CONF_BUILD_H
 #define CONF_BUILD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/span.h"
 #include "conf/arena.h"
+#include "conf/bundle.h"
 #include "conf/draft.h"
 #include "conf/report.h"
 #include "conf/snapshot.h"
@@ -18,8 +20,10 @@
 struct build {
     struct config *config; /* to fill */
     struct arena *texts;   /* the snapshot points into it */
+    const struct bundle *bundle;
     const struct draft *draft;
     struct report *report;
+    bool is_proven; /* the master has proven the certificates of this very bundle */
 };
 
 /* Zeroed room for `count` things in the snapshot; NULL (reported) when out of memory. */

@@ -1,56 +1,38 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "conf/config.h"
 
-#include <errno.h>
-#include <pwd.h>
-#include <sched.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "conf/build.h"
 #include "conf/draft.h"
-#include "conf/file.h"
 #include "conf/listen.h"
 #include "conf/route.h"
 
 #define LINGER_MS 2000
-#define WORKERS_MAX 256
 #define NOBODY_ID 65534 /* where there is no user "nobody" to ask */
-
-/* What this process may really run on: a container often has fewer cores than the machine. */
-static unsigned count_cores(void)
-{
-    cpu_set_t set;
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned cores = online < 1 ? 1 : (unsigned)online;
-
-    if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0) {
-        cores = (unsigned)CPU_COUNT(&set);
-    }
-    return cores > WORKERS_MAX ? WORKERS_MAX : cores;
-}
 
 /* `line` is where the file names the user; 0 = it names none. */
 static void find_user(struct build *build, unsigned line)
 {
+    const struct bundle *bundle = build->bundle;
+    const struct bundle_facts *facts = &bundle->facts;
     struct config *config = build->config;
-    struct passwd *entry;
+    bool is_named = config->user.len > 0;
 
-    errno = 0;
-    entry = getpwnam(config->user.len > 0 ? config->user.data : "nobody");
-    if (config->user.len > 0 && entry == NULL) {
+    if (is_named && !facts->has_user) {
         report_add(build->report, line, "no such user '%.*s'%s%s", REPORT_SHOW(config->user),
-                   errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
+                   bundle->user_problem.len > 0 ? ": " : "",
+                   bundle->user_problem.len > 0 ? bundle->user_problem.data : "");
     }
-    if (config->user.len > 0 && entry != NULL && entry->pw_uid == 0) {
+    if (is_named && facts->has_user && facts->uid == 0) {
         report_add(build->report, line,
                    "user '%.*s' has all rights; name a user without rights, or leave the key out",
                    REPORT_SHOW(config->user));
     }
-    config->has_ids = geteuid() == 0;
+    config->has_ids = facts->is_root;
     if (config->has_ids) {
-        config->uid = entry != NULL ? entry->pw_uid : NOBODY_ID;
-        config->gid = entry != NULL ? entry->pw_gid : NOBODY_ID;
+        config->uid = facts->has_user ? facts->uid : NOBODY_ID;
+        config->gid = facts->has_user ? facts->gid : NOBODY_ID;
     }
 }
 
@@ -68,69 +50,75 @@ static void build_server(struct build *build)
     }
     find_user(build, user_line);
     if (config->workers == 0) {
-        config->workers = count_cores();
+        config->workers = build->bundle->facts.cores;
     }
     config->early_timeouts.linger_ms = LINGER_MS;
 }
 
-static struct config *build_snapshot(struct arena *texts, const struct draft *draft,
-                                     struct report *report)
+static struct config *build_snapshot(struct build *build)
 {
-    struct build build = {.texts = texts, .draft = draft, .report = report};
-
-    build.config = build_array(&build, 1, sizeof(struct config));
-    if (build.config == NULL) {
+    build->config = build_array(build, 1, sizeof(struct config));
+    if (build->config == NULL) {
         return NULL;
     }
-    build_server(&build);
-    listen_build(&build);
-    route_build(&build);
-    listen_check_hosts(&build);
-    return build.config;
+    build->config->holders = build_array(build, 1, sizeof(struct config_holders));
+    build_server(build);
+    listen_build(build);
+    route_build(build);
+    listen_check_hosts(build);
+    return build->config;
 }
 
-struct config *config_parse(struct span text, struct report *out_report)
+struct config *config_build(const struct bundle *bundle, enum config_proof proof,
+                            struct report *out_report)
 {
     struct arena texts = {0};
     struct draft draft;
-    struct config *config;
+    struct build build = {
+        .texts = &texts,
+        .bundle = bundle,
+        .draft = &draft,
+        .report = out_report,
+        .is_proven = proof == CONFIG_PROVEN,
+    };
+    struct config *config = NULL;
 
     *out_report = (struct report){0};
-    draft_read(&draft, text, &texts, out_report);
-    config = build_snapshot(&texts, &draft, out_report);
-    draft_done(&draft);
+    if (bundle->is_short) {
+        report_no_memory(out_report);
+    } else if (bundle->files->problem.len > 0) {
+        report_add(out_report, 0, "cannot read the configuration: %s", bundle->files->problem.data);
+    } else {
+        draft_read(&draft, bundle->files->bytes, &texts, out_report);
+        config = build_snapshot(&build);
+        draft_done(&draft);
+    }
     report_sort(out_report);
     if (out_report->is_failed || config == NULL) {
         out_report->is_failed = true;
         arena_done(&texts);
         return NULL;
     }
-    config->memory = texts;
+    *config->holders = (struct config_holders){.count = 1, .memory = texts};
+    return config;
+}
+
+struct config *config_parse(struct span text, struct report *out_report)
+{
+    struct bundle bundle;
+
+    bundle_read_text(&bundle, text);
+    struct config *config = config_build(&bundle, CONFIG_TO_PROVE, out_report);
+    bundle_done(&bundle);
     return config;
 }
 
 struct config *config_load(const char *path, struct report *out_report)
 {
-    struct arena file = {0};
-    struct config *config = NULL;
-    struct span text;
-    const char *detail;
+    struct bundle bundle;
 
-    *out_report = (struct report){0};
-    if (file_read(path, &file, &text, &detail)) {
-        config = config_parse(text, out_report);
-    } else {
-        report_add(out_report, 0, "cannot read the configuration: %s", detail);
-    }
-    arena_done(&file);
+    bundle_read(&bundle, path);
+    struct config *config = config_build(&bundle, CONFIG_TO_PROVE, out_report);
+    bundle_done(&bundle);
     return config;
-}
-
-void config_free(struct config *config)
-{
-    if (config != NULL) {
-        struct arena memory = config->memory; /* the snapshot itself is in it */
-
-        arena_done(&memory);
-    }
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* config.h: an INI file to one immutable snapshot, or a list of FILE:LINE: message.
+/* config.h: a bundle to one immutable snapshot, or a list of FILE:LINE: message.
  *
- * For: reading, checking and printing the configuration. main.c includes this header; gate/ knows
- * the snapshot alone. Not for: applying it. Nothing here binds, resolves a name or starts a worker,
- * but it checks all that reading can tell: readable files, certificates that work, known users,
- * complete routes. It reports all errors at once. A snapshot never changes after config_load and
- * owns everything in it (snapshot.h); sessions point into it.
+ * For: checking and printing the configuration. Not for: reading files (bundle.h) and applying what
+ * they say. Nothing here opens a file, binds, resolves a name or starts a worker, but it checks all
+ * that the bundle can tell: readable files, certificates that work, known users, complete routes.
+ * It reports all errors at once. A snapshot never changes once it is made and owns everything in it
+ * (snapshot.h), so the bundle may go; sessions point into the snapshot.
  *
  * The way of a key: draft.h reads the text by inih into sections of known keys, build.h reads their
  * values by the rows of the one table (key.h) into the snapshot, config_print writes the snapshot
@@ -16,17 +16,24 @@
 #include <stdio.h>
 
 #include "base/span.h"
+#include "conf/bundle.h"
 #include "conf/report.h"
 #include "conf/snapshot.h"
 
-/* Reads `path`, a regular file. NULL on any error; *out_report then lists all of them, and in any
- * case all warnings, in line order (report_done frees it). Reads the certificates too, checks them
- * by what clients demand, and proves each pair by a handshake in memory. */
-MUST_CHECK struct config *config_load(const char *path, struct report *out_report);
+enum config_proof {
+    CONFIG_TO_PROVE = 0, /* check certificates by what clients demand, and prove each pair by a
+                          * handshake in memory */
+    CONFIG_PROVEN        /* the master has done so with this very bundle */
+};
 
-/* The same from memory. For --demo and tests. */
+/* NULL on any error; *out_report then lists all of them, and in any case all warnings, in line
+ * order (report_done frees it). The same bundle always makes the same snapshot. */
+MUST_CHECK struct config *config_build(const struct bundle *bundle, enum config_proof proof,
+                                       struct report *out_report);
+
+/* The bundle of the INI at `path`, or of a text, and its snapshot. */
+MUST_CHECK struct config *config_load(const char *path, struct report *out_report);
 MUST_CHECK struct config *config_parse(struct span text, struct report *out_report);
-void config_free(struct config *config);
 
 /* The effective configuration, every key with its value in force, as INI that parses to the same
  * snapshot. No secrets: paths only. */

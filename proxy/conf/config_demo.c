@@ -57,14 +57,14 @@ static bool has_ipv6_loopback(void)
 static void add_certificate(struct config *config, struct span certificate, struct span key,
                             struct report *report)
 {
-    struct build build = {.config = config, .texts = &config->memory, .report = report};
+    struct build build = {.config = config, .texts = &config->holders->memory, .report = report};
     struct config_pair *pair = build_array(&build, 1, sizeof(*pair));
 
     if (pair == NULL) {
         return;
     }
-    if (!arena_copy(&config->memory, certificate, &pair->certificate) ||
-        !arena_copy(&config->memory, key, &pair->key)) {
+    if (!arena_copy(build.texts, certificate, &pair->certificate) ||
+        !arena_copy(build.texts, key, &pair->key)) {
         report_no_memory(report);
         return;
     }

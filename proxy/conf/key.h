@@ -56,6 +56,7 @@ struct key {
     enum key_type type;
     bool is_required;
     bool is_route_only;   /* not in [defaults] */
+    bool names_files;     /* its value or items are paths, which the bundle reads */
     const char *fallback; /* the default, as it would be written: one item of a list; NULL = none */
     const struct key_need *need; /* NULL: the key always means something */
 

@@ -36,6 +36,7 @@
 #define LIST(read_, show_) .type = KEY_TYPE_LIST, .read = (read_), .show = (show_)
 
 static const struct key_choice workers_words[] = {{"auto", 0}, {NULL, 0}};
+static const struct key_choice reload_words[] = {{"keep", 0}, {"drain", 1}, {NULL, 0}};
 static const struct key_choice level_words[] = {
     {"error", LOG_ERROR}, {"warn", LOG_WARN}, {"info", LOG_INFO}, {"debug", LOG_DEBUG}, {NULL, 0}};
 static const struct key_choice format_words[] = {
@@ -155,6 +156,12 @@ static const struct key keys[] = {
         .help = "connections without a session at once, of all workers together"),
     KEY(KEY_SERVER, "drain_timeout", DURATION(1, DAY_MS), .zero_word = "at once", .fallback = "30s",
         SERVER_FIELD(drain_ms), .help = "time over which a stopping sluice ends its sessions"),
+    KEY(KEY_SERVER, "reload", CHOICE(reload_words), .fallback = "keep",
+        SERVER_FIELD(is_reload_drain),
+        .help = "what becomes of sessions whose route a reload changes or removes"),
+    KEY(KEY_SERVER, "watch", DURATION(100, DAY_MS), .zero_word = "never", .fallback = "10s",
+        SERVER_FIELD(watch_ms),
+        .help = "how often sluice looks for new content of the files that keys name"),
     KEY(KEY_SERVER, "log_level", CHOICE(level_words), .fallback = "info", SERVER_FIELD(log_level),
         .help = "the least important lines that are still written"),
     KEY(KEY_SERVER, "log_format", CHOICE(format_words), .fallback = "text",
@@ -177,11 +184,11 @@ static const struct key keys[] = {
         .is_required = true, .help = "numeric address and port"),
     KEY(KEY_LISTEN, "tls_certificate", LIST(value_read_text, value_show_text),
         LISTEN_ITEMS(certificate_paths, certificate_path_count), .need = &need_key,
-        .empty = "no file",
+        .names_files = true, .empty = "no file",
         .help = "PEM files, leaf first; without them the listener speaks ws://"),
     KEY(KEY_LISTEN, "tls_key", LIST(value_read_text, value_show_text),
-        LISTEN_ITEMS(key_paths, key_path_count), .need = &need_certificate, .empty = "no file",
-        .help = "PEM files, in the order of tls_certificate"),
+        LISTEN_ITEMS(key_paths, key_path_count), .need = &need_certificate, .names_files = true,
+        .empty = "no file", .help = "PEM files, in the order of tls_certificate"),
     KEY(KEY_LISTEN, "tls_min_version", CHOICE(tls_words), .fallback = "1.2",
         LISTEN_FIELD(tls_min_version), .need = &need_tls, .help = "the oldest TLS version spoken"),
 

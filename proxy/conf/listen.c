@@ -3,7 +3,6 @@
 
 #include <time.h>
 
-#include "conf/file.h"
 #include "io/tls_chain.h"
 #include "io/tls_pem.h"
 #include "io/tls_proof.h"
@@ -39,6 +38,9 @@ void listen_prove(struct build *build, const struct config_pair *pair,
     struct verdict verdict = {.build = build, .proof = proof};
     const char *detail;
 
+    if (build->is_proven) {
+        return;
+    }
     tls_chain_check(pair->certificate, (int64_t)time(NULL), take_finding, &verdict);
     if (verdict.is_bad) {
         return; /* a trial could only say the same in fewer words */
@@ -52,11 +54,12 @@ void listen_prove(struct build *build, const struct config_pair *pair,
 }
 
 /* A file that has a private key in it. */
-static void check_exposure(struct build *build, const struct draft_item *item)
+static void check_exposure(struct build *build, const struct draft_item *item,
+                           enum file_exposure exposure)
 {
     struct report *report = build->report;
 
-    switch (file_exposure(item->text.data)) {
+    switch (exposure) {
     case FILE_PRIVATE:
         break;
     case FILE_READABLE_MOUNT:
@@ -81,17 +84,21 @@ static void check_exposure(struct build *build, const struct draft_item *item)
 
 static bool read_pem(struct build *build, const struct draft_item *item, struct span *out)
 {
-    const char *detail;
+    const struct bundle_file *file = bundle_find(build->bundle, item->text);
 
-    if (file_read(item->text.data, build->texts, out, &detail)) {
-        if (tls_pem_has_key(*out)) {
-            check_exposure(build, item);
-        }
-        return true;
+    if (file == NULL || file->problem.len > 0) {
+        report_add(build->report, item->line, "cannot read %.*s: %s", REPORT_SHOW_PATH(item->text),
+                   file != NULL ? file->problem.data : "the bundle lacks it");
+        return false;
     }
-    report_add(build->report, item->line, "cannot read %.*s: %s", REPORT_SHOW_PATH(item->text),
-               detail);
-    return false;
+    if (!arena_copy(build->texts, file->bytes, out)) {
+        report_no_memory(build->report);
+        return false;
+    }
+    if (tls_pem_has_key(*out)) {
+        check_exposure(build, item, file->exposure);
+    }
+    return true;
 }
 
 /* Certificates and keys belong together by their place in the lists. Every file is tried, so that
@@ -171,6 +178,7 @@ static void build_listen(struct build *build, const struct draft_section *sectio
 {
     listen->name = section->name;
     listen->line = section->line;
+    listen->config = build->config;
     build_fallbacks(build, KEY_LISTEN, listen);
     build_section(build, section, listen);
     check_address_is_new(build, listen, draft_value(section, "address")->line);
@@ -214,6 +222,9 @@ void listen_check_hosts(struct build *build)
     const struct config *config = build->config;
     size_t route = 0;
 
+    if (build->is_proven) {
+        return; /* the master has warned */
+    }
     for (const struct draft_section *s = build->draft->sections; s != NULL; s = s->next) {
         struct span host;
         bool is_lacking = config->listen_count > 0;

@@ -12,7 +12,8 @@
 /* Fills the snapshot's listens. */
 void listen_build(struct build *build);
 
-/* Warns of each route's `host` for which no listener has a certificate. After route_build. */
+/* Warns of each route's `host` for which no listener has a certificate, unless the bundle is
+ * proven. After route_build. */
 void listen_check_hosts(struct build *build);
 
 /* What a certificate is called in messages, and the line that they name. */
@@ -22,7 +23,7 @@ struct listen_proof {
     unsigned line;
 };
 
-/* Reports when the pair cannot serve TLS. */
+/* Reports when the pair cannot serve TLS; nothing of a proven bundle. */
 void listen_prove(struct build *build, const struct config_pair *pair,
                   enum config_tls_version version, struct listen_proof proof);
 

@@ -2,7 +2,8 @@
 /* snapshot.h: what a configuration means, as the program uses it.
  *
  * For: the structs that the table of keys (key.h) fills and that sessions point into. Not for:
- * making one (config.h). A snapshot never changes once it is made and owns everything in it. */
+ * making one (config.h). A snapshot never changes once it is made and owns everything in it. A
+ * reload makes another one, so whoever points into a snapshot holds it (config_share). */
 #ifndef CONF_SNAPSHOT_H
 #define CONF_SNAPSHOT_H
 
@@ -20,6 +21,8 @@
 #include "proto/policy.h"
 #include "proto/shape.h"
 #include "proto/ws.h"
+
+struct config;
 
 enum config_tls_version { CONFIG_TLS_1_2 = 0, CONFIG_TLS_1_3 };
 
@@ -41,6 +44,7 @@ struct config_listen {
     enum config_tls_version tls_min_version;
     bool has_pages; /* the demo page is served at "/" (only --demo sets it) */
     unsigned line;
+    const struct config *config; /* the snapshot that it belongs to */
 };
 
 enum config_backend_kind { CONFIG_BACKEND_TCP = 0, CONFIG_BACKEND_UNIX, CONFIG_BACKEND_ECHO };
@@ -87,6 +91,8 @@ struct config {
     uint64_t max_pending; /* connections without a session */
     uint64_t log_limit;   /* lines a second of each kind that strangers cause; 0 = no limit */
     uint64_t drain_ms;
+    bool is_reload_drain; /* reload = drain: sessions whose route changed or went end */
+    uint64_t watch_ms;    /* between two looks at the files that keys name; 0 = none */
     enum log_level log_level;
     enum log_format log_format;
     struct http_limits head_limits;
@@ -99,7 +105,18 @@ struct config {
     struct policy_route *policies; /* routes[i].policy, side by side, for policy_decide */
     size_t route_count;
 
-    struct arena memory; /* private: what everything above points into, this struct included */
+    struct config_holders *holders; /* NULL: nobody counts them, and nobody frees the snapshot */
 };
+
+/* Who holds a snapshot in this process. It lies in the memory that ends with the last one. */
+struct config_holders {
+    size_t count;
+    struct arena memory; /* what the snapshot points into, and the snapshot itself */
+};
+
+/* One more holder; each holder calls config_free, and the last one frees the snapshot. Whoever
+ * makes a snapshot holds it. NULL is allowed. */
+void config_share(const struct config *config);
+void config_free(const struct config *config);
 
 #endif

@@ -54,7 +54,7 @@ static int take_fd(struct msghdr *envelope)
 static bool is_good(const struct control_message *message, ssize_t len)
 {
     return len == (ssize_t)sizeof(*message) && message->kind >= CONTROL_READY &&
-           message->kind <= CONTROL_RELEASE;
+           message->kind <= CONTROL_LAST;
 }
 
 enum control_result control_receive(int fd, struct control_message *out, int *out_fd)

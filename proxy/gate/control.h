@@ -24,14 +24,27 @@ enum control_kind {
     CONTROL_WAKE,      /* master: make a turn, so that the scoreboard shows it */
     CONTROL_ADOPT,     /* master: accept from this socket too, `listen` of `slot` */
     CONTROL_RELEASE,   /* master: accept no more from the sockets of `slot` */
+    CONTROL_RETIRE,    /* master: accept no more, and end when the sessions have ended */
+
+    /* A reload; `number` says which: */
+    CONTROL_PREPARE,  /* master: the descriptor is a sealed bundle; make of it what you need */
+    CONTROL_SOCKET,   /* master: the socket of your slot for `listen`, a new address of it */
+    CONTROL_PREPARED, /* worker: it has all of it, and nothing can fail any more */
+    CONTROL_UNFIT,    /* worker: it cannot; `text` says why */
+    CONTROL_COMMIT,   /* master: put it in force */
+    CONTROL_SWAPPED,  /* worker: it is in force */
+    CONTROL_ABANDON,  /* master: forget it */
 };
+#define CONTROL_LAST CONTROL_ABANDON
 
 #define CONTROL_TEXT_MAX 160
 
 struct control_message {
     uint32_t kind; /* enum control_kind; control_receive lets no other number through */
     uint32_t slot;
-    uint32_t listen; /* an index into the listeners of the configuration */
+    uint32_t listen; /* an index into the listeners of the configuration in force, or of that of a
+                      * CONTROL_SOCKET */
+    uint32_t number;
     char text[CONTROL_TEXT_MAX];
 };
 

@@ -167,6 +167,13 @@ void door_init(struct door *d, struct reactor *reactor, const struct door_settin
     reactor_timer_init(&d->retry, reactor, on_retry);
 }
 
+void door_set_limits(struct door *d, uint64_t pending_max, uint64_t sessions_max)
+{
+    assert(pending_max > 0 && sessions_max > 0);
+    d->settings.pending_max = pending_max;
+    d->settings.sessions_max = sessions_max;
+}
+
 void door_done(struct door *d)
 {
     assert(d->pending_count == 0 && list_is_empty(&d->waiters));

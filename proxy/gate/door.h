@@ -83,6 +83,8 @@ struct door {
 };
 
 void door_init(struct door *d, struct reactor *reactor, const struct door_settings *settings);
+/* Other limits from now on; nobody goes for them. */
+void door_set_limits(struct door *d, uint64_t pending_max, uint64_t sessions_max);
 /* Stops its timers. No guest and no waiter may be left. */
 void door_done(struct door *d);
 

@@ -43,6 +43,11 @@ void flood_init(struct flood *f, struct reactor *reactor, uint64_t per_second)
     reactor_timer_init(&f->tell, reactor, on_tell);
 }
 
+void flood_set_limit(struct flood *f, uint64_t per_second)
+{
+    f->per_second = per_second;
+}
+
 void flood_done(struct flood *f)
 {
     reactor_timer_stop(&f->tell);

@@ -45,6 +45,8 @@ struct flood {
 };
 
 void flood_init(struct flood *f, struct reactor *reactor, uint64_t per_second);
+/* Another limit from now on. */
+void flood_set_limit(struct flood *f, uint64_t per_second);
 /* Says what was suppressed, and stops the timer. */
 void flood_done(struct flood *f);
 /* True: one line of this kind may be written. False: the flood has counted it. `f` may be NULL:

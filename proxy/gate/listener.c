@@ -189,10 +189,14 @@ static void on_room(struct door_waiter *waiter)
 }
 
 /* The configuration has proven every pair; the worker only loads the pairs. */
-static bool make_tls(struct listener *l, const char **out_detail)
+bool listener_make_tls(const struct config_listen *listen, struct tls_context **out,
+                       const char **out_detail)
 {
     static const struct span protocols[] = {SPAN_LIT("http/1.1")};
-    const struct config_listen *listen = l->listen;
+    *out = NULL;
+    if (!listen->is_tls) {
+        return true;
+    }
     struct tls_pair *pairs = mem_alloc(listen->pair_count * sizeof(*pairs));
     if (pairs == NULL) {
         *out_detail = "out of memory";
@@ -209,50 +213,54 @@ static bool make_tls(struct listener *l, const char **out_detail)
         .protocols = protocols,
         .protocol_count = sizeof(protocols) / sizeof(protocols[0]),
     };
-    l->tls = tls_context_new(&settings, out_detail);
+    *out = tls_context_new(&settings, out_detail);
     mem_free(pairs);
-    return l->tls != NULL;
+    return *out != NULL;
 }
 
-static void set(struct listener *l, struct session_context *context,
-                const struct config_listen *listen, int fd)
+static void take(struct listener *l, const struct config_listen *listen, struct tls_context *tls)
 {
-    *l = (struct listener){
-        .context = context,
-        .listen = listen,
-        .fd = fd,
-        .pause_ms = PAUSE_FIRST_MS,
-    };
+    config_share(listen->config);
+    l->listen = listen;
+    l->tls = tls;
+    if (tls != NULL) {
+        tls_context_share(tls);
+    }
 }
 
-static void begin(struct listener *l)
+static void let_go(struct listener *l)
 {
+    config_free(l->listen->config);
+    tls_context_free(l->tls);
+    l->tls = NULL;
+}
+
+void listener_init(struct listener *l, struct session_context *context,
+                   const struct config_listen *listen, struct tls_context *tls, int fd)
+{
+    *l = (struct listener){.context = context, .fd = fd, .pause_ms = PAUSE_FIRST_MS};
+    take(l, listen, tls);
     list_init(&l->waiter.link);
     l->waiter.callback = on_room;
-    reactor_timer_init(&l->resume, l->context->reactor, on_resume);
-    reactor_io_init(&l->io, l->context->reactor, l->fd, on_ready);
+    reactor_timer_init(&l->resume, context->reactor, on_resume);
+    reactor_io_init(&l->io, context->reactor, fd, on_ready);
+}
+
+void listener_start(struct listener *l)
+{
     reactor_io_want(&l->io, REACTOR_READ);
 }
 
-bool listener_init(struct listener *l, struct session_context *context,
-                   const struct config_listen *listen, int fd, const char **out_detail)
+void listener_renew(struct listener *l, const struct config_listen *listen, struct tls_context *tls)
 {
-    set(l, context, listen, fd);
-    if (listen->is_tls && !make_tls(l, out_detail)) {
-        return false;
-    }
-    begin(l);
-    return true;
+    struct listener before = {.listen = l->listen, .tls = l->tls};
+    take(l, listen, tls);
+    let_go(&before);
 }
 
-void listener_init_like(struct listener *l, const struct listener *own, int fd)
+bool listener_has_callers(const struct listener *l)
 {
-    set(l, own->context, own->listen, fd);
-    l->tls = own->tls;
-    if (l->tls != NULL) {
-        tls_context_share(l->tls);
-    }
-    begin(l);
+    return net_has_callers(l->fd);
 }
 
 void listener_stop(struct listener *l)
@@ -270,6 +278,5 @@ void listener_stop(struct listener *l)
 void listener_done(struct listener *l)
 {
     listener_stop(l);
-    tls_context_free(l->tls);
-    l->tls = NULL;
+    let_go(l);
 }

@@ -4,7 +4,7 @@
  * For: the accept loop, and when it pauses. It pauses while the door has no room; and for 100 ms,
  * doubling to 1 s, when accept() or memory fails, so that a failing process does not spin. A paused
  * listener's callers wait in the kernel's queue: nobody is accepted only to be hung up on. Not for:
- * binding (the master does it, before the fork), how many may be in (door). */
+ * binding (the master does it), how many may be in (door), which sockets there are (worker). */
 #ifndef GATE_LISTENER_H
 #define GATE_LISTENER_H
 
@@ -14,10 +14,10 @@
 #include "io/tls.h"
 
 struct listener {
-    struct session_context *context; /* with a door */
-    const struct config_listen *listen;
-    struct tls_context *tls; /* owned, perhaps shared; NULL = plain */
-    int fd;                  /* owned */
+    struct session_context *context;    /* with a door */
+    const struct config_listen *listen; /* held */
+    struct tls_context *tls;            /* shared; NULL = plain */
+    int fd;                             /* owned */
     struct reactor_io io;
     struct reactor_timer resume;
     struct door_waiter waiter;
@@ -26,15 +26,25 @@ struct listener {
     unsigned lost_in_a_row;   /* connections that accept() could not hand over */
 };
 
-/* Takes over the descriptor. False: there is no TLS context; *out_detail is then a constant text
- * that says what is wrong. */
-MUST_CHECK bool listener_init(struct listener *l, struct session_context *context,
-                              const struct config_listen *listen, int fd, const char **out_detail);
-/* The same for one more socket of the address of `own`: it shares the TLS context. */
-void listener_init_like(struct listener *l, const struct listener *own, int fd);
+/* Makes what listeners of this kind share; NULL for a plain one. False: *out_detail is then a
+ * constant text that says what is wrong. */
+MUST_CHECK bool listener_make_tls(const struct config_listen *listen, struct tls_context **out,
+                                  const char **out_detail);
+
+/* Takes over the descriptor, shares the TLS context (NULL = plain) and holds the snapshot. It does
+ * not accept yet. */
+void listener_init(struct listener *l, struct session_context *context,
+                   const struct config_listen *listen, struct tls_context *tls, int fd);
+void listener_start(struct listener *l);
+/* Goes on with another snapshot; sessions keep the context that they have. */
+void listener_renew(struct listener *l, const struct config_listen *listen,
+                    struct tls_context *tls);
+/* Somebody waits in its queue. */
+bool listener_has_callers(const struct listener *l);
 /* Accepts no more and closes the socket; sessions go on. A second call does nothing. */
 void listener_stop(struct listener *l);
-/* Stops, and drops the TLS context, which lives as long as its last session. */
+/* Stops, and lets go of the snapshot and of the TLS context, which live as long as their last
+ * session. */
 void listener_done(struct listener *l);
 
 #endif

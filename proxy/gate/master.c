@@ -65,9 +65,7 @@ static void stop(struct master *m, int worker_signal)
     }
     m->phase = MASTER_STOPPING;
     /* From here on the kernel refuses callers instead of leaving them waiting. */
-    for (size_t i = 0; i < m->slot_count; i++) {
-        master_close_sockets(m, i);
-    }
+    sockets_done(&m->sockets);
     m->kill_at_ms = clock_now_ms() + KILL_GRACE_MS;
     m->kill_at_ms += worker_signal == SIGTERM ? m->config->drain_ms : 0;
     master_signal_workers(m, worker_signal);
@@ -87,7 +85,7 @@ static void on_signal(struct master *m, unsigned signum)
         stop(m, SIGQUIT);
         break;
     case SIGHUP:
-        log_message(LOG_WARN, "reload.ignored", "sluice cannot reload yet: restart it");
+        m->is_reload_wanted = true; /* also when one is under way: another one then follows */
         break;
     case SIGUSR2:
         log_message(LOG_WARN, "upgrade.ignored", "sluice cannot upgrade in place yet: restart it");
@@ -122,6 +120,10 @@ static int time_to_wait_ms(const struct master *m)
     uint64_t due_ms = m->phase == MASTER_STOPPING  ? m->kill_at_ms
                       : m->phase == MASTER_SERVING ? m->look_ms
                                                    : UINT64_MAX;
+    uint64_t others_ms[] = {master_reload_due_ms(m), sockets_due_ms(&m->sockets)};
+    for (size_t i = 0; i < sizeof(others_ms) / sizeof(others_ms[0]); i++) {
+        due_ms = others_ms[i] < due_ms ? others_ms[i] : due_ms;
+    }
     for (size_t i = 0; i < m->slot_count; i++) {
         uint64_t slot_ms = master_slot_due_ms(m, i);
         due_ms = slot_ms < due_ms ? slot_ms : due_ms;
@@ -158,6 +160,7 @@ static void begin_to_serve(struct master *m, const struct addr *first, master_re
     }
     m->phase = MASTER_SERVING;
     m->last_ms = clock_now_ms();
+    m->watch_ms = m->last_ms + m->config->watch_ms;
     m->own_ms = 1;
     log_message(LOG_INFO, "ready", "%zu workers", m->slot_count);
     if (on_ready != NULL) {
@@ -179,6 +182,8 @@ static void supervise(struct master *m, const struct addr *first, master_ready_f
         if (m->phase == MASTER_SERVING) {
             master_look(m);
             master_place(m);
+            master_reload(m);
+            sockets_tend(&m->sockets, clock_now_ms());
         }
         if (m->phase == MASTER_STOPPING && clock_now_ms() >= m->kill_at_ms) {
             master_signal_workers(m, SIGKILL);
@@ -192,35 +197,25 @@ static void supervise(struct master *m, const struct addr *first, master_ready_f
 static bool allocate(struct master *m)
 {
     m->slot_count = m->config->workers;
-    m->slots = mem_alloc_zero(m->slot_count * sizeof(*m->slots));
-    m->polls = mem_alloc_zero((m->slot_count + 1) * sizeof(*m->polls));
+    m->slots = mem_alloc_zero(SOCKETS_SLOTS_MAX * sizeof(*m->slots));
+    m->polls = mem_alloc_zero((SOCKETS_SLOTS_MAX + 1) * sizeof(*m->polls));
     m->scoreboard = scoreboard_new(m->slot_count);
     if (m->slots == NULL || m->polls == NULL || m->scoreboard == NULL) {
         return false;
     }
     for (size_t i = 0; i < m->slot_count; i++) {
         struct slot *s = &m->slots[i];
+        s->is_wanted = true;
         s->adopter = MASTER_NOBODY;
         s->control_fd = -1;
-        s->listen_fds = mem_alloc(m->config->listen_count * sizeof(int));
-        if (s->listen_fds == NULL) {
-            return false;
-        }
-        for (size_t k = 0; k < m->config->listen_count; k++) {
-            s->listen_fds[k] = -1;
-        }
     }
     return true;
 }
 
 static void release(struct master *m)
 {
-    for (size_t i = 0; m->slots != NULL && i < m->slot_count; i++) {
-        if (m->slots[i].listen_fds != NULL) {
-            master_close_sockets(m, i);
-            mem_free(m->slots[i].listen_fds);
-        }
-    }
+    sockets_done(&m->sockets);
+    master_release_reload(m);
     if (m->signal_fd != -1) {
         close(m->signal_fd);
     }
@@ -256,6 +251,21 @@ static bool make_secrets(void)
     return true;
 }
 
+static bool bind_all(struct master *m, struct addr *out_first)
+{
+    char text[SOCKETS_TEXT_MAX];
+    if (!sockets_plan(&m->sockets, m->config, m->slot_count, text) ||
+        !sockets_commit(&m->sockets, clock_now_ms(), text)) {
+        fprintf(stderr, "sluice: %s\n", text);
+        return false;
+    }
+    *out_first = *sockets_address(&m->sockets.current, 0);
+    for (size_t i = 0; i < m->config->listen_count; i++) {
+        master_log_listen(m, i);
+    }
+    return true;
+}
+
 /* False: standard error has the reason. */
 static bool prepare(struct master *m, struct addr *out_first)
 {
@@ -264,15 +274,17 @@ static bool prepare(struct master *m, struct addr *out_first)
         return false;
     }
     raise_descriptor_limit(m->config);
-    return master_bind(m, out_first);
+    return bind_all(m, out_first);
 }
 
-int master_run(const struct config *config, master_ready_fn *on_ready)
+int master_run(const struct config *config, struct bundle *bundle, master_ready_fn *on_ready)
 {
-    struct master m = {.config = config, .signal_fd = -1};
+    struct master m = {.config = config, .bundle = *bundle, .signal_fd = -1};
     struct addr first = {.len = 0};
 
+    *bundle = (struct bundle){.count = 0};
     log_set_process("master");
+    sockets_init(&m.sockets);
     if (!prepare(&m, &first)) {
         release(&m);
         return MASTER_CANNOT_START;

@@ -7,16 +7,19 @@
  * dying. Not for: serving.
  *
  *   SIGTERM, SIGINT  drain and stop; a second one stops at once      SIGQUIT  stop at once
- *   SIGHUP, SIGUSR2  reserved for reload and upgrade: so far the master only warns */
+ *   SIGHUP           reload: read the files again, put what they say in force, end no session
+ *   SIGUSR2          reserved for the upgrade: so far the master only warns */
 #ifndef GATE_MASTER_H
 #define GATE_MASTER_H
 
+#include "conf/bundle.h"
 #include "conf/snapshot.h"
 
 /* The master calls this once it has forked the workers, with the first listener's real address. */
 typedef void master_ready_fn(const struct addr *address);
-/* Returns the exit code of the program: 0 after a stop, 3 when it could not start. `on_ready` may
- * be NULL, for nobody. */
-int master_run(const struct config *config, master_ready_fn *on_ready);
+/* Takes over the caller's hold on the snapshot, and the bundle that it was made of, which has no
+ * file when there is nothing to reload (--demo). Returns the exit code of the program: 0 after a
+ * stop, 3 when it could not start. `on_ready` may be NULL, for nobody. */
+int master_run(const struct config *config, struct bundle *bundle, master_ready_fn *on_ready);
 
 #endif

@@ -2,7 +2,6 @@
 /* The care for workers: does each one turn, and who accepts for a slot whose worker does not? A
  * SO_REUSEPORT socket without an acceptor swallows its share of callers, and closing it resets
  * them: so another worker adopts the slot. */
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "base/log.h"
 #include "gate/control.h"
 #include "gate/master_parts.h"
+#include "io/net.h"
 
 #define LOOK_MS 1000        /* the longest time from one look at the workers to the next */
 #define ADOPT_RETRY_MS 1000 /* the next look at the latest sees that it is due */
@@ -26,11 +26,10 @@ static void count_own_time(struct master *m)
     m->last_ms = now_ms;
 }
 
-static bool has_callers(const struct master *m, const struct slot *s)
+static bool has_callers(const struct master *m, size_t slot)
 {
-    for (size_t i = 0; i < m->config->listen_count; i++) {
-        struct pollfd queue = {.fd = s->listen_fds[i], .events = POLLIN};
-        if (poll(&queue, 1, 0) == 1 && (queue.revents & POLLIN) != 0) {
+    for (size_t i = 0; i < m->sockets.current.count; i++) {
+        if (net_has_callers(sockets_fd(&m->sockets.current, i, slot))) {
             return true;
         }
     }
@@ -97,7 +96,7 @@ static void look_at(struct master *m, size_t slot)
         .turns = scoreboard_turns(m->scoreboard, slot),
         .is_stopped = s->is_stopped,
     };
-    sight.has_callers = sight.turns == s->heart.turns && has_callers(m, s);
+    sight.has_callers = sight.turns == s->heart.turns && has_callers(m, slot);
     switch (heart_look(&s->heart, &sight)) {
     case HEART_BEATS:
         if (before >= HEART_STILL) {
@@ -177,10 +176,11 @@ static void adopt(struct master *m, size_t slot)
     if (adopter == MASTER_NOBODY || clock_now_ms() < s->adopt_ms) {
         return;
     }
-    for (size_t i = 0; i < m->config->listen_count; i++) {
+    for (size_t i = 0; i < m->sockets.current.count; i++) {
         const struct control_message message = {
             .kind = CONTROL_ADOPT, .slot = (uint32_t)slot, .listen = (uint32_t)i};
-        if (!control_send(m->slots[adopter].control_fd, &message, s->listen_fds[i])) {
+        if (!control_send(m->slots[adopter].control_fd, &message,
+                          sockets_fd(&m->sockets.current, i, slot))) {
             return; /* the next turn tries again; a second copy of a socket harms nobody */
         }
     }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* master_parts.h: what the sources of master.h know of each other.
  *
- * master.c starts, waits for events and stops; master_sockets.c binds; master_slots.c forks the
- * workers, hears them and replaces those that end; master_care.c looks whether they turn and who
- * accepts for a slot without a worker. Not for: anybody else. */
+ * master.c starts, waits for events and stops; master_slots.c forks the workers, hears them and
+ * replaces those that end; master_reload.c puts another configuration in force; master_care.c looks
+ * whether workers turn, and who accepts for a slot without a worker. Not for: anybody else. */
 #ifndef GATE_MASTER_PARTS_H
 #define GATE_MASTER_PARTS_H
 
@@ -14,9 +14,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "conf/snapshot.h"
+#include "conf/change.h"
+#include "conf/config.h"
+#include "gate/control.h"
 #include "gate/heart.h"
+#include "gate/reload.h"
 #include "gate/scoreboard.h"
+#include "gate/sockets.h"
 
 #define MASTER_CANNOT_START 3  /* the exit code of the program */
 #define MASTER_NOBODY SIZE_MAX /* no slot */
@@ -37,7 +41,8 @@ enum slot_state {
 };
 
 struct slot {
-    pid_t pid; /* 0 = none */
+    bool is_wanted; /* it should have a worker that accepts */
+    pid_t pid;      /* 0 = none */
     enum slot_state state;
     bool is_stopped;    /* by a signal, until it goes on */
     int control_fd;     /* -1 = none */
@@ -49,14 +54,31 @@ struct slot {
     uint64_t adopt_ms; /* not before then, after a worker that had no room for it */
     size_t adopter;    /* the slot whose worker accepts for this one, or MASTER_NOBODY */
     size_t adopted;    /* how many slots this slot's worker accepts for besides its own */
-    int *listen_fds;   /* one per listen section */
+};
+
+/* What a reload would put in force. */
+struct master_next {
+    struct bundle bundle;
+    const struct config *config; /* held; NULL = none */
+    size_t slot_count;
+    size_t files_changed;
+    struct change change;
+    bool is_watch; /* new content of a file is the cause, and no signal */
 };
 
 struct master {
-    const struct config *config;
+    const struct config *config; /* in force; held */
+    struct bundle bundle;        /* of which it was made; without files for --demo */
+    struct reload reload;
+    struct master_next next;
+    bool is_reload_wanted; /* a signal asked for it */
+    uint64_t watch_ms;     /* when it looks at the files next */
+    struct bundle bad;     /* files that could not be taken when it looked last */
+    bool is_bad_told;
     struct scoreboard *scoreboard;
-    struct slot *slots;
-    size_t slot_count;
+    struct sockets sockets;
+    struct slot *slots; /* room for SOCKETS_SLOTS_MAX */
+    size_t slot_count;  /* that are in use, or were */
     enum master_phase phase;
     int exit_code;
     int signal_fd;
@@ -66,11 +88,6 @@ struct master {
     uint64_t look_ms;     /* when it looks after the workers next */
     struct pollfd *polls; /* the signals, and each slot's control socket */
 };
-
-/* --- master_sockets.c --- */
-
-MUST_CHECK bool master_bind(struct master *m, struct addr *out_first);
-void master_close_sockets(struct master *m, size_t slot);
 
 /* --- master_slots.c --- */
 
@@ -86,6 +103,24 @@ void master_signal_workers(const struct master *m, int signum);
 /* Says once why the program cannot start, and ends the workers. */
 void master_fail_start(struct master *m, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* So many slots are enough for so many workers besides those that retire. */
+size_t master_slots_for(const struct master *m, size_t workers);
+/* Uses so many slots, and wants as many of them to have a worker as the configuration says. */
+void master_set_workers(struct master *m, size_t slot_count);
+
+/* --- master_reload.c --- */
+
+/* Says that the program listens there from now on. */
+void master_log_listen(const struct master *m, size_t listen);
+/* Begins a reload when one is due, and brings it on. */
+void master_reload(struct master *m);
+uint64_t master_reload_due_ms(const struct master *m);
+/* An answer of the slot's worker. */
+void master_hear_reload(struct master *m, size_t slot, const struct control_message *message);
+/* The slot's worker is gone, or goes. */
+void master_leave_reload(struct master *m, size_t slot);
+void master_release_reload(struct master *m);
 
 /* --- master_care.c --- */
 

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "gate/control.h"
 #include "gate/jail.h"
 #include "gate/master_parts.h"
@@ -46,9 +47,7 @@ void master_fail_start(struct master *m, const char *format, ...)
     m->phase = MASTER_STOPPING;
     m->exit_code = MASTER_CANNOT_START;
     m->kill_at_ms = UINT64_MAX;
-    for (size_t i = 0; i < m->slot_count; i++) {
-        master_close_sockets(m, i);
-    }
+    sockets_done(&m->sockets);
     master_signal_workers(m, SIGKILL);
 }
 
@@ -72,10 +71,15 @@ static int be_worker(struct master *m, size_t slot, int control_fd)
     close(m->signal_fd);
     for (size_t i = 0; i < m->slot_count; i++) {
         close_fd(&m->slots[i].control_fd);
-        if (i != slot) {
-            master_close_sockets(m, i);
-        }
     }
+    int *listen_fds = mem_alloc((m->sockets.current.count + 1) * sizeof(*listen_fds));
+    if (listen_fds == NULL) {
+        fail_worker(control_fd, "out of memory");
+        return MASTER_CANNOT_START;
+    }
+    sockets_take_slot(&m->sockets, slot, listen_fds);
+    bundle_done(&m->bundle); /* the snapshot has what the worker needs */
+    bundle_done(&m->bad);
     /* The master tells the workers what these signals mean; the terminal sends SIGINT to all. */
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
@@ -88,11 +92,12 @@ static int be_worker(struct master *m, size_t slot, int control_fd)
         .config = m->config,
         .scoreboard = m->scoreboard,
         .slot = slot,
-        .listen_fds = m->slots[slot].listen_fds,
+        .listen_fds = listen_fds,
         .control_fd = control_fd,
     };
     const char *detail = NULL;
     int code = worker_run(&start, &detail);
+    mem_free(listen_fds);
     if (detail != NULL) {
         fail_worker(control_fd, detail);
     }
@@ -149,6 +154,12 @@ static void on_message(struct master *m, size_t slot, const struct control_messa
         break;
     case CONTROL_LEAVING:
         s->state = SLOT_LEAVING;
+        master_leave_reload(m, slot);
+        break;
+    case CONTROL_PREPARED:
+    case CONTROL_UNFIT:
+    case CONTROL_SWAPPED:
+        master_hear_reload(m, slot, message);
         break;
     case CONTROL_REFUSED:
         master_take_back(m, slot, message->slot);
@@ -163,6 +174,11 @@ static void on_message(struct master *m, size_t slot, const struct control_messa
     case CONTROL_WAKE:
     case CONTROL_ADOPT:
     case CONTROL_RELEASE:
+    case CONTROL_RETIRE:
+    case CONTROL_PREPARE:
+    case CONTROL_SOCKET:
+    case CONTROL_COMMIT:
+    case CONTROL_ABANDON:
         break; /* no worker has a reason to say that */
     }
 }
@@ -229,6 +245,7 @@ static void on_exit_of(struct master *m, size_t slot, int status)
     master_hear(m, slot); /* its last words */
     close_fd(&s->control_fd);
     master_forget(m, slot);
+    master_leave_reload(m, slot);
     scoreboard_clear_slot(m->scoreboard, slot);
     s->pid = 0;
     s->ended_ms = clock_now_ms();
@@ -239,9 +256,10 @@ static void on_exit_of(struct master *m, size_t slot, int status)
         return;
     }
     if (m->exit_code == 0) { /* else the master has said why nobody serves */
-        log_exit(slot, pid, status, s->ended_ms - s->forked_ms, m->phase == MASTER_STOPPING);
+        log_exit(slot, pid, status, s->ended_ms - s->forked_ms,
+                 m->phase == MASTER_STOPPING || !s->is_wanted);
     }
-    if (m->phase == MASTER_SERVING) {
+    if (m->phase == MASTER_SERVING && s->is_wanted) {
         plan_respawn(m, slot, s->ended_ms - s->forked_ms);
     }
 }
@@ -286,6 +304,57 @@ void master_signal_workers(const struct master *m, int signum)
     }
 }
 
+/* --- how many workers ------------------------------------------------------------------------ */
+
+/* The slot of a worker that retires is in use until its last session ends. */
+static bool is_usable(const struct slot *slot)
+{
+    return slot->is_wanted || slot->pid == 0;
+}
+
+size_t master_slots_for(const struct master *m, size_t workers)
+{
+    size_t usable = 0;
+    for (size_t i = 0; i < m->slot_count; i++) {
+        usable += is_usable(&m->slots[i]);
+    }
+    size_t needed = m->slot_count + (workers > usable ? workers - usable : 0);
+    return needed < SOCKETS_SLOTS_MAX ? needed : SOCKETS_SLOTS_MAX;
+}
+
+static void retire(struct master *m, size_t slot)
+{
+    struct slot *s = &m->slots[slot];
+    const struct control_message retire = {.kind = CONTROL_RETIRE};
+    s->is_wanted = false;
+    s->spawn_ms = 0;
+    if (s->pid == 0 || control_send(s->control_fd, &retire, -1)) {
+        return;
+    }
+    log_message(LOG_ERROR, "worker.killed", "the worker of slot %zu does not hear that it retires",
+                slot);
+    kill(s->pid, SIGKILL);
+}
+
+void master_set_workers(struct master *m, size_t slot_count)
+{
+    size_t wanted = 0;
+    for (size_t i = m->slot_count; i < slot_count; i++) {
+        m->slots[i] = (struct slot){.adopter = MASTER_NOBODY, .control_fd = -1};
+    }
+    m->slot_count = slot_count;
+    scoreboard_set_slots(m->scoreboard, slot_count);
+    for (size_t i = 0; i < slot_count; i++) {
+        struct slot *s = &m->slots[i];
+        if (wanted < m->config->workers && is_usable(s)) {
+            s->is_wanted = true;
+            wanted++;
+        } else if (s->is_wanted) {
+            retire(m, i);
+        }
+    }
+}
+
 /* --- what is due ----------------------------------------------------------------------------- */
 
 static bool has_serving(const struct master *m)
@@ -302,6 +371,10 @@ uint64_t master_slot_due_ms(const struct master *m, size_t slot)
 {
     const struct slot *s = &m->slots[slot];
     if (m->phase == MASTER_STOPPING) {
+        return UINT64_MAX;
+    }
+    /* A worker that comes between the phases of a reload would have the old configuration. */
+    if (s->pid == 0 && (!s->is_wanted || m->reload.phase == RELOAD_PREPARING)) {
         return UINT64_MAX;
     }
     if (s->pid != 0) {

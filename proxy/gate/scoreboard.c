@@ -7,7 +7,8 @@
 struct scoreboard *scoreboard_new(size_t slot_count)
 {
     assert(slot_count > 0 && slot_count <= SCOREBOARD_SLOTS_MAX);
-    size_t size = sizeof(struct scoreboard) + slot_count * sizeof(struct scoreboard_slot);
+    /* Pages that nobody touches take no memory. */
+    size_t size = sizeof(struct scoreboard) + SCOREBOARD_SLOTS_MAX * sizeof(struct scoreboard_slot);
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
         return NULL;
@@ -15,6 +16,12 @@ struct scoreboard *scoreboard_new(size_t slot_count)
     struct scoreboard *board = memory;
     board->slot_count = slot_count;
     return board;
+}
+
+void scoreboard_set_slots(struct scoreboard *board, size_t slot_count)
+{
+    assert(slot_count >= board->slot_count && slot_count <= SCOREBOARD_SLOTS_MAX);
+    atomic_store(&board->slot_count, slot_count);
 }
 
 void scoreboard_clear_slot(struct scoreboard *board, size_t slot)
@@ -25,8 +32,9 @@ void scoreboard_clear_slot(struct scoreboard *board, size_t slot)
 
 static uint64_t count_sessions(const struct scoreboard *board)
 {
+    size_t count = atomic_load_explicit(&board->slot_count, memory_order_relaxed);
     uint64_t sum = 0;
-    for (size_t i = 0; i < board->slot_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         sum += atomic_load(&board->slots[i].sessions_now);
     }
     return sum;

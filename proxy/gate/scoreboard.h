@@ -28,12 +28,14 @@ struct scoreboard_slot {
 } __attribute__((aligned(64)));
 
 struct scoreboard {
-    size_t slot_count;
+    _Atomic size_t slot_count;
     struct scoreboard_slot slots[];
 };
 
-/* NULL: no memory. The scoreboard lives until the process ends. */
+/* NULL: no memory. The scoreboard lives until the process ends, and has room for all slots. */
 MUST_CHECK struct scoreboard *scoreboard_new(size_t slot_count);
+/* So many slots are in use from now on, and never fewer. For the master. */
+void scoreboard_set_slots(struct scoreboard *board, size_t slot_count);
 /* Forgets the sessions of a worker that is gone; totals stay. */
 void scoreboard_clear_slot(struct scoreboard *board, size_t slot);
 

@@ -80,10 +80,14 @@ static void apply_close(struct session *s, uint16_t code)
     apply(s, &event);
 }
 
+/* The upstream knows the backends of the configuration in force. */
 static void note_outcomes(struct session *s)
 {
     struct session_context *context = s->context;
     size_t count = 0;
+    if (s->config != context->config) {
+        return;
+    }
     const struct dial_outcome *outcomes = dial_outcomes(s->dial, &count);
     for (size_t i = 0; context->upstream != NULL && i < count; i++) {
         upstream_note(context->upstream, s->route, i, &outcomes[i],
@@ -380,6 +384,12 @@ static void on_backend_ready(struct conn *conn, unsigned ready)
     settle(s);
 }
 
+void session_take_event(struct session *s, const struct session_event *event)
+{
+    apply(s, event);
+    settle(s);
+}
+
 static void on_timer(struct reactor_timer *timer)
 {
     struct session *s = container_of(timer, struct session, timer);
@@ -401,6 +411,8 @@ static void on_retire(struct reactor_deferred *deferred)
     pump_done(&s->pump);
     session_drop_request(s);
     mem_free(s->sni);
+    config_free(s->listen->config);
+    config_free(s->config);
     mem_free(s);
     context->session_count--;
     context->on_gone(context);
@@ -419,6 +431,7 @@ bool session_start(struct session_context *context, const struct config_listen *
     uint64_t now_ms = reactor_now_ms(context->reactor);
     s->context = context;
     s->listen = listen;
+    config_share(listen->config);
     memcpy(&s->peer, &peer->u, sizeof(s->peer));
     s->id = scoreboard_next_id(context->scoreboard, context->slot);
     s->started_ms = now_ms;
@@ -436,31 +449,4 @@ bool session_start(struct session_context *context, const struct config_listen *
     }
     settle(s);
     return true;
-}
-
-size_t session_end_some(struct session_context *context, enum life_ending ending, size_t most)
-{
-    size_t ended = 0;
-    struct list *link = context->sessions.next;
-
-    while (link != &context->sessions && ended < most) {
-        struct session *s = container_of(link, struct session, link);
-        link = link->next; /* step_end may take the session off the list */
-        /* A session that waits for its backend's last bytes has ended, but may wait long. */
-        if (!life_has_ended(&s->life) || s->life.phase == LIFE_HALF_CLOSED) {
-            apply_end(s, ending, NULL);
-            settle(s);
-            ended++;
-        }
-    }
-    return ended;
-}
-
-void session_kill_all(struct session_context *context)
-{
-    while (!list_is_empty(&context->sessions)) {
-        struct session *s = container_of(context->sessions.next, struct session, link);
-        apply_type(s, LIFE_EV_KILL);
-        settle(s);
-    }
 }

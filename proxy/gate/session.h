@@ -34,8 +34,8 @@ struct session_context {
     struct reactor *reactor;
     const struct scratch *scratch;
     struct resolver *resolver;
-    struct upstream *upstream; /* NULL: nobody notes how dials end */
-    const struct config *config;
+    struct upstream *upstream;   /* of `config`; NULL: nobody notes how dials end */
+    const struct config *config; /* in force: judges requests that come; the worker holds it */
     struct scoreboard *scoreboard;
     struct door *door;       /* NULL: every connection is served at once and without a limit */
     struct flood *flood;     /* NULL: every line comes out */
@@ -57,6 +57,9 @@ MUST_CHECK bool session_start(struct session_context *context, const struct conf
 /* Ends the oldest `most` sessions that have not ended yet, with an ending of the program's own
  * (shutdown, drain). Returns how many it ended. */
 size_t session_end_some(struct session_context *context, enum life_ending ending, size_t most);
+/* Ends the oldest `most` sessions whose route is gone from the configuration in force, or has
+ * changed since they began. Fewer than `most`: there are no more. */
+size_t session_end_changed(struct session_context *context, enum life_ending ending, size_t most);
 /* Kills all sessions (LIFE_EV_KILL): no Close, no waiting. */
 void session_kill_all(struct session_context *context);
 

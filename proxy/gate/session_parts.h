@@ -32,8 +32,9 @@ struct session_request {
 struct session {
     struct list link;
     struct session_context *context;
-    const struct config_listen *listen;
-    const struct config_route *route;     /* NULL until known */
+    const struct config_listen *listen;   /* the session holds its snapshot */
+    const struct config *config;          /* what judged the request; held; NULL before */
+    const struct config_route *route;     /* of `config`; NULL until known */
     const struct config_backend *backend; /* connected, or dialled last; NULL before */
     struct session_request *request;      /* NULL before its first byte and when no longer needed */
     struct dial *dial;                    /* NULL unless dialling */
@@ -74,6 +75,9 @@ struct session_event {
 
 /* session.c: the dial_fn of every session. */
 void session_on_dial(void *owner);
+
+/* session.c: an event from outside. The session may be retired afterwards. */
+void session_take_event(struct session *s, const struct session_event *event);
 
 /* session.c: takes the result of the dial, which is decided. */
 struct session_event session_finish_dial(struct session *s);

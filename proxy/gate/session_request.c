@@ -103,15 +103,18 @@ static void take_no_route(struct session *s)
     life_set_route(&s->life, &rules);
 }
 
-/* Asks whether a legal opening handshake may have a session. */
+/* Asks whether a legal opening handshake may have a session. The configuration in force decides,
+ * also on a connection that is older. */
 static struct session_event admit(struct session *s)
 {
     struct session_context *context = s->context;
     struct admission *admission = &s->request->admission;
     struct addr source;
+    s->config = context->config;
+    config_share(s->config);
     addr_from_sockaddr((const struct sockaddr *)&s->peer, sizeof(s->peer), &source);
     const struct admission_question question = {
-        .config = context->config,
+        .config = s->config,
         .request = &s->request->asked,
         .source = &source,
         .is_secure = s->listen->is_tls,

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "conf/change.h"
 
 #define STEADY_MS \
     60000 /* the next change of a backend that was steady for so long is told at once */
@@ -49,6 +50,30 @@ void upstream_free(struct upstream *upstream)
         mem_free(upstream->first);
         mem_free(upstream->backends);
         mem_free(upstream);
+    }
+}
+
+static void inherit_route(struct upstream *u, size_t route, const struct upstream *before,
+                          size_t from)
+{
+    const struct config_route *now = &u->config->routes[route];
+    const struct config_route *then = &before->config->routes[from];
+    for (size_t i = 0; i < now->backend_count; i++) {
+        for (size_t k = 0; k < then->backend_count; k++) {
+            if (span_is_equal(now->backends[i].text, then->backends[k].text)) {
+                u->backends[u->first[route] + i] = before->backends[before->first[from] + k];
+            }
+        }
+    }
+}
+
+void upstream_inherit(struct upstream *upstream, const struct upstream *before)
+{
+    for (size_t i = 0; i < upstream->config->route_count; i++) {
+        size_t from = change_find_route(before->config, upstream->config->routes[i].policy.name, i);
+        if (from < before->config->route_count) {
+            inherit_route(upstream, i, before, from);
+        }
     }
 }
 

@@ -20,6 +20,9 @@ struct upstream;
 /* NULL: no memory. */
 MUST_CHECK struct upstream *upstream_new(const struct config *config);
 void upstream_free(struct upstream *upstream);
+/* What `before`, of another snapshot, knows of a backend with the same text in a route of the same
+ * name, `upstream` knows too: a reload makes no line. */
+void upstream_inherit(struct upstream *upstream, const struct upstream *before);
 
 /* A dial ended so with backend `index` of `route`. What is this machine's own fault (no memory, no
  * descriptors) says nothing of the backend and changes nothing. */

@@ -6,50 +6,17 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "gate/control.h"
 #include "gate/descriptors.h"
-#include "gate/listener.h"
 #include "gate/page.h"
 #include "gate/session.h"
+#include "gate/worker_parts.h"
 #include "io/tls.h"
 
-#define DRAIN_TICK_MS 50
-#define DRAIN_PER_TICK_MIN 100 /* so few end in one tick */
-#define TRIM_DELAY_MS 1000     /* one trim for all that a burst frees */
-#define SHORT_RETRY_MS 1000    /* from one look for memory to the next */
-#define TRIM_SESSIONS_MIN 64   /* fewer sessions leave little behind */
+#define PER_TICK_MIN 100     /* so few sessions end in one tick */
+#define TRIM_DELAY_MS 1000   /* one trim for all that a burst frees */
+#define SHORT_RETRY_MS 1000  /* from one look for memory to the next */
+#define TRIM_SESSIONS_MIN 64 /* fewer sessions leave little behind */
 #define TICKETS_MS (60 * 60 * 1000)
-
-/* A listening socket of another slot, which the master gave to this worker. */
-struct adopted {
-    struct list link;
-    uint32_t slot;
-    uint32_t listen;
-    struct listener listener;
-};
-
-struct worker {
-    struct session_context context;
-    struct scratch scratch;
-    struct door door;
-    struct flood flood;
-    const struct worker_start *start;
-    struct listener *listeners;
-    struct list adopted;
-    struct reactor_signal on_term;
-    struct reactor_signal on_quit;
-    struct reactor_io control;
-    struct reactor_timer drain;
-    uint64_t drain_end_ms; /* 0 = not draining */
-    size_t drain_per_tick;
-    struct reactor_timer trim;
-    struct reactor_timer tickets;
-    bool is_trim_due;
-    size_t peak_sessions; /* since the last trim */
-    struct reactor_deferred on_short;
-    struct reactor_timer recover;
-    bool is_short; /* of memory: this worker accepts nobody */
-};
 
 static void on_trim(struct reactor_timer *timer)
 {
@@ -111,7 +78,8 @@ static void note_short(void *owner)
 
 static void stop_when_empty(struct worker *w)
 {
-    if (w->context.is_draining && w->context.session_count == 0) {
+    bool is_ending = w->context.is_draining || w->is_retired;
+    if (is_ending && w->context.session_count == 0) {
         reactor_stop(w->context.reactor);
     }
 }
@@ -130,74 +98,32 @@ static void on_session_gone(struct session_context *context)
     stop_when_empty(w);
 }
 
-/* --- slots without a worker ------------------------------------------------------------------ */
+/* --- the end --------------------------------------------------------------------------------- */
 
-static void drop(struct adopted *a)
+void worker_tell_master(struct worker *w, const struct control_message *message)
 {
-    list_unlink(&a->link);
-    listener_done(&a->listener);
-    mem_free(a);
-}
-
-/* `listen` NULL: every one. */
-static void drop_adopted(struct worker *w, uint32_t slot, const uint32_t *listen)
-{
-    struct list *link = w->adopted.next;
-    while (link != &w->adopted) {
-        struct adopted *a = container_of(link, struct adopted, link);
-        link = link->next;
-        if (a->slot == slot && (listen == NULL || a->listen == *listen)) {
-            drop(a);
-        }
-    }
-}
-
-static void drop_all_adopted(struct worker *w)
-{
-    while (!list_is_empty(&w->adopted)) {
-        drop(container_of(w->adopted.next, struct adopted, link));
-    }
-}
-
-static void tell_master(struct worker *w, enum control_kind kind, uint32_t slot)
-{
-    const struct control_message message = {.kind = kind, .slot = slot};
-    bool is_sent = control_send(w->start->control_fd, &message, -1);
+    bool is_sent = control_send(w->start->control_fd, message, -1);
     (void)is_sent; /* else the master is gone */
-}
-
-static void adopt(struct worker *w, const struct control_message *message, int fd)
-{
-    struct adopted *a = mem_alloc(sizeof(*a));
-    struct span name = w->context.config->listens[message->listen].name;
-    if (a == NULL || w->context.is_draining || fd == -1) {
-        log_message(LOG_WARN, "adopt.failed", "slot %u, listener '%.*s': %s", message->slot,
-                    (int)name.len, name.data,
-                    a == NULL  ? "out of memory"
-                    : fd == -1 ? "out of descriptors"
-                               : "draining");
-        tell_master(w, CONTROL_REFUSED, message->slot);
-        mem_free(a);
-        if (fd != -1) {
-            close(fd);
-        }
-        return;
-    }
-    drop_adopted(w, message->slot, &message->listen); /* a second copy of the same socket */
-    a->slot = message->slot;
-    a->listen = message->listen;
-    list_init(&a->link);
-    list_append(&w->adopted, &a->link);
-    listener_init_like(&a->listener, &w->listeners[message->listen], fd);
 }
 
 static void stop_listeners(struct worker *w)
 {
-    tell_master(w, CONTROL_LEAVING, 0); /* somebody else must accept its callers */
-    drop_all_adopted(w);
-    for (size_t i = 0; i < w->context.config->listen_count; i++) {
-        listener_stop(&w->listeners[i]);
-    }
+    const struct control_message leaving = {.kind = CONTROL_LEAVING};
+    worker_tell_master(w, &leaving); /* somebody else must accept its callers */
+    worker_drop_all_posts(w);
+    worker_abandon(w);
+}
+
+/* The slot's callers go to other workers; sessions, and those who are about to have one, stay. */
+static void retire(struct worker *w)
+{
+    w->is_retired = true;
+    stop_listeners(w);
+    struct log_line line;
+    log_begin(&line, LOG_INFO, "worker.retired");
+    log_u64(&line, "sessions", w->context.session_count);
+    log_end(&line);
+    stop_when_empty(w);
 }
 
 static void kill_all(struct worker *w)
@@ -206,6 +132,13 @@ static void kill_all(struct worker *w)
     stop_listeners(w); /* nobody would kill a session accepted from here on */
     session_kill_all(&w->context);
     stop_when_empty(w);
+}
+
+size_t worker_share_of_tick(const struct worker *w, size_t sessions)
+{
+    size_t ticks = w->context.config->drain_ms / 3 / WORKER_TICK_MS + 1;
+    size_t share = sessions / ticks + 1;
+    return share > PER_TICK_MIN ? share : PER_TICK_MIN;
 }
 
 static void on_drain_tick(struct reactor_timer *timer)
@@ -217,7 +150,7 @@ static void on_drain_tick(struct reactor_timer *timer)
         return;
     }
     (void)session_end_some(&w->context, LIFE_SHUTDOWN, w->drain_per_tick);
-    reactor_timer_at(&w->drain, now_ms + DRAIN_TICK_MS);
+    reactor_timer_at(&w->drain, now_ms + WORKER_TICK_MS);
 }
 
 static void start_drain(struct worker *w)
@@ -233,12 +166,7 @@ static void start_drain(struct worker *w)
     log_u64(&line, "sessions", w->context.session_count);
     log_end(&line);
 
-    /* A third of the time is for ending the sessions, the rest for their closing handshakes. */
-    uint64_t ticks = drain_ms / 3 / DRAIN_TICK_MS + 1;
-    w->drain_per_tick = w->context.session_count / ticks + 1;
-    if (w->drain_per_tick < DRAIN_PER_TICK_MIN) {
-        w->drain_per_tick = DRAIN_PER_TICK_MIN;
-    }
+    w->drain_per_tick = worker_share_of_tick(w, w->context.session_count);
     w->drain_end_ms = reactor_now_ms(w->context.reactor) + drain_ms;
     reactor_timer_at(&w->drain, reactor_now_ms(w->context.reactor));
     stop_when_empty(w);
@@ -255,20 +183,41 @@ static void on_quit(struct reactor_signal *s)
     kill_all(w);
 }
 
+/* --- what the master says -------------------------------------------------------------------- */
+
+/* Takes over the descriptor. */
 static void on_message(struct worker *w, const struct control_message *message, int fd)
 {
     switch ((enum control_kind)message->kind) {
     case CONTROL_ADOPT:
-        adopt(w, message, fd);
+        worker_adopt(w, message, fd);
+        return;
+    case CONTROL_PREPARE:
+        worker_prepare(w, message, fd);
+        return;
+    case CONTROL_SOCKET:
+        worker_take_socket(w, message, fd);
         return;
     case CONTROL_RELEASE:
-        drop_adopted(w, message->slot, NULL);
+        worker_release(w, message->slot);
+        break;
+    case CONTROL_RETIRE:
+        retire(w);
+        break;
+    case CONTROL_COMMIT:
+        worker_commit(w, message->number);
+        break;
+    case CONTROL_ABANDON:
+        worker_abandon(w);
         break;
     case CONTROL_WAKE: /* this turn is the answer */
     case CONTROL_READY:
     case CONTROL_FAILED:
     case CONTROL_LEAVING:
     case CONTROL_REFUSED:
+    case CONTROL_PREPARED:
+    case CONTROL_UNFIT:
+    case CONTROL_SWAPPED:
         break;
     }
     if (fd != -1) {
@@ -308,36 +257,16 @@ static void on_control(struct reactor_io *io, unsigned ready)
     }
 }
 
-static bool start_listeners(struct worker *w, const char **out_detail)
-{
-    const struct config *config = w->context.config;
-    w->listeners = mem_alloc_zero(config->listen_count * sizeof(*w->listeners));
-    if (w->listeners == NULL) {
-        *out_detail = "out of memory";
-        return false;
-    }
-    for (size_t i = 0; i < config->listen_count; i++) {
-        if (!listener_init(&w->listeners[i], &w->context, &config->listens[i],
-                           w->start->listen_fds[i], out_detail)) {
-            return false;
-        }
-    }
-    return true;
-}
+/* --- the process ----------------------------------------------------------------------------- */
 
 static void open_door(struct worker *w)
 {
-    const struct config *config = w->context.config;
-    const struct descriptors_plan plan =
-        descriptors_share(config, descriptors_raise(), descriptors_open());
-    const struct door_settings settings = {
-        .pending_max = plan.pending_max,
-        .sessions_max = plan.sessions_max,
-        .serve = session_serve,
-        .put_out = session_put_out,
-    };
+    uint64_t open = descriptors_open(); /* the listening sockets are open already */
+    uint64_t listens = w->setup.config->listen_count;
+    w->own_descriptors = open > listens ? open - listens : 0;
+    const struct door_settings settings = worker_limits(w);
     door_init(&w->door, w->context.reactor, &settings);
-    flood_init(&w->flood, w->context.reactor, config->log_limit);
+    flood_init(&w->flood, w->context.reactor, w->setup.config->log_limit);
     w->context.door = &w->door;
     w->context.flood = &w->flood;
 }
@@ -348,6 +277,7 @@ static void init_events(struct worker *w)
     reactor_signal_init(&w->on_term, r, SIGTERM, on_term);
     reactor_signal_init(&w->on_quit, r, SIGQUIT, on_quit);
     reactor_timer_init(&w->drain, r, on_drain_tick);
+    reactor_timer_init(&w->change, r, worker_on_change_tick);
     reactor_timer_init(&w->trim, r, on_trim);
     reactor_timer_init(&w->tickets, r, on_tickets);
     on_tickets(&w->tickets);
@@ -363,14 +293,14 @@ static void init_events(struct worker *w)
 
 static bool init(struct worker *w, const struct worker_start *start, const char **out_detail)
 {
-    w->context.config = start->config;
     w->context.scoreboard = start->scoreboard;
     w->context.slot = start->slot;
     w->context.find_page = page_find;
     w->context.on_gone = on_session_gone;
     w->context.on_park = on_session_park;
     list_init(&w->context.sessions);
-    list_init(&w->adopted);
+    list_init(&w->posts);
+    list_init(&w->leaving);
     w->context.scratch = &w->scratch;
     w->context.reactor = reactor_new();
     if (w->context.reactor == NULL) {
@@ -382,13 +312,20 @@ static bool init(struct worker *w, const struct worker_start *start, const char 
         return false;
     }
     w->context.resolver = resolver_new(w->context.reactor);
-    w->context.upstream = upstream_new(w->context.config);
-    if (w->context.resolver == NULL || w->context.upstream == NULL) {
+    if (w->context.resolver == NULL) {
         *out_detail = "a worker cannot make its resolver: out of memory or descriptors";
         return false;
     }
+    struct setup first;
+    if (!worker_make_setup(w, start->config, &first, out_detail)) {
+        return false;
+    }
+    w->setup = first;
+    w->context.config = w->setup.config;
+    w->context.upstream = w->setup.upstream;
     open_door(w);
-    if (!start_listeners(w, out_detail)) {
+    if (!worker_open_posts(w)) {
+        *out_detail = "out of memory";
         return false;
     }
     init_events(w);
@@ -428,19 +365,17 @@ int worker_run(const struct worker_start *start, const char **out_detail)
     reactor_run(w.context.reactor);
 
     reactor_io_want(&w.control, 0);
+    reactor_timer_stop(&w.change);
     reactor_timer_stop(&w.trim);
     reactor_timer_stop(&w.tickets);
     reactor_timer_stop(&w.recover);
     mem_on_short(NULL, NULL);
-    drop_all_adopted(&w);
-    for (size_t i = 0; i < start->config->listen_count; i++) {
-        listener_done(&w.listeners[i]);
-    }
-    mem_free(w.listeners);
+    worker_drop_all_posts(&w);
+    worker_abandon(&w);
     door_done(&w.door);
     flood_done(&w.flood);
     resolver_free(w.context.resolver);
-    upstream_free(w.context.upstream);
+    worker_drop_setup(&w.setup);
     reactor_free(w.context.reactor);
     scratch_done(&w.scratch);
     return 0;

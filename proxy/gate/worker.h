@@ -2,10 +2,13 @@
 /* worker.h: one process that serves: one reactor, its listeners and its sessions.
  *
  * For: everything between the fork and the exit of a worker, draining included. The worker tells
- * the master when it serves, and accepts for other slots when the master says so (gate/control).
- * Without memory it accepts nobody. Not for: binding, supervision (master). Single-threaded.
- * SIGTERM drains: the sessions get 1001, spread over a third of the drain time. SIGQUIT and the end
- * of the drain time stop the worker at once. A worker whose master is gone drains too. */
+ * the master when it serves, accepts for other slots when the master says so (gate/control), and
+ * takes another configuration in two steps: it makes all that it needs, and when every worker has
+ * done so, it puts the configuration in force without touching a session. A worker that retires
+ * accepts nobody and ends with its last session. Without memory a worker accepts nobody. Not for:
+ * binding, supervision (master). Single-threaded. SIGTERM drains: the sessions get 1001, spread
+ * over a third of the drain time. SIGQUIT and the end of the drain time stop the worker at once. A
+ * worker whose master is gone drains too. */
 #ifndef GATE_WORKER_H
 #define GATE_WORKER_H
 
@@ -16,7 +19,7 @@
 #include "gate/scoreboard.h"
 
 struct worker_start {
-    const struct config *config;
+    const struct config *config; /* the worker takes over the caller's hold */
     struct scoreboard *scoreboard;
     size_t slot;
     const int *listen_fds; /* one per config->listens, taken over */

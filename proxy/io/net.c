@@ -4,8 +4,10 @@
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
+#include <linux/filter.h>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -61,7 +63,7 @@ static const char *listen_detail(int error)
     }
 }
 
-static bool bind_and_listen(int fd, const struct addr *a)
+static bool prepare_and_bind(int fd, const struct addr *a)
 {
     /* SO_REUSEADDR: a restart must not wait for the TIME_WAIT of the sessions before it. */
     if (!set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) ||
@@ -72,10 +74,10 @@ static bool bind_and_listen(int fd, const struct addr *a)
         return false;
     }
     tune_tcp(fd); /* accepted sockets inherit the options */
-    return bind(fd, &a->u.sa, a->len) == 0 && listen(fd, LISTEN_BACKLOG) == 0;
+    return bind(fd, &a->u.sa, a->len) == 0;
 }
 
-int net_listen(const struct addr *a, const char **out_detail)
+int net_bind(const struct addr *a, const char **out_detail)
 {
     *out_detail = NULL;
     if (a->len == 0 || is_unix(a)) {
@@ -87,12 +89,50 @@ int net_listen(const struct addr *a, const char **out_detail)
         *out_detail = listen_detail(errno);
         return -1;
     }
-    if (!bind_and_listen(fd, a)) {
+    if (!prepare_and_bind(fd, a)) {
         *out_detail = listen_detail(errno);
         net_close(fd);
         return -1;
     }
     return fd;
+}
+
+bool net_start_listening(int fd, const char **out_detail)
+{
+    bool is_listening = listen(fd, LISTEN_BACKLOG) == 0;
+    *out_detail = is_listening ? NULL : listen_detail(errno);
+    return is_listening;
+}
+
+int net_listen(const struct addr *a, const char **out_detail)
+{
+    int fd = net_bind(a, out_detail);
+    if (fd != -1 && !net_start_listening(fd, out_detail)) {
+        net_close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+bool net_set_deaf(int fd, bool is_deaf)
+{
+    /* A filter of a listening socket sees a segment from its TCP header on; byte 13 has the flags
+     * (RFC 9293 3.1). */
+    enum { FLAGS = 13, FLAG_SYN = 0x02, FLAG_ACK = 0x10 };
+    static struct sock_filter program[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, FLAGS),
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, FLAG_SYN | FLAG_ACK),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FLAG_SYN, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    const struct sock_fprog filter = {sizeof(program) / sizeof(program[0]), program};
+    const int none = 0;
+    if (is_deaf) {
+        return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) == 0;
+    }
+    return setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none)) == 0 ||
+           errno == ENOENT;
 }
 
 bool net_is_free(const struct addr *a, const char **out_detail)
@@ -113,6 +153,12 @@ bool net_is_free(const struct addr *a, const char **out_detail)
     }
     net_close(fd);
     return *out_detail == NULL;
+}
+
+bool net_has_callers(int listen_fd)
+{
+    struct pollfd queue = {.fd = listen_fd, .events = POLLIN};
+    return poll(&queue, 1, 0) == 1 && (queue.revents & POLLIN) != 0;
 }
 
 /* --- accepting ----------------------------------------------------------------------------- */

@@ -26,10 +26,18 @@ enum net_result {
                         no part in it */
 };
 
-/* A listening socket with SO_REUSEPORT and a backlog of 4096; IPV6_V6ONLY on for IPv6. Returns a
- * descriptor, or -1 and a message for the operator ("address already in use"). Unix sockets are
- * refused. */
+/* A socket with SO_REUSEPORT that has the address and does not listen yet; IPV6_V6ONLY on for IPv6.
+ * Returns a descriptor, or -1 and a message for the operator ("address already in use"). Unix
+ * sockets are refused. */
+MUST_CHECK int net_bind(const struct addr *a, const char **out_detail);
+/* Lets such a socket listen, with a backlog of 4096. */
+MUST_CHECK bool net_start_listening(int fd, const char **out_detail);
+/* Both. */
 MUST_CHECK int net_listen(const struct addr *a, const char **out_detail);
+/* With is_deaf the listening socket hears no new caller: the system drops each SYN, so the caller
+ * tries again a second later. Handshakes that have begun go on, and whoever is in the queue stays
+ * there. So a socket can be closed once its queue is empty, and nobody is reset. */
+MUST_CHECK bool net_set_deaf(int fd, bool is_deaf);
 
 /* False, with a message, when somebody listens on the address already or nobody can bind it.
  * SO_REUSEPORT alone would let a second program of the same user share the address silently. */
@@ -44,6 +52,8 @@ enum net_accept_result {
     NET_ACCEPT_NO_MEMORY,      /* pause the listener */
     NET_ACCEPT_FAILED          /* nobody knows this error: pause the listener */
 };
+/* Somebody waits to be accepted. */
+bool net_has_callers(int listen_fd);
 /* The new socket has TCP_NODELAY and keepalive (60 s, then 3 probes 10 s apart), which it inherits
  * from a socket of net_listen. */
 MUST_CHECK enum net_accept_result net_accept(int listen_fd, int *out_fd, struct addr *out_peer);

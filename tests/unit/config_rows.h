@@ -68,6 +68,10 @@ static const struct config_bad_row config_bad_rows[] = {
     {"base64 refused", TEXT(WITH_BACKEND("unix:/s") "accept = binary\nsubprotocols = a, base64\n"),
      3, "base64, which is text, but accept = binary"},
 
+    {"no such reload", TEXT("[server]\nreload = restart\n" CONFIG_GOOD), 2, "one of keep or drain"},
+    {"watch without a break", TEXT("[server]\nwatch = 99ms\n" CONFIG_GOOD), 2,
+     "0 (never) or 100ms to 1d"},
+
     // the lines
     {"nul", TEXT(ROUTE_WITH("max_age = 1h\0 ; x\n")), 6, "NUL"},
     {"lone cr", TEXT(ROUTE_WITH("max_age = 1h\raccept = text\n")), 6, "carriage return"},

@@ -274,6 +274,19 @@ static void test_waiters(void)
     close_world("waiters");
 }
 
+static void test_other_limits(void)
+{
+    open_world(3, 1);
+    enter(0, 2);
+    door_set_limits(&world.door, 1, 2);
+    CHECK_FALSE("more are in than may be", door_has_room(&world.door));
+    CHECK_TRUE("a session", door_admit(&world.door, guest_at(0)));
+    CHECK_FALSE("still full", door_has_room(&world.door));
+    CHECK_TRUE("another session", door_admit(&world.door, guest_at(1)));
+    CHECK_TRUE("room", door_has_room(&world.door));
+    close_world("other limits");
+}
+
 CU_TestInfo door_tests[] = {
     {"who has sent nothing goes first", test_silent_go_first},
     {"then who has come no further", test_begun_go_next},
@@ -284,5 +297,6 @@ CU_TestInfo door_tests[] = {
     {"a guest that talks without end", test_talker},
     {"admitted, and no descriptors", test_admit},
     {"listeners wait for room", test_waiters},
+    {"other limits", test_other_limits},
     CU_TEST_INFO_NULL,
 };

@@ -40,6 +40,82 @@ static void test_opening(void)
     }
 }
 
+/* --- a reload ---------------------------------------------------------------------------------*/
+
+static struct config *other_config(const char *route)
+{
+    char text[512];
+    struct report report;
+    snprintf(text, sizeof(text),
+             "[listen l]\naddress = 127.0.0.1:1\n[route echo]\npath = %s\n"
+             "origins = none\nbackend = echo:\n",
+             route);
+    struct config *config = config_parse(span_from_str(text), &report);
+    report_done(&report);
+    memory_expect(config != NULL, "another configuration");
+    return config;
+}
+
+/* An open session keeps the configuration that it began with, though nobody else does. */
+static void test_reload_open(void)
+{
+    struct kit k;
+    kit_open(&k, "", "");
+    if (kit_connect("open", &k, KIT_ECHO)) {
+        struct config *before = k.config;
+        k.config = other_config("/other");
+        k.context.config = k.config;
+        config_free(before);
+        kit_client_frame(&k, 0x81, "hello", 5);
+        kit_client_closes(&k);
+        CHECK_TRUE("FIN", kit_until(&k, kit_has_fin));
+        kit_heard_is("echo, Close", "\x81\x05hello" CLOSE_1000, 11);
+        k.client.is_in_fin = true;
+        CHECK_TRUE("gone", kit_until(&k, kit_is_gone));
+    }
+    kit_close("reload, open", &k, LIFE_CLIENT_CLOSE);
+}
+
+/* reload = drain: a session whose route has another value for a key ends, no other one. */
+static void test_reload_drain(void)
+{
+    struct kit k;
+    kit_open(&k, "", "");
+    if (kit_connect("drain", &k, KIT_ECHO)) {
+        struct config *before = k.config;
+        CHECK_EQ_U64("in force", session_end_changed(&k.context, LIFE_DRAIN, 5), 0);
+        k.config = other_config("/echo");
+        k.context.config = k.config;
+        CHECK_EQ_U64("origins", session_end_changed(&k.context, LIFE_DRAIN, 5), 1);
+        CHECK_EQ_U64("once", session_end_changed(&k.context, LIFE_DRAIN, 5), 0);
+        config_free(before);
+        kit_client_leaves(&k);
+    }
+    kit_close("reload, drain", &k, LIFE_DRAIN);
+}
+
+/* The configuration in force judges a request, on a connection that is older too. */
+static void test_reload_request(void)
+{
+    static const char head[] = KIT_ECHO;
+    struct kit k;
+    kit_open(&k, "", "");
+    memory_push(&k.client, head, 10);
+    CHECK_TRUE("start", kit_start(&k));
+    kit_settle(&k);
+    struct config *before = k.config;
+    k.config = other_config("/other");
+    k.context.config = k.config;
+    config_free(before);
+    kit_client_says(&k, head + 10);
+    CHECK_TRUE("answered", kit_until(&k, kit_is_answered));
+    CHECK_EQ_U64("status", kit_take_answer(&k), 101);
+    kit_client_closes(&k);
+    k.client.is_in_fin = true;
+    CHECK_TRUE("gone", kit_until(&k, kit_is_gone));
+    kit_close("reload, request", &k, LIFE_NO_ROUTE);
+}
+
 static void test_refusals(void)
 {
     static const struct {
@@ -397,6 +473,9 @@ static void test_pongs(void)
 }
 
 CU_TestInfo session_tests[] = {
+    {"an open session keeps its configuration", test_reload_open},
+    {"a reload ends sessions of other routes", test_reload_drain},
+    {"the configuration in force judges a request", test_reload_request},
     {"the opening, cut everywhere", test_opening},
     {"refusals", test_refusals},
     {"no room for another session", test_full},

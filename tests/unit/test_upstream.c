@@ -109,6 +109,35 @@ static void test_no_flood(void)
     upstream_free(u);
 }
 
+/* After a reload the routes stand elsewhere, and a backend has gone. */
+static void test_inherit(void)
+{
+    static struct config_backend other[] = {{.text = SPAN_LIT("tcp://three:3")},
+                                            {.text = SPAN_LIT("tcp://two:2")}};
+    static struct config_route next_routes[] = {
+        {.policy = {.name = SPAN_LIT("new")}, .backends = two, .backend_count = 2},
+        {.policy = {.name = SPAN_LIT("a")}, .backends = other, .backend_count = 2},
+    };
+    static const struct config next = {.routes = next_routes, .route_count = COUNT(next_routes)};
+    static const struct dial_outcome refused = {DIAL_REFUSED, "connection refused"};
+    struct upstream *u = upstream_new(&config);
+    struct upstream *v = upstream_new(&next);
+    if (u == NULL || v == NULL) {
+        abort();
+    }
+    note(u, 0, 1, DIAL_REFUSED, 1000);
+    (void)logged();
+    upstream_inherit(v, u);
+    upstream_free(u);
+    upstream_note(v, &next_routes[1], 1, &refused, 90000);
+    CHECK_EQ_STR("known", logged(), "");
+    upstream_note(v, &next_routes[0], 1, &refused, 90000);
+    CHECK_EQ_STR(
+        "another route's", logged(),
+        "event=backend.down route=new backend=tcp://two:2 detail=\"connection refused\"\n");
+    upstream_free(v);
+}
+
 static void test_no_memory(void)
 {
     for (uint64_t n = 1; n <= 3; n++) {
@@ -125,6 +154,7 @@ static void test_all(void)
     log_open();
     test_each_backend();
     test_no_flood();
+    test_inherit();
     log_init(-1, LOG_WARN, LOG_KEY_VALUE);
     close(pipe_fds[0]);
     close(pipe_fds[1]);

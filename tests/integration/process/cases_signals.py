@@ -23,6 +23,6 @@ def every_signal_to_everybody(t):
     new = p.client().open("/r")
     echo(new)
     new.end_cleanly()
-    p.log.wait("reload.ignored")
+    p.log.wait("reload.done")
     p.log.wait("upgrade.ignored")
     p.stop()

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A reload: reads and proves the configuration, plans its sockets, and brings the workers through
+ * the two phases of reload.h. Until the commit nothing changes that anybody could notice. */
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "conf/change.h"
+#include "gate/control.h"
+#include "gate/master_parts.h"
+
+#define SOON_MS 1000 /* to the second look at files that do not fit together */
+#define SEND_MS 1000 /* for all that one worker is sent */
+
+/* --- what the log says ----------------------------------------------------------------------- */
+
+static const char *cause_word(const struct master *m)
+{
+    return m->next.is_watch ? "watch" : "signal";
+}
+
+static void log_address(const char *event, const struct config_listen *listen,
+                        const struct addr *address)
+{
+    char text[ADDR_TEXT_MAX];
+    struct log_line line;
+    log_begin(&line, LOG_INFO, event);
+    log_text(&line, "name", listen->name);
+    log_str(&line, "address", addr_print(address, text, sizeof(text)));
+    log_str(&line, "tls", listen->is_tls ? "yes" : "no");
+    log_end(&line);
+}
+
+void master_log_listen(const struct master *m, size_t listen)
+{
+    log_address("listen.ready", &m->config->listens[listen],
+                sockets_address(&m->sockets.current, listen));
+}
+
+static bool has_socket(const struct config *config, const struct config_listen *listen, size_t hint)
+{
+    return change_find_listen(config, listen, hint) < config->listen_count;
+}
+
+static void log_listens(const struct master *m, const struct config *before)
+{
+    for (size_t i = 0; i < m->config->listen_count; i++) {
+        if (!has_socket(before, &m->config->listens[i], i)) {
+            master_log_listen(m, i);
+        }
+    }
+    for (size_t i = 0; i < before->listen_count; i++) {
+        if (!has_socket(m->config, &before->listens[i], i)) {
+            log_address("listen.gone", &before->listens[i], &before->listens[i].address);
+        }
+    }
+}
+
+static void log_done(const struct master *m)
+{
+    const struct change *change = &m->next.change;
+    struct log_line line;
+    log_begin(&line, LOG_INFO, "reload.done");
+    log_u64(&line, "number", m->reload.number);
+    log_str(&line, "cause", cause_word(m));
+    log_u64(&line, "duration_ms", clock_now_ms() - m->reload.began_ms);
+    log_u64(&line, "files_changed", m->next.files_changed);
+    log_u64(&line, "server_changed", change->server);
+    log_u64(&line, "listens_new", change->listens_new);
+    log_u64(&line, "listens_gone", change->listens_gone);
+    log_u64(&line, "listens_changed", change->listens_changed);
+    log_u64(&line, "routes_new", change->routes_new);
+    log_u64(&line, "routes_gone", change->routes_gone);
+    log_u64(&line, "routes_changed", change->routes_changed);
+    log_end(&line);
+}
+
+/* --- a candidate ----------------------------------------------------------------------------- */
+
+static void drop_next(struct master *m)
+{
+    sockets_drop_plan(&m->sockets);
+    config_free(m->next.config);
+    bundle_done(&m->next.bundle);
+    m->next = (struct master_next){.config = NULL};
+}
+
+/* Ends the reload; the workers forget what they have prepared. */
+static void fail(struct master *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void fail(struct master *m, const char *format, ...)
+{
+    const struct control_message abandon = {.kind = CONTROL_ABANDON};
+    char text[SOCKETS_TEXT_MAX + CONTROL_TEXT_MAX];
+    struct log_line line;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    log_begin(&line, LOG_ERROR, "reload.failed");
+    log_u64(&line, "number", m->reload.number);
+    log_str(&line, "cause", cause_word(m));
+    log_u64(&line, "duration_ms", clock_now_ms() - m->reload.began_ms);
+    log_str(&line, "detail", text);
+    log_str(&line, "msg", "nothing has changed: the configuration before stays in force");
+    log_end(&line);
+    for (size_t i = 0; i < m->slot_count; i++) {
+        if (m->reload.takes_part[i]) {
+            bool is_sent = control_send(m->slots[i].control_fd, &abandon, -1);
+            (void)is_sent; /* the next CONTROL_PREPARE makes it forget too */
+        }
+    }
+    drop_next(m);
+    reload_end(&m->reload);
+}
+
+/* The running program cannot become somebody else. */
+static bool keep_user(const struct config *before, struct config *next)
+{
+    if (next->has_ids && (next->uid != before->uid || next->gid != before->gid)) {
+        log_message(LOG_WARN, "reload.kept",
+                    "`user` cannot change while sluice runs: restart it for that");
+    }
+    next->has_ids = before->has_ids;
+    next->uid = before->uid;
+    next->gid = before->gid;
+    return arena_copy(&next->holders->memory, before->user, &next->user);
+}
+
+static size_t count_changed_files(const struct bundle *before, const struct bundle *now)
+{
+    size_t count = 0;
+    for (const struct bundle_file *file = now->files; file != NULL; file = file->next) {
+        const struct bundle_file *old = bundle_find(before, file->name);
+        count += old == NULL || !span_is_equal(old->bytes, file->bytes);
+    }
+    return count;
+}
+
+/* False: the reload has failed and ended. */
+static bool make_next(struct master *m, struct config *config)
+{
+    char text[SOCKETS_TEXT_MAX];
+    m->next.config = config;
+    m->next.slot_count = master_slots_for(m, config->workers);
+    m->next.files_changed = count_changed_files(&m->bundle, &m->next.bundle);
+    change_count(m->config, config, &m->next.change);
+    if (!keep_user(m->config, config)) {
+        fail(m, "out of memory");
+        return false;
+    }
+    if (!sockets_plan(&m->sockets, config, m->next.slot_count, text)) {
+        fail(m, "%s", text);
+        return false;
+    }
+    return true;
+}
+
+/* --- the first phase ------------------------------------------------------------------------- */
+
+/* A worker reads what it is sent, and a message waits for room when there are many new addresses;
+ * but the master does not wait long for one worker. */
+static bool send_patiently(int control_fd, const struct control_message *message, int passed_fd,
+                           uint64_t end_ms)
+{
+    while (!control_send(control_fd, message, passed_fd)) {
+        struct pollfd room = {.fd = control_fd, .events = POLLOUT};
+        uint64_t now_ms = clock_now_ms();
+        if (now_ms >= end_ms || poll(&room, 1, (int)(end_ms - now_ms)) <= 0 ||
+            (room.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_gone(int control_fd)
+{
+    struct pollfd end = {.fd = control_fd, .events = 0};
+    return poll(&end, 1, 0) == 1;
+}
+
+static bool send_next(const struct master *m, size_t slot, int bundle_fd)
+{
+    int control_fd = m->slots[slot].control_fd;
+    uint64_t end_ms = clock_now_ms() + SEND_MS;
+    struct control_message message = {.kind = CONTROL_PREPARE, .number = m->reload.number};
+    bool is_sent = send_patiently(control_fd, &message, bundle_fd, end_ms);
+    message.kind = CONTROL_SOCKET;
+    for (size_t i = 0; is_sent && i < m->next.config->listen_count; i++) {
+        if (sockets_is_new(&m->sockets, i)) {
+            message.listen = (uint32_t)i;
+            is_sent = send_patiently(control_fd, &message, sockets_fd(&m->sockets.planned, i, slot),
+                                     end_ms);
+        }
+    }
+    return is_sent;
+}
+
+static void ask_workers(struct master *m)
+{
+    int bundle_fd = bundle_seal(&m->next.bundle);
+    if (bundle_fd == -1) {
+        fail(m, "cannot make a memory file: out of memory or descriptors");
+        return;
+    }
+    for (size_t i = 0; i < m->slot_count; i++) {
+        if (m->slots[i].state != SLOT_SERVING) {
+            continue;
+        }
+        reload_ask(&m->reload, i);
+        if (!send_next(m, i, bundle_fd)) {
+            /* A dead one is reaped; its successor begins with what is in force. */
+            if (m->slots[i].control_fd == -1 || is_gone(m->slots[i].control_fd)) {
+                reload_forget(&m->reload, i);
+                continue;
+            }
+            fail(m, "worker %zu does not read what the master says", i);
+            break;
+        }
+    }
+    close(bundle_fd);
+}
+
+/* Takes over m->next.bundle, which is read. */
+static void begin(struct master *m, bool is_silent)
+{
+    struct report report;
+    const char *path = m->next.bundle.files != NULL ? m->next.bundle.files->name.data : "";
+    reload_begin(&m->reload, clock_now_ms());
+    struct config *config = config_build(&m->next.bundle, CONFIG_TO_PROVE, &report);
+    if (config == NULL && is_silent) {
+        drop_next(m);
+        reload_end(&m->reload);
+    } else if (config == NULL) {
+        report_log(&report, path);
+        fail(m, report.count > 0 ? "the configuration has errors" : "out of memory");
+    } else if (bundle_is_same(&m->bundle, &m->next.bundle) &&
+               config->workers == m->config->workers) {
+        log_done(m);
+        config_free(config);
+        drop_next(m);
+        reload_end(&m->reload);
+    } else {
+        report_log(&report, path);
+        if (make_next(m, config)) {
+            ask_workers(m);
+        }
+    }
+    report_done(&report);
+}
+
+/* --- the second phase ------------------------------------------------------------------------ */
+
+/* The workers that accept for other slots get the new sockets of those too. */
+static void give_adopters(struct master *m, const struct config *before)
+{
+    for (size_t slot = 0; slot < m->slot_count; slot++) {
+        size_t adopter = m->slots[slot].adopter;
+        for (size_t i = 0; adopter != MASTER_NOBODY && i < m->config->listen_count; i++) {
+            const struct control_message message = {
+                .kind = CONTROL_ADOPT, .slot = (uint32_t)slot, .listen = (uint32_t)i};
+            bool is_new =
+                change_find_listen(before, &m->config->listens[i], i) == before->listen_count;
+            if (is_new && !control_send(m->slots[adopter].control_fd, &message,
+                                        sockets_fd(&m->sockets.current, i, slot))) {
+                master_take_back(m, adopter, slot); /* and give all of it anew */
+                break;
+            }
+        }
+    }
+}
+
+static void tell_commit(struct master *m)
+{
+    const struct control_message commit = {.kind = CONTROL_COMMIT, .number = m->reload.number};
+    for (size_t i = 0; i < m->slot_count; i++) {
+        if (m->reload.takes_part[i] && !control_send(m->slots[i].control_fd, &commit, -1)) {
+            /* It would go on with what is no longer in force. */
+            log_message(LOG_ERROR, "worker.killed",
+                        "the worker of slot %zu takes no new "
+                        "configuration",
+                        i);
+            kill(m->slots[i].pid, SIGKILL);
+            reload_forget(&m->reload, i);
+        }
+    }
+}
+
+static void commit(struct master *m)
+{
+    char text[SOCKETS_TEXT_MAX];
+    const struct config *before = m->config;
+    struct bundle bundle = m->bundle;
+    if (!sockets_commit(&m->sockets, clock_now_ms(), text)) {
+        log_message(LOG_ERROR, "listen.failed", "%s", text);
+    }
+    m->config = m->next.config;
+    m->bundle = m->next.bundle;
+    m->next.config = NULL;
+    m->next.bundle = (struct bundle){.count = 0};
+    log_init(STDERR_FILENO, m->config->log_level, m->config->log_format);
+    tell_commit(m);
+    reload_commit(&m->reload, clock_now_ms());
+    give_adopters(m, before);
+    log_listens(m, before);
+    master_set_workers(m, m->next.slot_count);
+    config_free(before);
+    bundle_done(&bundle);
+}
+
+/* --- what starts a reload -------------------------------------------------------------------- */
+
+static bool is_somebody_starting(const struct master *m)
+{
+    for (size_t i = 0; i < m->slot_count; i++) {
+        if (m->slots[i].pid != 0 && m->slots[i].state == SLOT_STARTING) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void begin_by_signal(struct master *m)
+{
+    m->is_reload_wanted = false;
+    if (m->bundle.files == NULL) {
+        log_message(LOG_WARN, "reload.failed", "--demo has no file to read again");
+        return;
+    }
+    bundle_read(&m->next.bundle, m->bundle.files->name.data);
+    m->next.is_watch = false;
+    begin(m, false);
+}
+
+/* Files that do not fit together are often half written, so nobody hears of them before a second
+ * look finds them so. The log has each such state once. */
+static void look_at_files(struct master *m)
+{
+    uint64_t soon_ms = m->config->watch_ms < SOON_MS ? m->config->watch_ms : SOON_MS;
+    uint64_t now_ms = clock_now_ms();
+    struct bundle bundle;
+    bundle_read_again(&bundle, &m->bundle);
+    m->watch_ms = now_ms + m->config->watch_ms;
+    bool is_known = bundle_is_same(&bundle, &m->bad);
+    bool is_in_force = bundle_is_same(&bundle, &m->bundle);
+    if (is_in_force) {
+        bundle_done(&m->bad);
+    }
+    if (is_in_force || (is_known && m->is_bad_told)) {
+        bundle_done(&bundle);
+        return;
+    }
+    m->next.bundle = bundle;
+    m->next.is_watch = true;
+    begin(m, !is_known);
+    if (m->reload.phase != RELOAD_IDLE) {
+        return;
+    }
+    /* It has failed: remember with which files. */
+    bundle_done(&m->bad);
+    bundle_read_again(&m->bad, &m->bundle);
+    m->is_bad_told = is_known;
+    m->watch_ms = is_known ? m->watch_ms : now_ms + soon_ms;
+}
+
+static bool may_begin(const struct master *m)
+{
+    return m->phase == MASTER_SERVING && m->reload.phase == RELOAD_IDLE && !is_somebody_starting(m);
+}
+
+static void begin_when_due(struct master *m)
+{
+    if (m->is_reload_wanted) {
+        begin_by_signal(m);
+    } else if (m->bundle.files != NULL && m->config->watch_ms > 0 &&
+               clock_now_ms() >= m->watch_ms) {
+        look_at_files(m);
+    }
+}
+
+void master_reload(struct master *m)
+{
+    if (may_begin(m)) {
+        begin_when_due(m);
+    }
+    if (m->phase == MASTER_STOPPING) {
+        return;
+    }
+    /* A phase in which nobody has to answer leads to the next one at once. */
+    for (;;) {
+        switch (reload_next(&m->reload, clock_now_ms())) {
+        case RELOAD_WAIT:
+            return;
+        case RELOAD_COMMIT:
+            commit(m);
+            break;
+        case RELOAD_LATE:
+            fail(m, "worker %zu does not answer", reload_late_slot(&m->reload));
+            break;
+        case RELOAD_DONE:
+            log_done(m);
+            drop_next(m);
+            bundle_done(&m->bad);
+            reload_end(&m->reload);
+            m->watch_ms = clock_now_ms() + m->config->watch_ms;
+            break;
+        }
+    }
+}
+
+uint64_t master_reload_due_ms(const struct master *m)
+{
+    if (m->reload.phase != RELOAD_IDLE && m->phase != MASTER_STOPPING) {
+        return m->reload.deadline_ms;
+    }
+    if (!may_begin(m)) {
+        return UINT64_MAX; /* whatever holds it up wakes the master */
+    }
+    if (m->is_reload_wanted) {
+        return 0;
+    }
+    return m->bundle.files != NULL && m->config->watch_ms > 0 ? m->watch_ms : UINT64_MAX;
+}
+
+void master_hear_reload(struct master *m, size_t slot, const struct control_message *message)
+{
+    if (m->phase == MASTER_STOPPING) {
+        return; /* nobody waits for it any more */
+    }
+    if (message->kind == CONTROL_UNFIT) {
+        if (m->reload.phase == RELOAD_PREPARING && message->number == m->reload.number) {
+            fail(m, "worker %zu cannot take it: %s", slot, message->text);
+        }
+        return;
+    }
+    reload_answer(&m->reload, slot, message->number);
+}
+
+void master_leave_reload(struct master *m, size_t slot)
+{
+    if (m->reload.phase != RELOAD_IDLE) {
+        reload_forget(&m->reload, slot);
+    }
+}
+
+void master_release_reload(struct master *m)
+{
+    drop_next(m);
+    bundle_done(&m->bad);
+    bundle_done(&m->bundle);
+    config_free(m->config);
+}

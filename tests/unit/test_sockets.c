@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "gate/sockets.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "check.h"
+#include "io/net.h"
+#include "suites.h"
+
+#define SLOTS 2
+#define CALLERS 24
+
+static int count_fds(void)
+{
+    int count = 0;
+    for (int fd = 0; fd < 512; fd++) {
+        count += fcntl(fd, F_GETFD) != -1;
+    }
+    return count;
+}
+
+static struct config_listen listen_at(const char *name, const char *address)
+{
+    struct config_listen listen = {.name = span_from_str(name)};
+    if (!addr_parse(span_from_str(address), &listen.address)) {
+        abort();
+    }
+    return listen;
+}
+
+static bool plan(struct sockets *s, struct config_listen *listens, size_t count, size_t slots)
+{
+    const struct config config = {.listens = listens, .listen_count = count};
+    char text[SOCKETS_TEXT_MAX] = "";
+    bool is_planned = sockets_plan(s, &config, slots, text);
+    CHECK_TRUE("text", is_planned == (text[0] == '\0'));
+    return is_planned;
+}
+
+static void commit(struct sockets *s, uint64_t now_ms)
+{
+    char text[SOCKETS_TEXT_MAX];
+    CHECK_TRUE("commit", sockets_commit(s, now_ms, text));
+}
+
+// A connection under way: loopback ends the handshake at once, if somebody listens and hears.
+static int call(const struct addr *a)
+{
+    int fd = socket(a->u.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd == -1) {
+        abort();
+    }
+    int result = connect(fd, &a->u.sa, a->len);
+    (void)result;
+    return fd;
+}
+
+static int state_of(int fd)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLOUT};
+    int error = 0;
+    socklen_t len = sizeof(error);
+    if (poll(&ready, 1, 50) == 0) {
+        return EINPROGRESS;
+    }
+    getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
+    return error;
+}
+
+static bool is_reset(int fd)
+{
+    char byte;
+    return recv(fd, &byte, 1, MSG_DONTWAIT) != -1 || errno != EAGAIN;
+}
+
+static size_t accept_all(int listen_fd)
+{
+    size_t count = 0;
+    struct addr peer;
+    int fd;
+    while (net_accept(listen_fd, &fd, &peer) == NET_ACCEPT_OK) {
+        net_close(fd);
+        count++;
+    }
+    return count;
+}
+
+static void test_plan(void)
+{
+    struct sockets s;
+    int fds = count_fds();
+    size_t blocks = mem_live_blocks();
+    struct config_listen one[] = {listen_at("a", "127.0.0.1:0")};
+    struct config_listen two[] = {listen_at("b", "127.0.0.1:0"), listen_at("a", "127.0.0.1:0")};
+    struct config_listen bad[] = {listen_at("b", "127.0.0.1:0"), listen_at("c", "192.0.2.1:9")};
+
+    sockets_init(&s);
+    CHECK_TRUE("first", plan(&s, one, 1, SLOTS));
+    commit(&s, 1);
+    struct addr a = *sockets_address(&s.current, 0);
+    CHECK_TRUE("a port", addr_port(&a) != 0);
+    int kept = sockets_fd(&s.current, 0, 1);
+    CHECK_EQ_INT("no such slot", sockets_fd(&s.current, 0, SLOTS), -1);
+
+    CHECK_FALSE("an address of another machine", plan(&s, bad, 2, SLOTS));
+    CHECK_EQ_INT("nothing is left of it", count_fds(), fds + SLOTS);
+
+    CHECK_TRUE("second", plan(&s, two, 2, SLOTS + 1));
+    CHECK_TRUE("new", sockets_is_new(&s, 0) && !sockets_is_new(&s, 1));
+    CHECK_EQ_INT("the same socket", sockets_fd(&s.planned, 1, 1), kept);
+    struct addr b = *sockets_address(&s.planned, 0);
+    int early = call(&b);
+    CHECK_EQ_INT("a plan hears nobody", state_of(early), ECONNREFUSED);
+    close(early);
+    sockets_drop_plan(&s);
+    CHECK_EQ_INT("dropped", count_fds(), fds + SLOTS);
+
+    CHECK_TRUE("second again", plan(&s, two, 2, SLOTS + 1));
+    commit(&s, 1);
+    CHECK_EQ_INT("current", count_fds(), fds + 2 * (SLOTS + 1));
+    b = *sockets_address(&s.current, 0);
+    int late = call(&b);
+    CHECK_EQ_INT("heard", state_of(late), 0);
+    close(late);
+    sockets_done(&s);
+    sockets_done(&s);
+    CHECK_EQ_INT("all closed", count_fds(), fds);
+    CHECK_EQ_U64("blocks", mem_live_blocks(), blocks);
+}
+
+/* Whoever has called when an address leaves is served; nobody else gets in, or is reset. */
+static void test_leave(void)
+{
+    struct sockets s;
+    int fds = count_fds();
+    int callers[CALLERS];
+    size_t served = 0;
+    struct config_listen both[] = {listen_at("a", "127.0.0.1:0"), listen_at("b", "127.0.0.1:0")};
+
+    sockets_init(&s);
+    CHECK_TRUE("both", plan(&s, both, 2, SLOTS));
+    commit(&s, 1);
+    struct addr b = *sockets_address(&s.current, 1);
+    int listen_fds[SLOTS] = {sockets_fd(&s.current, 1, 0), sockets_fd(&s.current, 1, 1)};
+    for (size_t i = 0; i < CALLERS; i++) {
+        callers[i] = call(&b);
+        CHECK_EQ_INT("connected", state_of(callers[i]), 0);
+    }
+    CHECK_TRUE("one", plan(&s, both, 1, SLOTS));
+    commit(&s, 1000);
+    int late = call(&b);
+    CHECK_EQ_INT("neither in nor refused", state_of(late), EINPROGRESS);
+    for (size_t i = 0; i < CALLERS; i++) {
+        CHECK_FALSE("nobody is reset", is_reset(callers[i]));
+    }
+    sockets_tend(&s, 1000 + SOCKETS_LEAVE_MS - 1);
+    CHECK_EQ_U64("due", sockets_due_ms(&s), 1000 + SOCKETS_LEAVE_MS);
+    served = accept_all(listen_fds[0]) + accept_all(listen_fds[1]);
+    CHECK_EQ_U64("served", served, CALLERS);
+    sockets_tend(&s, 1000 + SOCKETS_LEAVE_MS);
+    CHECK_TRUE("no more due", sockets_due_ms(&s) == UINT64_MAX);
+    int later = call(&b);
+    CHECK_EQ_INT("refused", state_of(later), ECONNREFUSED);
+    for (size_t i = 0; i < CALLERS; i++) {
+        close(callers[i]);
+    }
+    close(late);
+    close(later);
+    sockets_done(&s);
+    CHECK_EQ_INT("all closed", count_fds(), fds);
+}
+
+static void test_back(void)
+{
+    struct sockets s;
+    struct config_listen both[] = {listen_at("a", "127.0.0.1:0"), listen_at("b", "127.0.0.1:0")};
+
+    sockets_init(&s);
+    CHECK_TRUE("both", plan(&s, both, 2, 1));
+    commit(&s, 1);
+    struct addr b = *sockets_address(&s.current, 1);
+    CHECK_TRUE("one", plan(&s, both, 1, 1));
+    commit(&s, 1000);
+    CHECK_TRUE("both again", plan(&s, both, 2, 1));
+    CHECK_TRUE("the workers have given it up", sockets_is_new(&s, 1));
+    sockets_tend(&s, 1000 + SOCKETS_LEAVE_MS); // the plan keeps it
+    commit(&s, 5000);
+    CHECK_TRUE("the same port", addr_is_equal(sockets_address(&s.current, 1), &b));
+    CHECK_TRUE("stays", sockets_due_ms(&s) == UINT64_MAX);
+    int caller = call(&b);
+    CHECK_EQ_INT("heard", state_of(caller), 0);
+    close(caller);
+    sockets_done(&s);
+}
+
+static void test_take_slot(void)
+{
+    struct sockets s;
+    int fds = count_fds();
+    int mine[2];
+    struct config_listen both[] = {listen_at("a", "127.0.0.1:0"), listen_at("b", "127.0.0.1:0")};
+
+    sockets_init(&s);
+    CHECK_TRUE("both", plan(&s, both, 2, SLOTS));
+    commit(&s, 1);
+    int want = sockets_fd(&s.current, 1, 1);
+    sockets_take_slot(&s, 1, mine);
+    CHECK_EQ_INT("mine", mine[1], want);
+    CHECK_EQ_INT("only mine", count_fds(), fds + 2);
+    close(mine[0]);
+    close(mine[1]);
+}
+
+static void test_taken(void)
+{
+    struct sockets s;
+    struct addr a;
+    const char *detail;
+    int other;
+
+    sockets_init(&s);
+    if (!addr_parse(SPAN_LIT("127.0.0.1:0"), &a) || (other = net_listen(&a, &detail)) == -1 ||
+        !net_local_addr(other, &a)) {
+        abort();
+    }
+    struct config_listen taken[] = {{.name = SPAN_LIT("a"), .address = a}};
+    CHECK_FALSE("another program's", plan(&s, taken, 1, SLOTS));
+    net_close(other);
+    CHECK_TRUE("free", plan(&s, taken, 1, SLOTS));
+    commit(&s, 1);
+    struct config_listen wider[] = {{.name = SPAN_LIT("a"), .address = a}};
+    char text[32];
+    snprintf(text, sizeof(text), "0.0.0.0:%u", addr_port(&a));
+    CHECK_TRUE("wider", addr_parse(span_from_str(text), &wider[0].address));
+    CHECK_TRUE("its own port, at all addresses", plan(&s, wider, 1, SLOTS));
+    commit(&s, 1);
+    sockets_done(&s);
+}
+
+static void test_no_memory(void)
+{
+    struct config_listen one[] = {listen_at("a", "127.0.0.1:0")};
+    int fds = count_fds();
+    for (uint64_t n = 1; n <= 3; n++) {
+        struct sockets s;
+        size_t blocks = mem_live_blocks();
+        sockets_init(&s);
+        mem_fail_after(n);
+        CHECK_FALSE("no memory", plan(&s, one, 1, SLOTS));
+        mem_fail_after(0);
+        sockets_done(&s);
+        CHECK_EQ_U64("no leak", mem_live_blocks(), blocks);
+        CHECK_EQ_INT("closed", count_fds(), fds);
+    }
+}
+
+CU_TestInfo sockets_tests[] = {
+    {"a plan is dropped without a trace, or becomes true", test_plan},
+    {"an address leaves", test_leave},
+    {"an address comes back", test_back},
+    {"a worker takes the sockets of its slot", test_take_slot},
+    {"taken addresses", test_taken},
+    {"no memory", test_no_memory},
+    CU_TEST_INFO_NULL,
+};
