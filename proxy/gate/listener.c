@@ -34,7 +34,7 @@ static void pause_accepting(struct listener *l, const char *reason)
 static void pause_for_room(struct listener *l)
 {
     pause_accepting(l, mem_is_short() ? "out of memory" : "max_pending");
-    door_wait(l->context->door, &l->waiter);
+    door_wait(session_door(l->context, l->listen), &l->waiter);
 }
 
 static void pause_for_failure(struct listener *l, const char *reason)
@@ -150,7 +150,7 @@ static bool accept_one(struct listener *l, bool *out_is_paused)
 /* False: the listener pauses. */
 static bool accept_some(struct listener *l)
 {
-    struct door *door = l->context->door;
+    struct door *door = session_door(l->context, l->listen);
     int most = door_is_busy(door) ? ACCEPTS_BESIDE_GUESTS : ACCEPTS_PER_TURN;
     bool is_paused = false;
     for (int i = 0; i < most; i++) {

@@ -64,6 +64,7 @@ static void stop(struct master *m, int worker_signal)
         worker_signal = SIGQUIT; /* the second request to stop */
     }
     m->phase = MASTER_STOPPING;
+    scoreboard_set(&m->scoreboard->is_stopping, true);
     /* From here on the kernel refuses callers instead of leaving them waiting. */
     for (size_t i = 0; i < m->slot_count; i++) {
         master_close_sockets(m, i);

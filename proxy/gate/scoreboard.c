@@ -21,6 +21,17 @@ void scoreboard_clear_slot(struct scoreboard *board, size_t slot)
 {
     assert(slot < board->slot_count);
     atomic_store_explicit(&board->slots[slot].sessions_now, 0, memory_order_relaxed);
+    scoreboard_set(&board->slots[slot].is_accepting, false);
+}
+
+bool scoreboard_is_ready(const struct scoreboard *board)
+{
+    bool is_accepting = false;
+    for (size_t i = 0; i < board->slot_count; i++) {
+        is_accepting |=
+            atomic_load_explicit(&board->slots[i].is_accepting, memory_order_relaxed) != 0;
+    }
+    return is_accepting && atomic_load_explicit(&board->is_stopping, memory_order_relaxed) == 0;
 }
 
 static uint64_t count_sessions(const struct scoreboard *board)

@@ -19,6 +19,7 @@
 
 struct scoreboard_slot {
     _Atomic uint64_t turns;        /* of the worker's reactor; odd within a turn (gate/heart.h) */
+    _Atomic uint64_t is_accepting; /* 1: the slot's worker takes sessions */
     _Atomic uint64_t sessions_now; /* counted by scoreboard_add_session and not yet retired */
     _Atomic uint64_t ids_total;    /* ids of sessions; the slot's next worker goes on from here */
     _Atomic uint64_t connections_total;
@@ -29,12 +30,13 @@ struct scoreboard_slot {
 
 struct scoreboard {
     size_t slot_count;
+    _Atomic uint64_t is_stopping; /* 1: the master has begun to stop the program */
     struct scoreboard_slot slots[];
 };
 
 /* NULL: no memory. The scoreboard lives until the process ends. */
 MUST_CHECK struct scoreboard *scoreboard_new(size_t slot_count);
-/* Forgets the sessions of a worker that is gone; totals stay. */
+/* Forgets what a worker that is gone had; totals stay. */
 void scoreboard_clear_slot(struct scoreboard *board, size_t slot);
 
 /* Counts one session more, or returns false when all slots together have `max_sessions` already. It
@@ -43,12 +45,21 @@ void scoreboard_clear_slot(struct scoreboard *board, size_t slot);
 MUST_CHECK bool scoreboard_add_session(struct scoreboard *board, size_t slot,
                                        uint64_t max_sessions);
 
+/* True: sluice takes sessions; so it does not stop, and some worker accepts. */
+bool scoreboard_is_ready(const struct scoreboard *board);
+
 /* A number that this slot has not given out before, whichever worker runs in it. */
 uint64_t scoreboard_next_id(struct scoreboard *board, size_t slot);
 
 static inline uint64_t scoreboard_turns(const struct scoreboard *board, size_t slot)
 {
     return atomic_load_explicit(&board->slots[slot].turns, memory_order_relaxed);
+}
+
+/* For what is not counted but is or is not. */
+static inline void scoreboard_set(_Atomic uint64_t *flag, bool is_so)
+{
+    atomic_store_explicit(flag, is_so ? 1 : 0, memory_order_relaxed);
 }
 
 static inline void scoreboard_add(_Atomic uint64_t *counter, uint64_t n)

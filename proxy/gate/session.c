@@ -47,7 +47,7 @@ static void apply(struct session *s, const struct session_event *event)
     unsigned actions = life_step(&s->life, &event->life);
     if (s->life.phase != before.phase || s->life.client != before.client) {
         s->times.phase_since_ms = now_ms;
-        door_progress(s->context->door, &s->guest);
+        door_progress(s->door, &s->guest);
     }
     note_client_side(s, before.client, actions, now_ms);
     if (log_is_on(LOG_DEBUG)) {
@@ -291,8 +291,8 @@ static void flush(struct conn *conn)
 static void continue_answer(struct session *s)
 {
     if (s->pump.is_client_owed) {
-        answer_more(&s->pump, &s->request->body);
-        door_progress(s->context->door, &s->guest);
+        answer_more(&s->pump, &s->request->page.body);
+        door_progress(s->door, &s->guest);
     }
 }
 
@@ -314,7 +314,7 @@ static void on_client_ready(struct conn *conn, unsigned ready)
 {
     struct session *s = container_of(conn, struct session, pump.client);
     if (door_is_guest(&s->guest)) {
-        door_queue(s->context->door, &s->guest);
+        door_queue(s->door, &s->guest);
         pump_rest(&s->pump);
         return;
     }
@@ -392,6 +392,16 @@ static void on_timer(struct reactor_timer *timer)
 
 /* --- from outside -------------------------------------------------------------------------- */
 
+struct door *session_door(const struct session_context *context, const struct config_listen *listen)
+{
+    return listen->kind == CONFIG_LISTEN_HEALTH ? context->health_door : context->door;
+}
+
+static size_t *count_of(struct session_context *context, const struct config_listen *listen)
+{
+    return listen->kind == CONFIG_LISTEN_HEALTH ? &context->health_count : &context->session_count;
+}
+
 static void on_retire(struct reactor_deferred *deferred)
 {
     struct session *s = container_of(deferred, struct session, retire);
@@ -400,9 +410,9 @@ static void on_retire(struct reactor_deferred *deferred)
     conn_close(&s->pump.backend);
     pump_done(&s->pump);
     session_drop_request(s);
+    (*count_of(context, s->listen))--;
     mem_free(s->sni);
     mem_free(s);
-    context->session_count--;
     context->on_gone(context);
 }
 
@@ -418,6 +428,7 @@ bool session_start(struct session_context *context, const struct config_listen *
     }
     uint64_t now_ms = reactor_now_ms(context->reactor);
     s->context = context;
+    s->door = session_door(context, listen);
     s->listen = listen;
     memcpy(&s->peer, &peer->u, sizeof(s->peer));
     s->id = scoreboard_next_id(context->scoreboard, context->slot);
@@ -429,10 +440,10 @@ bool session_start(struct session_context *context, const struct config_listen *
     reactor_deferred_init(&s->retire, on_retire);
     list_init(&s->link);
     list_append(&context->sessions, &s->link);
-    context->session_count++;
+    (*count_of(context, listen))++;
     conn_open(&s->pump.client, carrier, tls);
-    if (context->door != NULL) {
-        door_enter(context->door, &s->guest);
+    if (s->door != NULL) {
+        door_enter(s->door, &s->guest);
     }
     settle(s);
     return true;
@@ -447,7 +458,8 @@ size_t session_end_some(struct session_context *context, enum life_ending ending
         struct session *s = container_of(link, struct session, link);
         link = link->next; /* step_end may take the session off the list */
         /* A session that waits for its backend's last bytes has ended, but may wait long. */
-        if (!life_has_ended(&s->life) || s->life.phase == LIFE_HALF_CLOSED) {
+        if (s->listen->kind == CONFIG_LISTEN_PUBLIC &&
+            (!life_has_ended(&s->life) || s->life.phase == LIFE_HALF_CLOSED)) {
             apply_end(s, ending, NULL);
             settle(s);
             ended++;

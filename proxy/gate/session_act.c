@@ -39,7 +39,7 @@ static void do_retire(struct session *s)
     if (s->is_counted) {
         scoreboard_sub(&slot->sessions_now, 1);
     }
-    door_leave(s->context->door, &s->guest);
+    door_leave(s->door, &s->guest);
     session_log_end(s);
     scoreboard_add(&slot->endings_total[s->life.ending], 1);
     scoreboard_add(&slot->up_bytes_total, s->pump.up_bytes);

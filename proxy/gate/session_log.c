@@ -121,6 +121,9 @@ static void log_request(struct log_line *line, const struct session *s)
  * for nothing and broke no rule, and nothing failed here. */
 static bool is_probe(const struct session *s)
 {
+    if (s->request != NULL && s->request->page.use == PAGE_FOR_PROBES) {
+        return s->life.ending == LIFE_PAGE && s->request->page.detail == NULL;
+    }
     bool is_silent_tls = s->life.ended_in != LIFE_TLS || s->pump.client.received_bytes == 0;
     return !s->is_counted && !s->has_asked && is_silent_tls && s->life.ending != LIFE_INTERNAL;
 }

@@ -26,12 +26,12 @@ struct session_request {
     struct span key;            /* of a WebSocket opening */
     struct admission admission; /* after admission_decide */
     struct page page;           /* what LIFE_PAGE serves */
-    struct answer_body body;    /* of the page */
 };
 
 struct session {
     struct list link;
     struct session_context *context;
+    struct door *door; /* may be NULL */
     const struct config_listen *listen;
     const struct config_route *route;     /* NULL until known */
     const struct config_backend *backend; /* connected, or dialled last; NULL before */

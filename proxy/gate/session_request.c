@@ -44,7 +44,7 @@ void session_send_http(struct session *s)
         s->http_status != 0 ? s->http_status : life_ending_row(s->life.ending)->http_status;
 
     s->http_status = (uint16_t)status;
-    if (request == NULL || request->page.body.data == NULL) {
+    if (request == NULL || request->page.status == 0) {
         answer_status(&s->pump, status, content_for(request));
         return;
     }
@@ -54,8 +54,7 @@ void session_send_http(struct session *s)
         .content_type = request->page.content_type,
         .headers = request->page.headers,
     };
-    request->body = answer_body_whole(request->page.body);
-    answer_http(&s->pump, &http, &request->body);
+    answer_http(&s->pump, &http, &request->page.body);
 }
 
 void session_send_close(struct session *s)
@@ -134,7 +133,7 @@ static struct session_event admit(struct session *s)
     if (!s->is_counted) {
         return end_event(LIFE_FULL, "max_sessions");
     }
-    if (!door_admit(context->door, &s->guest)) {
+    if (!door_admit(s->door, &s->guest)) {
         scoreboard_sub(&context->scoreboard->slots[context->slot].sessions_now, 1);
         s->is_counted = false;
         return end_event(LIFE_FULL, "the limit of descriptors");
@@ -145,10 +144,15 @@ static struct session_event admit(struct session *s)
 static bool is_page_request(const struct session *s)
 {
     struct session_request *request = s->request;
+    const struct page_question question = {
+        .listen = s->listen,
+        .request = &request->asked,
+        .scoreboard = s->context->scoreboard,
+    };
     const char *detail;
-    return s->listen->has_pages && s->context->find_page != NULL &&
+    return s->context->find_page != NULL &&
            upgrade_check_plain(&request->head, &request->asked, &detail) == UPGRADE_OK &&
-           s->context->find_page(request->asked.path, &request->page);
+           s->context->find_page(&question, &request->page);
 }
 
 static struct session_event on_head_complete(struct session *s, size_t bytes_behind)
@@ -156,11 +160,13 @@ static struct session_event on_head_complete(struct session *s, size_t bytes_beh
     struct session_request *request = s->request;
     const char *detail = NULL;
 
-    if (is_page_request(s)) {
-        return end_event(LIFE_PAGE, NULL);
-    }
     enum upgrade_result result =
         upgrade_check(&request->head, &request->asked, &request->key, &detail);
+    bool is_for_routes = s->listen->kind == CONFIG_LISTEN_PUBLIC;
+    if ((result != UPGRADE_OK || !is_for_routes) && is_page_request(s)) {
+        s->http_status = (uint16_t)request->page.status;
+        return end_event(LIFE_PAGE, request->page.detail);
+    }
     if (result != UPGRADE_OK) {
         return bad_request_event(s, (uint16_t)result, detail);
     }
@@ -183,8 +189,7 @@ bool session_take_head(struct session *s, const uint8_t *data, size_t len,
             return true;
         }
         http_parser_init(&s->request->head, &s->context->config->head_limits);
-        s->request->page.body.data = NULL;
-        s->request->body = (struct answer_body){.produce = NULL};
+        s->request->page = (struct page){.status = 0};
     }
     enum http_result result = http_parse(&s->request->head, data, len, &consumed);
     switch (result) {

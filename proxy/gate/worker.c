@@ -18,6 +18,7 @@
 #define TRIM_DELAY_MS 1000     /* one trim for all that a burst frees */
 #define SHORT_RETRY_MS 1000    /* from one look for memory to the next */
 #define TRIM_SESSIONS_MIN 64   /* fewer sessions leave little behind */
+#define HEALTH_PENDING_MAX 8   /* connections to [health] at once */
 #define TICKETS_MS (60 * 60 * 1000)
 
 /* A listening socket of another slot, which the master gave to this worker. */
@@ -32,6 +33,7 @@ struct worker {
     struct session_context context;
     struct scratch scratch;
     struct door door;
+    struct door health_door;
     struct flood flood;
     const struct worker_start *start;
     struct listener *listeners;
@@ -72,6 +74,13 @@ static void on_session_park(struct session_context *context)
     trim_soon(container_of(context, struct worker, context));
 }
 
+/* Tells [health] of all workers whether this one takes sessions. */
+static void tell_accepting(struct worker *w)
+{
+    scoreboard_set(&w->context.scoreboard->slots[w->context.slot].is_accepting,
+                   !w->is_short && !w->context.is_draining);
+}
+
 /* --- no memory ------------------------------------------------------------------------------- */
 
 static void on_recover(struct reactor_timer *timer)
@@ -82,6 +91,7 @@ static void on_recover(struct reactor_timer *timer)
         return;
     }
     w->is_short = false;
+    tell_accepting(w);
     door_shut(&w->door, false);
     log_message(LOG_INFO, "memory.back", "this worker accepts connections again");
 }
@@ -94,6 +104,7 @@ static void on_short(struct reactor_deferred *deferred)
         return;
     }
     w->is_short = true;
+    tell_accepting(w);
     door_shut(&w->door, true);
     reactor_timer_at(&w->recover, reactor_now_ms(w->context.reactor) + SHORT_RETRY_MS);
     struct log_line line;
@@ -112,6 +123,10 @@ static void note_short(void *owner)
 static void stop_when_empty(struct worker *w)
 {
     if (w->context.is_draining && w->context.session_count == 0) {
+        for (size_t i = 0; i < w->context.config->listen_count; i++) {
+            listener_stop(&w->listeners[i]); /* of [health] */
+        }
+        session_kill_all(&w->context);
         reactor_stop(w->context.reactor);
     }
 }
@@ -191,12 +206,16 @@ static void adopt(struct worker *w, const struct control_message *message, int f
     listener_init_like(&a->listener, &w->listeners[message->listen], fd);
 }
 
+/* [health] is served until the worker ends: whoever asks learns that sluice is not ready. */
 static void stop_listeners(struct worker *w)
 {
+    tell_accepting(w);
     tell_master(w, CONTROL_LEAVING, 0); /* somebody else must accept its callers */
     drop_all_adopted(w);
     for (size_t i = 0; i < w->context.config->listen_count; i++) {
-        listener_stop(&w->listeners[i]);
+        if (w->context.config->listens[i].kind == CONFIG_LISTEN_PUBLIC) {
+            listener_stop(&w->listeners[i]);
+        }
     }
 }
 
@@ -330,15 +349,18 @@ static void open_door(struct worker *w)
     const struct config *config = w->context.config;
     const struct descriptors_plan plan =
         descriptors_share(config, descriptors_raise(), descriptors_open());
-    const struct door_settings settings = {
+    struct door_settings settings = {
         .pending_max = plan.pending_max,
         .sessions_max = plan.sessions_max,
         .serve = session_serve,
         .put_out = session_put_out,
     };
     door_init(&w->door, w->context.reactor, &settings);
+    settings.pending_max = HEALTH_PENDING_MAX;
+    door_init(&w->health_door, w->context.reactor, &settings);
     flood_init(&w->flood, w->context.reactor, config->log_limit);
     w->context.door = &w->door;
+    w->context.health_door = &w->health_door;
     w->context.flood = &w->flood;
 }
 
@@ -403,6 +425,7 @@ static bool begin_to_serve(struct worker *w)
     struct log_line line;
     sigset_t none;
 
+    tell_accepting(w);
     reactor_count_turns(w->context.reactor, &start->scoreboard->slots[start->slot].turns);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -438,6 +461,7 @@ int worker_run(const struct worker_start *start, const char **out_detail)
     }
     mem_free(w.listeners);
     door_done(&w.door);
+    door_done(&w.health_door);
     flood_done(&w.flood);
     resolver_free(w.context.resolver);
     upstream_free(w.context.upstream);
