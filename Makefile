@@ -26,9 +26,9 @@ MODULES = \
     io/scratch io/reactor io/net io/carrier io/tls io/tls_proof io/cert io/conn io/resolver \
     conf/arena conf/snapshot conf/report conf/words conf/file conf/value conf/key conf/draft \
     conf/build conf/listen conf/route conf/config \
-    gate/scoreboard gate/descriptors gate/flood gate/door gate/dial gate/upstream gate/pump \
-    gate/admission gate/answer gate/page gate/watch gate/session gate/control gate/listener \
-    gate/worker gate/jail gate/heart gate/master
+    gate/scoreboard gate/descriptors gate/flood gate/door gate/dial gate/upstream gate/seat \
+    gate/pump gate/admission gate/answer gate/metrics gate/page gate/watch gate/session gate/control gate/listener \
+    gate/vitals gate/worker gate/jail gate/heart gate/master
 
 # A name without a file is a mistake, not an empty module.
 NO_MODULE := $(strip $(foreach module,$(MODULES),\

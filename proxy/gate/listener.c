@@ -22,6 +22,7 @@ static void pause_accepting(struct listener *l, const char *reason)
         return;
     }
     l->paused_since_ms = reactor_now_ms(l->context->reactor);
+    seat_add(&l->tally->pauses, 1);
     if (!flood_lets(l->context->flood, FLOOD_PAUSED)) {
         return;
     }
@@ -53,6 +54,7 @@ static void resume_accepting(struct listener *l)
     }
     uint64_t paused_ms = reactor_now_ms(l->context->reactor) - l->paused_since_ms;
     l->paused_since_ms = 0;
+    seat_add(&l->tally->paused_ms, paused_ms);
     if (!flood_lets(l->context->flood, FLOOD_RESUMED)) {
         return;
     }
@@ -80,9 +82,8 @@ static void log_failure(struct listener *l, const char *reason)
 static bool begin_session(struct listener *l, int fd, const struct addr *peer)
 {
     struct tls *tls = NULL;
-    struct scoreboard_slot *slot = &l->context->scoreboard->slots[l->context->slot];
 
-    scoreboard_add(&slot->connections_total, 1);
+    seat_add(&l->tally->connections, 1);
     if (l->tls != NULL) {
         tls = tls_new(l->tls);
         if (tls == NULL) {
@@ -220,6 +221,7 @@ static void set(struct listener *l, struct session_context *context,
     *l = (struct listener){
         .context = context,
         .listen = listen,
+        .tally = seat_listen(context->seat, listen),
         .fd = fd,
         .pause_ms = PAUSE_FIRST_MS,
     };

@@ -14,8 +14,9 @@
 #include "io/tls.h"
 
 struct listener {
-    struct session_context *context; /* with a door */
+    struct session_context *context; /* with doors and a seat */
     const struct config_listen *listen;
+    struct seat_listen *tally;
     struct tls_context *tls; /* owned, perhaps shared; NULL = plain */
     int fd;                  /* owned */
     struct reactor_io io;

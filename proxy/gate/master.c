@@ -88,6 +88,7 @@ static void on_signal(struct master *m, unsigned signum)
         stop(m, SIGQUIT);
         break;
     case SIGHUP:
+        scoreboard_note_reload(m->scoreboard, false, clock_date_s());
         log_message(LOG_WARN, "reload.ignored", "sluice cannot reload yet: restart it");
         break;
     case SIGUSR2:
@@ -195,8 +196,9 @@ static bool allocate(struct master *m)
     m->slot_count = m->config->workers;
     m->slots = mem_alloc_zero(m->slot_count * sizeof(*m->slots));
     m->polls = mem_alloc_zero((m->slot_count + 1) * sizeof(*m->polls));
-    m->scoreboard = scoreboard_new(m->slot_count);
-    if (m->slots == NULL || m->polls == NULL || m->scoreboard == NULL) {
+    m->scoreboard = scoreboard_new(m->slot_count, clock_date_s());
+    m->seats = seats_new(m->slot_count, m->config);
+    if (m->slots == NULL || m->polls == NULL || m->scoreboard == NULL || m->seats == NULL) {
         return false;
     }
     for (size_t i = 0; i < m->slot_count; i++) {

@@ -17,6 +17,7 @@
 #include "conf/snapshot.h"
 #include "gate/heart.h"
 #include "gate/scoreboard.h"
+#include "gate/seat.h"
 
 #define MASTER_CANNOT_START 3  /* the exit code of the program */
 #define MASTER_NOBODY SIZE_MAX /* no slot */
@@ -55,6 +56,7 @@ struct slot {
 struct master {
     const struct config *config;
     struct scoreboard *scoreboard;
+    struct seats *seats;
     struct slot *slots;
     size_t slot_count;
     enum master_phase phase;

@@ -87,6 +87,7 @@ static int be_worker(struct master *m, size_t slot, int control_fd)
     struct worker_start start = {
         .config = m->config,
         .scoreboard = m->scoreboard,
+        .seats = m->seats,
         .slot = slot,
         .listen_fds = m->slots[slot].listen_fds,
         .control_fd = control_fd,
@@ -136,6 +137,7 @@ void master_spawn(struct master *m, size_t slot)
     }
     s->pid = pid;
     s->control_fd = ends[0];
+    scoreboard_add(&m->scoreboard->slots[slot].starts, 1);
 }
 
 /* --- what the master hears ------------------------------------------------------------------- */
@@ -230,6 +232,7 @@ static void on_exit_of(struct master *m, size_t slot, int status)
     close_fd(&s->control_fd);
     master_forget(m, slot);
     scoreboard_clear_slot(m->scoreboard, slot);
+    seats_clear_slot(m->seats, slot);
     s->pid = 0;
     s->ended_ms = clock_now_ms();
     if (m->phase == MASTER_STARTING) {

@@ -47,6 +47,23 @@ static void open_readyz(const struct page_question *question, struct page *out)
     }
 }
 
+static void open_metrics(const struct page_question *question, struct page *out)
+{
+    *out = (struct page){
+        .status = 200,
+        .use = PAGE_FOR_PROBES,
+        .content_type = SPAN_LIT(METRICS_CONTENT_TYPE),
+        .metrics =
+            {
+                .seats = question->seats,
+                .scoreboard = question->scoreboard,
+                .config = question->config,
+                .query = question->request->query,
+            },
+    };
+    out->body = metrics_body(&out->metrics);
+}
+
 /* --- the table ------------------------------------------------------------------------------- */
 
 enum page_home { HOME_DEMO, HOME_HEALTH };
@@ -59,6 +76,7 @@ static const struct {
     {HOME_DEMO, SPAN_LIT("/"), open_demo},
     {HOME_HEALTH, SPAN_LIT("/livez"), open_livez},
     {HOME_HEALTH, SPAN_LIT("/readyz"), open_readyz},
+    {HOME_HEALTH, SPAN_LIT("/metrics"), open_metrics},
 };
 
 static bool find_row(const struct page_question *question, enum page_home home, struct page *out)
@@ -134,7 +152,7 @@ bool page_find(const struct page_question *question, struct page *out)
         return listen->has_pages && find_row(question, HOME_DEMO, out);
     case CONFIG_LISTEN_HEALTH:
         if (is_asked_by_right(question, out) && !find_row(question, HOME_HEALTH, out)) {
-            open_text(out, 404, SPAN_LIT("there is /livez and /readyz\n"));
+            open_text(out, 404, SPAN_LIT("there are /livez, /readyz and /metrics\n"));
         }
         return true;
     }

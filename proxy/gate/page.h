@@ -5,10 +5,10 @@
  * kind of its listener has one:
  *   - --demo: the demo page, which the build embeds from proxy/demo.html;
  *   - a listener with `health_path`: whether sluice takes sessions;
- *   - [health]: /livez (a worker answers), /readyz (sluice takes sessions: 200, else 503) and, for
- *     every other path, a list of these. [health] answers only who asks for it by an address, by
- *     localhost or by a name of its `hosts`, and no page of another origin: so no page that leads a
- *     name of its own here (DNS rebinding) can read it.
+ *   - [health]: /livez (a worker answers), /readyz (sluice takes sessions: 200, else 503), /metrics
+ *     and, for every other path, a list of these. [health] answers only who asks for it by an
+ *     address, by localhost or by a name of its `hosts`, and no page of another origin: so no page
+ *     that leads a name of its own here (DNS rebinding) can read it.
  * Not for: sending a page (answer), methods and malformed heads (upgrade). */
 #ifndef GATE_PAGE_H
 #define GATE_PAGE_H
@@ -19,6 +19,7 @@
 #include "base/span.h"
 #include "conf/snapshot.h"
 #include "gate/answer.h"
+#include "gate/metrics.h"
 #include "gate/scoreboard.h"
 #include "proto/request.h"
 
@@ -26,7 +27,9 @@
 struct page_question {
     const struct config_listen *listen;
     const struct request *request; /* of upgrade_check_plain */
+    const struct config *config;
     const struct scoreboard *scoreboard;
+    const struct seats *seats; /* NULL: nobody counts */
 };
 
 /* How often and by whom a page is asked for. */
@@ -35,6 +38,7 @@ enum page_use {
     PAGE_FOR_PROBES /* by programs, every few seconds */
 };
 
+/* Never copied once page_find has filled it: its body may point into it. */
 struct page {
     unsigned status; /* 0: there is no page */
     enum page_use use;
@@ -42,6 +46,7 @@ struct page {
     struct span headers;     /* whole header lines, each with its CRLF; may be empty */
     struct answer_body body; /* of constant memory, or produced */
     const char *detail;      /* of a refusal: a constant text for the log; else NULL */
+    struct metrics metrics;  /* what produces /metrics */
 };
 
 typedef bool page_find_fn(const struct page_question *question, struct page *out);

@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <sys/mman.h>
 
-struct scoreboard *scoreboard_new(size_t slot_count)
+struct scoreboard *scoreboard_new(size_t slot_count, uint64_t now_s)
 {
     assert(slot_count > 0 && slot_count <= SCOREBOARD_SLOTS_MAX);
     size_t size = sizeof(struct scoreboard) + slot_count * sizeof(struct scoreboard_slot);
@@ -14,6 +14,8 @@ struct scoreboard *scoreboard_new(size_t slot_count)
     }
     struct scoreboard *board = memory;
     board->slot_count = slot_count;
+    atomic_store(&board->is_reload_good, 1);
+    atomic_store(&board->loaded_s, now_s);
     return board;
 }
 
@@ -22,6 +24,15 @@ void scoreboard_clear_slot(struct scoreboard *board, size_t slot)
     assert(slot < board->slot_count);
     atomic_store_explicit(&board->slots[slot].sessions_now, 0, memory_order_relaxed);
     scoreboard_set(&board->slots[slot].is_accepting, false);
+}
+
+void scoreboard_note_reload(struct scoreboard *board, bool is_good, uint64_t now_s)
+{
+    scoreboard_add(&board->reloads[is_good ? 1 : 0], 1);
+    scoreboard_set(&board->is_reload_good, is_good);
+    if (is_good) {
+        atomic_store(&board->loaded_s, now_s);
+    }
 }
 
 bool scoreboard_is_ready(const struct scoreboard *board)

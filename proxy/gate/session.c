@@ -50,6 +50,9 @@ static void apply(struct session *s, const struct session_event *event)
         door_progress(s->door, &s->guest);
     }
     note_client_side(s, before.client, actions, now_ms);
+    if (s->life.phase != before.phase) {
+        session_tally_phase(s, before.phase);
+    }
     if (log_is_on(LOG_DEBUG)) {
         session_log_step(s, &before, &event->life, actions);
     }
@@ -85,9 +88,12 @@ static void note_outcomes(struct session *s)
     struct session_context *context = s->context;
     size_t count = 0;
     const struct dial_outcome *outcomes = dial_outcomes(s->dial, &count);
-    for (size_t i = 0; context->upstream != NULL && i < count; i++) {
-        upstream_note(context->upstream, s->route, i, &outcomes[i],
-                      reactor_now_ms(context->reactor));
+    for (size_t i = 0; i < count; i++) {
+        session_tally_dial(s, i, &outcomes[i]);
+        if (context->upstream != NULL) {
+            upstream_note(context->upstream, s->route, i, &outcomes[i],
+                          reactor_now_ms(context->reactor));
+        }
     }
 }
 
@@ -198,6 +204,7 @@ static void settle(struct session *s)
     watch_queue(&s->backend_watch, &s->times.backend_stuck_ms, &s->pump.backend,
                 pump_awaits(&s->pump, &s->life, &s->pump.backend), now_ms);
     note_pause(s);
+    session_tally(s);
     session_set_timer(s);
 }
 
@@ -212,6 +219,7 @@ static void finish_handshake(struct session *s)
 {
     if (s->life.phase == LIFE_TLS && tls_is_established(s->pump.client.tls)) {
         s->tls_version = tls_version_name(s->pump.client.tls);
+        session_tally_handshake(s);
         apply_type(s, LIFE_EV_TLS_DONE);
     }
 }
@@ -384,6 +392,7 @@ static void on_timer(struct reactor_timer *timer)
 {
     struct session *s = container_of(timer, struct session, timer);
     struct session_event event;
+    session_tally_now(s);
     if (session_take_deadline(s, &event)) {
         apply(s, &event);
     }
@@ -441,6 +450,7 @@ bool session_start(struct session_context *context, const struct config_listen *
     list_init(&s->link);
     list_append(&context->sessions, &s->link);
     (*count_of(context, listen))++;
+    session_tally_start(s);
     conn_open(&s->pump.client, carrier, tls);
     if (s->door != NULL) {
         door_enter(s->door, &s->guest);

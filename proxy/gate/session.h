@@ -21,6 +21,7 @@
 #include "gate/flood.h"
 #include "gate/page.h"
 #include "gate/scoreboard.h"
+#include "gate/seat.h"
 #include "gate/upstream.h"
 #include "io/carrier.h"
 #include "io/reactor.h"
@@ -37,12 +38,14 @@ struct session_context {
     struct upstream *upstream; /* NULL: nobody notes how dials end */
     const struct config *config;
     struct scoreboard *scoreboard;
-    struct door *door;        /* NULL: every connection is served at once and without a limit */
-    struct door *health_door; /* the same for [health]: strangers at `door` keep no probe out */
-    struct flood *flood;      /* NULL: every line comes out */
-    size_t slot;              /* the worker's, in the scoreboard and in the sessions' names */
-    page_find_fn *find_page;  /* NULL: there are no pages */
-    struct list sessions;     /* private to the session module */
+    const struct seats *seats; /* of all workers, for pages that tell of them */
+    const struct seat *seat;   /* this worker's; NULL: nobody counts */
+    struct door *door;         /* NULL: every connection is served at once and without a limit */
+    struct door *health_door;  /* the same for [health]: strangers at `door` keep no probe out */
+    struct flood *flood;       /* NULL: every line comes out */
+    size_t slot;               /* the worker's, in the scoreboard and in the sessions' names */
+    page_find_fn *find_page;   /* NULL: there are no pages */
+    struct list sessions;      /* private to the session module */
     size_t session_count;
     size_t health_count; /* connections to [health]; session_count has the others */
     bool is_draining;    /* refuse new requests: `shutdown` */

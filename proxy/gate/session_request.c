@@ -91,6 +91,7 @@ static void take_route(struct session *s, const struct config_route *route)
     };
 
     s->route = route;
+    session_tally_route(s);
     life_set_route(&s->life, &rules);
     pump_configure(&s->pump, route->buffer_high_bytes, route->buffer_low_bytes, route->accept,
                    route->max_message_bytes, is_echo);
@@ -147,7 +148,9 @@ static bool is_page_request(const struct session *s)
     const struct page_question question = {
         .listen = s->listen,
         .request = &request->asked,
+        .config = s->context->config,
         .scoreboard = s->context->scoreboard,
+        .seats = s->context->seats,
     };
     const char *detail;
     return s->context->find_page != NULL &&

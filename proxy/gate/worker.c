@@ -11,6 +11,7 @@
 #include "gate/listener.h"
 #include "gate/page.h"
 #include "gate/session.h"
+#include "gate/vitals.h"
 #include "io/tls.h"
 
 #define DRAIN_TICK_MS 50
@@ -35,6 +36,8 @@ struct worker {
     struct door door;
     struct door health_door;
     struct flood flood;
+    struct seat *seat;
+    struct vitals vitals;
     const struct worker_start *start;
     struct listener *listeners;
     struct list adopted;
@@ -371,6 +374,7 @@ static void init_events(struct worker *w)
     reactor_signal_init(&w->on_quit, r, SIGQUIT, on_quit);
     reactor_timer_init(&w->drain, r, on_drain_tick);
     reactor_timer_init(&w->trim, r, on_trim);
+    vitals_init(&w->vitals, r, seat_worker(w->seat), &w->flood);
     reactor_timer_init(&w->tickets, r, on_tickets);
     on_tickets(&w->tickets);
     reactor_timer_init(&w->recover, r, on_recover);
@@ -405,7 +409,10 @@ static bool init(struct worker *w, const struct worker_start *start, const char 
     }
     w->context.resolver = resolver_new(w->context.reactor);
     w->context.upstream = upstream_new(w->context.config);
-    if (w->context.resolver == NULL || w->context.upstream == NULL) {
+    w->seat = seat_new(start->seats, start->slot, start->config);
+    w->context.seats = start->seats;
+    w->context.seat = w->seat;
+    if (w->context.resolver == NULL || w->context.upstream == NULL || w->seat == NULL) {
         *out_detail = "a worker cannot make its resolver: out of memory or descriptors";
         return false;
     }
@@ -451,6 +458,7 @@ int worker_run(const struct worker_start *start, const char **out_detail)
     reactor_run(w.context.reactor);
 
     reactor_io_want(&w.control, 0);
+    vitals_done(&w.vitals);
     reactor_timer_stop(&w.trim);
     reactor_timer_stop(&w.tickets);
     reactor_timer_stop(&w.recover);
@@ -465,6 +473,7 @@ int worker_run(const struct worker_start *start, const char **out_detail)
     flood_done(&w.flood);
     resolver_free(w.context.resolver);
     upstream_free(w.context.upstream);
+    seat_free(w.seat);
     reactor_free(w.context.reactor);
     scratch_done(&w.scratch);
     return 0;

@@ -40,7 +40,7 @@ static const struct {
     {"beside it", PROBED, ASK("/readyz", LOCAL), 0, 0, NULL},
     {"livez", HEALTH, ASK("/livez", LOCAL), 200, 200, "ok\n"},
     {"readyz", HEALTH, ASK("/readyz", LOCAL), 200, 503, "ready\n"},
-    {"another path", HEALTH, ASK("/", LOCAL), 404, 404, "there is "},
+    {"another path", HEALTH, ASK("/", LOCAL), 404, 404, "there are "},
     {"no Host", HEALTH, "GET /livez HTTP/1.0\r\n\r\n", 200, 200, "ok\n"},
     {"empty Host", HEALTH, ASK("/livez", "Host:\r\n"), 200, 200, "ok\n"},
     {"localhost", HEALTH, ASK("/livez", "Host: localhost\r\n"), 200, 200, "ok\n"},
@@ -84,7 +84,7 @@ static void check_row(size_t i, const struct scoreboard *board, unsigned want, c
 
 static void test_pages(void)
 {
-    struct scoreboard *board = scoreboard_new(2);
+    struct scoreboard *board = scoreboard_new(2, 0);
 
     if (!CHECK_TRUE("memory", board != NULL)) {
         return;

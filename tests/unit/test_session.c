@@ -138,9 +138,7 @@ static void test_no_memory(void)
         mem_fail_after(0);
         CHECK_TRUE("closed", k.client.state > MEMORY_OPEN);
         CHECK_EQ_U64("blocks", mem_live_blocks(), blocks);
-        const struct scoreboard_slot *slot = &k.context.scoreboard->slots[0];
-        uint64_t endings =
-            slot->endings_total[LIFE_INTERNAL] + slot->endings_total[LIFE_CLIENT_CLOSE];
+        uint64_t endings = kit_endings(&k, LIFE_INTERNAL) + kit_endings(&k, LIFE_CLIENT_CLOSE);
         CHECK_EQ_U64("its reason", endings, is_started ? 1 : 0);
         kit_drop(&k);
     }

@@ -5,26 +5,12 @@ import os
 import signal
 import socket
 
-from harness import case, equal, scale, wait_until
+from harness import case, equal, wait_until
+from scrape import ask
 from wsclient import TEXT
 
 ECHO = "origins = *\nbackend = echo:"
 HEALTH = "[health]\naddress = 127.0.0.1:0\nhosts = sluice.example\n"
-
-
-def ask(address, path="/readyz", method="GET", version="1.1", host="127.0.0.1", headers=""):
-    """Returns (status, headers, body) of one request over a connection of its own."""
-    if host is not None:
-        headers = "Host: %s\r\n%s" % (host, headers)
-    with socket.create_connection(address, 20 * scale()) as sock:
-        sock.sendall(("%s %s HTTP/%s\r\n%s\r\n" % (method, path, version, headers)).encode())
-        answer = b""
-        while chunk := sock.recv(65536):
-            answer += chunk
-    head, _, body = answer.decode().partition("\r\n\r\n")
-    lines = head.split("\r\n")
-    return (int(lines[0].split()[1]), {k.lower(): v for k, _, v in
-                                       (line.partition(": ") for line in lines[1:])}, body)
 
 
 def echo(c):
