@@ -28,7 +28,7 @@ MODULES = \
     conf/build conf/listen conf/route conf/config \
     gate/scoreboard gate/descriptors gate/flood gate/door gate/dial gate/upstream gate/seat \
     gate/pump gate/admission gate/answer gate/metrics gate/page gate/watch gate/session gate/control gate/listener \
-    gate/vitals gate/worker gate/jail gate/heart gate/master
+    gate/vitals gate/worker gate/jail gate/heart gate/master gate/health
 
 # A name without a file is a mistake, not an empty module.
 NO_MODULE := $(strip $(foreach module,$(MODULES),\

@@ -43,7 +43,7 @@ static void open_readyz(const struct page_question *question, struct page *out)
     if (scoreboard_is_ready(question->scoreboard)) {
         open_text(out, 200, SPAN_LIT("ready\n"));
     } else {
-        open_text(out, 503, SPAN_LIT("not ready: sluice stops, or no worker takes sessions\n"));
+        open_text(out, 503, SPAN_LIT("sluice stops, or no worker takes sessions\n"));
     }
 }
 

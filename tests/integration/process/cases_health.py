@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""[health]: probes, who may ask, strangers at the door, the drain; health_path."""
+"""[health]: probes, who may ask, strangers at the door, the drain; health_path; --health."""
 
 import os
 import signal
 import socket
 
-from harness import case, equal, wait_until
+from harness import case, equal, free_port, wait_until
 from scrape import ask
+from threads import in_thread, join
 from wsclient import TEXT
 
 ECHO = "origins = *\nbackend = echo:"
@@ -151,3 +152,100 @@ def lost_workers(t):
         equal(ask(program.ports["health"])[0], 200, "at once")
     wait_until(lambda: len(program.workers()) == 2, "both are back")
     equal(ask(program.ports["health"])[0], 200, "at the end")
+
+
+def health_option(t, address, more=""):
+    """Returns (exit code, stdout, stderr) of --health with this address in the file."""
+    path = t.write("probe.ini", more + "[health]\naddress = %s\n" % address)
+    return t.run_program("--health", "-c", path)
+
+
+@case(rows=[("address", "127.0.0.1"), ("any", "0.0.0.0"), ("ipv6", "[::1]"), ("any_ipv6", "[::]")])
+def option(t, host):
+    """--health asks the address of the file, or this machine where that is every address."""
+    address = "%s:%d" % (host, free_port())
+    program = t.start(t.config(server="drain_timeout = 20s", echo=ECHO)
+                      + "[health]\naddress = %s\n" % address)
+    c = program.client("plain")
+    c.open("/echo")
+    equal(health_option(t, address), (0, "ready\n", ""), "while it serves")
+    program.send_signal(signal.SIGTERM)
+    c.recv_close(1001)
+    code, stdout, stderr = health_option(t, address)
+    equal((code, stdout), (1, ""), "while it drains")
+    assert stderr.startswith("sluice: not ready: sluice stops"), stderr
+    c.close(1001)
+    c.wire.finish()
+    equal(program.wait_exit(), 0, "exit code")
+    program.is_stopped = True
+    program.check_log()
+    code, stdout, stderr = health_option(t, address)
+    equal((code, stdout), (1, ""), "when it is gone")
+    assert "connection refused" in stderr, stderr
+
+
+@case()
+def option_in_a_bad_file(t):
+    """A file that is being edited does not make a sluice that runs look ill."""
+    program = t.start(t.config(echo=ECHO) + HEALTH)
+    address = "127.0.0.1:%d" % program.ports["health"][1]
+    broken = "[listen a]\naddress = nonsense\ntls_certificate = /nowhere\n[what]\n"
+    equal(health_option(t, address, broken), (0, "ready\n", ""), "--health")
+
+
+NOBODY = [
+    ("no_section", "[server]\n", "there is no [health] section"),
+    ("no_address", "[health]\nhosts = a\n", "[health] has no address"),
+    ("bad_address", "[health]\naddress = x\n", "bad value 'x' for 'address'"),
+    ("port_0", "[health]\naddress = 127.0.0.1:0\n", "port 0"),
+]
+
+
+@case(rows=NOBODY)
+def option_without_address(t, text, message):
+    path = t.write("probe.ini", text)
+    code, stdout, stderr = t.run_program("--health", "-c", path)
+    equal((code, stdout), (1, ""), "--health")
+    assert stderr.startswith(path + ":") and message in stderr, stderr
+    code, _, stderr = t.run_program("--health", "-c", t.path("none.ini"))
+    equal(code, 1, "without a file")
+    assert "none.ini: cannot read" in stderr, stderr
+
+
+ANSWERS = [
+    ("nothing", b"", "the answer is no HTTP"),
+    ("no_http", b"SSH-2.0-OpenSSH\r\n", "the answer is no HTTP"),
+    ("cut", b"HTTP/1.1 200 OK\r\n", "the answer is no HTTP"),
+    ("another_status", b"HTTP/1.1 404 Not Found\r\n\r\nno\r\nmore", "not ready: no\n"),
+    ("endless", b"HTTP/1.1 200 OK\r\n\r\n" + bytes(100000), "too long"),
+]
+
+
+@case(rows=ANSWERS)
+def option_and_strangers(t, answer, message):
+    """Something else listens there."""
+    other = t.backend()
+
+    def be_asked():
+        peer = other.accept()
+        peer.expect(b"GET /readyz HTTP/1.0\r\n\r\n")
+        try:
+            peer.send(answer)
+        except OSError:
+            pass
+        peer.close()
+
+    thread = in_thread(be_asked)
+    code, stdout, stderr = health_option(t, other.url.removeprefix("tcp://"))
+    join(thread)
+    equal((code, stdout), (1, ""), "--health")
+    assert message in stderr, stderr
+
+
+@case()
+def option_has_a_deadline(t):
+    """Nobody answers at all."""
+    other = t.backend()
+    code, stdout, stderr = health_option(t, other.url.removeprefix("tcp://"))
+    equal((code, stdout), (1, ""), "--health")
+    assert "timeout" in stderr, stderr
