@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""/metrics: what Prometheus's own checker says, counts that are alive, workers that die."""
+"""/metrics: what Prometheus's own checker says, counts that are alive, workers that die; the alert
+rules and the dashboard of config/."""
 
+import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -10,6 +13,7 @@ import time
 
 from harness import TLS12, TLS13, case, equal, wait_until
 from scrape import scrape
+from services import ROOT
 from wsclient import BINARY
 
 ECHO = "origins = *\nbackend = echo:"
@@ -29,9 +33,8 @@ def wait_for(program, want, name, /, **labels):
     return wait_until(is_there, "%s%r is %s" % (name, labels, want))
 
 
-@case()
-def promtool(t):
-    """Prometheus's own checker has nothing to say, whatever has happened before."""
+def busy(t):
+    """Returns a program in which something of every kind has happened."""
     db = t.backend()
     program = t.start(t.config(
         server="workers = 2", echo=ECHO, db="origins = *\nbackend = " + db.url,
@@ -44,8 +47,15 @@ def promtool(t):
             c.recv_close(code)
     c = program.client("plain")
     c.open("/echo")
-    echo(c)
-    text = scrape(program).text
+    c.end_cleanly()
+    program.log.wait("session.end", ending="client_close")
+    return program
+
+
+@case()
+def promtool(t):
+    """Prometheus's own checker has nothing to say, whatever has happened before."""
+    text = scrape(busy(t)).text
     done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True,
                           text=True, timeout=60)
     equal((done.returncode, done.stdout, done.stderr), (0, "", ""), "promtool")
@@ -261,3 +271,71 @@ def large(t):
     assert b"sluice_sessions" in names
     equal(scrape(program, "?name=sluice_workers&name=process_m*").names(),
           {"sluice_workers", "process_max_fds"}, "the filter")
+
+
+PROMETHEUS, GRAFANA = os.path.join(ROOT, "config/prometheus"), os.path.join(ROOT, "config/grafana")
+# Prometheus makes it itself.
+OWN = {"up"}
+
+
+def check_names(program, expressions):
+    """Every series that they name is one that we export, and every label one that it has."""
+    got = scrape(program)
+    labels = {name: set() for name in got.names()}
+    for name, pairs in got.series:
+        labels[name] |= {key for key, _ in pairs} | {"job", "instance"}
+    known = set(re.findall(r"^# TYPE (\w+) ", got.text, re.M)) | got.names() | OWN
+    found = 0
+    for text in expressions:
+        for name, selector in re.findall(r"\b((?:sluice|process)_\w+)(?:\{([^}]*)\})?", text):
+            assert name in known, "%s in %r is not exported" % (name, text)
+            for label in re.findall(r"(\w+)[=!]~?\"", selector):
+                assert label in labels[name], "%s has no %s: %r" % (name, label, text)
+            found += 1
+    assert found > 20, found
+
+
+@case()
+def rules(t):
+    """Prometheus takes the alert rules, their tests pass, and they look at what there is."""
+    for arguments in (["check", "rules", "alerts.yml"], ["test", "rules", "alerts_test.yml"],
+                      ["check", "config", "prometheus.yml"]):
+        done = subprocess.run(["promtool", *arguments], cwd=PROMETHEUS, capture_output=True,
+                              text=True, timeout=120)
+        equal((done.returncode, done.stderr), (0, ""), " ".join(arguments) + done.stdout)
+    with open(os.path.join(PROMETHEUS, "alerts.yml")) as file:
+        alerts = file.read()
+    with open(os.path.join(PROMETHEUS, "alerts_test.yml")) as file:
+        tested = file.read()
+    untested = [name for name in re.findall(r"alert: (\w+)", alerts) if name not in tested]
+    equal(untested, [], "alerts without a test")
+    check_names(busy(t), [alerts, tested])
+
+
+@case()
+def dashboard(t):
+    """The dashboard is whole, and each of its panels asks for what there is."""
+    with open(os.path.join(GRAFANA, "sluice.json")) as file:
+        board = json.load(file)
+    panels = [p for p in board["panels"] if p["type"] != "row"]
+    ids = [p["id"] for p in board["panels"]]
+    equal(len(set(ids)), len(ids), "ids")
+    places = set()
+    for panel in board["panels"]:
+        grid = panel["gridPos"]
+        assert panel["title"] and grid["x"] + grid["w"] <= 24, panel["title"]
+        cells = {(grid["x"] + i, grid["y"] + k) for i in range(grid["w"]) for k in range(grid["h"])}
+        assert not cells & places, "%s lies over another panel" % panel["title"]
+        places |= cells
+    expressions = [target["expr"] for p in panels for target in p["targets"]]
+    variables = board["templating"]["list"]
+    names = {v["name"] for v in variables} | {"__rate_interval"}
+    for text in expressions:
+        assert set(re.findall(r"\$(\w+)", text)) <= names, text
+    rows = [{"record": "a:%d" % i, "expr": text.replace("$__rate_interval", "5m")}
+            for i, text in enumerate(expressions)]
+    path = t.write("panels.yml", json.dumps({"groups": [{"name": "a", "rules": rows}]}))
+    done = subprocess.run(["promtool", "check", "rules", path], text=True, capture_output=True,
+                          timeout=60)
+    equal(done.returncode, 0, done.stderr)
+    check_names(busy(t), expressions + [v["definition"] for v in variables if "definition" in v])
