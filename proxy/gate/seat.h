@@ -53,6 +53,7 @@ struct seat_route {
     _Atomic uint64_t opened;
     _Atomic uint64_t received_bytes[SEAT_SIDES]; /* wire bytes, TLS included */
     _Atomic uint64_t sent_bytes[SEAT_SIDES];
+    _Atomic uint64_t messages[SEAT_SIDES];      /* whole messages: of pages, and to them */
     _Atomic uint64_t paused_ms[SEAT_SIDES];     /* this side was not read */
     _Atomic uint64_t queued_bytes[SEAT_SIDES];  /* gauge: wait for this side in sluice's memory */
     _Atomic uint64_t unacked_bytes[SEAT_SIDES]; /* gauge: the kernel has them for this side */

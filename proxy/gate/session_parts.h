@@ -34,6 +34,7 @@ struct session_tally {
     uint64_t moved_bytes;     /* session_moved_bytes */
     uint64_t received_bytes[SEAT_SIDES];
     uint64_t sent_bytes[SEAT_SIDES];
+    uint64_t messages[SEAT_SIDES];
     uint64_t queued_bytes[SEAT_SIDES];
     uint64_t unacked_bytes[SEAT_SIDES];
     uint64_t unacked_at_ms;               /* not asked before then */

@@ -54,6 +54,13 @@ static void tally_bytes(struct session *s, enum seat_side side)
     t->sent_bytes[side] = conn->sent_bytes;
 }
 
+/* What a side has sent became so many messages, or was so many. */
+static void tally_messages(struct session *s, enum seat_side side, uint64_t now)
+{
+    seat_add(&s->tally.route->messages[side], now - s->tally.messages[side]);
+    s->tally.messages[side] = now;
+}
+
 void session_tally_now(struct session *s)
 {
     uint64_t now_ms = reactor_now_ms(s->context->reactor);
@@ -72,6 +79,8 @@ void session_tally_now(struct session *s)
             tally_unacked(s, side);
         }
     }
+    tally_messages(s, SEAT_CLIENT, pump_up_messages(&s->pump));
+    tally_messages(s, SEAT_BACKEND, pump_down_messages(&s->pump));
     s->tally.moved_bytes = session_moved_bytes(s);
 }
 

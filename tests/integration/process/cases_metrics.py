@@ -14,7 +14,7 @@ import time
 from harness import TLS12, TLS13, case, equal, wait_until
 from scrape import scrape
 from services import ROOT
-from wsclient import BINARY
+from wsclient import BINARY, CONTINUATION, PING
 
 ECHO = "origins = *\nbackend = echo:"
 HEALTH = "[health]\naddress = 127.0.0.1:0\n"
@@ -79,6 +79,7 @@ def live(t):
     for name, side in (("received", "client"), ("sent", "backend")):
         count = got.sum("sluice_%s_bytes_total" % name, route="db", side=side)
         assert size - 65536 <= count <= size + 65536, (name, side, count)
+    equal(got.sum("sluice_messages_total", route="db", side="client"), 1, "messages")
     equal(got.sum("sluice_backend_connect_duration_seconds_count", route="db"), 1, "dials")
     c.close(1000)
     peer.expect_fin()
@@ -339,3 +340,43 @@ def dashboard(t):
                           timeout=60)
     equal(done.returncode, 0, done.stderr)
     check_names(busy(t), expressions + [v["definition"] for v in variables if "definition" in v])
+
+
+@case()
+def messages(t):
+    """Messages each way, whatever the route makes of them: whole ones, not frames or reads."""
+    db = t.backend()
+    url = "origins = *\nbackend = " + db.url
+    program = t.start(t.config(echo=ECHO, packed=ECHO + "\ncompression = on", stream=url,
+                               lines=url + "\nframing = line") + HEALTH)
+    for path in ("echo", "packed"):
+        c = program.client("plain")
+        c.send_raw(c.request("/" + path,
+                             [("Sec-WebSocket-Extensions", "permessage-deflate")]))
+        equal(c.read_response().status, 101, "status")
+        for _ in range(3):
+            c.send(BINARY, b"a" * 50, is_fin=False)
+            c.send(CONTINUATION, b"b" * 50)
+        c.send(PING, b"no message")
+        c.close(1000)
+        c.wire.finish()
+        while c.wire.recv():
+            pass
+    for path in ("stream", "lines"):
+        c = program.client("plain")
+        c.open("/" + path)
+        peer = db.accept()
+        c.binary(b"one")
+        c.binary(b"")
+        peer.recv(3)
+        peer.send(b"1\n2\n3\n")
+        peer.fin()
+        c.recv_close(1000)
+        c.close(1000)
+        c.wire.finish()
+    program.log.wait("session.end", 4)
+    got = scrape(program)
+    counts = {route: tuple(got.sum("sluice_messages_total", route=route, side=side)
+                           for side in ("client", "backend"))
+              for route in ("echo", "packed", "stream", "lines")}
+    equal(counts, {"echo": (3, 3), "packed": (3, 3), "stream": (2, 1), "lines": (2, 3)}, "counts")
