@@ -28,15 +28,16 @@ struct session_request {
     struct page page;           /* what LIFE_PAGE serves */
 };
 
-/* What the counters of the seat have got so far. */
+/* What the counters of the seat have got so far. The low 32 bits are enough: a session tallies long
+ * before it has moved more. */
 struct session_tally {
     struct seat_route *route; /* the row that counts; NULL: nobody counts */
-    uint64_t moved_bytes;     /* session_moved_bytes */
-    uint64_t received_bytes[SEAT_SIDES];
-    uint64_t sent_bytes[SEAT_SIDES];
-    uint64_t messages[SEAT_SIDES];
-    uint64_t queued_bytes[SEAT_SIDES];
-    uint64_t unacked_bytes[SEAT_SIDES];
+    uint32_t moved_bytes;     /* session_moved_bytes */
+    uint32_t received_bytes[SEAT_SIDES];
+    uint32_t sent_bytes[SEAT_SIDES];
+    uint32_t messages[SEAT_SIDES];
+    uint32_t queued_bytes[SEAT_SIDES];
+    uint32_t unacked_bytes[SEAT_SIDES];
     uint64_t unacked_at_ms;               /* not asked before then */
     uint64_t paused_since_ms[SEAT_SIDES]; /* 0 = this side is read */
 };
@@ -141,7 +142,7 @@ static inline uint64_t session_moved_bytes(const struct session *s)
 static inline void session_tally(struct session *s)
 {
     const struct session_tally *t = &s->tally;
-    if (session_moved_bytes(s) - t->moved_bytes >= SESSION_TALLY_BYTES ||
+    if ((uint32_t)session_moved_bytes(s) - t->moved_bytes >= SESSION_TALLY_BYTES ||
         conn_queued(&s->pump.client) != t->queued_bytes[SEAT_CLIENT] ||
         conn_queued(&s->pump.backend) != t->queued_bytes[SEAT_BACKEND] ||
         s->times.is_client_paused != (t->paused_since_ms[SEAT_CLIENT] != 0)) {

@@ -28,37 +28,41 @@ static void tally_pause(struct session *s, enum seat_side side, uint64_t now_ms)
     t->paused_since_ms[side] = is_paused(s, side) ? now_ms : 0;
 }
 
-static void tally_queue(struct session *s, enum seat_side side)
+/* Adds what has come since `*told`. */
+static void tell(_Atomic uint64_t *counter, uint32_t *told, uint64_t now)
 {
-    uint64_t now_bytes = conn_queued(conn_at(s, side));
-    seat_add(&s->tally.route->queued_bytes[side], now_bytes - s->tally.queued_bytes[side]);
-    s->tally.queued_bytes[side] = now_bytes;
+    seat_add(counter, (uint32_t)now - *told);
+    *told = (uint32_t)now;
+}
+
+/* Takes the old share of a gauge away and adds the new one. */
+static void show(_Atomic uint64_t *gauge, uint32_t *shown, uint64_t now)
+{
+    now = now < UINT32_MAX ? now : UINT32_MAX;
+    seat_add(gauge, now - *shown);
+    *shown = (uint32_t)now;
 }
 
 /* Asks the kernel; so not for every 64 KiB of a fast session. */
-static void tally_unacked(struct session *s, enum seat_side side)
-{
-    const struct conn *conn = conn_at(s, side);
-    uint64_t now_bytes = conn_is_open(conn) ? conn->sent_bytes - conn_acked_bytes(conn) : 0;
-    seat_add(&s->tally.route->unacked_bytes[side], now_bytes - s->tally.unacked_bytes[side]);
-    s->tally.unacked_bytes[side] = now_bytes;
-}
-
-static void tally_bytes(struct session *s, enum seat_side side)
+static void show_unacked(struct session *s, enum seat_side side)
 {
     const struct conn *conn = conn_at(s, side);
     struct session_tally *t = &s->tally;
-    seat_add(&t->route->received_bytes[side], conn->received_bytes - t->received_bytes[side]);
-    seat_add(&t->route->sent_bytes[side], conn->sent_bytes - t->sent_bytes[side]);
-    t->received_bytes[side] = conn->received_bytes;
-    t->sent_bytes[side] = conn->sent_bytes;
+    show(&t->route->unacked_bytes[side], &t->unacked_bytes[side],
+         conn_is_open(conn) ? conn->sent_bytes - conn_acked_bytes(conn) : 0);
 }
 
-/* What a side has sent became so many messages, or was so many. */
-static void tally_messages(struct session *s, enum seat_side side, uint64_t now)
+static void tally_side(struct session *s, enum seat_side side)
 {
-    seat_add(&s->tally.route->messages[side], now - s->tally.messages[side]);
-    s->tally.messages[side] = now;
+    const struct conn *conn = conn_at(s, side);
+    struct session_tally *t = &s->tally;
+    struct seat_route *route = t->route;
+    tell(&route->received_bytes[side], &t->received_bytes[side], conn->received_bytes);
+    tell(&route->sent_bytes[side], &t->sent_bytes[side], conn->sent_bytes);
+    /* What a side has sent became so many messages, or was so many. */
+    tell(&route->messages[side], &t->messages[side],
+         side == SEAT_CLIENT ? pump_up_messages(&s->pump) : pump_down_messages(&s->pump));
+    show(&route->queued_bytes[side], &t->queued_bytes[side], conn_queued(conn));
 }
 
 void session_tally_now(struct session *s)
@@ -72,16 +76,13 @@ void session_tally_now(struct session *s)
         s->tally.unacked_at_ms = now_ms + UNACKED_EVERY_MS;
     }
     for (enum seat_side side = SEAT_CLIENT; side < SEAT_SIDES; side++) {
-        tally_bytes(s, side);
-        tally_queue(s, side);
+        tally_side(s, side);
         tally_pause(s, side, now_ms);
         if (is_kernel_due) {
-            tally_unacked(s, side);
+            show_unacked(s, side);
         }
     }
-    tally_messages(s, SEAT_CLIENT, pump_up_messages(&s->pump));
-    tally_messages(s, SEAT_BACKEND, pump_down_messages(&s->pump));
-    s->tally.moved_bytes = session_moved_bytes(s);
+    s->tally.moved_bytes = (uint32_t)session_moved_bytes(s);
 }
 
 void session_tally_start(struct session *s)
@@ -101,10 +102,8 @@ void session_tally_route(struct session *s)
     }
     session_tally_now(s);
     for (enum seat_side side = SEAT_CLIENT; side < SEAT_SIDES; side++) {
-        seat_sub(&t->route->queued_bytes[side], t->queued_bytes[side]);
-        seat_sub(&t->route->unacked_bytes[side], t->unacked_bytes[side]);
-        t->queued_bytes[side] = 0;
-        t->unacked_bytes[side] = 0;
+        show(&t->route->queued_bytes[side], &t->queued_bytes[side], 0);
+        show(&t->route->unacked_bytes[side], &t->unacked_bytes[side], 0);
     }
     seat_sub(&t->route->phases[s->life.phase], 1);
     t->route = seat_route(s->context->seat, s->route);
