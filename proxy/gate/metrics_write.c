@@ -106,7 +106,7 @@ void metrics_write_worker_up(const struct metrics *m, const struct metrics_famil
 {
     (void)f;
     begin_worker(sheet, slot);
-    sheet_count(sheet, seat_get(&m->scoreboard->slots[slot].is_accepting));
+    sheet_count(sheet, scoreboard_is_up(m->scoreboard, slot) ? 1 : 0);
 }
 
 void metrics_write_worker_restarts(const struct metrics *m, const struct metrics_family *f,

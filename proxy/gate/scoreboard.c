@@ -24,6 +24,14 @@ void scoreboard_clear_slot(struct scoreboard *board, size_t slot)
     assert(slot < board->slot_count);
     atomic_store_explicit(&board->slots[slot].sessions_now, 0, memory_order_relaxed);
     scoreboard_set(&board->slots[slot].is_accepting, false);
+    scoreboard_set(&board->slots[slot].is_still, false);
+}
+
+bool scoreboard_is_up(const struct scoreboard *board, size_t slot)
+{
+    const struct scoreboard_slot *s = &board->slots[slot];
+    return atomic_load_explicit(&s->is_accepting, memory_order_relaxed) != 0 &&
+           atomic_load_explicit(&s->is_still, memory_order_relaxed) == 0;
 }
 
 void scoreboard_note_reload(struct scoreboard *board, bool is_good, uint64_t now_s)
@@ -37,12 +45,11 @@ void scoreboard_note_reload(struct scoreboard *board, bool is_good, uint64_t now
 
 bool scoreboard_is_ready(const struct scoreboard *board)
 {
-    bool is_accepting = false;
+    bool is_up = false;
     for (size_t i = 0; i < board->slot_count; i++) {
-        is_accepting |=
-            atomic_load_explicit(&board->slots[i].is_accepting, memory_order_relaxed) != 0;
+        is_up |= scoreboard_is_up(board, i);
     }
-    return is_accepting && atomic_load_explicit(&board->is_stopping, memory_order_relaxed) == 0;
+    return is_up && atomic_load_explicit(&board->is_stopping, memory_order_relaxed) == 0;
 }
 
 static uint64_t count_sessions(const struct scoreboard *board)

@@ -19,7 +19,8 @@
 
 struct scoreboard_slot {
     _Atomic uint64_t turns;        /* of the worker's reactor; odd within a turn (gate/heart.h) */
-    _Atomic uint64_t is_accepting; /* 1: the slot's worker takes sessions */
+    _Atomic uint64_t is_accepting; /* 1: the slot's worker takes sessions, as it says itself */
+    _Atomic uint64_t is_still;     /* 1: it makes no turns, as the master says */
     _Atomic uint64_t sessions_now; /* counted by scoreboard_add_session and not yet retired */
     _Atomic uint64_t starts;       /* of workers in this slot; the master counts */
     _Atomic uint64_t ids_total;    /* ids of sessions; the slot's next worker goes on from here */
@@ -50,7 +51,9 @@ MUST_CHECK bool scoreboard_add_session(struct scoreboard *board, size_t slot,
 /* The master has tried to take a configuration anew, at `now_s` of the wall clock. */
 void scoreboard_note_reload(struct scoreboard *board, bool is_good, uint64_t now_s);
 
-/* True: sluice takes sessions; so it does not stop, and some worker accepts. */
+/* True: the slot's worker takes sessions. */
+bool scoreboard_is_up(const struct scoreboard *board, size_t slot);
+/* True: sluice takes sessions; so it does not stop, and some worker is up. */
 bool scoreboard_is_ready(const struct scoreboard *board);
 
 /* A number that this slot has not given out before, whichever worker runs in it. */

@@ -218,6 +218,23 @@ def crash(t):
 
 
 @case()
+def still(t):
+    """A worker that is stopped is not up, and somebody else answers for it."""
+    program = t.start(t.config(server="workers = 2", echo=ECHO) + HEALTH)
+    equal(scrape(program).sum("sluice_worker_up"), 2, "at first")
+    pid = program.workers()[0]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        program.log.wait("worker.still")
+        for _ in range(10):
+            wait_for(program, 1, "sluice_worker_up")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    program.log.wait("worker.back")
+    wait_for(program, 2, "sluice_worker_up")
+
+
+@case()
 def strangers(t):
     """Probes, pauses and refusals."""
     program = t.start(t.config(server="max_pending = 1", echo=ECHO) + HEALTH)
