@@ -31,7 +31,8 @@ struct session_request {
 /* What the counters of the seat have got so far. The low 32 bits are enough: a session tallies long
  * before it has moved more. */
 struct session_tally {
-    struct seat_route *route; /* the row that counts; NULL: nobody counts */
+    const struct seat *seat;  /* of the session's own configuration; NULL: nobody counts */
+    struct seat_route *route; /* the row that counts */
     uint32_t moved_bytes;     /* session_moved_bytes */
     uint32_t received_bytes[SEAT_SIDES];
     uint32_t sent_bytes[SEAT_SIDES];

@@ -87,8 +87,9 @@ void session_tally_now(struct session *s)
 
 void session_tally_start(struct session *s)
 {
-    if (s->context->seat != NULL) {
-        s->tally.route = seat_route(s->context->seat, NULL);
+    s->tally.seat = s->context->seat;
+    if (s->tally.seat != NULL) {
+        s->tally.route = seat_route(s->tally.seat, NULL);
         seat_add(&s->tally.route->phases[s->life.phase], 1);
     }
 }
@@ -106,7 +107,7 @@ void session_tally_route(struct session *s)
         show(&t->route->unacked_bytes[side], &t->unacked_bytes[side], 0);
     }
     seat_sub(&t->route->phases[s->life.phase], 1);
-    t->route = seat_route(s->context->seat, s->route);
+    t->route = seat_route(s->tally.seat, s->route);
     seat_add(&t->route->phases[s->life.phase], 1);
 }
 
@@ -127,10 +128,10 @@ void session_tally_phase(struct session *s, enum life_phase before)
 
 void session_tally_handshake(struct session *s)
 {
-    if (s->context->seat == NULL) {
+    if (s->tally.seat == NULL) {
         return;
     }
-    struct seat_listen *listen = seat_listen(s->context->seat, s->listen);
+    struct seat_listen *listen = seat_listen(s->tally.seat, s->listen);
     enum seat_tls version = strcmp(s->tls_version, "TLSv1.3") == 0 ? SEAT_TLS_1_3 : SEAT_TLS_1_2;
     seat_add(&listen->handshakes[version][tls_is_resumed(s->pump.client.tls) ? 1 : 0], 1);
     seat_observe(&listen->handshake_times, reactor_now_ms(s->context->reactor) - s->started_ms);
@@ -138,7 +139,7 @@ void session_tally_handshake(struct session *s)
 
 void session_tally_dial(struct session *s, size_t index, const struct dial_outcome *outcome)
 {
-    const struct seat *seat = s->context->seat;
+    const struct seat *seat = s->tally.seat;
     if (seat == NULL) {
         return;
     }
@@ -156,7 +157,7 @@ void session_tally_dial(struct session *s, size_t index, const struct dial_outco
 
 void session_tally_end(struct session *s)
 {
-    const struct seat *seat = s->context->seat;
+    const struct seat *seat = s->tally.seat;
     if (seat == NULL) {
         return;
     }
