@@ -26,9 +26,10 @@ MODULES = \
     io/scratch io/reactor io/net io/carrier io/tls io/tls_proof io/cert io/conn io/resolver \
     conf/arena conf/snapshot conf/report conf/words conf/file conf/value conf/key conf/draft \
     conf/bundle conf/build conf/listen conf/route conf/config conf/change \
-    gate/scoreboard gate/descriptors gate/flood gate/door gate/dial gate/upstream gate/pump \
-    gate/page gate/admission gate/answer gate/watch gate/session gate/control gate/listener \
-    gate/sockets gate/worker gate/jail gate/heart gate/reload gate/master
+    gate/scoreboard gate/descriptors gate/flood gate/door gate/dial gate/upstream gate/seat \
+    gate/pump gate/admission gate/answer gate/metrics gate/page gate/watch gate/session \
+    gate/control gate/listener gate/sockets gate/vitals gate/worker gate/jail gate/heart \
+    gate/reload gate/master gate/health
 
 # A name without a file is a mistake, not an empty module.
 NO_MODULE := $(strip $(foreach module,$(MODULES),\

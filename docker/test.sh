@@ -101,6 +101,7 @@ run() {
 
 port=$(free_port)
 redis_port=$(free_port)
+health_port=$(free_port)
 mkdir -p "$work/certificates"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
     -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout "$work/certificates/privkey.pem" \
@@ -109,6 +110,7 @@ chmod 755 "$work/certificates"
 chown 990 "$work/certificates/privkey.pem"
 # The shipped configuration, with the two addresses of this run.
 sed -e "s|0.0.0.0:8443|127.0.0.1:$port|" -e "s|redis:6379|127.0.0.1:$redis_port|" \
+    -e "s|^address = 127.0.0.1:9090|address = 127.0.0.1:$health_port|" \
     "$top/docker/sluice.ini" >"$work/sluice.ini"
 
 check 'the program starts and tells its version' run "$container" -- /usr/bin/sluice --version
@@ -127,6 +129,9 @@ buildah run --isolation chroot -v "$work/certificates:/run/sluice:ro" \
 pid=$!
 check 'a client speaks with Redis through it' \
     /usr/bin/python3 "$top/docker/redis_ping.py" "$port" "$work/certificates/fullchain.pem"
+check 'it says that it is ready' \
+    buildah run --isolation chroot -v "$work/sluice.ini:/etc/sluice/sluice.ini:ro" "$container" -- \
+    /usr/bin/sluice --health
 master=$(find_master "$pid")
 kill -TERM "$master"
 check 'it stops on SIGTERM with status 0' wait "$pid"

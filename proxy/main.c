@@ -11,12 +11,14 @@
 #include "base/mem.h"
 #include "conf/config.h"
 #include "gate/descriptors.h"
+#include "gate/health.h"
 #include "gate/jail.h"
 #include "gate/master.h"
 #include "io/cert.h"
 #include "io/tls.h"
 
 #define DEFAULT_CONFIG "/etc/sluice/sluice.ini"
+#define HEALTH_TIMEOUT_MS 5000
 
 enum exit_code { EXIT_DONE = 0, EXIT_BAD_CONFIG = 1, EXIT_BAD_USAGE = 2, EXIT_NOT_STARTED = 3 };
 
@@ -26,11 +28,13 @@ struct options {
     bool is_check;
     bool is_print_config;
     bool is_demo;
+    bool is_health;
 };
 
 static const char usage[] =
     "usage: sluice [-c FILE] [--check] [--print-config] [--version] [--help]\n"
     "       sluice --demo [--listen ADDR:PORT]\n"
+    "       sluice --health [-c FILE]\n"
     "\n"
     "sluice is a gateway between browser pages (WebSocket, wss://) and TCP services.\n"
     "\n"
@@ -39,10 +43,11 @@ static const char usage[] =
     "      --print-config  print the configuration in force, defaults included, and exit\n"
     "      --demo          serve echo routes and a demo page with a throw-away certificate\n"
     "      --listen A:P    let the demo listen there; default 127.0.0.1:8443\n"
+    "      --health        ask the [health] of a running sluice; 0 = it takes sessions\n"
     "      --version       print the versions of sluice and wolfSSL\n"
     "  -h, --help          print this text\n"
     "\n"
-    "exit codes: 0 done, 1 bad configuration, 2 bad usage, 3 cannot start\n"
+    "exit codes: 0 done, 1 bad configuration or not ready, 2 bad usage, 3 cannot start\n"
     "signals: SIGHUP reloads, SIGTERM and SIGINT drain and stop, SIGQUIT stops at once\n";
 
 static int bad_usage(const char *message)
@@ -57,13 +62,14 @@ static int bad_usage(const char *message)
 /* Returns the exit code, or -1 to go on. */
 static int parse_options(int argc, char **argv, struct options *out)
 {
-    enum { OPT_CHECK = 256, OPT_PRINT, OPT_DEMO, OPT_LISTEN, OPT_VERSION, OPT_HELP };
+    enum { OPT_CHECK = 256, OPT_PRINT, OPT_DEMO, OPT_LISTEN, OPT_HEALTH, OPT_VERSION, OPT_HELP };
     static const struct option longs[] = {
         {"config", required_argument, NULL, 'c'},
         {"check", no_argument, NULL, OPT_CHECK},
         {"print-config", no_argument, NULL, OPT_PRINT},
         {"demo", no_argument, NULL, OPT_DEMO},
         {"listen", required_argument, NULL, OPT_LISTEN},
+        {"health", no_argument, NULL, OPT_HEALTH},
         {"version", no_argument, NULL, OPT_VERSION},
         {"help", no_argument, NULL, OPT_HELP},
         {NULL, 0, NULL, 0},
@@ -86,6 +92,9 @@ static int parse_options(int argc, char **argv, struct options *out)
         case OPT_LISTEN:
             out->listen = optarg;
             break;
+        case OPT_HEALTH:
+            out->is_health = true;
+            break;
         case OPT_VERSION:
             printf("sluice %s (wolfSSL %s)\n", SLUICE_VERSION, tls_library_version());
             return EXIT_DONE;
@@ -103,10 +112,33 @@ static int parse_options(int argc, char **argv, struct options *out)
     if (out->listen != NULL && !out->is_demo) {
         return bad_usage("--listen goes with --demo");
     }
+    if (out->is_health && (out->is_demo || out->is_check || out->is_print_config)) {
+        return bad_usage("--health asks, and does nothing else");
+    }
     if (out->is_demo && out->config_path != NULL) {
         return bad_usage("--demo has a configuration of its own: leave out -c");
     }
     return -1;
+}
+
+/* What a container's HEALTHCHECK runs: 0 and 1 are all that it may return. */
+static int ask_health(const char *path)
+{
+    struct report report = {0};
+    struct addr address = {.len = 0};
+    char text[HEALTH_TEXT_MAX];
+    int code = EXIT_BAD_CONFIG;
+
+    if (!config_health_address(path, &address, &report)) {
+        report_print(&report, path, stderr);
+    } else if (health_ask(&address, HEALTH_TIMEOUT_MS, text)) {
+        printf("%s\n", text);
+        code = EXIT_DONE;
+    } else {
+        fprintf(stderr, "sluice: not ready: %s\n", text);
+    }
+    report_done(&report);
+    return code;
 }
 
 static void announce_demo(const struct addr *address)
@@ -169,6 +201,9 @@ int main(int argc, char **argv)
     int code = parse_options(argc, argv, &options);
     if (code >= 0) {
         return code;
+    }
+    if (options.is_health) {
+        return ask_health(options.config_path != NULL ? options.config_path : DEFAULT_CONFIG);
     }
     jail_close_memory(); /* before there is a key in it */
     struct config *config = load(&options, &path, &bundle, &report);

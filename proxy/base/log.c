@@ -37,7 +37,8 @@ struct log_state {
     int origin; /* the fd given to log_init */
     enum log_level level;
     enum log_format format;
-    uint64_t dropped_lines;
+    uint64_t dropped_lines; /* since the last line that came out */
+    uint64_t dropped_total;
     bool is_torn; /* the last line went out in part */
     char process[16];
 };
@@ -324,6 +325,7 @@ void log_end(struct log_line *line)
         return;
     }
     state.dropped_lines++;
+    state.dropped_total++;
     /* If only that newline went out, no line is torn. */
     state.is_torn = sent > 0 ? !(state.is_torn && sent == 1) : state.is_torn;
 }
@@ -396,6 +398,11 @@ void log_init(int fd, enum log_level level, enum log_format format)
 void log_set_process(const char *name)
 {
     (void)span_copy(span_from_str(name), state.process, sizeof(state.process));
+}
+
+uint64_t log_dropped_total(void)
+{
+    return state.dropped_total;
 }
 
 bool log_is_on(enum log_level level)

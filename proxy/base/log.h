@@ -32,6 +32,8 @@ enum log_format { LOG_KEY_VALUE = 0, LOG_JSON };
 void log_init(int fd, enum log_level level, enum log_format format);
 /* Sets the `proc` of every line ("w0", "master"), at most 15 bytes of it. */
 void log_set_process(const char *name);
+/* Lines that the sink did not take since the process began. */
+uint64_t log_dropped_total(void);
 bool log_is_on(enum log_level level);
 
 /* The caller builds a line field by field on its stack; log_end writes the line:

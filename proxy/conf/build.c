@@ -116,9 +116,9 @@ void build_section(struct build *build, const struct draft_section *section, voi
         if (value->line != 0) {
             build_value(build, key, value, base);
         } else if (key->is_required && key->section == section->kind) {
-            report_add(build->report, section->line, "[%s %.*s] has no %s",
-                       key_section_header(section->kind)->word, REPORT_SHOW(section->name),
-                       key->name);
+            report_add(build->report, section->line, "[%s%s%.*s] has no %s",
+                       key_section_header(section->kind)->word, section->name.len > 0 ? " " : "",
+                       REPORT_SHOW(section->name), key->name);
         }
     }
 }

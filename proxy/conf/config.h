@@ -35,6 +35,11 @@ MUST_CHECK struct config *config_build(const struct bundle *bundle, enum config_
 MUST_CHECK struct config *config_load(const char *path, struct report *out_report);
 MUST_CHECK struct config *config_parse(struct span text, struct report *out_report);
 
+/* For a probe: where the [health] that the file names is reached from this machine. Nothing else in
+ * the file counts, nor whether it is right. False: *out_report says why nobody can be asked. */
+MUST_CHECK bool config_health_address(const char *path, struct addr *out,
+                                      struct report *out_report);
+
 /* The effective configuration, every key with its value in force, as INI that parses to the same
  * snapshot. No secrets: paths only. */
 void config_print(const struct config *config, FILE *out);

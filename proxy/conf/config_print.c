@@ -150,6 +150,22 @@ static void print_defaults(struct printer *printer, const struct config *config)
     }
 }
 
+static void print_listen(struct printer *printer, const struct config_listen *listen, bool is_first)
+{
+    switch (listen->kind) {
+    case CONFIG_LISTEN_PUBLIC:
+        printer->has_help = is_first;
+        fprintf(printer->out, "\n[listen %.*s]\n", (int)listen->name.len, listen->name.data);
+        print_section(printer, KEY_LISTEN, listen);
+        break;
+    case CONFIG_LISTEN_HEALTH:
+        printer->has_help = true;
+        fprintf(printer->out, "\n[health]\n");
+        print_section(printer, KEY_HEALTH, listen);
+        break;
+    }
+}
+
 void config_print(const struct config *config, FILE *out)
 {
     struct printer printer = {.out = out, .has_help = true};
@@ -159,11 +175,7 @@ void config_print(const struct config *config, FILE *out)
     fprintf(out, "\n[server]\n");
     print_section(&printer, KEY_SERVER, config);
     for (size_t i = 0; i < config->listen_count; i++) {
-        const struct config_listen *listen = &config->listens[i];
-
-        printer.has_help = i == 0;
-        fprintf(out, "\n[listen %.*s]\n", (int)listen->name.len, listen->name.data);
-        print_section(&printer, KEY_LISTEN, listen);
+        print_listen(&printer, &config->listens[i], i == 0);
     }
     fprintf(out, "\n[defaults]\n; before its route is known, a session uses these\n");
     print_defaults(&printer, config);

@@ -74,10 +74,11 @@ static void report_unknown_section(struct reader *reader, struct span header, st
         report_add(reader->report, reader->number, "unknown section [%.*s]; did you mean '%s'?",
                    REPORT_SHOW(header), nearest);
     } else {
-        report_add(reader->report, reader->number,
-                   "unknown section [%.*s]; there are [server], [listen NAME], [defaults] and "
-                   "[route NAME]",
-                   REPORT_SHOW(header));
+        report_add(
+            reader->report, reader->number,
+            "unknown section [%.*s]; there are [server], [listen NAME], [health], [defaults] and "
+            "[route NAME]",
+            REPORT_SHOW(header));
     }
 }
 
@@ -292,7 +293,7 @@ static void take_pair(struct reader *reader, struct span name, struct span text)
         if (!reader->is_skipping) {
             report_add(reader->report, reader->number,
                        "'%.*s' stands before the first section; put it below [server], "
-                       "[listen NAME], [defaults] or [route NAME]",
+                       "[listen NAME], [health], [defaults] or [route NAME]",
                        REPORT_SHOW(name));
         }
         return;

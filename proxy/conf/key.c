@@ -10,9 +10,8 @@
 #include "conf/words.h"
 
 static const struct key_header headers[KEY_SECTIONS] = {
-    [KEY_SERVER] = {"server", false},
-    [KEY_LISTEN] = {"listen", true},
-    [KEY_DEFAULTS] = {"defaults", false},
+    [KEY_SERVER] = {"server", false}, [KEY_LISTEN] = {"listen", true},
+    [KEY_HEALTH] = {"health", false}, [KEY_DEFAULTS] = {"defaults", false},
     [KEY_ROUTE] = {"route", true},
 };
 

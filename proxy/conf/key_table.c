@@ -191,6 +191,15 @@ static const struct key keys[] = {
         .empty = "no file", .help = "PEM files, in the order of tls_certificate"),
     KEY(KEY_LISTEN, "tls_min_version", CHOICE(tls_words), .fallback = "1.2",
         LISTEN_FIELD(tls_min_version), .need = &need_tls, .help = "the oldest TLS version spoken"),
+    KEY(KEY_LISTEN, "health_path", TEXT(value_read_page_path, value_show_text),
+        LISTEN_FIELD(health_path), .empty = "off",
+        .help = "where a plain GET asks whether sluice takes sessions: 200, or 503"),
+
+    KEY(KEY_HEALTH, "address", TEXT(value_read_address, value_show_address), LISTEN_FIELD(address),
+        .is_required = true, .help = "numeric address and port of /livez, /readyz and /metrics"),
+    KEY(KEY_HEALTH, "hosts", LIST(value_read_host, value_show_text),
+        LISTEN_ITEMS(hosts, host_count), .noun = "host", .empty = "addresses and localhost only",
+        .help = "names by which it may be asked, besides numeric addresses and localhost"),
 
     KEY(KEY_ROUTE, "path", TEXT(value_read_path, value_show_path), ROUTE_FIELD(policy),
         .is_required = true, .is_route_only = true,

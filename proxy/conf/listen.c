@@ -167,7 +167,7 @@ static void check_address_is_new(struct build *build, const struct config_listen
 
             report_add(build->report, line, "%s is already the address of [listen %.*s] (line %u)",
                        addr_print(&listen->address, text, sizeof(text)), REPORT_SHOW(other->name),
-                       other->line);
+                       other->line); /* [health] comes last, so it is never the other one */
             return;
         }
     }
@@ -176,14 +176,50 @@ static void check_address_is_new(struct build *build, const struct config_listen
 static void build_listen(struct build *build, const struct draft_section *section,
                          struct config_listen *listen)
 {
-    listen->name = section->name;
     listen->line = section->line;
     listen->config = build->config;
-    build_fallbacks(build, KEY_LISTEN, listen);
+    build_fallbacks(build, section->kind, listen);
     build_section(build, section, listen);
     check_address_is_new(build, listen, draft_value(section, "address")->line);
-    build_tls(build, section, listen);
+    if (section->kind == KEY_LISTEN) {
+        build_tls(build, section, listen);
+    }
     build_check_needs(build, section, listen);
+}
+
+/* What the log calls [health] may not be the name of another listener too. */
+static void check_name_is_free(struct build *build, const struct config_listen *health)
+{
+    for (size_t i = 0; i < build->config->listen_count; i++) {
+        const struct config_listen *other = &build->config->listens[i];
+
+        if (other->kind == CONFIG_LISTEN_PUBLIC && span_is_equal(other->name, health->name)) {
+            report_add(build->report, other->line,
+                       "[listen %.*s] has the name that the log gives to [health]; call it "
+                       "something else",
+                       REPORT_SHOW(other->name));
+        }
+    }
+}
+
+static void build_all(struct build *build, enum key_section section, enum config_listen_kind kind)
+{
+    struct config *config = build->config;
+
+    for (const struct draft_section *s = build->draft->sections; s != NULL; s = s->next) {
+        struct config_listen *listen = &config->listens[config->listen_count];
+
+        if (s->kind == section) {
+            listen->kind = kind;
+            listen->name = s->name;
+            if (kind == CONFIG_LISTEN_HEALTH) {
+                listen->name = SPAN_LIT("health");
+                check_name_is_free(build, listen);
+            }
+            build_listen(build, s, listen);
+            config->listen_count++;
+        }
+    }
 }
 
 void listen_build(struct build *build)
@@ -194,16 +230,13 @@ void listen_build(struct build *build)
     if (count == 0 && !build->draft->has_lost_section) {
         report_add(build->report, 0, "there is no [listen NAME] section: nothing to listen on");
     }
+    count += draft_count(build->draft, KEY_HEALTH);
     config->listens = build_array(build, count, sizeof(*config->listens));
     if (config->listens == NULL) {
         return;
     }
-    for (const struct draft_section *s = build->draft->sections; s != NULL; s = s->next) {
-        if (s->kind == KEY_LISTEN) {
-            build_listen(build, s, &config->listens[config->listen_count]);
-            config->listen_count++;
-        }
-    }
+    build_all(build, KEY_LISTEN, CONFIG_LISTEN_PUBLIC);
+    build_all(build, KEY_HEALTH, CONFIG_LISTEN_HEALTH);
 }
 
 /* False also for a plain listener: something in front of it may have the certificate. */
@@ -214,7 +247,7 @@ static bool lacks_certificate(const struct config_listen *listen, struct span ho
             return false;
         }
     }
-    return listen->is_tls;
+    return listen->is_tls || listen->kind != CONFIG_LISTEN_PUBLIC;
 }
 
 void listen_check_hosts(struct build *build)

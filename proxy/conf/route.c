@@ -99,7 +99,8 @@ static void check_same(struct build *build, const struct config_route *route)
     for (size_t i = 0; i < build->config->listen_count; i++) {
         const struct config_listen *listen = &build->config->listens[i];
 
-        if (!listen->is_tls && listen->address.len > 0 && !addr_is_loopback(&listen->address)) {
+        if (listen->kind == CONFIG_LISTEN_PUBLIC && !listen->is_tls && listen->address.len > 0 &&
+            !addr_is_loopback(&listen->address)) {
             report_warn(build->report, route->line,
                         "[route %.*s] has origins = same and no host, and [listen %.*s] has no "
                         "TLS: there same admits pages of localhost and of addresses, and of "

@@ -31,7 +31,14 @@ struct config_pair {
     struct span key;
 };
 
+enum config_listen_kind {
+    CONFIG_LISTEN_PUBLIC = 0, /* [listen NAME]: clients come here for the routes */
+    CONFIG_LISTEN_HEALTH      /* [health]: probes and scrapers read here, and no route is served */
+};
+
+/* What stands behind the public ones in `listens` has a kind of its own. */
 struct config_listen {
+    enum config_listen_kind kind;
     struct span name;
     struct addr address;
     bool is_tls;
@@ -42,7 +49,10 @@ struct config_listen {
     struct config_pair *pairs; /* several: chosen by SNI */
     size_t pair_count;
     enum config_tls_version tls_min_version;
-    bool has_pages; /* the demo page is served at "/" (only --demo sets it) */
+    bool has_pages;          /* the demo page is served at "/" (only --demo sets it) */
+    struct span health_path; /* public: sluice answers here itself; empty = nowhere */
+    struct span *hosts;      /* health: names under which it is asked, besides addresses */
+    size_t host_count;
     unsigned line;
     const struct config *config; /* the snapshot that it belongs to */
 };

@@ -118,6 +118,20 @@ bool value_read_path(struct span text, struct arena *texts, void *field, const c
     return true;
 }
 
+bool value_read_page_path(struct span text, struct arena *texts, void *field,
+                          const char **out_detail)
+{
+    struct policy_route route;
+    struct span *out = field;
+
+    if (!value_read_path(text, texts, &route, out_detail)) {
+        return false;
+    }
+    *out_detail = "this path is exact: /NAME, without '*'";
+    *out = text;
+    return !route.is_prefix;
+}
+
 struct span value_show_path(const void *field, char scratch[VALUE_BYTES_MAX + 1])
 {
     const struct policy_route *route = field;

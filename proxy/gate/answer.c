@@ -11,8 +11,9 @@
 
 #define HEAD_MAX 2048
 #define LINE_MAX_BYTES 128 /* the body that says a status in words */
-/* After so many, other sessions have their turn. */
-#define PARTS_PER_EVENT (PUMP_SHARE_BYTES / ANSWER_PART_BYTES)
+/* After so many, other sessions have their turn: to produce a part may take a tenth of a
+ * millisecond. */
+#define PARTS_PER_EVENT 4
 
 void answer_101(struct pump *p, struct span key, struct span subprotocol,
                 const struct deflate_params *deflate)

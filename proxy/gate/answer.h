@@ -35,7 +35,8 @@ typedef size_t answer_produce_fn(struct answer_body *body, uint8_t *out, size_t 
 
 struct answer_body {
     answer_produce_fn *produce;
-    const void *source; /* for `produce` alone */
+    const void *source; /* this one and the next are for `produce` alone */
+    void *state;
     uint64_t at_bytes;  /* produced so far */
     uint64_t len_bytes; /* ANSWER_LEN_UNKNOWN: until `produce` returns 0 */
 };

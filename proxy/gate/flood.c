@@ -83,6 +83,7 @@ bool flood_lets(struct flood *f, unsigned kind)
         return true;
     }
     bucket->suppressed++;
+    f->suppressed_total++;
     if (!f->is_telling) {
         f->is_telling = true;
         reactor_timer_at(&f->tell, now_ms + FLOOD_TELL_MS);

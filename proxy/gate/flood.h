@@ -41,6 +41,7 @@ struct flood {
     uint64_t per_second; /* 0 = no limit */
     struct reactor_timer tell;
     bool is_telling; /* the timer runs */
+    uint64_t suppressed_total;
     struct flood_bucket buckets[FLOOD_KINDS];
 };
 

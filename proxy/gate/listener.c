@@ -22,6 +22,7 @@ static void pause_accepting(struct listener *l, const char *reason)
         return;
     }
     l->paused_since_ms = reactor_now_ms(l->context->reactor);
+    seat_add(&l->tally->pauses, 1);
     if (!flood_lets(l->context->flood, FLOOD_PAUSED)) {
         return;
     }
@@ -34,7 +35,7 @@ static void pause_accepting(struct listener *l, const char *reason)
 static void pause_for_room(struct listener *l)
 {
     pause_accepting(l, mem_is_short() ? "out of memory" : "max_pending");
-    door_wait(l->context->door, &l->waiter);
+    door_wait(session_door(l->context, l->listen), &l->waiter);
 }
 
 static void pause_for_failure(struct listener *l, const char *reason)
@@ -53,6 +54,7 @@ static void resume_accepting(struct listener *l)
     }
     uint64_t paused_ms = reactor_now_ms(l->context->reactor) - l->paused_since_ms;
     l->paused_since_ms = 0;
+    seat_add(&l->tally->paused_ms, paused_ms);
     if (!flood_lets(l->context->flood, FLOOD_RESUMED)) {
         return;
     }
@@ -80,9 +82,8 @@ static void log_failure(struct listener *l, const char *reason)
 static bool begin_session(struct listener *l, int fd, const struct addr *peer)
 {
     struct tls *tls = NULL;
-    struct scoreboard_slot *slot = &l->context->scoreboard->slots[l->context->slot];
 
-    scoreboard_add(&slot->connections_total, 1);
+    seat_add(&l->tally->connections, 1);
     if (l->tls != NULL) {
         tls = tls_new(l->tls);
         if (tls == NULL) {
@@ -150,7 +151,7 @@ static bool accept_one(struct listener *l, bool *out_is_paused)
 /* False: the listener pauses. */
 static bool accept_some(struct listener *l)
 {
-    struct door *door = l->context->door;
+    struct door *door = session_door(l->context, l->listen);
     int most = door_is_busy(door) ? ACCEPTS_BESIDE_GUESTS : ACCEPTS_PER_TURN;
     bool is_paused = false;
     for (int i = 0; i < most; i++) {
@@ -222,6 +223,7 @@ static void take(struct listener *l, const struct config_listen *listen, struct 
 {
     config_share(listen->config);
     l->listen = listen;
+    l->tally = seat_listen(l->context->seat, listen);
     l->tls = tls;
     if (tls != NULL) {
         tls_context_share(tls);

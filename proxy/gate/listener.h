@@ -14,10 +14,11 @@
 #include "io/tls.h"
 
 struct listener {
-    struct session_context *context;    /* with a door */
+    struct session_context *context;    /* with doors and a seat */
     const struct config_listen *listen; /* held */
-    struct tls_context *tls;            /* shared; NULL = plain */
-    int fd;                             /* owned */
+    struct seat_listen *tally;
+    struct tls_context *tls; /* shared; NULL = plain */
+    int fd;                  /* owned */
     struct reactor_io io;
     struct reactor_timer resume;
     struct door_waiter waiter;

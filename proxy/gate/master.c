@@ -64,6 +64,7 @@ static void stop(struct master *m, int worker_signal)
         worker_signal = SIGQUIT; /* the second request to stop */
     }
     m->phase = MASTER_STOPPING;
+    scoreboard_set(&m->scoreboard->is_stopping, true);
     /* From here on the kernel refuses callers instead of leaving them waiting. */
     sockets_done(&m->sockets);
     m->kill_at_ms = clock_now_ms() + KILL_GRACE_MS;
@@ -199,8 +200,9 @@ static bool allocate(struct master *m)
     m->slot_count = m->config->workers;
     m->slots = mem_alloc_zero(SOCKETS_SLOTS_MAX * sizeof(*m->slots));
     m->polls = mem_alloc_zero((SOCKETS_SLOTS_MAX + 1) * sizeof(*m->polls));
-    m->scoreboard = scoreboard_new(m->slot_count);
-    if (m->slots == NULL || m->polls == NULL || m->scoreboard == NULL) {
+    m->scoreboard = scoreboard_new(m->slot_count, clock_date_s());
+    m->seats = seats_new(m->slot_count, m->config);
+    if (m->slots == NULL || m->polls == NULL || m->scoreboard == NULL || m->seats == NULL) {
         return false;
     }
     for (size_t i = 0; i < m->slot_count; i++) {

@@ -97,7 +97,9 @@ static void look_at(struct master *m, size_t slot)
         .is_stopped = s->is_stopped,
     };
     sight.has_callers = sight.turns == s->heart.turns && has_callers(m, slot);
-    switch (heart_look(&s->heart, &sight)) {
+    heart_look(&s->heart, &sight);
+    scoreboard_set(&m->scoreboard->slots[slot].is_still, s->heart.state >= HEART_STILL);
+    switch (s->heart.state) {
     case HEART_BEATS:
         if (before >= HEART_STILL) {
             log_back(slot, s->pid);

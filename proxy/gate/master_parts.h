@@ -20,6 +20,7 @@
 #include "gate/heart.h"
 #include "gate/reload.h"
 #include "gate/scoreboard.h"
+#include "gate/seat.h"
 #include "gate/sockets.h"
 
 #define MASTER_CANNOT_START 3  /* the exit code of the program */
@@ -76,6 +77,7 @@ struct master {
     struct bundle bad;     /* files that could not be taken when it looked last */
     bool is_bad_told;
     struct scoreboard *scoreboard;
+    struct seats *seats;
     struct sockets sockets;
     struct slot *slots; /* room for SOCKETS_SLOTS_MAX */
     size_t slot_count;  /* that are in use, or were */

@@ -15,7 +15,7 @@
 #define SOON_MS 1000 /* to the second look at files that do not fit together */
 #define SEND_MS 1000 /* for all that one worker is sent */
 
-/* --- what the log says ----------------------------------------------------------------------- */
+/* --- what log and metrics say ----------------------------------------------------------------------- */
 
 static const char *cause_word(const struct master *m)
 {
@@ -59,10 +59,11 @@ static void log_listens(const struct master *m, const struct config *before)
     }
 }
 
-static void log_done(const struct master *m)
+static void tell_done(const struct master *m)
 {
     const struct change *change = &m->next.change;
     struct log_line line;
+    scoreboard_note_reload(m->scoreboard, true, clock_date_s());
     log_begin(&line, LOG_INFO, "reload.done");
     log_u64(&line, "number", m->reload.number);
     log_str(&line, "cause", cause_word(m));
@@ -99,6 +100,7 @@ static void fail(struct master *m, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    scoreboard_note_reload(m->scoreboard, false, clock_date_s());
     log_begin(&line, LOG_ERROR, "reload.failed");
     log_u64(&line, "number", m->reload.number);
     log_str(&line, "cause", cause_word(m));
@@ -155,6 +157,7 @@ static bool make_next(struct master *m, struct config *config)
         fail(m, "%s", text);
         return false;
     }
+    seats_enter(m->seats, config);
     return true;
 }
 
@@ -239,7 +242,7 @@ static void begin(struct master *m, bool is_silent)
         fail(m, report.count > 0 ? "the configuration has errors" : "out of memory");
     } else if (bundle_is_same(&m->bundle, &m->next.bundle) &&
                config->workers == m->config->workers) {
-        log_done(m);
+        tell_done(m);
         config_free(config);
         drop_next(m);
         reload_end(&m->reload);
@@ -269,6 +272,18 @@ static void give_adopters(struct master *m, const struct config *before)
                 master_take_back(m, adopter, slot); /* and give all of it anew */
                 break;
             }
+        }
+    }
+}
+
+/* Workers that leave serve [health] as it was before; from now on others do. */
+static void release_leaving(const struct master *m)
+{
+    for (size_t i = 0; i < m->slot_count; i++) {
+        const struct control_message release = {.kind = CONTROL_RELEASE, .slot = (uint32_t)i};
+        if (m->slots[i].state == SLOT_LEAVING && m->slots[i].control_fd != -1) {
+            bool is_sent = control_send(m->slots[i].control_fd, &release, -1);
+            (void)is_sent; /* else it ends soon */
         }
     }
 }
@@ -303,6 +318,7 @@ static void commit(struct master *m)
     m->next.bundle = (struct bundle){.count = 0};
     log_init(STDERR_FILENO, m->config->log_level, m->config->log_format);
     tell_commit(m);
+    release_leaving(m);
     reload_commit(&m->reload, clock_now_ms());
     give_adopters(m, before);
     log_listens(m, before);
@@ -401,7 +417,7 @@ void master_reload(struct master *m)
             fail(m, "worker %zu does not answer", reload_late_slot(&m->reload));
             break;
         case RELOAD_DONE:
-            log_done(m);
+            tell_done(m);
             drop_next(m);
             bundle_done(&m->bad);
             reload_end(&m->reload);

@@ -91,6 +91,7 @@ static int be_worker(struct master *m, size_t slot, int control_fd)
     struct worker_start start = {
         .config = m->config,
         .scoreboard = m->scoreboard,
+        .seats = m->seats,
         .slot = slot,
         .listen_fds = listen_fds,
         .control_fd = control_fd,
@@ -230,6 +231,7 @@ static void plan_respawn(struct master *m, size_t slot, uint64_t lived_ms)
         s->pause_ms = s->pause_ms * 2 < RESPAWN_LONGEST_MS ? s->pause_ms * 2 : RESPAWN_LONGEST_MS;
     }
     s->spawn_ms = s->ended_ms + wait_ms;
+    scoreboard_add(&m->scoreboard->slots[slot].restarts, 1);
     struct log_line line;
     log_begin(&line, LOG_WARN, "worker.respawn");
     log_u64(&line, "slot", slot);
@@ -247,6 +249,7 @@ static void on_exit_of(struct master *m, size_t slot, int status)
     master_forget(m, slot);
     master_leave_reload(m, slot);
     scoreboard_clear_slot(m->scoreboard, slot);
+    seats_clear_slot(m->seats, slot);
     s->pid = 0;
     s->ended_ms = clock_now_ms();
     if (m->phase == MASTER_STARTING) {
@@ -344,6 +347,7 @@ void master_set_workers(struct master *m, size_t slot_count)
     }
     m->slot_count = slot_count;
     scoreboard_set_slots(m->scoreboard, slot_count);
+    seats_set_slots(m->seats, slot_count);
     for (size_t i = 0; i < slot_count; i++) {
         struct slot *s = &m->slots[i];
         if (wanted < m->config->workers && is_usable(s)) {

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* page.h: pages that the gateway serves itself.
+/* page.h: what the gateway itself serves over HTTP, and where.
  *
- * For: the page of a path, with the headers that this page needs. Not for: sending the page
- * (answer), who may see it. Today there is one: the demo page, which the build embeds from
- * proxy/demo.html. */
+ * For: the one table of pages. A request that opens no WebSocket gets the page of its path, if the
+ * kind of its listener has one:
+ *   - --demo: the demo page, which the build embeds from proxy/demo.html;
+ *   - a listener with `health_path`: whether sluice takes sessions;
+ *   - [health]: /livez (a worker answers), /readyz (sluice takes sessions: 200, else 503), /metrics
+ *     and, for every other path, a list of these. [health] answers only who asks for it by an
+ *     address, by localhost or by a name of its `hosts`, and no page of another origin: so no page
+ *     that leads a name of its own here (DNS rebinding) can read it.
+ * Not for: sending a page (answer), methods and malformed heads (upgrade). */
 #ifndef GATE_PAGE_H
 #define GATE_PAGE_H
 
@@ -11,17 +17,42 @@
 #include <stddef.h>
 
 #include "base/span.h"
+#include "conf/snapshot.h"
+#include "gate/answer.h"
+#include "gate/metrics.h"
+#include "gate/scoreboard.h"
+#include "proto/request.h"
 
-struct page {
-    struct span content_type;
-    struct span headers; /* whole header lines, each with its CRLF; may be empty */
-    struct span body;    /* constant memory */
+/* Who asks for what, and what pages tell of. All of it outlives the page. */
+struct page_question {
+    const struct config_listen *listen;
+    const struct request *request; /* of upgrade_check_plain */
+    const struct config *config;
+    const struct scoreboard *scoreboard;
+    const struct seats *seats; /* NULL: nobody counts */
 };
 
-typedef bool page_find_fn(struct span path, struct page *out);
+/* How often and by whom a page is asked for. */
+enum page_use {
+    PAGE_FOR_PEOPLE = 0,
+    PAGE_FOR_PROBES /* by programs, every few seconds */
+};
 
-/* The page at `path`; false when there is none. */
-bool page_find(struct span path, struct page *out);
+/* Never copied once page_find has filled it: its body may point into it. */
+struct page {
+    unsigned status; /* 0: there is no page */
+    enum page_use use;
+    struct span content_type;
+    struct span headers;     /* whole header lines, each with its CRLF; may be empty */
+    struct answer_body body; /* of constant memory, or produced */
+    const char *detail;      /* of a refusal: a constant text for the log; else NULL */
+    struct metrics metrics;  /* what produces /metrics */
+};
+
+typedef bool page_find_fn(const struct page_question *question, struct page *out);
+
+/* False: there is no page, and the request is none of our own. */
+bool page_find(const struct page_question *question, struct page *out);
 
 /* Made by the build. */
 extern const unsigned char demo_page[];

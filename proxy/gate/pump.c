@@ -277,7 +277,21 @@ void pump_backend_bytes(struct pump *p, uint8_t *data, size_t len, struct pump_r
     }
     frame.iov_base = put_header(data, len, WS_BINARY, true, &frame.iov_len);
     p->down_bytes += len;
+    p->down_count++;
     pump_send_pieces(p, &p->client, &frame, 1);
+}
+
+uint64_t pump_up_messages(const struct pump *p)
+{
+    return p->decoder.message_count;
+}
+
+uint64_t pump_down_messages(const struct pump *p)
+{
+    if (p->kept != NULL && p->kept->shape != NULL) {
+        return p->kept->shape->down_count;
+    }
+    return p->is_echo ? p->decoder.message_count : p->down_count;
 }
 
 void pump_send_raw(struct pump *p, const void *data, size_t len)

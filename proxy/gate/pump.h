@@ -71,6 +71,7 @@ struct pump {
     size_t low_bytes;
     uint64_t up_bytes;   /* payload from the client that was forwarded */
     uint64_t down_bytes; /* payload to the client */
+    uint64_t down_count; /* messages to the client of a session without a shape, echoes aside */
 };
 
 /* Makes a pump; neither connection is open. */
@@ -152,6 +153,10 @@ void pump_backend_bytes(struct pump *p, uint8_t *data, size_t len, struct pump_r
 /* The backend has ended: sends what it left incomplete, or reports that as wrong. PUMP_MORE or
  * PUMP_BAD. */
 void pump_backend_end(struct pump *p, struct pump_report *out);
+
+/* Whole messages so far: of the client, and to the client. */
+uint64_t pump_up_messages(const struct pump *p);
+uint64_t pump_down_messages(const struct pump *p);
 
 /* --- what sluice itself says to the client -------------------------------------------------- */
 

@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <sys/mman.h>
 
-struct scoreboard *scoreboard_new(size_t slot_count)
+struct scoreboard *scoreboard_new(size_t slot_count, uint64_t now_s)
 {
     assert(slot_count > 0 && slot_count <= SCOREBOARD_SLOTS_MAX);
     /* Pages that nobody touches take no memory. */
@@ -14,7 +14,9 @@ struct scoreboard *scoreboard_new(size_t slot_count)
         return NULL;
     }
     struct scoreboard *board = memory;
-    board->slot_count = slot_count;
+    atomic_store(&board->slot_count, slot_count);
+    atomic_store(&board->is_reload_good, 1);
+    atomic_store(&board->loaded_s, now_s);
     return board;
 }
 
@@ -28,6 +30,33 @@ void scoreboard_clear_slot(struct scoreboard *board, size_t slot)
 {
     assert(slot < board->slot_count);
     atomic_store_explicit(&board->slots[slot].sessions_now, 0, memory_order_relaxed);
+    scoreboard_set(&board->slots[slot].is_accepting, false);
+    scoreboard_set(&board->slots[slot].is_still, false);
+}
+
+bool scoreboard_is_up(const struct scoreboard *board, size_t slot)
+{
+    const struct scoreboard_slot *s = &board->slots[slot];
+    return atomic_load_explicit(&s->is_accepting, memory_order_relaxed) != 0 &&
+           atomic_load_explicit(&s->is_still, memory_order_relaxed) == 0;
+}
+
+void scoreboard_note_reload(struct scoreboard *board, bool is_good, uint64_t now_s)
+{
+    scoreboard_add(&board->reloads[is_good ? 1 : 0], 1);
+    scoreboard_set(&board->is_reload_good, is_good);
+    if (is_good) {
+        atomic_store(&board->loaded_s, now_s);
+    }
+}
+
+bool scoreboard_is_ready(const struct scoreboard *board)
+{
+    bool is_up = false;
+    for (size_t i = 0; i < board->slot_count; i++) {
+        is_up |= scoreboard_is_up(board, i);
+    }
+    return is_up && atomic_load_explicit(&board->is_stopping, memory_order_relaxed) == 0;
 }
 
 static uint64_t count_sessions(const struct scoreboard *board)

@@ -47,9 +47,12 @@ static void apply(struct session *s, const struct session_event *event)
     unsigned actions = life_step(&s->life, &event->life);
     if (s->life.phase != before.phase || s->life.client != before.client) {
         s->times.phase_since_ms = now_ms;
-        door_progress(s->context->door, &s->guest);
+        door_progress(s->door, &s->guest);
     }
     note_client_side(s, before.client, actions, now_ms);
+    if (s->life.phase != before.phase) {
+        session_tally_phase(s, before.phase);
+    }
     if (log_is_on(LOG_DEBUG)) {
         session_log_step(s, &before, &event->life, actions);
     }
@@ -85,13 +88,13 @@ static void note_outcomes(struct session *s)
 {
     struct session_context *context = s->context;
     size_t count = 0;
-    if (s->config != context->config) {
-        return;
-    }
     const struct dial_outcome *outcomes = dial_outcomes(s->dial, &count);
-    for (size_t i = 0; context->upstream != NULL && i < count; i++) {
-        upstream_note(context->upstream, s->route, i, &outcomes[i],
-                      reactor_now_ms(context->reactor));
+    for (size_t i = 0; i < count; i++) {
+        session_tally_dial(s, i, &outcomes[i]);
+        if (context->upstream != NULL && s->config == context->config) {
+            upstream_note(context->upstream, s->route, i, &outcomes[i],
+                          reactor_now_ms(context->reactor));
+        }
     }
 }
 
@@ -202,6 +205,7 @@ static void settle(struct session *s)
     watch_queue(&s->backend_watch, &s->times.backend_stuck_ms, &s->pump.backend,
                 pump_awaits(&s->pump, &s->life, &s->pump.backend), now_ms);
     note_pause(s);
+    session_tally(s);
     session_set_timer(s);
 }
 
@@ -216,6 +220,7 @@ static void finish_handshake(struct session *s)
 {
     if (s->life.phase == LIFE_TLS && tls_is_established(s->pump.client.tls)) {
         s->tls_version = tls_version_name(s->pump.client.tls);
+        session_tally_handshake(s);
         apply_type(s, LIFE_EV_TLS_DONE);
     }
 }
@@ -295,8 +300,8 @@ static void flush(struct conn *conn)
 static void continue_answer(struct session *s)
 {
     if (s->pump.is_client_owed) {
-        answer_more(&s->pump, &s->request->body);
-        door_progress(s->context->door, &s->guest);
+        answer_more(&s->pump, &s->request->page.body);
+        door_progress(s->door, &s->guest);
     }
 }
 
@@ -318,7 +323,7 @@ static void on_client_ready(struct conn *conn, unsigned ready)
 {
     struct session *s = container_of(conn, struct session, pump.client);
     if (door_is_guest(&s->guest)) {
-        door_queue(s->context->door, &s->guest);
+        door_queue(s->door, &s->guest);
         pump_rest(&s->pump);
         return;
     }
@@ -394,6 +399,7 @@ static void on_timer(struct reactor_timer *timer)
 {
     struct session *s = container_of(timer, struct session, timer);
     struct session_event event;
+    session_tally_now(s);
     if (session_take_deadline(s, &event)) {
         apply(s, &event);
     }
@@ -401,6 +407,16 @@ static void on_timer(struct reactor_timer *timer)
 }
 
 /* --- from outside -------------------------------------------------------------------------- */
+
+struct door *session_door(const struct session_context *context, const struct config_listen *listen)
+{
+    return listen->kind == CONFIG_LISTEN_HEALTH ? context->health_door : context->door;
+}
+
+static size_t *count_of(struct session_context *context, const struct config_listen *listen)
+{
+    return listen->kind == CONFIG_LISTEN_HEALTH ? &context->health_count : &context->session_count;
+}
 
 static void on_retire(struct reactor_deferred *deferred)
 {
@@ -410,11 +426,11 @@ static void on_retire(struct reactor_deferred *deferred)
     conn_close(&s->pump.backend);
     pump_done(&s->pump);
     session_drop_request(s);
+    (*count_of(context, s->listen))--;
     mem_free(s->sni);
     config_free(s->listen->config);
     config_free(s->config);
     mem_free(s);
-    context->session_count--;
     context->on_gone(context);
 }
 
@@ -430,6 +446,7 @@ bool session_start(struct session_context *context, const struct config_listen *
     }
     uint64_t now_ms = reactor_now_ms(context->reactor);
     s->context = context;
+    s->door = session_door(context, listen);
     s->listen = listen;
     config_share(listen->config);
     memcpy(&s->peer, &peer->u, sizeof(s->peer));
@@ -442,10 +459,11 @@ bool session_start(struct session_context *context, const struct config_listen *
     reactor_deferred_init(&s->retire, on_retire);
     list_init(&s->link);
     list_append(&context->sessions, &s->link);
-    context->session_count++;
+    (*count_of(context, listen))++;
+    session_tally_start(s);
     conn_open(&s->pump.client, carrier, tls);
-    if (context->door != NULL) {
-        door_enter(context->door, &s->guest);
+    if (s->door != NULL) {
+        door_enter(s->door, &s->guest);
     }
     settle(s);
     return true;

@@ -21,6 +21,7 @@
 #include "gate/flood.h"
 #include "gate/page.h"
 #include "gate/scoreboard.h"
+#include "gate/seat.h"
 #include "gate/upstream.h"
 #include "io/carrier.h"
 #include "io/reactor.h"
@@ -37,13 +38,17 @@ struct session_context {
     struct upstream *upstream;   /* of `config`; NULL: nobody notes how dials end */
     const struct config *config; /* in force: judges requests that come; the worker holds it */
     struct scoreboard *scoreboard;
-    struct door *door;       /* NULL: every connection is served at once and without a limit */
-    struct flood *flood;     /* NULL: every line comes out */
-    size_t slot;             /* the worker's, in the scoreboard and in the sessions' names */
-    page_find_fn *find_page; /* for listeners that serve pages; NULL: none do */
-    struct list sessions;    /* private to the session module */
+    const struct seats *seats; /* of all workers, for pages that tell of them */
+    const struct seat *seat;   /* this worker's, of `config`; NULL: nobody counts */
+    struct door *door;         /* NULL: every connection is served at once and without a limit */
+    struct door *health_door;  /* the same for [health]: strangers at `door` keep no probe out */
+    struct flood *flood;       /* NULL: every line comes out */
+    size_t slot;               /* the worker's, in the scoreboard and in the sessions' names */
+    page_find_fn *find_page;   /* NULL: there are no pages */
+    struct list sessions;      /* private to the session module */
     size_t session_count;
-    bool is_draining;                                 /* refuse new requests: `shutdown` */
+    size_t health_count; /* connections to [health]; session_count has the others */
+    bool is_draining;    /* refuse new requests: `shutdown` */
     void (*on_gone)(struct session_context *context); /* after a session has freed itself */
     void (*on_park)(struct session_context *context); /* after a session has parked; may be NULL */
 };
@@ -54,13 +59,18 @@ MUST_CHECK bool session_start(struct session_context *context, const struct conf
                               const struct carrier *carrier, struct tls *tls,
                               const struct addr *peer);
 
+/* Where connections to this listener wait to be admitted; may be NULL. */
+struct door *session_door(const struct session_context *context,
+                          const struct config_listen *listen);
+
 /* Ends the oldest `most` sessions that have not ended yet, with an ending of the program's own
- * (shutdown, drain). Returns how many it ended. */
+ * (shutdown, drain). Returns how many it ended. Connections to [health] go on: a probe must learn
+ * that sluice is not ready. */
 size_t session_end_some(struct session_context *context, enum life_ending ending, size_t most);
 /* Ends the oldest `most` sessions whose route is gone from the configuration in force, or has
  * changed since they began. Fewer than `most`: there are no more. */
 size_t session_end_changed(struct session_context *context, enum life_ending ending, size_t most);
-/* Kills all sessions (LIFE_EV_KILL): no Close, no waiting. */
+/* Kills all sessions and connections to [health] (LIFE_EV_KILL): no Close, no waiting. */
 void session_kill_all(struct session_context *context);
 
 /* What the door of a worker calls. */

@@ -39,11 +39,9 @@ static void do_retire(struct session *s)
     if (s->is_counted) {
         scoreboard_sub(&slot->sessions_now, 1);
     }
-    door_leave(s->context->door, &s->guest);
+    door_leave(s->door, &s->guest);
     session_log_end(s);
-    scoreboard_add(&slot->endings_total[s->life.ending], 1);
-    scoreboard_add(&slot->up_bytes_total, s->pump.up_bytes);
-    scoreboard_add(&slot->down_bytes_total, s->pump.down_bytes);
+    session_tally_end(s);
     reactor_timer_stop(&s->timer);
     list_unlink(&s->link);
     reactor_defer(s->context->reactor, &s->retire);

@@ -61,7 +61,7 @@ size_t session_end_some(struct session_context *context, enum life_ending ending
     while (link != &context->sessions && ended < most) {
         struct session *s = container_of(link, struct session, link);
         link = link->next; /* the end may take the session off the list */
-        if (may_end(s)) {
+        if (s->listen->kind == CONFIG_LISTEN_PUBLIC && may_end(s)) {
             end(s, ending);
             ended++;
         }

@@ -119,16 +119,27 @@ static void log_request(struct log_line *line, const struct session *s)
 
 /* A health check, a port scanner or a browser that connects ahead of need: the connection asked
  * for nothing and broke no rule, and nothing failed here. */
-static bool is_probe(const struct session *s)
+bool session_is_probe(const struct session *s)
 {
+    if (s->request != NULL && s->request->page.use == PAGE_FOR_PROBES) {
+        return s->life.ending == LIFE_PAGE && s->request->page.detail == NULL;
+    }
     bool is_silent_tls = s->life.ended_in != LIFE_TLS || s->pump.client.received_bytes == 0;
     return !s->is_counted && !s->has_asked && is_silent_tls && s->life.ending != LIFE_INTERNAL;
+}
+
+uint16_t session_close_code(const struct session *s)
+{
+    if (!s->life.close_sent || s->is_close_lost) {
+        return 0;
+    }
+    return s->life.close_code != 0 ? s->life.close_code : LIFE_NO_CODE;
 }
 
 void session_log_end(const struct session *s)
 {
     struct log_line line;
-    enum log_level level = is_probe(s) ? LOG_DEBUG : LOG_INFO;
+    enum log_level level = session_is_probe(s) ? LOG_DEBUG : LOG_INFO;
 
     if (!log_is_on(level) || (!s->is_counted && !flood_lets(s->context->flood, s->life.ending))) {
         return;
@@ -137,8 +148,8 @@ void session_log_end(const struct session *s)
     log_id(&line, s);
     log_parties(&line, s);
     log_str(&line, "ending", life_ending_row(s->life.ending)->word);
-    if (s->life.close_sent && !s->is_close_lost) {
-        log_u64(&line, "code", s->life.close_code != 0 ? s->life.close_code : LIFE_NO_CODE);
+    if (session_close_code(s) != 0) {
+        log_u64(&line, "code", session_close_code(s));
     }
     if (s->life.received_code != 0) {
         log_u64(&line, "client_code", s->life.received_code);

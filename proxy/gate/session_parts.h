@@ -26,14 +26,28 @@ struct session_request {
     struct span key;            /* of a WebSocket opening */
     struct admission admission; /* after admission_decide */
     struct page page;           /* what LIFE_PAGE serves */
-    struct answer_body body;    /* of the page */
+};
+
+/* What the counters of the seat have got so far. The low 32 bits are enough: a session tallies long
+ * before it has moved more. */
+struct session_tally {
+    struct seat_route *route; /* the row that counts; NULL: nobody counts */
+    uint32_t moved_bytes;     /* session_moved_bytes */
+    uint32_t received_bytes[SEAT_SIDES];
+    uint32_t sent_bytes[SEAT_SIDES];
+    uint32_t messages[SEAT_SIDES];
+    uint32_t queued_bytes[SEAT_SIDES];
+    uint32_t unacked_bytes[SEAT_SIDES];
+    uint64_t unacked_at_ms;               /* not asked before then */
+    uint64_t paused_since_ms[SEAT_SIDES]; /* 0 = this side is read */
 };
 
 struct session {
     struct list link;
     struct session_context *context;
+    struct door *door;                    /* may be NULL */
     const struct config_listen *listen;   /* the session holds its snapshot */
-    const struct config *config;          /* what judged the request; held; NULL before */
+    const struct config *config;          /* what answers the request; held; NULL before */
     const struct config_route *route;     /* of `config`; NULL until known */
     const struct config_backend *backend; /* connected, or dialled last; NULL before */
     struct session_request *request;      /* NULL before its first byte and when no longer needed */
@@ -44,6 +58,7 @@ struct session {
     struct watch backend_watch; /* bytes that the backend does not take */
     struct watch pong_watch;    /* a Ping that the client has not answered */
     struct watch idle_watch;    /* both sides; acked_bytes is their sum */
+    struct session_tally tally;
     struct door_guest guest;
     struct reactor_timer timer;
     uint64_t timer_at_ms; /* 0 = not armed */
@@ -106,7 +121,44 @@ void session_set_timer(struct session *s);
 /* The timer rang: *out is what the deadline leads to. False: nothing. */
 bool session_take_deadline(struct session *s, struct session_event *out);
 
+/* session_tally.c: monitoring. Each is harmless where nobody counts. */
+void session_tally_start(struct session *s);
+void session_tally_route(struct session *s); /* s->route has become known */
+void session_tally_phase(struct session *s, enum life_phase before);
+void session_tally_handshake(struct session *s);
+/* In the phase DIAL: so it went with backend `index` of the route. */
+void session_tally_dial(struct session *s, size_t index, const struct dial_outcome *outcome);
+void session_tally_now(struct session *s);
+void session_tally_end(struct session *s);
+
+#define SESSION_TALLY_BYTES 65536 /* a session that moved fewer is counted later */
+
+/* Wire bytes of both sides, each way. */
+static inline uint64_t session_moved_bytes(const struct session *s)
+{
+    const struct conn *client = &s->pump.client;
+    const struct conn *backend = &s->pump.backend;
+    return client->received_bytes + client->sent_bytes + backend->received_bytes +
+           backend->sent_bytes;
+}
+
+/* Called last in every event. */
+static inline void session_tally(struct session *s)
+{
+    const struct session_tally *t = &s->tally;
+    if ((uint32_t)session_moved_bytes(s) - t->moved_bytes >= SESSION_TALLY_BYTES ||
+        conn_queued(&s->pump.client) != t->queued_bytes[SEAT_CLIENT] ||
+        conn_queued(&s->pump.backend) != t->queued_bytes[SEAT_BACKEND] ||
+        s->times.is_client_paused != (t->paused_since_ms[SEAT_CLIENT] != 0)) {
+        session_tally_now(s);
+    }
+}
+
 /* session_log.c */
+/* The connection asked for nothing and broke no rule, and nothing failed here. */
+bool session_is_probe(const struct session *s);
+/* Of the Close that the client was sent, LIFE_NO_CODE for an empty one; 0 = none. */
+uint16_t session_close_code(const struct session *s);
 /* A handshake that fails is told with the name that the client asked for; the TLS session ends
  * before the line is written. */
 void session_keep_sni(struct session *s);

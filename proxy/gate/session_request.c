@@ -44,7 +44,7 @@ void session_send_http(struct session *s)
         s->http_status != 0 ? s->http_status : life_ending_row(s->life.ending)->http_status;
 
     s->http_status = (uint16_t)status;
-    if (request == NULL || request->page.body.data == NULL) {
+    if (request == NULL || request->page.status == 0) {
         answer_status(&s->pump, status, content_for(request));
         return;
     }
@@ -54,8 +54,7 @@ void session_send_http(struct session *s)
         .content_type = request->page.content_type,
         .headers = request->page.headers,
     };
-    request->body = answer_body_whole(request->page.body);
-    answer_http(&s->pump, &http, &request->body);
+    answer_http(&s->pump, &http, &request->page.body);
 }
 
 void session_send_close(struct session *s)
@@ -92,6 +91,7 @@ static void take_route(struct session *s, const struct config_route *route)
     };
 
     s->route = route;
+    session_tally_route(s);
     life_set_route(&s->life, &rules);
     pump_configure(&s->pump, route->buffer_high_bytes, route->buffer_low_bytes, route->accept,
                    route->max_message_bytes, is_echo);
@@ -103,15 +103,12 @@ static void take_no_route(struct session *s)
     life_set_route(&s->life, &rules);
 }
 
-/* Asks whether a legal opening handshake may have a session. The configuration in force decides,
- * also on a connection that is older. */
+/* Asks whether a legal opening handshake may have a session. */
 static struct session_event admit(struct session *s)
 {
     struct session_context *context = s->context;
     struct admission *admission = &s->request->admission;
     struct addr source;
-    s->config = context->config;
-    config_share(s->config);
     addr_from_sockaddr((const struct sockaddr *)&s->peer, sizeof(s->peer), &source);
     const struct admission_question question = {
         .config = s->config,
@@ -137,7 +134,7 @@ static struct session_event admit(struct session *s)
     if (!s->is_counted) {
         return end_event(LIFE_FULL, "max_sessions");
     }
-    if (!door_admit(context->door, &s->guest)) {
+    if (!door_admit(s->door, &s->guest)) {
         scoreboard_sub(&context->scoreboard->slots[context->slot].sessions_now, 1);
         s->is_counted = false;
         return end_event(LIFE_FULL, "the limit of descriptors");
@@ -148,10 +145,17 @@ static struct session_event admit(struct session *s)
 static bool is_page_request(const struct session *s)
 {
     struct session_request *request = s->request;
+    const struct page_question question = {
+        .listen = s->listen,
+        .request = &request->asked,
+        .config = s->config,
+        .scoreboard = s->context->scoreboard,
+        .seats = s->context->seats,
+    };
     const char *detail;
-    return s->listen->has_pages && s->context->find_page != NULL &&
+    return s->context->find_page != NULL &&
            upgrade_check_plain(&request->head, &request->asked, &detail) == UPGRADE_OK &&
-           s->context->find_page(request->asked.path, &request->page);
+           s->context->find_page(&question, &request->page);
 }
 
 static struct session_event on_head_complete(struct session *s, size_t bytes_behind)
@@ -159,11 +163,16 @@ static struct session_event on_head_complete(struct session *s, size_t bytes_beh
     struct session_request *request = s->request;
     const char *detail = NULL;
 
-    if (is_page_request(s)) {
-        return end_event(LIFE_PAGE, NULL);
-    }
+    /* The configuration in force answers, also on a connection that is older. */
+    s->config = s->context->config;
+    config_share(s->config);
     enum upgrade_result result =
         upgrade_check(&request->head, &request->asked, &request->key, &detail);
+    bool is_for_routes = s->listen->kind == CONFIG_LISTEN_PUBLIC;
+    if ((result != UPGRADE_OK || !is_for_routes) && is_page_request(s)) {
+        s->http_status = (uint16_t)request->page.status;
+        return end_event(LIFE_PAGE, request->page.detail);
+    }
     if (result != UPGRADE_OK) {
         return bad_request_event(s, (uint16_t)result, detail);
     }
@@ -186,8 +195,7 @@ bool session_take_head(struct session *s, const uint8_t *data, size_t len,
             return true;
         }
         http_parser_init(&s->request->head, &s->context->config->head_limits);
-        s->request->page.body.data = NULL;
-        s->request->body = (struct answer_body){.produce = NULL};
+        s->request->page = (struct page){.status = 0};
     }
     enum http_result result = http_parse(&s->request->head, data, len, &consumed);
     switch (result) {

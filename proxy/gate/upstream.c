@@ -90,6 +90,11 @@ static void tell(const struct config_route *route, size_t index, const struct di
     log_end(&line);
 }
 
+bool upstream_is_word(enum dial_result result)
+{
+    return result != DIAL_NO_MEMORY && result != DIAL_EXHAUSTED;
+}
+
 void upstream_note(struct upstream *upstream, const struct config_route *route, size_t index,
                    const struct dial_outcome *outcome, uint64_t now_ms)
 {
@@ -97,7 +102,7 @@ void upstream_note(struct upstream *upstream, const struct config_route *route, 
     struct backend *b = &upstream->backends[first + index];
     bool is_down = outcome->result != DIAL_OK;
 
-    if (outcome->result == DIAL_NO_MEMORY || outcome->result == DIAL_EXHAUSTED) {
+    if (!upstream_is_word(outcome->result)) {
         return;
     }
     if (is_down != b->is_down) {

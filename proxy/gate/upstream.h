@@ -9,6 +9,7 @@
 #ifndef GATE_UPSTREAM_H
 #define GATE_UPSTREAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,8 +25,11 @@ void upstream_free(struct upstream *upstream);
  * name, `upstream` knows too: a reload makes no line. */
 void upstream_inherit(struct upstream *upstream, const struct upstream *before);
 
-/* A dial ended so with backend `index` of `route`. What is this machine's own fault (no memory, no
- * descriptors) says nothing of the backend and changes nothing. */
+/* True: a dial that ended so says something of the backend. False: what went wrong is the fault of
+ * this machine (no memory, no descriptors). */
+bool upstream_is_word(enum dial_result result);
+
+/* A dial ended so with backend `index` of `route`. What says nothing of it changes nothing. */
 void upstream_note(struct upstream *upstream, const struct config_route *route, size_t index,
                    const struct dial_outcome *outcome, uint64_t now_ms);
 

@@ -9,6 +9,7 @@
 #include "gate/descriptors.h"
 #include "gate/page.h"
 #include "gate/session.h"
+#include "gate/vitals.h"
 #include "gate/worker_parts.h"
 #include "io/tls.h"
 
@@ -16,6 +17,7 @@
 #define TRIM_DELAY_MS 1000   /* one trim for all that a burst frees */
 #define SHORT_RETRY_MS 1000  /* from one look for memory to the next */
 #define TRIM_SESSIONS_MIN 64 /* fewer sessions leave little behind */
+#define HEALTH_PENDING_MAX 8 /* connections to [health] at once */
 #define TICKETS_MS (60 * 60 * 1000)
 
 static void on_trim(struct reactor_timer *timer)
@@ -39,6 +41,13 @@ static void on_session_park(struct session_context *context)
     trim_soon(container_of(context, struct worker, context));
 }
 
+/* Tells [health] of all workers whether this one takes sessions. */
+static void tell_accepting(struct worker *w)
+{
+    scoreboard_set(&w->context.scoreboard->slots[w->context.slot].is_accepting,
+                   !w->is_short && !w->context.is_draining && !w->is_retired);
+}
+
 /* --- no memory ------------------------------------------------------------------------------- */
 
 static void on_recover(struct reactor_timer *timer)
@@ -49,6 +58,7 @@ static void on_recover(struct reactor_timer *timer)
         return;
     }
     w->is_short = false;
+    tell_accepting(w);
     door_shut(&w->door, false);
     log_message(LOG_INFO, "memory.back", "this worker accepts connections again");
 }
@@ -61,6 +71,7 @@ static void on_short(struct reactor_deferred *deferred)
         return;
     }
     w->is_short = true;
+    tell_accepting(w);
     door_shut(&w->door, true);
     reactor_timer_at(&w->recover, reactor_now_ms(w->context.reactor) + SHORT_RETRY_MS);
     struct log_line line;
@@ -80,6 +91,8 @@ static void stop_when_empty(struct worker *w)
 {
     bool is_ending = w->context.is_draining || w->is_retired;
     if (is_ending && w->context.session_count == 0) {
+        worker_drop_all_posts(w); /* of [health] */
+        session_kill_all(&w->context);
         reactor_stop(w->context.reactor);
     }
 }
@@ -109,8 +122,9 @@ void worker_tell_master(struct worker *w, const struct control_message *message)
 static void stop_listeners(struct worker *w)
 {
     const struct control_message leaving = {.kind = CONTROL_LEAVING};
+    tell_accepting(w);
     worker_tell_master(w, &leaving); /* somebody else must accept its callers */
-    worker_drop_all_posts(w);
+    worker_drop_public_posts(w);
     worker_abandon(w);
 }
 
@@ -264,10 +278,13 @@ static void open_door(struct worker *w)
     uint64_t open = descriptors_open(); /* the listening sockets are open already */
     uint64_t listens = w->setup.config->listen_count;
     w->own_descriptors = open > listens ? open - listens : 0;
-    const struct door_settings settings = worker_limits(w);
+    struct door_settings settings = worker_limits(w);
     door_init(&w->door, w->context.reactor, &settings);
+    settings.pending_max = HEALTH_PENDING_MAX;
+    door_init(&w->health_door, w->context.reactor, &settings);
     flood_init(&w->flood, w->context.reactor, w->setup.config->log_limit);
     w->context.door = &w->door;
+    w->context.health_door = &w->health_door;
     w->context.flood = &w->flood;
 }
 
@@ -323,6 +340,9 @@ static bool init(struct worker *w, const struct worker_start *start, const char 
     w->setup = first;
     w->context.config = w->setup.config;
     w->context.upstream = w->setup.upstream;
+    w->context.seats = start->seats;
+    w->context.seat = w->setup.seat;
+    vitals_init(&w->vitals, w->context.reactor, seat_worker(w->setup.seat), &w->flood);
     open_door(w);
     if (!worker_open_posts(w)) {
         *out_detail = "out of memory";
@@ -340,6 +360,7 @@ static bool begin_to_serve(struct worker *w)
     struct log_line line;
     sigset_t none;
 
+    tell_accepting(w);
     reactor_count_turns(w->context.reactor, &start->scoreboard->slots[start->slot].turns);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -366,6 +387,7 @@ int worker_run(const struct worker_start *start, const char **out_detail)
 
     reactor_io_want(&w.control, 0);
     reactor_timer_stop(&w.change);
+    vitals_done(&w.vitals);
     reactor_timer_stop(&w.trim);
     reactor_timer_stop(&w.tickets);
     reactor_timer_stop(&w.recover);
@@ -373,6 +395,7 @@ int worker_run(const struct worker_start *start, const char **out_detail)
     worker_drop_all_posts(&w);
     worker_abandon(&w);
     door_done(&w.door);
+    door_done(&w.health_door);
     flood_done(&w.flood);
     resolver_free(w.context.resolver);
     worker_drop_setup(&w.setup);

@@ -17,10 +17,12 @@
 
 #include "conf/snapshot.h"
 #include "gate/scoreboard.h"
+#include "gate/seat.h"
 
 struct worker_start {
     const struct config *config; /* the worker takes over the caller's hold */
     struct scoreboard *scoreboard;
+    struct seats *seats;
     size_t slot;
     const int *listen_fds; /* one per config->listens, taken over */
     int control_fd;        /* to the master; the caller keeps it */

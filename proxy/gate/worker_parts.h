@@ -14,6 +14,7 @@
 #include "base/list.h"
 #include "gate/control.h"
 #include "gate/listener.h"
+#include "gate/vitals.h"
 #include "gate/worker.h"
 
 /* One listening socket: of the worker's own slot, or of another one that it has adopted. */
@@ -30,6 +31,7 @@ struct post {
 struct setup {
     const struct config *config; /* held */
     struct upstream *upstream;   /* owned */
+    struct seat *seat;           /* owned */
     struct tls_context **tls;    /* owned; one for each listener, NULL = plain */
 };
 
@@ -45,7 +47,9 @@ struct worker {
     struct session_context context;
     struct scratch scratch;
     struct door door;
+    struct door health_door;
     struct flood flood;
+    struct vitals vitals;
     const struct worker_start *start;
     struct setup setup; /* in force */
     struct next *next;  /* NULL: none */
@@ -89,6 +93,9 @@ void worker_adopt(struct worker *w, const struct control_message *message, int f
 void worker_release(struct worker *w, uint32_t slot);
 /* Serves its queue to the end, and goes. */
 void worker_leave_post(struct post *post);
+/* All but those of [health], which is served until the worker ends: whoever asks learns that sluice
+ * is not ready. */
+void worker_drop_public_posts(struct worker *w);
 void worker_drop_all_posts(struct worker *w);
 
 /* --- worker_reload.c --- */

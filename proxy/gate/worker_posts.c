@@ -124,6 +124,19 @@ static void drop_list(struct list *posts)
     }
 }
 
+void worker_drop_public_posts(struct worker *w)
+{
+    struct list *link = w->posts.next;
+    while (link != &w->posts) {
+        struct post *post = container_of(link, struct post, link);
+        link = link->next;
+        if (post->listener.listen->kind == CONFIG_LISTEN_PUBLIC) {
+            worker_drop_post(post);
+        }
+    }
+    drop_list(&w->leaving);
+}
+
 void worker_drop_all_posts(struct worker *w)
 {
     drop_list(&w->posts);

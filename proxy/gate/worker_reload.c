@@ -20,6 +20,7 @@ void worker_drop_setup(struct setup *setup)
     }
     mem_free(setup->tls);
     upstream_free(setup->upstream);
+    seat_free(setup->seat);
     config_free(setup->config);
     *setup = (struct setup){.config = NULL};
 }
@@ -49,9 +50,10 @@ bool worker_make_setup(struct worker *w, const struct config *config, struct set
     *out = (struct setup){
         .config = config,
         .upstream = upstream_new(config),
+        .seat = seat_new(w->start->seats, w->start->slot, config),
         .tls = mem_alloc_zero((config->listen_count + 1) * sizeof(struct tls_context *)),
     };
-    bool is_made = out->upstream != NULL && out->tls != NULL;
+    bool is_made = out->upstream != NULL && out->seat != NULL && out->tls != NULL;
     *out_detail = is_made ? NULL : "out of memory";
     for (size_t i = 0; is_made && i < config->listen_count; i++) {
         is_made = make_tls(w, out, i, out_detail);
@@ -224,6 +226,7 @@ static void take_settings(struct worker *w)
     log_init(STDERR_FILENO, config->log_level, config->log_format);
     w->context.config = config;
     w->context.upstream = w->setup.upstream;
+    w->context.seat = w->setup.seat;
 }
 
 void worker_on_change_tick(struct reactor_timer *timer)

@@ -258,6 +258,11 @@ const char *tls_version_name(const struct tls *tls)
     return tls->is_established ? wolfSSL_get_version(tls->ssl) : "";
 }
 
+bool tls_is_resumed(const struct tls *tls)
+{
+    return tls->is_established && wolfSSL_session_reused(tls->ssl) == 1;
+}
+
 const char *tls_suite_name(const struct tls *tls)
 {
     if (!tls->is_established) {

@@ -130,6 +130,8 @@ struct span tls_protocol(const struct tls *tls);
  * the handshake is complete. */
 const char *tls_version_name(const struct tls *tls);
 const char *tls_suite_name(const struct tls *tls);
+/* The handshake took up an earlier session, by a ticket. */
+bool tls_is_resumed(const struct tls *tls);
 /* The server's name, without a dot at its end: the SNI that the client sent, or what
  * tls_new_client was given. Empty when there is none. Valid as long as the session. */
 struct span tls_sni(const struct tls *tls);

@@ -367,6 +367,37 @@ enum tls_key_kind tls_chain_key_kind(struct span der)
     return kind;
 }
 
+static bool read_expiry(struct span der, int64_t *out_s, char out_name[TLS_CHAIN_NAME_MAX])
+{
+    int error = 0;
+    DecodedCert *cert = parse(der, &error);
+    bool is_read = cert != NULL && read_date(cert->afterDate, cert->afterDateLen, out_s);
+    struct tls_names names = {NULL, 0};
+    out_name[0] = '\0';
+    if (is_read && tls_names_read(der, &names) == TLS_NAMES_OK && names.text != NULL) {
+        /* wolfSSL lists names from the last to the first. */
+        const char *name = names.text + names.len - 1;
+        while (name > names.text && name[-1] != '\0') {
+            name--;
+        }
+        snprintf(out_name, TLS_CHAIN_NAME_MAX, "%s", name);
+    }
+    tls_names_done(&names);
+    drop(cert);
+    return is_read;
+}
+
+bool tls_chain_expiry(struct span pem, int64_t *out_s, char out_name[TLS_CHAIN_NAME_MAX])
+{
+    struct tls_der der;
+    if (!tls_memory_init() || tls_pem_certificates(pem, &der) != NULL) {
+        return false;
+    }
+    bool is_read = der.count > 0 && read_expiry(tls_pem_item(&der, 0), out_s, out_name);
+    tls_pem_done(&der);
+    return is_read;
+}
+
 static void check_all(struct chain *chain)
 {
     for (size_t i = 0; i < chain->der.count; i++) {

@@ -35,6 +35,12 @@ void tls_chain_check(struct span pem, int64_t now_s, tls_chain_tell_fn *tell, vo
  * when it cannot be read. */
 bool tls_chain_is_for(struct span pem, struct span host);
 
+/* When the first certificate expires, in seconds since 1970, and the first name that it is good
+ * for; an empty name when it has none that is a host name. False: nobody can read it. */
+#define TLS_CHAIN_NAME_MAX 260 /* bytes, with the NUL */
+MUST_CHECK bool tls_chain_expiry(struct span pem, int64_t *out_s,
+                                 char out_name[TLS_CHAIN_NAME_MAX]);
+
 enum tls_key_kind {
     TLS_KEY_OTHER = 0, /* or another curve, or no certificate */
     TLS_KEY_RSA, /* not one for RSA-PSS only, which wolfSSL 5.7.2 signs with as with any other */

@@ -131,6 +131,7 @@ static enum shape_result put_frame(struct shape *s, enum ws_opcode opcode, struc
 {
     enum ws_opcode frame_opcode = s->in_down_message ? WS_CONTINUATION : opcode;
     s->in_down_message = !is_end;
+    s->down_count += is_end ? 1 : 0;
     if (s->is_down_deflated) {
         return put_deflated(s, payload, is_end, (uint8_t)frame_opcode, out);
     }

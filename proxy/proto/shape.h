@@ -95,6 +95,7 @@ struct shape {
     uint8_t down_carry_len;
     bool in_down_message;  /* the last frame was not the last one of its message */
     bool is_down_deflated; /* the current message is compressed */
+    uint64_t down_count;   /* whole messages so far, for whoever wants to know */
 };
 
 /* The caller owns the shape, and frees it with shape_free. NULL: no memory. */

@@ -286,6 +286,7 @@ static size_t data_take(struct ws_decoder *d, uint8_t *data, size_t len, struct 
     d->is_message_start = false;
     if (is_end) {
         d->in_message = false;
+        d->message_count++;
     }
     return take;
 }
@@ -438,6 +439,7 @@ __attribute__((noinline)) static void message_text(struct ws_decoder *d, uint8_t
     mask_apply(text, text_len, text - KEY_LEN, 0);
     if (!utf8_is_valid((struct span){(const char *)text, text_len})) {
         mask_apply(text, text_len, text - KEY_LEN, 0);
+        d->message_count--; /* it is none */
         decode_any(d, data, len, out_consumed, out_item);
     }
 }
@@ -460,6 +462,7 @@ void ws_decode(struct ws_decoder *d, uint8_t *data, size_t len, size_t *out_cons
                                  .opcode = is_text ? WS_TEXT : WS_BINARY,
                                  .is_message_start = true,
                                  .is_message_end = true};
+    d->message_count++; /* not behind the calls below, which are the last ones of this function */
     if (is_text) {
         message_text(d, data, len, out_consumed, out_item);
     } else {

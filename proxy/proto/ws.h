@@ -71,6 +71,7 @@ struct ws_decoder {
     bool is_message_start;         /* the next piece is its first one */
     bool is_compressed;            /* its first frame had RSV1 */
     uint64_t message_bytes;        /* the sum of its headers' lengths so far */
+    uint64_t message_count;        /* whole messages so far, for whoever wants to know */
     struct utf8 utf8;
 
     uint8_t control[WS_CONTROL_MAX];

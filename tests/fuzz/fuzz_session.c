@@ -200,6 +200,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct reader r = {data, size};
     uint8_t flags = take_byte(&r);
+    prepare_once();
     size_t blocks_before = mem_live_blocks();
     prepare(flags);
     if (!start(flags)) {

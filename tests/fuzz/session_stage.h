@@ -73,6 +73,24 @@ static void on_gone(struct session_context *context)
     world.gone_count++;
 }
 
+static struct seat *seat;
+
+/* Monitoring sees nothing open and nothing that waits. */
+static void expect_no_gauge(void)
+{
+    for (size_t row = 0; row < seats_route_count(world.context.seats); row++) {
+        const struct seat_route *route = seats_route(world.context.seats, 0, row);
+        uint64_t sum = 0;
+        for (size_t i = 0; i < LIFE_DEAD; i++) {
+            sum |= seat_get(&route->phases[i]);
+        }
+        for (size_t i = 0; i < SEAT_SIDES; i++) {
+            sum |= seat_get(&route->queued_bytes[i]) | seat_get(&route->unacked_bytes[i]);
+        }
+        expect(sum == 0, "the gauges are at zero");
+    }
+}
+
 static void prepare_once(void)
 {
     static uint8_t fifos[2][FIFO_MAX];
@@ -85,8 +103,11 @@ static void prepare_once(void)
         ASAN_POISON_MEMORY_REGION(scratch.plain - SCRATCH_HEADROOM - RED_ZONE, RED_ZONE);
         expect(pipe2(log_pipe, O_NONBLOCK | O_CLOEXEC) == 0, "a pipe");
         log_init(log_pipe[1], LOG_INFO, LOG_KEY_VALUE);
-        world.context.scoreboard = scoreboard_new(2);
-        expect(world.context.scoreboard != NULL, "memory");
+        world.context.scoreboard = scoreboard_new(2, 0);
+        world.context.seats = seats_new(1, &config);
+        expect(world.context.scoreboard != NULL && world.context.seats != NULL, "memory");
+        seat = seat_new((struct seats *)(uintptr_t)world.context.seats, 0, &config);
+        expect(seat != NULL, "memory");
         world.client.in = fifos[0];
         world.backend.in = fifos[1];
         world.tls.held = held;
@@ -97,6 +118,7 @@ static void prepare(uint8_t flags)
 {
     prepare_once();
     struct scoreboard *board = world.context.scoreboard;
+    const struct seats *seats = world.context.seats;
     uint8_t *client_fifo = world.client.in;
     uint8_t *backend_fifo = world.backend.in;
     uint8_t *held = world.tls.held;
@@ -107,6 +129,8 @@ static void prepare(uint8_t flags)
         .scratch = &scratch,
         .config = &config,
         .scoreboard = board,
+        .seats = seats,
+        .seat = seat,
         .is_draining = (flags & FLAG_DRAINING) != 0,
         .find_page = page_find,
         .on_gone = on_gone,
@@ -257,6 +281,7 @@ static void check_end(size_t blocks_before)
 {
     const struct scoreboard *board = world.context.scoreboard;
     expect(world.gone_count == 1 && world.context.session_count == 0, "it is gone");
+    expect_no_gauge();
     expect(world.client.state > MEMORY_OPEN && world.backend.state != MEMORY_OPEN, "all is closed");
     expect(world.dial == NULL && !world.tls.is_live && !world.is_timer_armed, "all has stopped");
     expect(board->slots[0].sessions_now == 0, "it does not count any more");

@@ -196,6 +196,17 @@ bool tls_is_established(const struct tls *tls)
     return tls->handshake_left == 0;
 }
 
+bool tls_is_resumed(const struct tls *tls)
+{
+    (void)tls;
+    return false;
+}
+
+const char *tls_library_version(void)
+{
+    return "none";
+}
+
 const char *tls_version_name(const struct tls *tls)
 {
     return tls_is_established(tls) ? "TLSv1.3" : "";

@@ -30,6 +30,8 @@ struct kit {
     struct session_context context;
     struct scratch scratch;
     struct config *config;
+    struct seats *seats; /* of this kit; the shared memory stays */
+    struct seat *seat;
     struct memory client;
     int listener;
     int backend; /* -1 before the backend has accepted */
@@ -104,7 +106,7 @@ KIT void kit_configure(struct kit *k, const char *server, const char *route)
 KIT void kit_open(struct kit *k, const char *server, const char *route)
 {
     static struct scoreboard *board;
-    board = board != NULL ? board : scoreboard_new(1);
+    board = board != NULL ? board : scoreboard_new(1, 0);
     *k = (struct kit){.backend = -1};
     kit_client_heard.len = kit_backend_heard.len = 0;
     kit_configure(k, server, route);
@@ -115,7 +117,12 @@ KIT void kit_open(struct kit *k, const char *server, const char *route)
         .scoreboard = board,
         .on_gone = kit_on_gone,
     };
-    memory_expect(board != NULL && k->context.reactor != NULL && scratch_init(&k->scratch),
+    k->seats = seats_new(1, k->config);
+    memory_expect(k->seats != NULL, "shared memory");
+    k->seat = seat_new(k->seats, 0, k->config);
+    k->context.seat = k->seat;
+    memory_expect(k->seat != NULL && board != NULL && k->context.reactor != NULL &&
+                      scratch_init(&k->scratch),
                   "memory");
     memset(&board->slots[0], 0, sizeof(board->slots[0]));
     list_init(&k->context.sessions);
@@ -292,8 +299,37 @@ KIT bool kit_connect(const char *row, struct kit *k, const char *request)
     return CHECK_TRUE(row, kit_start(k)) && CHECK_EQ_U64(row, kit_take_answer(k), 101);
 }
 
+/* How many sessions have ended so. */
+KIT uint64_t kit_endings(const struct kit *k, enum life_ending ending)
+{
+    uint64_t count = 0;
+    for (size_t row = 0; row < seats_route_count(k->seats); row++) {
+        for (size_t at = 0; at < SEAT_ENDS; at++) {
+            struct seats_end end;
+            if (seats_end(k->seats, row, at, &end) && end.ending == ending) {
+                count += seat_get(&seats_route(k->seats, 0, row)->ended[at]);
+            }
+        }
+    }
+    return count;
+}
+
+/* Nothing is open or waits. */
+KIT void kit_has_no_gauge(const char *name, const struct kit *k)
+{
+    for (size_t row = 0; row < seats_route_count(k->seats); row++) {
+        const struct seat_route *route = seats_route(k->seats, 0, row);
+        for (size_t i = 0; i < LIFE_DEAD; i++) {
+            CHECK_EQ_U64(name, seat_get(&route->phases[i]), 0);
+        }
+        CHECK_EQ_U64(name, seat_get(&route->queued_bytes[SEAT_CLIENT]), 0);
+        CHECK_EQ_U64(name, seat_get(&route->queued_bytes[SEAT_BACKEND]), 0);
+    }
+}
+
 KIT void kit_drop(struct kit *k)
 {
+    seat_free(k->seat);
     reactor_free(k->context.reactor);
     scratch_done(&k->scratch);
     config_free(k->config);
@@ -311,7 +347,8 @@ KIT void kit_close(const char *row, struct kit *k, enum life_ending ending)
     CHECK_EQ_U64(row, k->gone_count, 1);
     CHECK_EQ_U64(row, k->context.session_count, 0);
     CHECK_EQ_U64(row, slot->sessions_now, 0);
-    CHECK_EQ_U64(row, slot->endings_total[ending], 1);
+    CHECK_EQ_U64(row, kit_endings(k, ending), 1);
+    kit_has_no_gauge(row, k);
     CHECK_TRUE(row, k->client.state > MEMORY_OPEN);
     kit_drop(k);
 }

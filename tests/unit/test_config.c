@@ -28,6 +28,7 @@ static const char full_text[] =
     "address=127.0.0.1:8080\n"
     "[listen b]\n"
     "address = [::1]:8080\n"
+    "health_path = /healthz\n"
     "[defaults]\n"
     "origins = https://a.example, https://*.b.example:8443\n"
     "origins = none\n"
@@ -55,6 +56,9 @@ static const char full_text[] =
     "buffer_low = 5000\n"
     "idle_timeout = 0\n"
     "max_age = 90s\n"
+    "[health]\n"
+    "address = 127.0.0.1:9090\n"
+    "hosts = sluice.example, *.svc.example\n"
     "# the end";
 
 static struct config *parse(const char *row, struct span text)
@@ -131,7 +135,8 @@ static void test_all_errors(void)
         "f.ini:7: bad value 'r' for 'path'; a path begins with '/'\n"
         "f.ini:8: bad backend 'b'; a backend is tcp://HOST:PORT, unix:/PATH or echo:\n"
         "f.ini:9: unknown key 'color'\n"
-        "f.ini:10: unknown section [what]; there are [server], [listen NAME], [defaults] and "
+        "f.ini:10: unknown section [what]; there are [server], [listen NAME], [health], [defaults] "
+        "and "
         "[route NAME]\n";
     struct report report;
     char *got;
@@ -283,7 +288,13 @@ static void test_full(void)
     CHECK_EQ_INT("format", config->log_format, LOG_JSON);
     CHECK_EQ_U64("request", config->early_timeouts.request_ms, 1500);
     CHECK_EQ_U64("connect", config->early_timeouts.connect_ms, 2000);
-    CHECK_EQ_U64("listens", config->listen_count, 2);
+    CHECK_EQ_U64("listens", config->listen_count, 3);
+    CHECK_EQ_INT("public", config->listens[1].kind, CONFIG_LISTEN_PUBLIC);
+    CHECK_EQ_MEM("path", config->listens[1].health_path.data, config->listens[1].health_path.len,
+                 "/healthz", 8);
+    CHECK_EQ_INT("health", config->listens[2].kind, CONFIG_LISTEN_HEALTH);
+    CHECK_EQ_U64("its port", addr_port(&config->listens[2].address), 9090);
+    CHECK_EQ_U64("its hosts", config->listens[2].host_count, 2);
     CHECK_EQ_U64("port", addr_port(&config->listens[1].address), 8080);
     CHECK_EQ_U64("line", config->listens[1].line, 12);
     CHECK_EQ_U64("routes", config->route_count, 2);

@@ -19,7 +19,8 @@ static void test_table(void)
         uint64_t number = 0;
 
         CHECK_EQ_U64(key->name, key_index(key), i);
-        CHECK_TRUE(key->name, key_find_anywhere(span_from_str(key->name)) == key);
+        CHECK_EQ_STR(key->name, key_find_anywhere(span_from_str(key->name))->name, key->name);
+        CHECK_TRUE(key->name, key_find(key->section, span_from_str(key->name)) == key);
         CHECK_TRUE(key->name, key->help != NULL && key->width > 0);
         CHECK_TRUE(key->name, key->need == NULL || key->need->text != NULL);
         if (!key_is_number(key)) {

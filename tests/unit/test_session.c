@@ -214,9 +214,7 @@ static void test_no_memory(void)
         mem_fail_after(0);
         CHECK_TRUE("closed", k.client.state > MEMORY_OPEN);
         CHECK_EQ_U64("blocks", mem_live_blocks(), blocks);
-        const struct scoreboard_slot *slot = &k.context.scoreboard->slots[0];
-        uint64_t endings =
-            slot->endings_total[LIFE_INTERNAL] + slot->endings_total[LIFE_CLIENT_CLOSE];
+        uint64_t endings = kit_endings(&k, LIFE_INTERNAL) + kit_endings(&k, LIFE_CLIENT_CLOSE);
         CHECK_EQ_U64("its reason", endings, is_started ? 1 : 0);
         kit_drop(&k);
     }
@@ -226,14 +224,24 @@ static void test_no_memory(void)
 
 #define PAGE_BYTES ((size_t)1500 * 1000)
 
-static bool find_letters(struct span path, struct page *out)
+static struct span letters(void)
 {
     static char body[PAGE_BYTES];
     for (size_t i = 0; i < PAGE_BYTES; i++) {
         body[i] = (char)('a' + i % 26);
     }
-    *out = (struct page){SPAN_LIT("text/plain"), SPAN_LIT("X-Page: own\r\n"), {body, PAGE_BYTES}};
-    return span_is_equal(path, SPAN_LIT("/long"));
+    return (struct span){body, PAGE_BYTES};
+}
+
+static bool find_letters(const struct page_question *question, struct page *out)
+{
+    *out = (struct page){
+        .status = 200,
+        .content_type = SPAN_LIT("text/plain"),
+        .headers = SPAN_LIT("X-Page: own\r\n"),
+        .body = answer_body_whole(letters()),
+    };
+    return span_is_equal(question->request->path, SPAN_LIT("/long"));
 }
 
 /* The kernel takes a little at a time, or everything at once. */
@@ -242,9 +250,7 @@ static void test_long_page(void)
     static const size_t steps[] = {7000, MEMORY_ALL};
     for (size_t i = 0; i < COUNT(steps); i++) {
         struct kit k;
-        struct page page;
         kit_open(&k, "", "");
-        k.config->listens[0].has_pages = true;
         k.context.find_page = find_letters;
         k.client.budget_bytes = steps[i];
         kit_client_says(&k, "GET /long HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -256,8 +262,7 @@ static void test_long_page(void)
         CHECK_TRUE("its own header", memmem(kit_client_heard.data, kit_client_heard.len,
                                             "\r\nX-Page: own\r\n", 15) != NULL);
         CHECK_EQ_U64("status", kit_take_answer(&k), 200);
-        CHECK_TRUE("found", find_letters(SPAN_LIT("/long"), &page));
-        kit_heard_is("every byte", page.body.data, page.body.len);
+        kit_heard_is("every byte", letters().data, PAGE_BYTES);
         k.client.is_in_fin = true;
         kit_close("page", &k, LIFE_PAGE);
     }
@@ -270,16 +275,13 @@ static void test_page_to_head(void)
                                            "HEAD /long HTTP/1.0\r\n\r\n"};
     for (size_t i = 0; i < COUNT(requests); i++) {
         struct kit k;
-        struct page page;
         char length[64];
         kit_open(&k, "", "");
-        k.config->listens[0].has_pages = true;
         k.context.find_page = find_letters;
         kit_client_says(&k, requests[i]);
         CHECK_TRUE("start", kit_start(&k));
         CHECK_TRUE("FIN", kit_until(&k, kit_has_fin));
-        CHECK_TRUE("found", find_letters(SPAN_LIT("/long"), &page));
-        int len = snprintf(length, sizeof(length), "\r\nContent-Length: %zu\r\n", page.body.len);
+        int len = snprintf(length, sizeof(length), "\r\nContent-Length: %zu\r\n", PAGE_BYTES);
         CHECK_TRUE("its length", memmem(kit_client_heard.data, kit_client_heard.len, length,
                                         (size_t)len) != NULL);
         CHECK_EQ_U64("status", kit_take_answer(&k), 200);
@@ -296,9 +298,7 @@ static void test_slow_reader(void)
     for (int is_taking = 0; is_taking < 2; is_taking++) {
         const char *row = is_taking ? "slow" : "stuck";
         struct kit k;
-        struct page page;
         kit_open(&k, "", "close_timeout = 30ms");
-        k.config->listens[0].has_pages = true;
         k.context.find_page = find_letters;
         k.client.budget_bytes = PAGE_BYTES / 3;
         k.client.is_ack_frozen = true;
@@ -317,8 +317,7 @@ static void test_slow_reader(void)
                 kit_turn(&k);
             }
             CHECK_EQ_U64(row, kit_take_answer(&k), 200);
-            CHECK_TRUE(row, find_letters(SPAN_LIT("/long"), &page));
-            kit_heard_is(row, page.body.data, page.body.len);
+            kit_heard_is(row, letters().data, PAGE_BYTES);
             k.client.is_in_fin = true;
         }
         kit_close(row, &k, LIFE_PAGE);
@@ -398,7 +397,6 @@ static void test_end_timeout(void)
         const char *row = is_page ? "page" : "Close";
         struct kit k;
         kit_open(&k, "", "end_timeout = 60ms\nclose_timeout = 1h\nwrite_timeout = 1h");
-        k.config->listens[0].has_pages = true;
         k.context.find_page = find_letters;
         if (is_page) {
             kit_client_says(&k, "GET /long HTTP/1.1\r\nHost: h\r\n\r\n");

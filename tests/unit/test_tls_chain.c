@@ -48,6 +48,12 @@ static void test_dates(void)
     CHECK_TRUE("within", strstr(check(pair.certificate, first_s + day_s).all, "expired") == NULL);
     CHECK_TRUE("after", strstr(check(pair.certificate, first_s + 400 * day_s).all,
                                "expired on 2011-01-01") != NULL);
+    int64_t expiry_s = 0;
+    char name[TLS_CHAIN_NAME_MAX];
+    CHECK_TRUE("expiry", tls_chain_expiry(span_from_str(pair.certificate), &expiry_s, name));
+    CHECK_EQ_I64("day", expiry_s / day_s, 1293840000 / day_s);
+    CHECK_EQ_STR("its name", name, "a.example");
+    CHECK_FALSE("nonsense", tls_chain_expiry(SPAN_LIT("nonsense"), &expiry_s, name));
     struct kit_form far = {.names = "a.example", .first_day = "20490101", .last_day = "20510101"};
     struct kit_pair future = kit_make(KIT_EC, &far);
     CHECK_TRUE("1949 to 2049", strstr(check(future.certificate, first_s).all,

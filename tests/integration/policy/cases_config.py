@@ -175,7 +175,8 @@ def address_not_ours(t):
 
 @case(rows=[("unknown_option", ["--nonsense"]), ("missing_value", ["-c"]),
             ("stray_argument", ["stray"]), ("listen_without_demo", ["--listen", "127.0.0.1:0"]),
-            ("demo_with_file", ["--demo", "-c", "x.ini"])])
+            ("demo_with_file", ["--demo", "-c", "x.ini"]),
+            ("health_check", ["--health", "--check"])])
 def bad_usage(t, arguments):
     code, stdout, stderr = t.run_program(*arguments)
     equal(code, BAD_USAGE, "exit code")
@@ -187,7 +188,8 @@ def bad_usage(t, arguments):
 def help_and_version(t):
     code, stdout, stderr = t.run_program("--help")
     equal((code, stderr), (DONE, ""), "--help")
-    for option in ("-c", "--check", "--print-config", "--version", "--help", "--demo", "--listen"):
+    for option in ("-c", "--check", "--print-config", "--version", "--help", "--demo", "--listen",
+                   "--health"):
         assert option in stdout, option + " is not in the help"
     code, stdout, stderr = t.run_program("--version")
     equal((code, stderr), (DONE, ""), "--version")

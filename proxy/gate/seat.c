@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "gate/seat.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "gate/seat_parts.h"
+
+const uint64_t seat_bounds_ms[SEAT_BUCKETS - 1] = {1, 5, 25, 100, 500, 2500};
+
+/* --- counting -------------------------------------------------------------------------------- */
+
+struct seat {
+    struct seats *seats;
+    size_t slot;
+    const struct config *config;
+    uint32_t *listens;       /* the row of each */
+    uint32_t *routes;        /* the row of each */
+    uint32_t *first_backend; /* of each route, in `backends` */
+    uint32_t *backends;      /* the row of each */
+};
+
+static void map_rows(struct seat *seat)
+{
+    const struct config *config = seat->config;
+    uint32_t next = 0;
+    for (size_t i = 0; i < config->listen_count; i++) {
+        seat->listens[i] =
+            (uint32_t)seat_find_row(seat->seats, SEAT_LISTENS, 0, config->listens[i].name);
+    }
+    for (size_t i = 0; i < config->route_count; i++) {
+        const struct config_route *route = &config->routes[i];
+        size_t row = seat_find_row(seat->seats, SEAT_ROUTES, 0, route->policy.name);
+        seat->routes[i] = (uint32_t)row;
+        seat->first_backend[i] = next;
+        for (size_t k = 0; k < seat_dialled_count(route); k++) {
+            seat->backends[next++] =
+                (uint32_t)seat_find_row(seat->seats, SEAT_BACKENDS, row, route->backends[k].text);
+        }
+    }
+}
+
+struct seat *seat_new(struct seats *seats, size_t slot, const struct config *config)
+{
+    size_t routes = config->route_count;
+    size_t backends = seat_backend_total(config);
+    size_t rows = config->listen_count + 2 * routes + backends;
+    struct seat *seat = mem_alloc_zero(sizeof(*seat) + rows * sizeof(uint32_t));
+    if (seat == NULL) {
+        return NULL;
+    }
+    seat->seats = seats;
+    seat->slot = slot;
+    seat->config = config;
+    seat->listens = (uint32_t *)(seat + 1);
+    seat->routes = seat->listens + config->listen_count;
+    seat->first_backend = seat->routes + routes;
+    seat->backends = seat->first_backend + routes;
+    map_rows(seat);
+    return seat;
+}
+
+void seat_free(struct seat *seat)
+{
+    mem_free(seat);
+}
+
+static bool is_own_route(const struct seat *seat, const struct config_route *route)
+{
+    return route >= seat->config->routes &&
+           route < seat->config->routes + seat->config->route_count;
+}
+
+static size_t row_of(const struct seat *seat, const struct config_route *route)
+{
+    if (route == NULL) {
+        return 0;
+    }
+    return is_own_route(seat, route)
+               ? seat->routes[route - seat->config->routes]
+               : seat_find_row(seat->seats, SEAT_ROUTES, 0, route->policy.name);
+}
+
+static size_t backend_row_of(const struct seat *seat, const struct config_route *route,
+                             size_t index)
+{
+    return is_own_route(seat, route)
+               ? seat->backends[seat->first_backend[route - seat->config->routes] + index]
+               : seat_find_row(seat->seats, SEAT_BACKENDS, row_of(seat, route),
+                               route->backends[index].text);
+}
+
+struct seat_route *seat_route(const struct seat *seat, const struct config_route *route)
+{
+    return seat_route_of(seat->seats, seat->slot, row_of(seat, route));
+}
+
+struct seat_backend *seat_backend(const struct seat *seat, const struct config_route *route,
+                                  size_t index)
+{
+    return seat_backend_of(seat->seats, seat->slot, backend_row_of(seat, route, index));
+}
+
+struct seat_listen *seat_listen(const struct seat *seat, const struct config_listen *listen)
+{
+    bool is_own = listen >= seat->config->listens &&
+                  listen < seat->config->listens + seat->config->listen_count;
+    size_t row = is_own ? seat->listens[listen - seat->config->listens]
+                        : seat_find_row(seat->seats, SEAT_LISTENS, 0, listen->name);
+    return seat_listen_of(seat->seats, seat->slot, row);
+}
+
+struct seat_worker *seat_worker(const struct seat *seat)
+{
+    return seat_worker_of(seat->seats, seat->slot);
+}
+
+void seat_observe(struct seat_histogram *histogram, uint64_t ms)
+{
+    size_t bucket = 0;
+    while (bucket < SEAT_BUCKETS - 1 && ms > seat_bounds_ms[bucket]) {
+        bucket++;
+    }
+    seat_add(&histogram->buckets[bucket], 1);
+    seat_add(&histogram->sum_ms, ms);
+}
+
+/* Clients choose codes from 3000 on, so those have a place for each thousand only. */
+static uint32_t end_key(enum life_ending ending, uint16_t code)
+{
+    uint32_t told = code < 3000 ? code : code / 1000U * 1000U;
+    return (uint32_t)ending << 16 | told;
+}
+
+/* A place, once taken, means the same for ever. */
+static size_t end_place(struct seat_route_name *name, uint32_t key)
+{
+    for (size_t i = 0; i < SEAT_ENDS - 1; i++) {
+        uint32_t found = atomic_load_explicit(&name->ends[i], memory_order_relaxed);
+        if (found == 0 && atomic_compare_exchange_strong(&name->ends[i], &found, key)) {
+            return i;
+        }
+        if (found == key) {
+            return i;
+        }
+    }
+    return SEAT_ENDS - 1;
+}
+
+void seat_end(const struct seat *seat, const struct config_route *route, enum life_ending ending,
+              uint16_t code)
+{
+    size_t row = row_of(seat, route);
+    size_t place = end_place(seat_route_name(seat->seats, row), end_key(ending, code));
+    seat_add(&seat_route_of(seat->seats, seat->slot, row)->ended[place], 1);
+}
+
+void seat_note_backend(const struct seat *seat, const struct config_route *route, size_t index,
+                       bool is_up)
+{
+    struct seat_backend_name *name =
+        seat_backend_name(seat->seats, backend_row_of(seat, route, index));
+    atomic_store_explicit(&name->is_down, is_up ? 0 : 1, memory_order_relaxed);
+}
+
+/* --- telling --------------------------------------------------------------------------------- */
+
+size_t seats_slot_count(const struct seats *seats)
+{
+    return atomic_load_explicit(&seats->slot_count, memory_order_relaxed);
+}
+
+size_t seats_route_count(const struct seats *seats)
+{
+    return seat_rows_in_use(seats, SEAT_ROUTES);
+}
+
+size_t seats_backend_count(const struct seats *seats)
+{
+    return seat_rows_in_use(seats, SEAT_BACKENDS);
+}
+
+size_t seats_listen_count(const struct seats *seats)
+{
+    return seat_rows_in_use(seats, SEAT_LISTENS);
+}
+
+const char *seats_route_name(const struct seats *seats, size_t row)
+{
+    return seat_route_name(seats, row)->text;
+}
+
+const char *seats_listen_name(const struct seats *seats, size_t row)
+{
+    return seat_listen_name(seats, row)->text;
+}
+
+bool seats_listen_is_tls(const struct seats *seats, size_t row)
+{
+    return seat_listen_name(seats, row)->is_tls;
+}
+
+struct seats_backend seats_backend(const struct seats *seats, size_t row)
+{
+    const struct seat_backend_name *name = seat_backend_name(seats, row);
+    return (struct seats_backend){
+        .route = seat_route_name(seats, name->route)->text,
+        .text = name->text,
+        .is_up = atomic_load_explicit(&name->is_down, memory_order_relaxed) == 0,
+    };
+}
+
+const struct seat_route *seats_route(const struct seats *seats, size_t slot, size_t row)
+{
+    return seat_route_of(seats, slot, row);
+}
+
+const struct seat_backend *seats_backend_row(const struct seats *seats, size_t slot, size_t row)
+{
+    return seat_backend_of(seats, slot, row);
+}
+
+const struct seat_listen *seats_listen(const struct seats *seats, size_t slot, size_t row)
+{
+    return seat_listen_of(seats, slot, row);
+}
+
+const struct seat_worker *seats_worker(const struct seats *seats, size_t slot)
+{
+    return seat_worker_of(seats, slot);
+}
+
+bool seats_end(const struct seats *seats, size_t row, size_t at, struct seats_end *out)
+{
+    if (at == SEAT_ENDS - 1) {
+        *out = (struct seats_end){.ending = LIFE_NOT_ENDED};
+        return true;
+    }
+    uint32_t key =
+        atomic_load_explicit(&seat_route_name(seats, row)->ends[at], memory_order_relaxed);
+    *out = (struct seats_end){.ending = (enum life_ending)(key >> 16), .code = (uint16_t)key};
+    return key != 0;
+}

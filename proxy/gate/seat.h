@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* seat.h: what the workers count for monitoring.
+ *
+ * For: counters, gauges and histograms of routes, backends, listeners and workers, in memory that
+ * the master makes before the first fork and that all processes share. Each slot has a seat of its
+ * own in it, which only the slot's worker writes; whoever tells of the numbers adds the seats up.
+ * Counters stay when a worker dies, so they never go down; the master clears the gauges. Not for:
+ * deciding anything (scoreboard), the text that monitoring reads (metrics).
+ *
+ * Rows belong to names, not to places in a configuration: the master enters the names of each
+ * configuration before a worker uses it, a name keeps its row as long as sluice runs, and a route
+ * that comes back counts on. Each table is twice as long as the first configuration needs; what
+ * finds no row any more shares the last one, which is called "other". So the memory and the number
+ * of series have a ceiling that the configuration sets, whatever clients do.
+ *
+ * Nothing here is on the way of a byte: sessions add what they moved now and then (session). No
+ * pointer is in the shared memory. */
+#ifndef GATE_SEAT_H
+#define GATE_SEAT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/span.h"
+#include "conf/snapshot.h"
+#include "gate/dial.h"
+#include "proto/life.h"
+
+#define SEAT_SLOTS_MAX 256
+#define SEAT_NAME_MAX 48     /* of a route or listener, with its NUL */
+#define SEAT_BACKEND_MAX 320 /* of a backend's text, with its NUL; a longer one is cut */
+#define SEAT_ROUTES_MAX 1024 /* rows of each table, at most */
+#define SEAT_BACKENDS_MAX 2048
+#define SEAT_LISTENS_MAX 128
+#define SEAT_ENDS 21 /* pairs of ending and code that a route tells apart; the last is "other" */
+
+/* Seconds, as durations are counted in milliseconds. The last bucket has no bound. */
+#define SEAT_BUCKETS 7
+extern const uint64_t seat_bounds_ms[SEAT_BUCKETS - 1];
+
+struct seat_histogram {
+    _Atomic uint64_t buckets[SEAT_BUCKETS]; /* each without the ones below it */
+    _Atomic uint64_t sum_ms;
+};
+
+enum seat_side { SEAT_CLIENT = 0, SEAT_BACKEND };
+#define SEAT_SIDES 2
+
+/* Row 0 is for connections whose route is not known. */
+struct seat_route {
+    _Atomic uint64_t phases[LIFE_DEAD]; /* gauge: sessions in each enum life_phase */
+    _Atomic uint64_t opened;
+    _Atomic uint64_t received_bytes[SEAT_SIDES]; /* wire bytes, TLS included */
+    _Atomic uint64_t sent_bytes[SEAT_SIDES];
+    _Atomic uint64_t messages[SEAT_SIDES];      /* whole messages: of pages, and to them */
+    _Atomic uint64_t paused_ms[SEAT_SIDES];     /* this side was not read */
+    _Atomic uint64_t queued_bytes[SEAT_SIDES];  /* gauge: wait for this side in sluice's memory */
+    _Atomic uint64_t unacked_bytes[SEAT_SIDES]; /* gauge: the kernel has them for this side */
+    _Atomic uint64_t ended[SEAT_ENDS];          /* by place in the table of seats_end */
+};
+
+struct seat_backend {
+    struct seat_histogram dials;                   /* that this backend accepted */
+    _Atomic uint64_t failures[DIAL_EXHAUSTED + 1]; /* by enum dial_result */
+};
+
+enum seat_tls { SEAT_TLS_1_2 = 0, SEAT_TLS_1_3 };
+#define SEAT_TLS_VERSIONS 2
+
+struct seat_listen {
+    _Atomic uint64_t connections;
+    _Atomic uint64_t probes;                           /* that asked for nothing */
+    _Atomic uint64_t handshakes[SEAT_TLS_VERSIONS][2]; /* by version, and whether resumed */
+    _Atomic uint64_t handshake_failures;
+    struct seat_histogram handshake_times;
+    _Atomic uint64_t pauses; /* of accepting */
+    _Atomic uint64_t paused_ms;
+};
+
+/* What a worker tells of its own process now and then. */
+struct seat_worker {
+    _Atomic uint64_t started_s; /* wall clock since 1970 */
+    _Atomic uint64_t cpu_ms;    /* of all workers that the slot has had */
+    _Atomic uint64_t resident_bytes;
+    _Atomic uint64_t virtual_bytes;
+    _Atomic uint64_t open_fds; /* 0: the kernel does not say */
+    _Atomic uint64_t max_fds;
+    _Atomic uint64_t log_dropped; /* lines */
+    _Atomic uint64_t log_suppressed;
+};
+
+/* The shared memory. */
+struct seats;
+/* NULL: no memory. Enters the names of the configuration. The seats live until the process ends, and
+ * have room for all slots. */
+MUST_CHECK struct seats *seats_new(size_t slot_count, const struct config *config);
+/* For the master alone: gives each name of the configuration a row, before any worker uses it. */
+void seats_enter(struct seats *seats, const struct config *config);
+/* For the master alone: so many slots are in use from now on, and never fewer. */
+void seats_set_slots(struct seats *seats, size_t slot_count);
+/* For the master alone, after the slot's worker is gone: nothing is open or queued there. */
+void seats_clear_slot(struct seats *seats, size_t slot);
+
+/* --- who counts: one worker, with the configuration in force --- */
+
+/* Routes and listeners of an earlier configuration have rows too: theirs are looked up by name. The
+ * caller holds the configurations of both. */
+struct seat;
+/* NULL: no memory. The caller keeps the seats and the configuration. */
+MUST_CHECK struct seat *seat_new(struct seats *seats, size_t slot, const struct config *config);
+void seat_free(struct seat *seat);
+
+/* `route` NULL: it is not known. */
+struct seat_route *seat_route(const struct seat *seat, const struct config_route *route);
+struct seat_backend *seat_backend(const struct seat *seat, const struct config_route *route,
+                                  size_t index);
+struct seat_listen *seat_listen(const struct seat *seat, const struct config_listen *listen);
+struct seat_worker *seat_worker(const struct seat *seat);
+/* Counts one session of that route that has ended. `code` is the Close code that the client was
+ * sent; 0 = none. */
+void seat_end(const struct seat *seat, const struct config_route *route, enum life_ending ending,
+              uint16_t code);
+/* Of all workers the last word about a backend counts. */
+void seat_note_backend(const struct seat *seat, const struct config_route *route, size_t index,
+                       bool is_up);
+
+void seat_observe(struct seat_histogram *histogram, uint64_t ms);
+
+/* One writer each, so nobody's addition is lost. */
+static inline void seat_add(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+                          memory_order_relaxed);
+}
+
+static inline void seat_sub(_Atomic uint64_t *gauge, uint64_t n)
+{
+    seat_add(gauge, UINT64_C(0) - n);
+}
+
+static inline void seat_put(_Atomic uint64_t *gauge, uint64_t value)
+{
+    atomic_store_explicit(gauge, value, memory_order_relaxed);
+}
+
+static inline uint64_t seat_get(const _Atomic uint64_t *value)
+{
+    return atomic_load_explicit(value, memory_order_relaxed);
+}
+
+/* --- who tells: names, and rows of each slot --- */
+
+size_t seats_slot_count(const struct seats *seats);
+size_t seats_route_count(const struct seats *seats);
+size_t seats_backend_count(const struct seats *seats);
+size_t seats_listen_count(const struct seats *seats);
+
+/* "" is row 0; "other" the last one, once it is in use. */
+const char *seats_route_name(const struct seats *seats, size_t row);
+const char *seats_listen_name(const struct seats *seats, size_t row);
+bool seats_listen_is_tls(const struct seats *seats, size_t row);
+struct seats_backend {
+    const char *route;
+    const char *text;
+    bool is_up;
+};
+struct seats_backend seats_backend(const struct seats *seats, size_t row);
+
+const struct seat_route *seats_route(const struct seats *seats, size_t slot, size_t row);
+const struct seat_backend *seats_backend_row(const struct seats *seats, size_t slot, size_t row);
+const struct seat_listen *seats_listen(const struct seats *seats, size_t slot, size_t row);
+const struct seat_worker *seats_worker(const struct seats *seats, size_t slot);
+
+/* What place `at` of the route's `ended` counts. False: nothing yet. */
+struct seats_end {
+    enum life_ending ending; /* LIFE_NOT_ENDED: whatever found no place ("other") */
+    uint16_t code;           /* 0 = none; 3000 and 4000 stand for all up to the next thousand */
+};
+bool seats_end(const struct seats *seats, size_t row, size_t at, struct seats_end *out);
+
+#endif

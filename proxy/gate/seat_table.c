@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The shared memory, and which row belongs to which name. */
+#include <assert.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "gate/seat_parts.h"
+
+#define SPARE_ROWS 8
+
+static size_t padded(size_t size)
+{
+    return (size + 63) & ~(size_t)63;
+}
+
+size_t seat_backend_total(const struct config *config)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < config->route_count; i++) {
+        count += seat_dialled_count(&config->routes[i]);
+    }
+    return count;
+}
+
+static size_t rows_for(size_t used, size_t most)
+{
+    size_t rows = 2 * used + SPARE_ROWS;
+    return rows < most ? rows : most;
+}
+
+/* Returns the size of everything. */
+static size_t lay_out(struct seats *seats, const struct config *config)
+{
+    static const size_t name_bytes[SEAT_TABLES] = {sizeof(struct seat_route_name),
+                                                   sizeof(struct seat_backend_name),
+                                                   sizeof(struct seat_listen_name)};
+    static const size_t row_bytes[SEAT_TABLES] = {
+        sizeof(struct seat_route), sizeof(struct seat_backend), sizeof(struct seat_listen)};
+    size_t at = padded(sizeof(*seats));
+    size_t in_slot = padded(sizeof(struct seat_worker));
+
+    *seats = (struct seats){.slot_bytes = 0};
+    seats->max[SEAT_ROUTES] = rows_for(config->route_count + 1, SEAT_ROUTES_MAX);
+    seats->max[SEAT_BACKENDS] = rows_for(seat_backend_total(config), SEAT_BACKENDS_MAX);
+    seats->max[SEAT_LISTENS] = rows_for(config->listen_count, SEAT_LISTENS_MAX);
+    for (size_t i = 0; i < SEAT_TABLES; i++) {
+        seats->names_at[i] = at;
+        at += padded(seats->max[i] * name_bytes[i]);
+        seats->rows_at[i] = in_slot;
+        in_slot += padded(seats->max[i] * row_bytes[i]);
+    }
+    seats->slots_at = at;
+    seats->slot_bytes = in_slot;
+    return at + SEAT_SLOTS_MAX * in_slot;
+}
+
+/* --- names ----------------------------------------------------------------------------------- */
+
+static void set_text(char *out, size_t size, struct span text)
+{
+    size_t len = text.len < size - 1 ? text.len : size - 1;
+    if (len > 0) {
+        memcpy(out, text.data, len);
+    }
+    out[len] = '\0';
+}
+
+static bool has_text(const char *text, size_t size, struct span wanted)
+{
+    size_t len = wanted.len < size - 1 ? wanted.len : size - 1;
+    return strlen(text) == len && (len == 0 || memcmp(text, wanted.data, len) == 0);
+}
+
+/* The last row is for all that find none. */
+static size_t last_row(const struct seats *seats, enum seat_table table)
+{
+    return seats->max[table] - 1;
+}
+
+static bool is_row(const struct seats *seats, enum seat_table table, size_t row, size_t route,
+                   struct span name)
+{
+    switch (table) {
+    case SEAT_ROUTES:
+        return has_text(seat_route_name(seats, row)->text, SEAT_NAME_MAX, name);
+    case SEAT_BACKENDS:
+        return seat_backend_name(seats, row)->route == route &&
+               has_text(seat_backend_name(seats, row)->text, SEAT_BACKEND_MAX, name);
+    case SEAT_LISTENS:
+        return has_text(seat_listen_name(seats, row)->text, SEAT_NAME_MAX, name);
+    case SEAT_TABLES:
+        break;
+    }
+    return false;
+}
+
+/* The row of a name; the last one when the name has none. `route` is a backend's. */
+size_t seat_find_row(const struct seats *seats, enum seat_table table, size_t route,
+                     struct span name)
+{
+    for (size_t i = 0; i < seat_rows_in_use(seats, table); i++) {
+        if (is_row(seats, table, i, route, name)) {
+            return i;
+        }
+    }
+    return last_row(seats, table);
+}
+
+static void write_name(struct seats *seats, enum seat_table table, size_t row, size_t route,
+                       struct span name)
+{
+    switch (table) {
+    case SEAT_ROUTES:
+        set_text(seat_route_name(seats, row)->text, SEAT_NAME_MAX, name);
+        break;
+    case SEAT_BACKENDS:
+        seat_backend_name(seats, row)->route = (uint32_t)route;
+        set_text(seat_backend_name(seats, row)->text, SEAT_BACKEND_MAX, name);
+        break;
+    case SEAT_LISTENS:
+        set_text(seat_listen_name(seats, row)->text, SEAT_NAME_MAX, name);
+        break;
+    case SEAT_TABLES:
+        break;
+    }
+}
+
+/* Returns the name's row. */
+static size_t enter(struct seats *seats, enum seat_table table, size_t route, struct span name)
+{
+    size_t count = seat_rows_in_use(seats, table);
+    for (size_t i = 0; i < count; i++) {
+        if (is_row(seats, table, i, route, name)) {
+            return i;
+        }
+    }
+    if (count > last_row(seats, table)) {
+        return last_row(seats, table);
+    }
+    if (count == last_row(seats, table)) {
+        name = SPAN_LIT("other");
+        route = last_row(seats, SEAT_ROUTES);
+        if (table == SEAT_BACKENDS && seat_rows_in_use(seats, SEAT_ROUTES) <= route) {
+            write_name(seats, SEAT_ROUTES, route, 0,
+                       name); /* its label, though no row of it counts */
+        }
+    }
+    write_name(seats, table, count, route, name);
+    atomic_store_explicit(&seats->count[table], count + 1, memory_order_release);
+    return count;
+}
+
+void seats_enter(struct seats *seats, const struct config *config)
+{
+    for (size_t i = 0; i < config->listen_count; i++) {
+        size_t row = enter(seats, SEAT_LISTENS, 0, config->listens[i].name);
+        seat_listen_name(seats, row)->is_tls |= config->listens[i].is_tls;
+    }
+    for (size_t i = 0; i < config->route_count; i++) {
+        const struct config_route *route = &config->routes[i];
+        size_t row = enter(seats, SEAT_ROUTES, 0, route->policy.name);
+        for (size_t k = 0; k < seat_dialled_count(route); k++) {
+            (void)enter(seats, SEAT_BACKENDS, row, route->backends[k].text);
+        }
+    }
+}
+
+struct seats *seats_new(size_t slot_count, const struct config *config)
+{
+    struct seats plan;
+    size_t size = lay_out(&plan, config);
+    /* Pages that nobody touches take no memory, and none is set aside for them. */
+    void *memory =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) {
+        return NULL;
+    }
+    struct seats *seats = memory;
+    *seats = plan;
+    atomic_store(&seats->slot_count, slot_count);
+    (void)enter(seats, SEAT_ROUTES, 0, SPAN_LIT("")); /* row 0 */
+    seats_enter(seats, config);
+    return seats;
+}
+
+void seats_set_slots(struct seats *seats, size_t slot_count)
+{
+    assert(slot_count >= seats->slot_count && slot_count <= SEAT_SLOTS_MAX);
+    atomic_store(&seats->slot_count, slot_count);
+}
+
+void seats_clear_slot(struct seats *seats, size_t slot)
+{
+    struct seat_worker *worker = seat_worker_of(seats, slot);
+    for (size_t i = 0; i < seat_rows_in_use(seats, SEAT_ROUTES); i++) {
+        struct seat_route *route = seat_route_of(seats, slot, i);
+        for (size_t k = 0; k < LIFE_DEAD; k++) {
+            seat_put(&route->phases[k], 0);
+        }
+        for (size_t k = 0; k < SEAT_SIDES; k++) {
+            seat_put(&route->queued_bytes[k], 0);
+            seat_put(&route->unacked_bytes[k], 0);
+        }
+    }
+    seat_put(&worker->resident_bytes, 0);
+    seat_put(&worker->virtual_bytes, 0);
+    seat_put(&worker->open_fds, 0);
+}
