@@ -108,8 +108,10 @@ size_t change_find_listen(const struct config *config, const struct config_liste
 
 static bool is_listen_same(const struct config_listen *a, const struct config_listen *b)
 {
-    return span_is_equal(a->name, b->name) && change_is_tls_same(a, b) &&
-           count_keys(KEY_LISTEN, a, b) == 0;
+    enum key_section section = a->kind == CONFIG_LISTEN_HEALTH ? KEY_HEALTH : KEY_LISTEN;
+
+    return a->kind == b->kind && span_is_equal(a->name, b->name) && change_is_tls_same(a, b) &&
+           count_keys(section, a, b) == 0;
 }
 
 void change_count(const struct config *before, const struct config *now, struct change *out)

@@ -25,8 +25,9 @@ static enum heart_state judge(struct heart *heart, const struct heart_sight *sig
     if (still_ms >= HEART_DEAD_MS) {
         return HEART_DEAD;
     }
-    /* A stopped worker need not be asked. */
-    return sight->is_stopped || still_ms >= HEART_STILL_MS ? HEART_STILL : HEART_DOUBTED;
+    /* A stopped worker need not be asked, and what was still is so until it turns. */
+    bool is_still = sight->is_stopped || still_ms >= HEART_STILL_MS || heart->state == HEART_STILL;
+    return is_still ? HEART_STILL : HEART_DOUBTED;
 }
 
 enum heart_state heart_look(struct heart *heart, const struct heart_sight *sight)

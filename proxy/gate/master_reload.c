@@ -15,7 +15,7 @@
 #define SOON_MS 1000 /* to the second look at files that do not fit together */
 #define SEND_MS 1000 /* for all that one worker is sent */
 
-/* --- what log and metrics say ----------------------------------------------------------------------- */
+/* --- what log and metrics say ----------------------------------------------------------------- */
 
 static const char *cause_word(const struct master *m)
 {

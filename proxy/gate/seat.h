@@ -93,8 +93,8 @@ struct seat_worker {
 
 /* The shared memory. */
 struct seats;
-/* NULL: no memory. Enters the names of the configuration. The seats live until the process ends, and
- * have room for all slots. */
+/* NULL: no memory. Enters the names of the configuration. The seats live until the process ends,
+ * and have room for all slots. */
 MUST_CHECK struct seats *seats_new(size_t slot_count, const struct config *config);
 /* For the master alone: gives each name of the configuration a row, before any worker uses it. */
 void seats_enter(struct seats *seats, const struct config *config);

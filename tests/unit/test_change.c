@@ -73,6 +73,31 @@ static void test_rows(void)
     config_free(before);
 }
 
+static void test_health(void)
+{
+#define HEALTH BEFORE "[health]\naddress = 127.0.0.1:2\nhosts = "
+    struct config *before = parse(HEALTH "a.example\n");
+    struct config *same = parse(HEALTH "a.example\n");
+    struct config *hosts = parse(HEALTH "b.example\n");
+    struct config *none = parse(BEFORE);
+    struct config *public = parse(BEFORE "[listen z]\naddress = 127.0.0.1:2\n");
+    struct change got;
+
+    change_count(before, same, &got);
+    CHECK_EQ_U64("nothing", got.listens_changed, 0);
+    change_count(before, hosts, &got);
+    CHECK_EQ_U64("hosts", got.listens_changed, 1);
+    change_count(before, public, &got);
+    CHECK_EQ_U64("another kind", got.listens_changed, 1);
+    change_count(before, none, &got);
+    CHECK_EQ_U64("gone", got.listens_gone, 1);
+    config_free(before);
+    config_free(same);
+    config_free(hosts);
+    config_free(none);
+    config_free(public);
+}
+
 static void test_tls(void)
 {
     static struct config_pair pairs[] = {{SPAN_LIT("cert"), SPAN_LIT("key")},
@@ -95,5 +120,6 @@ static void test_tls(void)
 CU_TestInfo change_tests[] = {
     {"what differs between two configurations", test_rows},
     {"certificates", test_tls},
+    {"[health]", test_health},
     CU_TEST_INFO_NULL,
 };

@@ -83,10 +83,21 @@ static void test_stopped(void)
     WALK(looks);
 }
 
+static void test_stopped_for_a_moment(void)
+{
+    static const struct look looks[] = {
+        {"at once", {.now_ms = 1, .turns = 4, .is_stopped = true}, HEART_STILL},
+        {"goes on", {.now_ms = 50, .turns = 4, .has_callers = true}, HEART_STILL},
+        {"and turns", {.now_ms = 100, .turns = 6}, HEART_BEATS},
+    };
+    WALK(looks);
+}
+
 CU_TestInfo heart_tests[] = {
     {"idle is no fault", test_idle},
     {"callers wait in vain", test_waits_for_nothing},
     {"hangs in a turn", test_hangs_in_a_turn},
     {"stopped", test_stopped},
+    {"stopped for a moment", test_stopped_for_a_moment},
     CU_TEST_INFO_NULL,
 };

@@ -66,6 +66,22 @@ static void test_names(void)
     CHECK_TRUE("up", seats_backend(seats, 0).is_up);
     seat_note_backend(seat, &first->routes[1], 0, false);
     CHECK_FALSE("down", seats_backend(seats, 0).is_up);
+    // What began with an earlier configuration counts at the seat of the one in force.
+    CHECK_TRUE("a route",
+               seat_route(next, &first->routes[0]) != seat_route(next, &second->routes[0]));
+    seat_add(&seat_route(next, &first->routes[0])->opened, 1);
+    seat_add(&seat_route(next, &first->routes[1])->opened, 1);
+    CHECK_EQ_U64("a", opened(seats, "a"), 3);
+    CHECK_EQ_U64("b", opened(seats, "b"), 1011);
+    seat_note_backend(next, &first->routes[1], 0, true);
+    CHECK_TRUE("up", seats_backend(seats, 0).is_up);
+    CHECK_TRUE("a listener",
+               seat_listen(next, &first->listens[0]) == seat_listen(next, &second->listens[0]));
+    // More workers than at first.
+    CHECK_EQ_U64("slots", seats_slot_count(seats), 2);
+    seats_set_slots(seats, SEAT_SLOTS_MAX);
+    CHECK_EQ_U64("slots", seats_slot_count(seats), SEAT_SLOTS_MAX);
+    CHECK_EQ_U64("a", opened(seats, "a"), 3);
     seat_free(seat);
     seat_free(next);
     config_free(first);
