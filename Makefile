@@ -28,7 +28,7 @@ MODULES = \
     conf/build conf/listen conf/route conf/config \
     gate/scoreboard gate/descriptors gate/flood gate/door gate/dial gate/upstream gate/pump \
     gate/page gate/admission gate/answer gate/watch gate/session gate/control gate/listener \
-    gate/worker gate/jail gate/heart gate/master
+    gate/jail gate/worker gate/heart gate/master
 
 # A name without a file is a mistake, not an empty module.
 NO_MODULE := $(strip $(foreach module,$(MODULES),\
@@ -96,7 +96,7 @@ DEFINES = -Iproxy -DSLUICE_VERSION='"$(VERSION)"' -D_GNU_SOURCE -isystem $(WOLFS
 COMPILE = $(CC) -std=gnu11 $(WARN) $(DEFINES) $(CPPFLAGS) -fPIE $(CFLAGS_$(VARIANT)) $(CFLAGS)
 LINK_FLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,-z,nodlopen \
     -Wl,--as-needed $(LDFLAGS_$(VARIANT)) $(LDFLAGS)
-LIBS = $(WOLFSSL_LIB) -lev -linih -lcares -lz -lm
+LIBS = $(WOLFSSL_LIB) -lev -linih -lcares -lseccomp -lz -lm
 
 # ---------------------------------------------------------------------------------- files
 
@@ -196,9 +196,9 @@ $(WOLFSSL_STAMP): FORCE
 endif
 
 $(B)/libraries:
-	$(Q)mkdir -p $(@D) && printf '#include <ev.h>\n#include <ini.h>\n#include <ares.h>\n#include <zlib.h>\n' | \
+	$(Q)mkdir -p $(@D) && printf '#include <ev.h>\n#include <ini.h>\n#include <ares.h>\n#include <seccomp.h>\n#include <zlib.h>\n' | \
 	  $(CC) $(CPPFLAGS) $(CFLAGS) -E -x c - >/dev/null 2>&1 || \
-	  { echo 'libev, inih, c-ares or zlib is missing; run: make deps' >&2; exit 1; }
+	  { echo 'libev, inih, c-ares, libseccomp or zlib is missing; run: make deps' >&2; exit 1; }
 	$(Q)touch $@
 
 # For editors and clang-tidy: warnings and paths, without flags that only gcc knows.
@@ -232,7 +232,7 @@ distclean:  ## remove build/ altogether
 
 # What the build needs from apt.
 BUILD_PACKAGES = gcc libc6-dev make libev-dev libinih-dev libc-ares-dev \
-    zlib1g-dev dpkg-dev autoconf automake libtool debian-archive-keyring
+    libseccomp-dev zlib1g-dev dpkg-dev autoconf automake libtool debian-archive-keyring
 
 deps:  ## install the Debian packages that the build needs (nothing if all are there)
 	$(Q)proxy/packages.sh 'to build' $(B)/packages.log $(BUILD_PACKAGES)

@@ -278,6 +278,7 @@ int master_run(const struct config *config, master_ready_fn *on_ready)
         return MASTER_CANNOT_START;
     }
     warn_of_user(config);
+    jail_enter_master(config);
     for (size_t i = 0; i < m.slot_count && m.phase == MASTER_STARTING; i++) {
         master_spawn(&m, i);
     }
