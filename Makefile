@@ -26,10 +26,10 @@ MODULES = \
     io/scratch io/reactor io/net io/carrier io/tls io/tls_proof io/cert io/conn io/resolver \
     conf/arena conf/snapshot conf/report conf/words conf/file conf/value conf/key conf/draft \
     conf/bundle conf/build conf/listen conf/route conf/config conf/change \
-    gate/scoreboard gate/descriptors gate/flood gate/door gate/dial gate/upstream gate/seat \
-    gate/pump gate/admission gate/answer gate/metrics gate/page gate/watch gate/session \
-    gate/control gate/listener gate/sockets gate/vitals gate/worker gate/jail gate/heart \
-    gate/reload gate/master gate/health
+    gate/scoreboard gate/descriptors gate/jail gate/flood gate/door gate/dial gate/upstream \
+    gate/seat gate/pump gate/admission gate/answer gate/metrics gate/page gate/watch gate/session \
+    gate/control gate/listener gate/sockets gate/vitals gate/worker gate/heart gate/reload \
+    gate/master gate/health
 
 # A name without a file is a mistake, not an empty module.
 NO_MODULE := $(strip $(foreach module,$(MODULES),\
@@ -97,7 +97,7 @@ DEFINES = -Iproxy -DSLUICE_VERSION='"$(VERSION)"' -D_GNU_SOURCE -isystem $(WOLFS
 COMPILE = $(CC) -std=gnu11 $(WARN) $(DEFINES) $(CPPFLAGS) -fPIE $(CFLAGS_$(VARIANT)) $(CFLAGS)
 LINK_FLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,-z,nodlopen \
     -Wl,--as-needed $(LDFLAGS_$(VARIANT)) $(LDFLAGS)
-LIBS = $(WOLFSSL_LIB) -lev -linih -lcares -lz -lm
+LIBS = $(WOLFSSL_LIB) -lev -linih -lcares -lseccomp -lz -lm
 
 # ---------------------------------------------------------------------------------- files
 
@@ -197,9 +197,9 @@ $(WOLFSSL_STAMP): FORCE
 endif
 
 $(B)/libraries:
-	$(Q)mkdir -p $(@D) && printf '#include <ev.h>\n#include <ini.h>\n#include <ares.h>\n#include <zlib.h>\n' | \
+	$(Q)mkdir -p $(@D) && printf '#include <ev.h>\n#include <ini.h>\n#include <ares.h>\n#include <seccomp.h>\n#include <zlib.h>\n' | \
 	  $(CC) $(CPPFLAGS) $(CFLAGS) -E -x c - >/dev/null 2>&1 || \
-	  { echo 'libev, inih, c-ares or zlib is missing; run: make deps' >&2; exit 1; }
+	  { echo 'libev, inih, c-ares, libseccomp or zlib is missing; run: make deps' >&2; exit 1; }
 	$(Q)touch $@
 
 # For editors and clang-tidy: warnings and paths, without flags that only gcc knows.
@@ -233,7 +233,7 @@ distclean:  ## remove build/ altogether
 
 # What the build needs from apt.
 BUILD_PACKAGES = gcc libc6-dev make libev-dev libinih-dev libc-ares-dev \
-    zlib1g-dev dpkg-dev autoconf automake libtool debian-archive-keyring
+    libseccomp-dev zlib1g-dev dpkg-dev autoconf automake libtool debian-archive-keyring
 
 deps:  ## install the Debian packages that the build needs (nothing if all are there)
 	$(Q)proxy/packages.sh 'to build' $(B)/packages.log $(BUILD_PACKAGES)

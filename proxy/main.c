@@ -198,6 +198,7 @@ int main(int argc, char **argv)
     const char *path = NULL;
 
     open_standard_descriptors();
+    jail_close_inherited();
     int code = parse_options(argc, argv, &options);
     if (code >= 0) {
         return code;

@@ -40,13 +40,19 @@ static void build_server(struct build *build)
 {
     struct config *config = build->config;
     unsigned user_line = 0;
+    unsigned sandbox_line = 0;
 
     build_fallbacks(build, KEY_SERVER, config);
     for (const struct draft_section *s = build->draft->sections; s != NULL; s = s->next) {
         if (s->kind == KEY_SERVER) {
             build_section(build, s, config);
             user_line = draft_value(s, "user")->line;
+            sandbox_line = draft_value(s, "sandbox")->line;
         }
+    }
+    if (!config->is_sandboxed) {
+        report_warn(build->report, sandbox_line,
+                    "sandbox = off: whoever takes a worker over can do all that its user can");
     }
     find_user(build, user_line);
     if (config->workers == 0) {

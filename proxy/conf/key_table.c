@@ -150,6 +150,8 @@ static const struct key keys[] = {
     KEY(KEY_SERVER, "user", TEXT(value_read_text, value_show_text), SERVER_FIELD(user),
         .empty = "not set (nobody, when started as root)",
         .help = "whom sluice becomes once its ports are bound, when started as root"),
+    KEY(KEY_SERVER, "sandbox", CHOICE(on_words), .fallback = "on", SERVER_FIELD(is_sandboxed),
+        .help = "whether processes give up what they do not need"),
     KEY(KEY_SERVER, "max_sessions", COUNT(1, 1000000), .fallback = "10000",
         SERVER_FIELD(max_sessions), .help = "sessions at once, of all workers together"),
     KEY(KEY_SERVER, "max_pending", COUNT(1, 1000000), .fallback = "1000", SERVER_FIELD(max_pending),

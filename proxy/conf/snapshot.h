@@ -97,6 +97,7 @@ struct config {
     bool has_ids;
     uid_t uid; /* of `user`, or of "nobody" when started as root without one */
     gid_t gid;
+    bool is_sandboxed; /* see gate/jail.h */
     uint64_t max_sessions;
     uint64_t max_pending; /* connections without a session */
     uint64_t log_limit;   /* lines a second of each kind that strangers cause; 0 = no limit */

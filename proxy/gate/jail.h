@@ -1,9 +1,25 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* jail.h: what a process of sluice gives up.
  *
- * For: rights, and ways to look into the process. The master closes itself before it makes a secret
- * or forks; a worker gives up root before it reads a byte from the network. Not for: descriptors
- * and signals (master). */
+ * For: rights, ways out of the process, and ways to look into it. Not for: descriptors that sluice
+ * opened, and signals (master).
+ *
+ *   who     when                       what
+ *   all     at the start               core files, being traced by others of the same user;
+ *                                      descriptors that somebody left open
+ *   master  when its sockets are bound *rights but those that it needs; *rights of programs that it
+ *                                      starts
+ *   worker  after the fork             root and the way back to it, *all rights, *the environment
+ *   worker  before its first client    *files (Landlock), *system calls (seccomp)
+ *
+ * `sandbox = off` switches off what has a star. The master stays able to read any file, to fork and
+ * to start a program, for it serves the configuration; it parses nothing from the network. What a
+ * kernel, or the engine of a container, does not let a process give up, the master names once in
+ * the log, and sluice runs without. A build with sanitizers has neither Landlock nor seccomp: a
+ * sanitizer reads /proc, starts a thread that traces the others, and starts a program for names.
+ *
+ * What a worker opens or calls in later code belongs to the lists in jail_files.c and jail_calls.c;
+ * what it needs from other files it must have opened before jail_lock, or get from the master. */
 #ifndef GATE_JAIL_H
 #define GATE_JAIL_H
 
@@ -16,8 +32,25 @@
  * it holds keys. Children inherit both, but see jail_enter. */
 void jail_close_memory(void);
 
-/* Becomes the configuration's user, when the program began as root, and never gains rights again.
- * What the process is already is no change and needs no right. False: `text` then says why. */
+/* Closes every descriptor but the three standard ones. Before the process opens any itself. */
+void jail_close_inherited(void);
+
+/* The master gives up what it does not need, and finds out what the system lacks; the children that
+ * it forks from then on know. */
+void jail_enter_master(const struct config *config);
+
+/* The parts of the sandbox that a system may lack: the name of each, and whether the workers are in
+ * it. */
+#define JAIL_PARTS 3
+const char *jail_part_name(size_t part);
+bool jail_has_part(size_t part);
+
+/* A worker becomes the configuration's user, when the program began as root, and never gains rights
+ * again. What the process is already is no change and needs no right. False: `text` then says why.
+ */
 MUST_CHECK bool jail_enter(const struct config *config, char *text, size_t size);
+
+/* A worker locks itself in, when all it needs is open. False: *out_detail then says why. */
+MUST_CHECK bool jail_lock(const struct config *config, const char **out_detail);
 
 #endif

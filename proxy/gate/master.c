@@ -292,6 +292,7 @@ int master_run(const struct config *config, struct bundle *bundle, master_ready_
         return MASTER_CANNOT_START;
     }
     warn_of_user(config);
+    jail_enter_master(config);
     for (size_t i = 0; i < m.slot_count && m.phase == MASTER_STARTING; i++) {
         master_spawn(&m, i);
     }

@@ -118,9 +118,14 @@ static void fail(struct master *m, const char *format, ...)
     reload_end(&m->reload);
 }
 
-/* The running program cannot become somebody else. */
-static bool keep_user(const struct config *before, struct config *next)
+/* The running program cannot become somebody else, nor get back what it gave up. */
+static bool keep_identity(const struct config *before, struct config *next)
 {
+    if (next->is_sandboxed != before->is_sandboxed) {
+        log_message(LOG_WARN, "reload.kept",
+                    "`sandbox` cannot change while sluice runs: restart it for that");
+    }
+    next->is_sandboxed = before->is_sandboxed;
     if (next->has_ids && (next->uid != before->uid || next->gid != before->gid)) {
         log_message(LOG_WARN, "reload.kept",
                     "`user` cannot change while sluice runs: restart it for that");
@@ -149,7 +154,7 @@ static bool make_next(struct master *m, struct config *config)
     m->next.slot_count = master_slots_for(m, config->workers);
     m->next.files_changed = count_changed_files(&m->bundle, &m->next.bundle);
     change_count(m->config, config, &m->next.change);
-    if (!keep_user(m->config, config)) {
+    if (!keep_identity(m->config, config)) {
         fail(m, "out of memory");
         return false;
     }

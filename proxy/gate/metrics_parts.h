@@ -2,8 +2,8 @@
 /* metrics_parts.h: what the sources of metrics.h know of each other.
  *
  * metrics.c writes text and knows the format; metrics_table.c says what there is to tell, and
- * metrics_write.c how the numbers become series. Not for:
- * anybody else. */
+ * metrics_program.c and metrics_write.c how the numbers of one row become series. Not for: anybody
+ * else. */
 #ifndef GATE_METRICS_PARTS_H
 #define GATE_METRICS_PARTS_H
 
@@ -46,8 +46,16 @@ struct metrics_family {
     size_t offset; /* of a counter in its struct of the seat, for the writers that share one way */
 };
 
-/* metrics_write.c. Each stands in a row of the table, which says what it is. */
+/* A counter of the seat, by its place in the struct. */
+static inline uint64_t metrics_at(const void *base, size_t offset)
+{
+    return seat_get((const _Atomic uint64_t *)((const char *)base + offset));
+}
+
+/* metrics_program.c and metrics_write.c. Each stands in a row of the table, which says what it
+ * is. */
 metrics_count_fn metrics_count_backends;
+metrics_count_fn metrics_count_jail_parts;
 metrics_count_fn metrics_count_listens;
 metrics_count_fn metrics_count_pairs;
 metrics_count_fn metrics_count_results;
@@ -62,6 +70,7 @@ metrics_write_fn metrics_write_expiry;
 metrics_write_fn metrics_write_failures;
 metrics_write_fn metrics_write_handshake_times;
 metrics_write_fn metrics_write_handshakes;
+metrics_write_fn metrics_write_jail_part;
 metrics_write_fn metrics_write_limit;
 metrics_write_fn metrics_write_listen;
 metrics_write_fn metrics_write_listen_if_tls;

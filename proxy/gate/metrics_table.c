@@ -33,6 +33,8 @@ static const struct metrics_family families[] = {
           metrics_write_worker_up, 0),
     COUNTER("sluice_worker_restarts_total", "Workers that took the place of one that died.",
             metrics_count_slots, metrics_write_worker_restarts, 0),
+    GAUGE("sluice_sandbox_part", "1 if the workers are in this part of the sandbox.",
+          metrics_count_jail_parts, metrics_write_jail_part, 0),
     GAUGE("sluice_config_last_reload_successful",
           "1 if the last attempt to take the configuration anew, or the start, succeeded.", NULL,
           metrics_write_reload_good, 0),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The writers: how the numbers of one row become series. */
+/* How the numbers of routes, backends and listeners become series. */
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,136 +9,6 @@
 #include "io/tls_chain.h"
 
 static const char *const side_words[SEAT_SIDES] = {"client", "backend"};
-
-static uint64_t at(const void *base, size_t offset)
-{
-    return seat_get((const _Atomic uint64_t *)((const char *)base + offset));
-}
-
-/* --- the program ----------------------------------------------------------------------------- */
-
-void metrics_write_build(const struct metrics *m, const struct metrics_family *f, size_t row,
-                         struct sheet *sheet)
-{
-    (void)m, (void)f, (void)row;
-    sheet_begin(sheet, "");
-    sheet_label(sheet, "version", SLUICE_VERSION);
-    sheet_label(sheet, "wolfssl", tls_library_version());
-    sheet_count(sheet, 1);
-}
-
-void metrics_write_reload_time(const struct metrics *m, const struct metrics_family *f, size_t row,
-                               struct sheet *sheet)
-{
-    (void)f, (void)row;
-    sheet_begin(sheet, "");
-    sheet_count(sheet, seat_get(&m->scoreboard->loaded_s));
-}
-
-void metrics_write_reload_good(const struct metrics *m, const struct metrics_family *f, size_t row,
-                               struct sheet *sheet)
-{
-    (void)f, (void)row;
-    sheet_begin(sheet, "");
-    sheet_count(sheet, seat_get(&m->scoreboard->is_reload_good));
-}
-
-size_t metrics_count_results(const struct metrics *m)
-{
-    (void)m;
-    return 2;
-}
-
-void metrics_write_reloads(const struct metrics *m, const struct metrics_family *f, size_t row,
-                           struct sheet *sheet)
-{
-    (void)f;
-    sheet_begin(sheet, "");
-    sheet_label(sheet, "result", row == 1 ? "success" : "failure");
-    sheet_count(sheet, seat_get(&m->scoreboard->reloads[row]));
-}
-
-void metrics_write_workers(const struct metrics *m, const struct metrics_family *f, size_t row,
-                           struct sheet *sheet)
-{
-    (void)f, (void)row;
-    sheet_begin(sheet, "");
-    sheet_count(sheet, m->config->workers);
-}
-
-void metrics_write_limit(const struct metrics *m, const struct metrics_family *f, size_t row,
-                         struct sheet *sheet)
-{
-    (void)f, (void)row;
-    sheet_begin(sheet, "");
-    sheet_count(sheet, m->config->max_sessions);
-}
-
-void metrics_write_admitted(const struct metrics *m, const struct metrics_family *f, size_t row,
-                            struct sheet *sheet)
-{
-    uint64_t sum = 0;
-    (void)f, (void)row;
-    for (size_t i = 0; i < m->scoreboard->slot_count; i++) {
-        sum += seat_get(&m->scoreboard->slots[i].sessions_now);
-    }
-    sheet_begin(sheet, "");
-    sheet_count(sheet, sum);
-}
-
-/* --- workers --------------------------------------------------------------------------------- */
-
-size_t metrics_count_slots(const struct metrics *m)
-{
-    return m->scoreboard->slot_count;
-}
-
-static void begin_worker(struct sheet *sheet, size_t slot)
-{
-    char text[24];
-    snprintf(text, sizeof(text), "%zu", slot);
-    sheet_begin(sheet, "");
-    sheet_label(sheet, "worker", text);
-}
-
-void metrics_write_worker_up(const struct metrics *m, const struct metrics_family *f, size_t slot,
-                             struct sheet *sheet)
-{
-    (void)f;
-    begin_worker(sheet, slot);
-    sheet_count(sheet, scoreboard_is_up(m->scoreboard, slot) ? 1 : 0);
-}
-
-void metrics_write_worker_restarts(const struct metrics *m, const struct metrics_family *f,
-                                   size_t slot, struct sheet *sheet)
-{
-    (void)f;
-    begin_worker(sheet, slot);
-    sheet_count(sheet, seat_get(&m->scoreboard->slots[slot].restarts));
-}
-
-void metrics_write_worker(const struct metrics *m, const struct metrics_family *f, size_t slot,
-                          struct sheet *sheet)
-{
-    begin_worker(sheet, slot);
-    sheet_count(sheet, at(seats_worker(m->seats, slot), f->offset));
-}
-
-void metrics_write_worker_milli(const struct metrics *m, const struct metrics_family *f,
-                                size_t slot, struct sheet *sheet)
-{
-    begin_worker(sheet, slot);
-    sheet_milli(sheet, at(seats_worker(m->seats, slot), f->offset));
-}
-
-/* An older kernel does not say how many descriptors are open. */
-void metrics_write_worker_if_known(const struct metrics *m, const struct metrics_family *f,
-                                   size_t slot, struct sheet *sheet)
-{
-    if (at(seats_worker(m->seats, slot), f->offset) > 0) {
-        metrics_write_worker(m, f, slot, sheet);
-    }
-}
 
 /* --- routes ---------------------------------------------------------------------------------- */
 
@@ -151,7 +21,7 @@ static uint64_t sum_route(const struct metrics *m, size_t row, size_t offset)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < seats_slot_count(m->seats); i++) {
-        sum += at(seats_route(m->seats, i, row), offset);
+        sum += metrics_at(seats_route(m->seats, i, row), offset);
     }
     return sum;
 }
@@ -374,7 +244,7 @@ static uint64_t sum_listen(const struct metrics *m, size_t row, size_t offset)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < seats_slot_count(m->seats); i++) {
-        sum += at(seats_listen(m->seats, i, row), offset);
+        sum += metrics_at(seats_listen(m->seats, i, row), offset);
     }
     return sum;
 }
@@ -470,18 +340,4 @@ void metrics_write_expiry(const struct metrics *m, const struct metrics_family *
     sheet_label(sheet, "name", name);
     sheet_label(sheet, "certificate", number);
     sheet_count(sheet, (uint64_t)expiry_s);
-}
-
-/* --- lines of the log ------------------------------------------------------------------------ */
-
-void metrics_write_worker_sum(const struct metrics *m, const struct metrics_family *f, size_t row,
-                              struct sheet *sheet)
-{
-    uint64_t sum = 0;
-    (void)row;
-    for (size_t i = 0; i < seats_slot_count(m->seats); i++) {
-        sum += at(seats_worker(m->seats, i), f->offset);
-    }
-    sheet_begin(sheet, "");
-    sheet_count(sheet, sum);
 }

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "gate/descriptors.h"
+#include "gate/jail.h"
 #include "gate/page.h"
 #include "gate/session.h"
 #include "gate/vitals.h"
@@ -376,7 +377,7 @@ int worker_run(const struct worker_start *start, const char **out_detail)
     struct worker w = {.start = start};
 
     *out_detail = NULL;
-    if (!init(&w, start, out_detail)) {
+    if (!init(&w, start, out_detail) || !jail_lock(start->config, out_detail)) {
         return 3;
     }
     if (!begin_to_serve(&w)) {

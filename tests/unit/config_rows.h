@@ -155,6 +155,7 @@ static const struct config_bad_row config_bad_rows[] = {
      "'buffer_low' (8k) must be less than buffer_high (8k)"},
     {"high below the default low", TEXT(ROUTE_WITH("buffer_high = 8k\n")), 6, "(16k)"},
     {"low in defaults", TEXT(CONFIG_GOOD "[defaults]\nbuffer_low = 64k\n"), 7, "buffer_low"},
+    {"sandbox", TEXT(SERVER_WITH("sandbox = no\n")), 7, "one of on or off"},
     {"no such user", TEXT(SERVER_WITH("user = no-such-user-here\n")), 7,
      "no such user 'no-such-user-here'"},
     // listeners

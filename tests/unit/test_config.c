@@ -185,6 +185,7 @@ static void test_defaults(void)
     CHECK_EQ_U64("user", config->user.len, 0);
     CHECK_EQ_INT("ids", config->has_ids, geteuid() == 0);
     CHECK_TRUE("ids", !config->has_ids || (config->uid != 0 && config->gid != 0));
+    CHECK_TRUE("sandbox", config->is_sandboxed);
     CHECK_EQ_U64("max_sessions", config->max_sessions, 10000);
     CHECK_EQ_U64("drain", config->drain_ms, 30000);
     CHECK_EQ_INT("level", config->log_level, LOG_INFO);

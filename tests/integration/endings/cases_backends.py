@@ -199,6 +199,28 @@ def name_servers_replaced(t, change):
 
 
 @case()
+def name_servers_in_another_directory(t):
+    """resolv.conf points out of /etc from the start, and a new file replaces the one there."""
+    etc = Etc(t)
+    backend = t.backend()
+    NameServer(t, OLD, NXDOMAIN, NXDOMAIN)
+    NameServer(t, NEW, "127.0.0.1", NO_DATA)
+    os.chmod(t.dir, 0o755)
+    folder = t.path("resolver")
+    os.mkdir(folder, 0o755)
+    for name, address in (("resolv.conf", OLD), ("new.conf", NEW)):
+        with open(os.path.join(folder, name), "w", encoding="ascii") as file:
+            file.write("nameserver %s\n" % address)
+        os.chmod(os.path.join(folder, name), 0o644)
+    os.symlink(os.path.join(folder, "resolv.conf"), etc.path("resolv.conf"))
+    p = t.start(t.config(r="backend = tcp://db.example:%d" % backend.port), preexec_fn=etc.enter)
+    equal(refused(p, "/r")["ending"], "backend_name", "ending")
+    os.rename(os.path.join(folder, "new.conf"), os.path.join(folder, "resolv.conf"))
+    time.sleep(1.1)
+    opened(p, "/r", backend)
+
+
+@case()
 def hosts_file_changes(t):
     etc = Etc(t)
     backend = t.backend()
