@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
-#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -417,10 +416,4 @@ bool net_local_addr(int fd, struct addr *out)
     }
     addr_from_sockaddr((const struct sockaddr *)&local, len, out);
     return true;
-}
-
-size_t net_unacked(int fd)
-{
-    int bytes = 0;
-    return ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? (size_t)bytes : 0;
 }
