@@ -27,7 +27,7 @@ MODULES = \
     conf/arena conf/snapshot conf/report conf/words conf/file conf/value conf/key conf/draft \
     conf/build conf/listen conf/route conf/config \
     gate/scoreboard gate/descriptors gate/flood gate/door gate/dial gate/upstream gate/pump \
-    gate/page gate/admission gate/answer gate/watch gate/session gate/control gate/listener \
+    gate/page gate/admission gate/answer gate/watch gate/flow gate/session gate/control gate/listener \
     gate/worker gate/jail gate/heart gate/master
 
 # A name without a file is a mistake, not an empty module.

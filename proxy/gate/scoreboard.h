@@ -22,8 +22,11 @@ struct scoreboard_slot {
     _Atomic uint64_t sessions_now; /* counted by scoreboard_add_session and not yet retired */
     _Atomic uint64_t ids_total;    /* ids of sessions; the slot's next worker goes on from here */
     _Atomic uint64_t connections_total;
-    _Atomic uint64_t up_bytes_total;   /* payload, client to backend */
-    _Atomic uint64_t down_bytes_total; /* payload, backend to client */
+    _Atomic uint64_t up_bytes_total;    /* payload, client to backend */
+    _Atomic uint64_t down_bytes_total;  /* payload, backend to client */
+    _Atomic uint64_t unsent_peak_bytes; /* the most that a session has found in its kernel */
+    _Atomic uint64_t rtts_total;        /* sessions whose client's round trip is known */
+    _Atomic uint64_t rtt_us_total; /* the sum of those round trips, each at its session's end */
     _Atomic uint64_t endings_total[LIFE_ENDING_COUNT];
 } __attribute__((aligned(64)));
 
@@ -54,6 +57,14 @@ static inline uint64_t scoreboard_turns(const struct scoreboard *board, size_t s
 static inline void scoreboard_add(_Atomic uint64_t *counter, uint64_t n)
 {
     atomic_fetch_add(counter, n); /* sequentially consistent: scoreboard_add_session relies on it */
+}
+
+/* One writer, so that looking first is enough. */
+static inline void scoreboard_raise(_Atomic uint64_t *peak, uint64_t n)
+{
+    if (n > atomic_load_explicit(peak, memory_order_relaxed)) {
+        atomic_store_explicit(peak, n, memory_order_relaxed);
+    }
 }
 
 static inline void scoreboard_sub(_Atomic uint64_t *counter, uint64_t n)

@@ -19,6 +19,18 @@ static void on_open(struct session *s, uint64_t now_ms)
     session_log_open(s);
 }
 
+/* The session ends: what the kernel knows of the two sides now, before they close. */
+static void on_leave_open(struct session *s)
+{
+    struct net_state client;
+    struct net_state backend;
+    flow_end(s->pump.is_echo ? &s->up : &s->down, &s->pump.client, &client);
+    if (!s->pump.is_echo) {
+        flow_end(&s->up, &s->pump.backend, &backend);
+    }
+    s->client_rtt_us = client.rtt_us;
+}
+
 /* A client that is gone before it took all that waited for it shows in the log. */
 static void note_client_side(struct session *s, enum life_side before, unsigned actions,
                              uint64_t now_ms)
@@ -45,6 +57,9 @@ static void apply(struct session *s, const struct session_event *event)
         s->detail = event->detail;
     }
     unsigned actions = life_step(&s->life, &event->life);
+    if (before.phase == LIFE_OPEN && s->life.phase != LIFE_OPEN) {
+        on_leave_open(s);
+    }
     if (s->life.phase != before.phase || s->life.client != before.client) {
         s->times.phase_since_ms = now_ms;
         door_progress(s->context->door, &s->guest);
@@ -177,6 +192,22 @@ static void note_pause(struct session *s)
     s->times.is_client_paused = is_paused;
 }
 
+/* The pump has no side that it reads alone: on an echo route the client is source and sink. */
+static void note_flow(struct session *s, uint64_t now_ms)
+{
+    struct conn *client = &s->pump.client;
+    struct conn *backend = &s->pump.backend;
+    if (s->life.phase != LIFE_OPEN) {
+        return;
+    }
+    if (s->pump.is_echo) {
+        flow_note(&s->up, s->route->latency, client, client, now_ms);
+        return;
+    }
+    flow_note(&s->up, s->route->latency, client, backend, now_ms);
+    flow_note(&s->down, s->route->latency, backend, client, now_ms);
+}
+
 /* Called last in every event. */
 static void settle(struct session *s)
 {
@@ -192,6 +223,7 @@ static void settle(struct session *s)
         return;
     }
     conn_uncork(&s->pump.client);
+    note_flow(s, now_ms);
     pump_interest(&s->pump, &s->life);
     watch_queue(&s->client_watch, &s->times.client_stuck_ms, &s->pump.client,
                 pump_awaits(&s->pump, &s->life, &s->pump.client), now_ms);

@@ -44,6 +44,12 @@ static void do_retire(struct session *s)
     scoreboard_add(&slot->endings_total[s->life.ending], 1);
     scoreboard_add(&slot->up_bytes_total, s->pump.up_bytes);
     scoreboard_add(&slot->down_bytes_total, s->pump.down_bytes);
+    scoreboard_raise(&slot->unsent_peak_bytes, s->up.unsent_peak_bytes);
+    scoreboard_raise(&slot->unsent_peak_bytes, s->down.unsent_peak_bytes);
+    if (s->client_rtt_us != 0) {
+        scoreboard_add(&slot->rtts_total, 1);
+        scoreboard_add(&slot->rtt_us_total, s->client_rtt_us);
+    }
     reactor_timer_stop(&s->timer);
     list_unlink(&s->link);
     reactor_defer(s->context->reactor, &s->retire);
