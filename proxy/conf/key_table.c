@@ -50,6 +50,10 @@ static const struct key_choice accept_words[] = {
 static const struct key_choice payload_words[] = {
     {"binary", SHAPE_BINARY}, {"text", SHAPE_TEXT}, {NULL, 0}};
 static const struct key_choice bad_utf8_words[] = {{"close", 0}, {"replace", 1}, {NULL, 0}};
+static const struct key_choice latency_words[] = {{"auto", CONFIG_LATENCY_AUTO},
+                                                  {"low", CONFIG_LATENCY_LOW},
+                                                  {"bulk", CONFIG_LATENCY_BULK},
+                                                  {NULL, 0}};
 static const struct key_choice framing_words[] = {{"stream", FRAMING_STREAM},
                                                   {"line", FRAMING_LINE},
                                                   {"length16", FRAMING_LENGTH16},
@@ -278,9 +282,13 @@ static const struct key keys[] = {
         .help = "whether the page may go on sending after the backend's FIN"),
     KEY(KEY_ROUTE, "buffer_high", SIZE(4 * KIB, 16 * MIB), .fallback = "64k",
         ROUTE_FIELD(buffer_high_bytes),
-        .help = "bytes waiting for one side at which sluice stops reading from the other"),
+        .help = "bytes waiting for one side at which sluice stops reading from the other; with "
+                "latency = low 16k unless written"),
     KEY(KEY_ROUTE, "buffer_low", SIZE(1 * KIB, 16 * MIB), .fallback = "16k",
-        ROUTE_FIELD(buffer_low_bytes), .help = "bytes waiting at which it reads again"),
+        ROUTE_FIELD(buffer_low_bytes),
+        .help = "bytes waiting at which it reads again; with latency = low 4k unless written"),
+    KEY(KEY_ROUTE, "latency", CHOICE(latency_words), .fallback = "auto", ROUTE_FIELD(latency),
+        .help = "how much the kernel may hold of a session's bytes besides"),
     KEY(KEY_ROUTE, "connect_timeout", DURATION(10, HOUR_MS), .fallback = "5s",
         ROUTE_FIELD(timeouts.connect_ms),
         .help = "for connecting, over all of the backend's addresses"),

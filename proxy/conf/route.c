@@ -5,6 +5,10 @@
 #include "proto/policy.h"
 #include "proto/shape.h"
 
+/* The marks of latency = low */
+#define LOW_HIGH_BYTES ((size_t)16 * 1024)
+#define LOW_LOW_BYTES ((size_t)4 * 1024)
+
 /* Only where one of the two is set: else the mistake is the default's, and told there. */
 static void check_buffers(struct build *build, const struct draft_section *section,
                           const struct config_route *route)
@@ -111,6 +115,31 @@ static void check_same(struct build *build, const struct config_route *route)
     }
 }
 
+static bool is_written(const struct build *build, const struct draft_section *section,
+                       const char *name)
+{
+    if (draft_value(section, name)->line != 0) {
+        return true;
+    }
+    for (const struct draft_section *s = build->draft->sections; s != NULL; s = s->next) {
+        if (s->kind == KEY_DEFAULTS && draft_value(s, name)->line != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What waits in sluice itself is late too: `latency = low` lowers the marks that nobody wrote. */
+static void lower_marks(const struct build *build, const struct draft_section *section,
+                        struct config_route *route)
+{
+    if (route->latency == CONFIG_LATENCY_LOW && !is_written(build, section, "buffer_high") &&
+        !is_written(build, section, "buffer_low")) {
+        route->buffer_high_bytes = LOW_HIGH_BYTES;
+        route->buffer_low_bytes = LOW_LOW_BYTES;
+    }
+}
+
 static void build_route(struct build *build, const struct draft_section *section,
                         struct config_route *route)
 {
@@ -118,6 +147,7 @@ static void build_route(struct build *build, const struct draft_section *section
     route->line = section->line;
     build_section(build, section, route);
     build_check_needs(build, section, route);
+    lower_marks(build, section, route);
     check_buffers(build, section, route);
     check_echo(build, section, route);
     check_subprotocols(build, route);

@@ -68,6 +68,9 @@ struct config_backend {
     struct addr address; /* literal TCP or Unix */
 };
 
+/* How much the kernel may hold of a session's bytes (gate/flow.h). */
+enum config_latency { CONFIG_LATENCY_AUTO = 0, CONFIG_LATENCY_LOW, CONFIG_LATENCY_BULK };
+
 struct config_route {
     struct policy_route policy;      /* name, path, host, origins, subprotocols, allow, deny */
     struct config_backend *backends; /* tried in turn; echo stands alone */
@@ -86,6 +89,7 @@ struct config_route {
     bool is_half_open;        /* half_close = keep */
     size_t buffer_high_bytes;
     size_t buffer_low_bytes;
+    enum config_latency latency;
     struct life_timeouts timeouts; /* tls_ms and request_ms are the server's, copied here */
     unsigned line;
 };

@@ -92,6 +92,9 @@ static bool begin_session(struct listener *l, int fd, const struct addr *peer)
         }
     }
     struct carrier carrier = carrier_of_socket(l->context->reactor, fd);
+    /* What a page says (Ctrl-C) must not wait behind a backend that refills the queue to the page
+     * in the same turn: then the client is not read. */
+    reactor_io_go_first(&carrier.io);
     return session_start(l->context, l->listen, &carrier, tls, peer);
 }
 

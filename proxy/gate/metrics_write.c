@@ -175,6 +175,25 @@ static void write_totals(const struct metrics *m, const struct totals *totals, s
     sheet_count(sheet, totals->buckets[SEAT_BUCKETS - 1]);
 }
 
+static void label_route(const struct metrics *m, struct sheet *sheet, size_t row)
+{
+    sheet_label(sheet, "route", seats_route_name(m->seats, row));
+}
+
+void metrics_write_rtts(const struct metrics *m, const struct metrics_family *f, size_t row,
+                        struct sheet *sheet)
+{
+    struct totals totals = {.sum_ms = 0};
+    (void)f;
+    if (row == 0) {
+        return;
+    }
+    for (size_t i = 0; i < seats_slot_count(m->seats); i++) {
+        add_histogram(&totals, &seats_route(m->seats, i, row)->client_rtts);
+    }
+    write_totals(m, &totals, row, label_route, sheet);
+}
+
 /* --- backends -------------------------------------------------------------------------------- */
 
 size_t metrics_count_backends(const struct metrics *m)

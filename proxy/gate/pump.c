@@ -322,11 +322,11 @@ void pump_send_ping(struct pump *p)
 
 /* --- who is read and written --------------------------------------------------------------- */
 
-/* How many bytes to read from the side that fills this queue: what fits below the mark and half a
- * read more, so that the last read before the mark is not a small one. */
+/* How many bytes to read from the side that fills this queue: what fits below the mark and half as
+ * much more, at most half a read, so that the last read before the mark is not a small one. */
 static size_t room(size_t queued, size_t high_bytes, size_t most)
 {
-    size_t left = high_bytes + PUMP_READ_BYTES / 2;
+    size_t left = high_bytes + size_min(high_bytes, PUMP_READ_BYTES) / 2;
     left = queued < left ? left - queued : 1;
     return size_min(left, most);
 }

@@ -59,6 +59,7 @@ struct seat_route {
     _Atomic uint64_t queued_bytes[SEAT_SIDES];  /* gauge: wait for this side in sluice's memory */
     _Atomic uint64_t unacked_bytes[SEAT_SIDES]; /* gauge: the kernel has them for this side */
     _Atomic uint64_t ended[SEAT_ENDS];          /* by place in the table of seats_end */
+    struct seat_histogram client_rtts;          /* of sessions, when they left OPEN */
 };
 
 struct seat_backend {

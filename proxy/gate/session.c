@@ -45,6 +45,9 @@ static void apply(struct session *s, const struct session_event *event)
         s->detail = event->detail;
     }
     unsigned actions = life_step(&s->life, &event->life);
+    if (before.phase == LIFE_OPEN && s->life.phase != LIFE_OPEN) {
+        session_tally_kernel(s);
+    }
     if (s->life.phase != before.phase || s->life.client != before.client) {
         s->times.phase_since_ms = now_ms;
         door_progress(s->door, &s->guest);
@@ -184,6 +187,22 @@ static void note_pause(struct session *s)
     s->times.is_client_paused = is_paused;
 }
 
+/* The pump has no side that it reads alone: on an echo route the client is source and sink. */
+static void note_flow(struct session *s, uint64_t now_ms)
+{
+    struct conn *client = &s->pump.client;
+    struct conn *backend = &s->pump.backend;
+    if (s->life.phase != LIFE_OPEN) {
+        return;
+    }
+    if (s->pump.is_echo) {
+        flow_note(&s->up, s->route->latency, client, client, now_ms);
+        return;
+    }
+    flow_note(&s->up, s->route->latency, client, backend, now_ms);
+    flow_note(&s->down, s->route->latency, backend, client, now_ms);
+}
+
 /* Called last in every event. */
 static void settle(struct session *s)
 {
@@ -199,6 +218,7 @@ static void settle(struct session *s)
         return;
     }
     conn_uncork(&s->pump.client);
+    note_flow(s, now_ms);
     pump_interest(&s->pump, &s->life);
     watch_queue(&s->client_watch, &s->times.client_stuck_ms, &s->pump.client,
                 pump_awaits(&s->pump, &s->life, &s->pump.client), now_ms);

@@ -136,6 +136,17 @@ uint16_t session_close_code(const struct session *s)
     return s->life.close_code != 0 ? s->life.close_code : LIFE_NO_CODE;
 }
 
+/* What waited in the kernel, as far as anybody looked (gate/flow.h). */
+static void log_kernel(struct log_line *line, const struct session *s)
+{
+    const struct flow *to_client = s->pump.is_echo ? &s->up : &s->down;
+    log_u64(line, "unsent_peak_client_bytes", to_client->unsent_peak_bytes);
+    log_u64(line, "unsent_peak_backend_bytes", s->pump.is_echo ? 0 : s->up.unsent_peak_bytes);
+    if (s->client_rtt_us != 0) {
+        log_u64(line, "client_rtt_us", s->client_rtt_us);
+    }
+}
+
 void session_log_end(const struct session *s)
 {
     struct log_line line;
@@ -166,6 +177,9 @@ void session_log_end(const struct session *s)
     }
     log_u64(&line, "queue_peak_client_bytes", s->pump.client.out.peak);
     log_u64(&line, "queue_peak_backend_bytes", s->pump.backend.out.peak);
+    if (s->times.open_since_ms != 0) {
+        log_kernel(&line, s);
+    }
     if (s->tls_version != NULL) {
         log_str(&line, "tls", s->tls_version);
     }

@@ -14,6 +14,7 @@
 #include "gate/admission.h"
 #include "gate/answer.h"
 #include "gate/dial.h"
+#include "gate/flow.h"
 #include "gate/pump.h"
 #include "gate/session.h"
 #include "gate/watch.h"
@@ -54,6 +55,8 @@ struct session {
     struct dial *dial;                    /* NULL unless dialling */
     struct pump pump;
     struct life life;
+    struct flow up;             /* from the client to the backend, or back to the client (echo) */
+    struct flow down;           /* from the backend to the client */
     struct watch client_watch;  /* bytes that the client does not take */
     struct watch backend_watch; /* bytes that the backend does not take */
     struct watch pong_watch;    /* a Ping that the client has not answered */
@@ -69,6 +72,8 @@ struct session {
     struct life_times times; /* the reactor's time */
     uint64_t started_ms;     /* the same */
     uint64_t connect_ms;     /* how long dialling took */
+
+    uint32_t client_rtt_us; /* when the session left OPEN; 0 = unknown */
 
     const char *detail;      /* constant; for the log and the Close reason */
     char *sni;               /* owned; of a handshake that failed, else NULL */
@@ -129,6 +134,8 @@ void session_tally_handshake(struct session *s);
 /* In the phase DIAL: so it went with backend `index` of the route. */
 void session_tally_dial(struct session *s, size_t index, const struct dial_outcome *outcome);
 void session_tally_now(struct session *s);
+/* The session leaves OPEN: what the kernel knows of the two sides now, before they close. */
+void session_tally_kernel(struct session *s);
 void session_tally_end(struct session *s);
 
 #define SESSION_TALLY_BYTES 65536 /* a session that moved fewer is counted later */

@@ -154,6 +154,17 @@ void session_tally_dial(struct session *s, size_t index, const struct dial_outco
     }
 }
 
+void session_tally_kernel(struct session *s)
+{
+    struct net_state client;
+    struct net_state backend;
+    flow_end(s->pump.is_echo ? &s->up : &s->down, &s->pump.client, &client);
+    if (!s->pump.is_echo) {
+        flow_end(&s->up, &s->pump.backend, &backend);
+    }
+    s->client_rtt_us = client.rtt_us;
+}
+
 void session_tally_end(struct session *s)
 {
     const struct seat *seat = s->context->seat;
@@ -162,6 +173,9 @@ void session_tally_end(struct session *s)
     }
     session_tally_now(s);
     seat_end(seat, s->route, s->life.ending, session_close_code(s));
+    if (s->client_rtt_us != 0) {
+        seat_observe(&s->tally.route->client_rtts, (s->client_rtt_us + 500) / 1000);
+    }
     struct seat_listen *listen = seat_listen(seat, s->listen);
     if (session_is_probe(s)) {
         seat_add(&listen->probes, 1);

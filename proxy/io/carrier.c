@@ -58,6 +58,21 @@ static size_t socket_unacked(const struct carrier *carrier)
     return net_unacked(fd_of(carrier));
 }
 
+static void socket_observe(const struct carrier *carrier, struct net_state *out)
+{
+    net_observe(fd_of(carrier), out);
+}
+
+static void socket_bound_unsent(struct carrier *carrier, size_t bytes)
+{
+    net_bound_unsent(fd_of(carrier), bytes);
+}
+
+static enum net_bound socket_bound_unread(struct carrier *carrier, size_t bytes)
+{
+    return net_bound_unread(fd_of(carrier), bytes);
+}
+
 struct carrier carrier_of_socket(struct reactor *r, int fd)
 {
     static const struct carrier_ops socket_ops = {
@@ -69,6 +84,9 @@ struct carrier carrier_of_socket(struct reactor *r, int fd)
         .close = socket_close,
         .abort = socket_abort,
         .unacked = socket_unacked,
+        .observe = socket_observe,
+        .bound_unsent = socket_bound_unsent,
+        .bound_unread = socket_bound_unread,
     };
     struct carrier carrier = {.ops = &socket_ops};
     reactor_io_init(&carrier.io, r, fd, on_io);

@@ -32,6 +32,10 @@ typedef MUST_CHECK enum net_result carrier_send_fn(struct carrier *carrier, cons
 typedef void carrier_want_fn(struct carrier *carrier, unsigned want);
 typedef void carrier_fn(struct carrier *carrier);
 typedef size_t carrier_unacked_fn(const struct carrier *carrier);
+/* As net_observe, net_bound_unsent and net_bound_unread. */
+typedef void carrier_observe_fn(const struct carrier *carrier, struct net_state *out);
+typedef void carrier_bound_unsent_fn(struct carrier *carrier, size_t bytes);
+typedef MUST_CHECK enum net_bound carrier_bound_unread_fn(struct carrier *carrier, size_t bytes);
 
 struct carrier_ops {
     carrier_recv_fn *recv;
@@ -42,6 +46,10 @@ struct carrier_ops {
     carrier_fn *close;     /* what was sent still arrives; the carrier is gone afterwards */
     carrier_fn *abort;     /* the same, but the peer sees a reset */
     carrier_unacked_fn *unacked; /* bytes taken that the peer has not acknowledged; 0: unknown */
+    /* What the kernel, or whoever stands in its place, holds and may hold of the connection. */
+    carrier_observe_fn *observe;
+    carrier_bound_unsent_fn *bound_unsent;
+    carrier_bound_unread_fn *bound_unread;
 };
 
 struct carrier {

@@ -43,6 +43,26 @@ uint64_t conn_acked_bytes(const struct conn *c)
     return c->sent_bytes - (conn_is_open(c) ? c->carrier.ops->unacked(&c->carrier) : 0);
 }
 
+void conn_observe(const struct conn *c, struct net_state *out)
+{
+    *out = (struct net_state){.unsent_bytes = 0};
+    if (conn_is_open(c)) {
+        c->carrier.ops->observe(&c->carrier, out);
+    }
+}
+
+void conn_bound_unsent(struct conn *c, size_t bytes)
+{
+    if (conn_is_open(c)) {
+        c->carrier.ops->bound_unsent(&c->carrier, bytes);
+    }
+}
+
+enum net_bound conn_bound_unread(struct conn *c, size_t bytes)
+{
+    return conn_is_open(c) ? c->carrier.ops->bound_unread(&c->carrier, bytes) : NET_BOUND_UNABLE;
+}
+
 void conn_want(struct conn *c, unsigned want)
 {
     if (conn_is_open(c)) {

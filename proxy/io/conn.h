@@ -106,6 +106,11 @@ static inline bool conn_is_cut(const struct conn *c)
 /* Wire bytes that have reached the peer's kernel. */
 uint64_t conn_acked_bytes(const struct conn *c);
 
+/* What the kernel holds of the connection, and what it may hold: net.h. */
+void conn_observe(const struct conn *c, struct net_state *out);
+void conn_bound_unsent(struct conn *c, size_t bytes);
+MUST_CHECK enum net_bound conn_bound_unread(struct conn *c, size_t bytes);
+
 /* Waits for REACTOR_READ | REACTOR_WRITE. Only the pump calls this. */
 void conn_want(struct conn *c, unsigned want);
 

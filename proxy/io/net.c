@@ -4,8 +4,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
-#include <linux/filter.h>
-#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
@@ -13,6 +11,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#ifndef IPV6_MINHOPCOUNT
+#define IPV6_MINHOPCOUNT 73 /* <linux/in6.h>, which does not go with <netinet/in.h> */
+#endif
 #define LISTEN_BACKLOG 4096
 #define KEEPALIVE_IDLE_S 60
 #define KEEPALIVE_INTERVAL_S 10
@@ -114,25 +115,22 @@ int net_listen(const struct addr *a, const char **out_detail)
     return fd;
 }
 
+/* `fd` takes only segments that come with this TTL at least. 255 lets none through but those of a
+ * neighbour that begins with 255; hardly any client begins so high. */
+static bool set_least_ttl(int fd, int family, int ttl)
+{
+    return family == AF_INET6 ? set_option(fd, IPPROTO_IPV6, IPV6_MINHOPCOUNT, ttl)
+                              : set_option(fd, IPPROTO_IP, IP_MINTTL, ttl);
+}
+
+/* A socket filter would need a right on some systems. The system looks at the TTL of what comes to
+ * the listening socket itself, but not of what belongs to a handshake that has begun. */
 bool net_set_deaf(int fd, bool is_deaf)
 {
-    /* A filter of a listening socket sees a segment from its TCP header on; byte 13 has the flags
-     * (RFC 9293 3.1). */
-    enum { FLAGS = 13, FLAG_SYN = 0x02, FLAG_ACK = 0x10 };
-    static struct sock_filter program[] = {
-        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, FLAGS),
-        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, FLAG_SYN | FLAG_ACK),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FLAG_SYN, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, 0),
-        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
-    };
-    const struct sock_fprog filter = {sizeof(program) / sizeof(program[0]), program};
-    const int none = 0;
-    if (is_deaf) {
-        return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) == 0;
-    }
-    return setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none)) == 0 ||
-           errno == ENOENT;
+    int family = AF_UNSPEC;
+    socklen_t len = sizeof(family);
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) == 0 &&
+           set_least_ttl(fd, family, is_deaf ? 255 : 0);
 }
 
 bool net_is_free(const struct addr *a, const char **out_detail)
@@ -209,6 +207,8 @@ enum net_accept_result net_accept(int listen_fd, int *out_fd, struct addr *out_p
         return accept_result(errno);
     }
     addr_from_sockaddr((const struct sockaddr *)&peer, len, out_peer);
+    /* What came while the listening socket was deaf has inherited that. */
+    (void)set_least_ttl(fd, peer.ss_family, 0);
     *out_fd = fd;
     return NET_ACCEPT_OK;
 }
@@ -463,10 +463,4 @@ bool net_local_addr(int fd, struct addr *out)
     }
     addr_from_sockaddr((const struct sockaddr *)&local, len, out);
     return true;
-}
-
-size_t net_unacked(int fd)
-{
-    int bytes = 0;
-    return ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? (size_t)bytes : 0;
 }

@@ -101,7 +101,38 @@ void net_abort(int fd);
 /* The local address of a socket (the port that was chosen for port 0). */
 MUST_CHECK bool net_local_addr(int fd, struct addr *out);
 
+/* --- what the kernel holds (net_bounds.c) ---------------------------------------------------- */
+
 /* Bytes the kernel has taken that the peer has not acknowledged; 0 when it cannot tell. */
 size_t net_unacked(int fd);
+
+/* 0 where the kernel does not know. */
+struct net_state {
+    size_t unsent_bytes; /* taken from us and not yet sent; a Unix socket: not yet read */
+    uint32_t rtt_us;     /* the round trip, smoothed (RFC 6298) */
+};
+void net_observe(int fd, struct net_state *out);
+
+/* From now on net_send takes bytes only while fewer than so many are unsent, and the socket counts
+ * as writable again when half of them have left (TCP_NOTSENT_LOWAT, tcp(7)). What is under way does
+ * not count, so a fast distant peer loses nothing. The kernel fills the segment at which the bound
+ * is reached: up to 64 KiB more. On a Unix socket the bound is the send buffer, for what it costs.
+ */
+void net_bound_unsent(int fd, size_t bytes);
+
+enum net_bound {
+    NET_BOUND_OFF = 0, /* the kernel tunes the buffer */
+    NET_BOUND_SET,
+    NET_BOUND_UNABLE /* a Unix socket, whose peer has the buffer; Linux before 5.14 */
+};
+
+/* From now on the kernel tunes the receive buffer no more: it is `bytes` of memory, or stays as it
+ * is where it is larger. It must not shrink: the kernel throws away what comes within a window that
+ * it has offered and has no memory for any more, the peer then waits for its retransmission timer,
+ * and a buffer that has shrunk grows no more. NET_UNBOUNDED: the kernel tunes the buffer again.
+ * Call it after the handshake: before, the size would fix the window scale (RFC 7323 2.3) for ever.
+ */
+#define NET_UNBOUNDED SIZE_MAX
+MUST_CHECK enum net_bound net_bound_unread(int fd, size_t bytes);
 
 #endif

@@ -173,6 +173,11 @@ void reactor_io_init(struct reactor_io *io, struct reactor *r, int fd, reactor_i
     io->watcher.data = r;
 }
 
+void reactor_io_go_first(struct reactor_io *io)
+{
+    ev_set_priority(&io->watcher, 1);
+}
+
 /* Stops the watcher even when it is not active: an event may be pending from libev giving the
  * descriptor up. */
 static void change_want(struct reactor_io *io, unsigned want)

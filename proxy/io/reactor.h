@@ -54,6 +54,9 @@ struct reactor_io {
 
 /* The caller may copy and move the object until the first reactor_io_want other than 0. */
 void reactor_io_init(struct reactor_io *io, struct reactor *r, int fd, reactor_io_fn *callback);
+/* Within a turn of the loop its events come before those of others. Call it where reactor_io_init
+ * was called. */
+void reactor_io_go_first(struct reactor_io *io);
 static inline int reactor_io_fd(const struct reactor_io *io)
 {
     return io->watcher.fd;

@@ -51,6 +51,12 @@ struct memory {
     uint64_t sent_bytes;
     uint64_t acked_bytes;
 
+    /* what the kernel knows, and what it was told last (0 = nothing) */
+    struct net_state known;
+    size_t unsent_bound_bytes;
+    size_t unread_bound_bytes;
+    bool is_unread_unable; /* as a Unix socket */
+
     /* Functions of the test that the memory calls; each may be NULL. */
     memory_sent_fn *on_sent; /* the kernel took bytes */
     memory_event_fn *on_fin;
@@ -180,6 +186,31 @@ static size_t memory_unacked(const struct carrier *carrier)
     return (size_t)(m->sent_bytes - m->acked_bytes);
 }
 
+static void memory_observe(const struct carrier *carrier, struct net_state *out)
+{
+    const struct memory *m = carrier->owner;
+    memory_expect(m->state == MEMORY_OPEN, "an open carrier is observed");
+    *out = m->known;
+}
+
+static void memory_bound_unsent(struct carrier *carrier, size_t bytes)
+{
+    struct memory *m = carrier->owner;
+    memory_expect(m->state == MEMORY_OPEN, "an open carrier is bounded");
+    m->unsent_bound_bytes = bytes;
+}
+
+static enum net_bound memory_bound_unread(struct carrier *carrier, size_t bytes)
+{
+    struct memory *m = carrier->owner;
+    memory_expect(m->state == MEMORY_OPEN, "an open carrier is bounded");
+    if (m->is_unread_unable) {
+        return NET_BOUND_UNABLE;
+    }
+    m->unread_bound_bytes = bytes;
+    return bytes == NET_UNBOUNDED ? NET_BOUND_OFF : NET_BOUND_SET;
+}
+
 /* --- for the test ---------------------------------------------------------------------------*/
 
 /* The peer begins silent and takes everything. `in` has `size` bytes. */
@@ -200,6 +231,9 @@ static struct carrier memory_carrier(struct memory *m)
         .close = memory_close,
         .abort = memory_abort,
         .unacked = memory_unacked,
+        .observe = memory_observe,
+        .bound_unsent = memory_bound_unsent,
+        .bound_unread = memory_bound_unread,
     };
     memory_expect(m->state == MEMORY_UNUSED, "one carrier of a memory");
     m->state = MEMORY_OPEN;
@@ -212,7 +246,7 @@ __attribute__((unused)) static bool memory_has_room(const struct memory *m, size
 }
 
 /* The peer sends. `in` must have room. */
-static void memory_push(struct memory *m, const void *data, size_t len)
+__attribute__((unused)) static void memory_push(struct memory *m, const void *data, size_t len)
 {
     if (m->in_at == m->in_len) {
         m->in_at = 0;

@@ -54,6 +54,7 @@ static const char full_text[] =
     "max_message = 1m\n"
     "buffer_high = 128k\n"
     "buffer_low = 5000\n"
+    "latency = bulk\n"
     "idle_timeout = 0\n"
     "max_age = 90s\n"
     "[health]\n"
@@ -211,6 +212,7 @@ static void test_defaults(void)
     CHECK_FALSE("half_close", route->is_half_open);
     CHECK_EQ_U64("high", route->buffer_high_bytes, 65536);
     CHECK_EQ_U64("low", route->buffer_low_bytes, 16384);
+    CHECK_EQ_INT("latency", route->latency, CONFIG_LATENCY_AUTO);
     CHECK_EQ_U64("tls", route->timeouts.tls_ms, 10000);
     CHECK_EQ_U64("request", route->timeouts.request_ms, 10000);
     CHECK_EQ_U64("connect", route->timeouts.connect_ms, 5000);
@@ -270,6 +272,7 @@ static void check_second_route(const struct config_route *two)
     CHECK_EQ_U64("max_message", two->max_message_bytes, 1 << 20);
     CHECK_EQ_U64("high", two->buffer_high_bytes, 128 << 10);
     CHECK_EQ_U64("low", two->buffer_low_bytes, 5000);
+    CHECK_EQ_INT("latency", two->latency, CONFIG_LATENCY_BULK);
     CHECK_EQ_U64("idle", two->timeouts.idle_ms, 0);
     CHECK_EQ_U64("max_age", two->timeouts.max_age_ms, 90000);
     CHECK_EQ_U64("connect", two->timeouts.connect_ms, 2000);

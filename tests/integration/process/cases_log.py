@@ -13,7 +13,8 @@ from wsclient import FIN
 
 ECHO = "origins = *\nbackend = echo:"
 NUMBERS = ("up_bytes", "down_bytes", "duration_ms", "connect_ms", "queue_peak_client_bytes",
-           "queue_peak_backend_bytes", "code", "status")
+           "queue_peak_backend_bytes", "unsent_peak_client_bytes", "unsent_peak_backend_bytes",
+           "client_rtt_us", "code", "status")
 
 
 @case(rows=[("text", "text"), ("json", "json")])

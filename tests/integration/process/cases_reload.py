@@ -292,7 +292,7 @@ def an_address_that_leaves(t):
         reload(p, base + extra)  # it gets its sockets back
     callers.wait_more(40)
     reload(p, base)
-    wait_until(lambda: callers.refused > 3, "callers that are refused", 20)
+    callers.wait(lambda: callers.refused > 3, "callers that are refused")
     callers.stop()
     echo(held)
     held.end_cleanly()
