@@ -10,15 +10,16 @@
 struct limits {
     uint32_t first;       /* the bound of unsent bytes at the beginning */
     uint32_t least;       /* for the slowest sink */
-    uint32_t most;        /* for the fastest */
+    uint32_t most_near;   /* for the fastest */
+    uint32_t most_far;    /* the same: a late turn of ours must not leave a long line idle */
     uint32_t ahead_ms;    /* how much time's bytes may be unsent */
     uint32_t unread;      /* the receive buffer of a source that is held, in memory */
     uint32_t unread_near; /* of a near source whose sink keeps up: net.core.rmem_max as it comes */
 };
 
 static const struct limits table[] = {
-    [CONFIG_LATENCY_AUTO] = {192 * KIB, 32 * KIB, 512 * KIB, 25, 128 * KIB, 416 * KIB},
-    [CONFIG_LATENCY_LOW] = {64 * KIB, 16 * KIB, 64 * KIB, 10, 128 * KIB, 128 * KIB},
+    [CONFIG_LATENCY_AUTO] = {192 * KIB, 32 * KIB, 512 * KIB, 2048 * KIB, 25, 128 * KIB, 416 * KIB},
+    [CONFIG_LATENCY_LOW] = {32 * KIB, 16 * KIB, 32 * KIB, 64 * KIB, 10, 128 * KIB, 128 * KIB},
 };
 
 void flow_init(struct flow *f)
@@ -71,8 +72,9 @@ static void note_unsent(struct flow *f, const struct net_state *state)
     }
 }
 
-/* The bytes that the sink takes in ahead_ms, at its pace since the last look. False: not known yet,
- * because the sink was not measured then. */
+/* The bytes that the sink takes in ahead_ms, at its pace since the last look. A sink that has not
+ * taken a bound's worth since then is not called fast: a burst may have filled its kernel. False:
+ * not known yet, because nobody measured the sink then. */
 static bool measure_pace(struct flow *f, const struct limits *limits, const struct conn *sink,
                          uint32_t now_ms, uint64_t *out_bytes)
 {
@@ -85,18 +87,22 @@ static bool measure_pace(struct flow *f, const struct limits *limits, const stru
     f->since_ms = now_ms;
     f->has_pace = true;
     *out_bytes = took_ms == 0 ? UINT64_MAX : took_bytes * limits->ahead_ms / took_ms;
+    if (took_bytes < f->bound_bytes / 4 * 3 && *out_bytes > f->bound_bytes) {
+        *out_bytes = f->bound_bytes;
+    }
     return is_known;
 }
 
 /* The sink's kernel has refused bytes: is the sink slow, or was the bound too narrow for it? */
 static void adjust(struct flow *f, const struct limits *limits, struct conn *source,
-                   struct conn *sink, uint32_t now_ms)
+                   struct conn *sink, bool is_sink_near, uint32_t now_ms)
 {
+    uint32_t limit = is_sink_near ? limits->most_near : limits->most_far;
     uint64_t bytes = 0;
     if (!measure_pace(f, limits, sink, now_ms, &bytes)) {
         return;
     }
-    uint32_t most = between(2 * (uint64_t)f->bound_bytes, limits->first, limits->most);
+    uint32_t most = between(2 * (uint64_t)f->bound_bytes, limits->first, limit);
     uint32_t bound = between(bytes, limits->least, most);
     if (bound < limits->first) {
         hold_source(f, source, limits);
@@ -129,7 +135,7 @@ void flow_look(struct flow *f, enum config_latency latency, struct conn *source,
     } else if (f->has_refused) {
         conn_observe(sink, &state);
         note_unsent(f, &state);
-        adjust(f, limits, source, sink, (uint32_t)now_ms);
+        adjust(f, limits, source, sink, state.rtt_us < NEAR_US, (uint32_t)now_ms);
     } else if (f->source == FLOW_SOURCE_HELD) {
         conn_observe(sink, &state);
         note_unsent(f, &state);

@@ -340,7 +340,8 @@ size_t pump_client_room(const struct pump *p)
 {
     size_t backend_queued = conn_queued(&p->backend);
     size_t client_queued = conn_queued(&p->client);
-    if (backend_queued == 0 && client_queued == 0 && p->kept == NULL) {
+    if (backend_queued == 0 && client_queued == 0 && p->kept == NULL &&
+        p->high_bytes >= PUMP_READ_BYTES) {
         return PUMP_EMPTY_READ_BYTES;
     }
     bool is_small = p->decoder.is_deflate || is_collecting(p);

@@ -64,8 +64,8 @@ void tls_context_free(struct tls_context *context);
 /* Ticket keys of a process family: 32 random bytes that the master makes once before it forks, so
  * that a ticket of one worker is good at the others. NULL, or no call at all, makes a seed that
  * only this process knows. Keys follow from the seed and change every 12 hours of wall time; the
- * older seed is then wiped. A ticket is good for its own 12 hours and the next, and only under the
- * SNI it was given out under. Call this before tls_context_new. */
+ * older seed is then wiped. A ticket is good for 12 hours, over a change of keys, and only under
+ * the SNI it was given out under. Call this before tls_context_new. */
 void tls_set_ticket_seed(const uint8_t seed[32]);
 /* Changes the keys when it is time. Handshakes do so themselves; a process that may have none for
  * long, and the master before it forks, call this. */

@@ -74,7 +74,9 @@ static int cipher_ticket(WOLFSSL *ssl, unsigned char name[WOLFSSL_TICKET_NAME_SZ
     case TLS_TICKET_OPENED:
         return WOLFSSL_TICKET_RET_OK;
     case TLS_TICKET_OLD:
-        return WOLFSSL_TICKET_RET_CREATE;
+        /* With TLS 1.3 wolfSSL drops the ticket at CREATE, and gives out a new one at OK too. */
+        return wolfSSL_version(ssl) == TLS1_3_VERSION ? WOLFSSL_TICKET_RET_OK
+                                                      : WOLFSSL_TICKET_RET_CREATE;
     case TLS_TICKET_REJECTED:
         return WOLFSSL_TICKET_RET_REJECT;
     }

@@ -6,7 +6,7 @@
  * all workers change keys at the same moment without talking to each other, and nobody who reads
  * their memory later can open what was locked earlier. A ticket opens in its own epoch and the next
  * one, and only for the server name under which the server gave it out. Not for: what stands in a
- * ticket.
+ * ticket, and its age: wolfSSL takes no ticket that is older than 12 hours (io/tls_context.c).
  *
  * AES-256-GCM; seeds, keys and key names by HMAC-SHA256. RFC 5077 section 4, RFC 9325 section 3.4.
  */

@@ -179,7 +179,7 @@ def _stalls():
                                 ("wss", 1, "stall-up"), ("wss", 1000, "stall-up")):
         what = "page" if mode == "stall" else "backend"
         common = {"mode": mode, "figures": ("held", "own", "kernel", "machine"),
-                  "options": {"connections": count, "buffer": 16 * KIB, "warm": 256 * KIB},
+                  "options": {"connections": count, "buffer": 16 * KIB, "warm": 16 * KIB},
                   "is_tls": scheme == "wss", "sessions": count, "rounds": LINE_ROUNDS}
         key = f"{scheme}-{mode}-{count}"
         title = (f"{count:,} {scheme} session{'s' if count > 1 else ''} with a {what} that reads "

@@ -110,6 +110,7 @@ struct dial_outcome dial_finish(struct dial *dial, struct conn *into, size_t *ou
 {
     expect(dial != NULL && dial == world.dial && dial->is_decided, "a dial that is decided");
     const struct dial_outcome outcome = {dial->result, NULL};
+    world.is_forced = world.is_forced || outcome.result == DIAL_NO_MEMORY;
     if (outcome.result == DIAL_OK) {
         struct carrier carrier = peer_carrier(&world.backend);
         conn_open(into, &carrier, NULL);

@@ -12,7 +12,6 @@
  * that finds no room is dropped), leaves at `rate` and arrives `delay` later; `loss` percent of the
  * packets vanish, the same ones in every run. Decimal fractions are allowed. A rate of 0 is no
  * limit. Needs root. The namespaces' own settings stay as they are. */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -227,19 +226,37 @@ static void report(const struct line *l, const char *end)
 
 /* --- the program --------------------------------------------------------------------------- */
 
+/* The value behind NAME=, or -1 when `word` is not that. */
+static double value_of(const char *word, const char *name)
+{
+    size_t len = strlen(name);
+    char *end = NULL;
+    if (strncmp(word, name, len) != 0 || word[len] != '=') {
+        return -1;
+    }
+    double value = strtod(word + len + 1, &end);
+    if (end == word + len + 1 || *end != '\0' || value < 0) {
+        fail("'%s' needs a number that is not negative", word);
+    }
+    return value;
+}
+
 static struct settings read_settings(int count, char **words)
 {
     struct settings s = {.delay_ns = 0, .queue_bytes = 256 * 1024};
     for (int i = 0; i < count; i++) {
-        double value = 0;
-        if (sscanf(words[i], "delay=%lf", &value) == 1) {
-            s.delay_ns = (uint64_t)(value * 1e6);
-        } else if (sscanf(words[i], "rate=%lf", &value) == 1) {
-            s.byte_ns = value > 0 ? 8000 / value : 0;
-        } else if (sscanf(words[i], "queue=%lf", &value) == 1) {
-            s.queue_bytes = (uint64_t)(value * 1024);
-        } else if (sscanf(words[i], "loss=%lf", &value) == 1) {
-            s.loss = (uint64_t)(value / 100 * 4294967296.0);
+        double delay_ms = value_of(words[i], "delay");
+        double rate_mbit = value_of(words[i], "rate");
+        double queue_kib = value_of(words[i], "queue");
+        double loss_percent = value_of(words[i], "loss");
+        if (delay_ms >= 0) {
+            s.delay_ns = (uint64_t)(delay_ms * 1e6);
+        } else if (rate_mbit >= 0) {
+            s.byte_ns = rate_mbit > 0 ? 8000 / rate_mbit : 0;
+        } else if (queue_kib >= 0) {
+            s.queue_bytes = (uint64_t)(queue_kib * 1024);
+        } else if (loss_percent >= 0) {
+            s.loss = (uint64_t)(loss_percent / 100 * 4294967296.0);
         } else {
             fail("'%s' is not one of delay=MS, rate=MBIT, queue=KIB, loss=PERCENT", words[i]);
         }
@@ -300,5 +317,7 @@ int main(int argc, char **argv)
     fputs("{", stdout);
     report(&down, ", ");
     report(&up, "}\n");
+    free(down.ring);
+    free(up.ring);
     return 0;
 }

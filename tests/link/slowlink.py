@@ -26,7 +26,8 @@ def build(directory):
     if not os.path.exists(program):
         compiler = os.environ.get("CC", "cc").split()
         fresh = "%s.%d" % (program, os.getpid())
-        subprocess.run([*compiler, "-O2", "-o", fresh, os.path.join(HERE, "link.c")], check=True)
+        subprocess.run([*compiler, "-O2", "-D_GNU_SOURCE", "-o", fresh,
+                        os.path.join(HERE, "link.c")], check=True)
         os.rename(fresh, program)
     return program
 

@@ -75,7 +75,7 @@ static void test_beginning(void)
         size_t unread_kib;
     } rows[] = {
         {"auto", CONFIG_LATENCY_AUTO, 192, 128},
-        {"low", CONFIG_LATENCY_LOW, 64, 128},
+        {"low", CONFIG_LATENCY_LOW, 32, 128},
         {"bulk", CONFIG_LATENCY_BULK, 0, 0},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -105,7 +105,7 @@ static void test_slow_sink(void)
         {"auto, 1 KiB a ms", CONFIG_LATENCY_AUTO, 1, 32, 32},
         {"auto, 3 KiB a ms", CONFIG_LATENCY_AUTO, 3, 64, 96},
         {"low, 1 KiB a ms", CONFIG_LATENCY_LOW, 1, 16, 16},
-        {"low, 3 KiB a ms", CONFIG_LATENCY_LOW, 3, 24, 36},
+        {"low, 3 KiB a ms", CONFIG_LATENCY_LOW, 3, 24, 32},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct world w;
@@ -134,6 +134,11 @@ static void test_fast_sink(void)
         pass(&w, w.flow.bound_bytes / KIB, 1, 0, true);
     }
     CHECK_EQ_U64("auto gives the near source room", w.from.unread_bound_bytes, 416 * KIB);
+    w.to.known.rtt_us = 50000;
+    for (int i = 0; i < 10; i++) {
+        pass(&w, w.flow.bound_bytes / KIB, 1, 0, true);
+    }
+    CHECK_EQ_U64("a distant sink gets more", w.to.unsent_bound_bytes, 2048 * KIB);
     world_close(&w);
 
     world_open(&w, CONFIG_LATENCY_LOW);
@@ -141,7 +146,16 @@ static void test_fast_sink(void)
     for (int i = 0; i < 10; i++) {
         pass(&w, 64, 1, 0, true);
     }
-    CHECK_EQ_U64("low does not grow", w.to.unsent_bound_bytes, 64 * KIB);
+    CHECK_EQ_U64("low does not grow", w.to.unsent_bound_bytes, 32 * KIB);
+    world_close(&w);
+
+    /* It takes a burst at once, and then nothing. */
+    world_open(&w, CONFIG_LATENCY_AUTO);
+    pass(&w, 16, 1, 0, false);
+    pass(&w, 192, 1, 60, true);
+    pass(&w, 192, 0, 120, true);
+    CHECK_EQ_U64("a burst", w.to.unsent_bound_bytes, 192 * KIB);
+    CHECK_EQ_U64("a burst", w.from.unread_bound_bytes, 128 * KIB);
     world_close(&w);
 }
 

@@ -45,7 +45,7 @@ class Clock:
             self.environment["ASAN_OPTIONS"] = options + ":verify_asan_link_order=0"
 
     def set(self, days):
-        struct.pack_into("q", self.map, 0, int(days * 86400))
+        struct.pack_into("q", self.map, 0, round(days * 86400))
 
 
 def new_session(p, listen, days):
@@ -189,14 +189,20 @@ def jumps_while_peers_stall(t, listen):
 
 @case(rows=[("tls_1_2", TLS12), ("tls_1_3", TLS13)])
 def tickets_over_epochs(t, version):
-    """A ticket is good for its own 12 hours and the next, also at a worker that starts late."""
+    """A ticket is good for 12 hours, over a change of keys, also at a worker that starts late.
+
+    Every moment counts from the beginning of an epoch, whatever the hour of the test is."""
     clock = Clock(t)
-    clock.set(0)
+    epoch = (time.time() // EPOCH_S + 1) * EPOCH_S  # the first moment of the next one
+
+    def at(hours):
+        clock.set((epoch + hours * 3600 - time.time()) / 86400)
+
+    at(0.1)
     p = t.start(t.config(server="workers = 1", r="origins = *\nbackend = echo:"),
                 env=clock.environment)
     p.may_lose_workers = True
     context = t.tls_context(low=version, high=version)
-    into_epoch = (time.time() % EPOCH_S) / 86400
 
     def connect(session=None):
         c = p.client(context=context, session=session).open("/r")
@@ -206,19 +212,30 @@ def tickets_over_epochs(t, version):
         c.end_cleanly()
         return resumed, new
 
-    clock.set(-into_epoch)  # the first moment of an epoch
-    _, session = connect()
-    equal(connect(session)[0], True, "at once")
-    half = EPOCH_S / 2 / 86400
+    _, first = connect()
+    equal(connect(first)[0], True, "at once")
     if version == TLS12:  # a ticket of TLS 1.3 has an age, which the client tells
-        clock.set(1.5 * half)
+        at(11.9)
+        equal(connect(first)[0], True, "at the end of its epoch")
+        at(12.2)
+        equal(connect(first)[0], False, "after more than 12 hours")
+        at(21)
+        _, session = connect()
+        at(25)
+        equal(connect(session)[0], True, "in the next epoch")
+    else:
+        at(24 - 2 / 3600)
+        _, session = connect()
+        time.sleep(2.6)  # until the next epoch; the clock shifts by whole seconds
         equal(connect(session)[0], True, "in the next epoch")
     old = p.workers()[0]
     os.kill(old, signal.SIGKILL)
     p.log.wait("worker.start", 2)
+    equal(connect(session)[0], True, "at a worker that started in the next epoch")
     if version == TLS12:
-        equal(connect(session)[0], True, "at a worker that started in the next epoch")
-    clock.set(3.5 * half)
+        at(32)
+        equal(connect(session)[0], True, "at the end of 12 hours")
+    at(36.1)
     equal(connect(session)[0], False, "in the epoch after that")
     _, session = connect()
     equal(connect(session)[0], True, "a new ticket")

@@ -355,6 +355,7 @@ class Shell:
     def serve(sock):
         shell, terminal = pty.fork()
         if shell == 0:
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup, if that began the tests
             os.execve("/bin/sh", ["sh", "-i"], {"PS1": PROMPT.decode(), "PATH": os.environ["PATH"]})
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         try:
