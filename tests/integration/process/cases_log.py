@@ -207,7 +207,10 @@ def level(t, name):
     wait_until(lambda: connects(port), "it listens")
     p.client("plain").open("/r").end_cleanly()
     p.stop()
-    equal(p.log.lines, [], "the log")
+    # A build with sanitizers says at `warn` which parts of the sandbox it does without.
+    lines = [line for line in p.log.lines
+             if not (Settings.is_asan and "event=sandbox.missing" in line)]
+    equal(lines, [], "the log")
     backend.close()
 
 
