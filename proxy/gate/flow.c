@@ -58,7 +58,7 @@ static void free_source(struct flow *f, struct conn *source, const struct limits
         return;
     }
     conn_observe(source, &state);
-    if (state.rtt_us < NEAR_US) {
+    if (state.min_rtt_us < NEAR_US) {
         bound_source(f, source, limits->unread_near, FLOW_SOURCE_NEAR);
     } else {
         bound_source(f, source, NET_UNBOUNDED, FLOW_SOURCE_TUNED);
@@ -135,7 +135,7 @@ void flow_look(struct flow *f, enum config_latency latency, struct conn *source,
     } else if (f->has_refused) {
         conn_observe(sink, &state);
         note_unsent(f, &state);
-        adjust(f, limits, source, sink, state.rtt_us < NEAR_US, (uint32_t)now_ms);
+        adjust(f, limits, source, sink, state.min_rtt_us < NEAR_US, (uint32_t)now_ms);
     } else if (f->source == FLOW_SOURCE_HELD) {
         conn_observe(sink, &state);
         note_unsent(f, &state);

@@ -110,6 +110,7 @@ size_t net_unacked(int fd);
 struct net_state {
     size_t unsent_bytes; /* taken from us and not yet sent; a Unix socket: not yet read */
     uint32_t rtt_us;     /* the round trip, smoothed (RFC 6298) */
+    uint32_t min_rtt_us; /* the shortest of the last minutes: how far away the peer is */
 };
 void net_observe(int fd, struct net_state *out);
 

@@ -44,6 +44,7 @@ void net_observe(int fd, struct net_state *out)
     if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0) {
         out->unsent_bytes = info.tcpi_notsent_bytes;
         out->rtt_us = info.tcpi_rtt;
+        out->min_rtt_us = info.tcpi_min_rtt;
     } else {
         out->unsent_bytes = net_unacked(fd); /* a Unix socket: what its peer has not read */
     }

@@ -134,7 +134,7 @@ static void test_fast_sink(void)
         pass(&w, w.flow.bound_bytes / KIB, 1, 0, true);
     }
     CHECK_EQ_U64("auto gives the near source room", w.from.unread_bound_bytes, 416 * KIB);
-    w.to.known.rtt_us = 50000;
+    w.to.known.min_rtt_us = 50000;
     for (int i = 0; i < 10; i++) {
         pass(&w, w.flow.bound_bytes / KIB, 1, 0, true);
     }
@@ -178,7 +178,7 @@ static void test_source(void)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct world w;
         world_open(&w, rows[i].latency);
-        w.from.known.rtt_us = rows[i].rtt_us;
+        w.from.known.min_rtt_us = rows[i].rtt_us;
         pass(&w, 16, 1, 0, false);
         CHECK_EQ_U64(rows[i].name, w.from.unread_bound_bytes, 128 * KIB);
         pass(&w, w.flow.bound_bytes / KIB, 1, rows[i].unsent_kib, false);
@@ -191,7 +191,7 @@ static void test_changing_sink(void)
 {
     struct world w;
     world_open(&w, CONFIG_LATENCY_AUTO);
-    w.from.known.rtt_us = 20000;
+    w.from.known.min_rtt_us = 20000;
     pass(&w, 16, 1, 0, false);
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < 6; i++) {

@@ -87,6 +87,7 @@ static void test_unsent(void)
         CHECK_TRUE("a segment more", state.unsent_bytes <= (size_t)(bounds_kib[i] + 80) * KIB);
         CHECK_TRUE("the rest has been sent", took > state.unsent_bytes);
         CHECK_TRUE("on this machine", state.rtt_us > 0 && state.rtt_us < 5000000);
+        CHECK_TRUE("the shortest", state.min_rtt_us > 0 && state.min_rtt_us <= state.rtt_us * 2);
         close_pair(&p);
     }
 }

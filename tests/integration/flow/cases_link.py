@@ -355,7 +355,9 @@ class Shell:
     def serve(sock):
         shell, terminal = pty.fork()
         if shell == 0:
-            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup, if that began the tests
+            # Whoever runs the tests in the background may have them ignored.
+            for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+                signal.signal(number, signal.SIG_DFL)
             os.execve("/bin/sh", ["sh", "-i"], {"PS1": PROMPT.decode(), "PATH": os.environ["PATH"]})
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         try:
