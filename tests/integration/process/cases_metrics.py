@@ -11,7 +11,7 @@ import ssl
 import subprocess
 import time
 
-from harness import TLS12, TLS13, case, equal, wait_until
+from harness import TLS12, TLS13, Settings, case, equal, wait_until
 from scrape import scrape
 from services import ROOT
 from wsclient import BINARY, CONTINUATION, PING
@@ -397,3 +397,25 @@ def messages(t):
                            for side in ("client", "backend"))
               for route in ("echo", "packed", "stream", "lines")}
     equal(counts, {"echo": (3, 3), "packed": (3, 3), "stream": (2, 1), "lines": (2, 3)}, "counts")
+
+
+@case()
+def a_process_in_the_sandbox(t):
+    """A worker goes on telling of its own process, though it can open no file any more."""
+    program = t.start(t.config(server="workers = 1", echo=ECHO) + HEALTH)
+    names = ("process_open_fds", "process_resident_memory_bytes", "process_cpu_seconds_total")
+    before = [scrape(program).sum(name) for name in names]
+    clients = [program.client("tls") for _ in range(40)]
+    for c in clients:
+        c.open("/echo")
+        echo(c, bytes(200000))
+
+    def grown():
+        now = [scrape(program).sum(name) for name in names]
+        return all(b is None or n > b for b, n in zip(before, now))
+    wait_until(grown, "numbers that grow")
+    is_closed = 0 if Settings.is_asan else 1
+    got = scrape(program, "?name=sluice_sandbox_part")
+    for part, want in (("capabilities", 1), ("Landlock", is_closed), ("seccomp", is_closed)):
+        equal(got.sum("sluice_sandbox_part", part=part), want, part)
+    program.stop()

@@ -13,6 +13,7 @@ import subprocess
 import services
 from harness import Settings, Skip, case, equal, wait_until
 from processes import ECHO, both_started, status_of
+from reloads import reload
 
 WORD, BYTES = 240, 252
 KEPT_BY_MASTER = 0x5e4  # what jail_master_rights() lists
@@ -238,3 +239,20 @@ def a_part_is_refused(t, action, calls, told):
     equal(len(lines), 1, "number of lines")
     assert lines[0]["msg"].startswith(told), lines
     p.client("plain").open("/r").end_cleanly()
+
+
+@case()
+def a_reload_does_not_change_it(t):
+    """Workers that a reload brings are in the sandbox of the start, and the log says so."""
+    p = both_started(t.start(t.config(server="workers = 1", r=ECHO)), 1)
+    p.may_lose_workers = True
+    reload(p, t.config(server="workers = 3\nsandbox = off", n=ECHO))
+    assert "`sandbox`" in p.log.find("reload.kept")[0]["msg"]
+    p.log.wait("worker.start", 3)
+    for pid in p.workers():
+        status = status_of(pid)
+        equal(int(status["CapPrm"], 16), 0, "CapPrm of a worker")
+        if not Settings.is_asan:
+            equal(status["Seccomp"].strip(), "2", "Seccomp of a worker")
+    p.client("plain").open("/n").end_cleanly()
+    p.stop()
