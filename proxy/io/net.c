@@ -208,7 +208,7 @@ enum net_accept_result net_accept(int listen_fd, int *out_fd, struct addr *out_p
     }
     addr_from_sockaddr((const struct sockaddr *)&peer, len, out_peer);
     /* What came while the listening socket was deaf has inherited that. */
-    (void)set_least_ttl(fd, peer.ss_family, 0);
+    (void)set_least_ttl(fd, out_peer->u.sa.sa_family, 0);
     *out_fd = fd;
     return NET_ACCEPT_OK;
 }
