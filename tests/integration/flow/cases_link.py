@@ -125,12 +125,12 @@ def fresh_bytes(t, scheme, kind, direction):
     every = list(flows.values())
     drive(every, 1.0)
     complaint = "not measured"
-    for _ in range(3):  # the machine may be busy for a while
+    for _ in range(5):  # the machine may be busy for a while
         if complaint:
             for flow in every:
                 flow.begin()
             drive(every, 0.7)
-            complaint = stale_or_slow(flows, factor, 0.4 if kind == "echo" else 0.7)
+            complaint = stale_or_slow(flows, factor, 0.2 if kind == "echo" else 0.5)
     for mode, flow in flows.items():
         print("%s: %s" % (mode, flow))
     assert not complaint, complaint
@@ -202,7 +202,8 @@ def changing_reader(t, listen):
     print("%s KiB more wait; fast %s KiB, without the program %s" % tuple(
         "/".join("%d" % (value / KIB) for value in row) for row in (most, fast, fast_base)))
     usual = sorted(most)[2]  # the machine may be busy for a while
-    assert usual <= HOARD_BYTES["auto"], "%d KiB more wait" % (usual / KIB)
+    # It was fast before, so its service was given more room, as in cases_stalled.
+    assert usual <= 2 * HOARD_BYTES["auto"] + OWN_BYTES, "%d KiB more wait" % (usual / KIB)
     assert sum(fast) >= 0.5 * sum(fast_base), "the fast reader is slow"
     finish(both)
 
