@@ -22,11 +22,6 @@ static const struct limits table[] = {
     [CONFIG_LATENCY_LOW] = {32 * KIB, 16 * KIB, 32 * KIB, 64 * KIB, 10, 128 * KIB, 128 * KIB},
 };
 
-void flow_init(struct flow *f)
-{
-    *f = (struct flow){.look_at_bytes = 0};
-}
-
 static uint32_t between(uint64_t value, uint32_t least, uint32_t most)
 {
     return value < least ? least : value > most ? most : (uint32_t)value;

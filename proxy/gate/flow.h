@@ -37,6 +37,7 @@ enum flow_source {
     FLOW_SOURCE_UNABLE     /* nobody here: NET_BOUND_UNABLE */
 };
 
+/* All zeroes before the first byte. */
 struct flow {
     uint64_t look_at_bytes;     /* the next look, on flow_passed_bytes */
     uint64_t acked_bytes;       /* of the sink, at the last look */
@@ -47,9 +48,6 @@ struct flow {
     bool has_pace;              /* acked_bytes and since_ms are of the last look */
     enum flow_source source;
 };
-
-/* Before the first byte. */
-void flow_init(struct flow *f);
 
 /* How often a look is due: what went in and out together. */
 static inline uint64_t flow_passed_bytes(const struct conn *source, const struct conn *sink)

@@ -187,7 +187,7 @@ static void note_pause(struct session *s)
     s->times.is_client_paused = is_paused;
 }
 
-/* The pump has no side that it reads alone: on an echo route the client is source and sink. */
+/* Each direction has a flow. On an echo route the client is source and sink of the only one. */
 static void note_flow(struct session *s, uint64_t now_ms)
 {
     struct conn *client = &s->pump.client;

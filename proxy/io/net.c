@@ -11,27 +11,25 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "io/net_parts.h"
+
 #ifndef IPV6_MINHOPCOUNT
 #define IPV6_MINHOPCOUNT 73 /* <linux/in6.h>, which does not go with <netinet/in.h> */
 #endif
+
 #define LISTEN_BACKLOG 4096
 #define KEEPALIVE_IDLE_S 60
 #define KEEPALIVE_INTERVAL_S 10
 #define KEEPALIVE_PROBES 3
 
-static bool set_option(int fd, int level, int name, int value)
-{
-    return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
-}
-
 /* A connection is worth more than any of these options. */
 static void tune_tcp(int fd)
 {
-    (void)set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    (void)set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-    (void)set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
-    (void)set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
-    (void)set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
+    (void)net_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    (void)net_set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    (void)net_set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+    (void)net_set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
+    (void)net_set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
 }
 
 static bool is_unix(const struct addr *a)
@@ -67,11 +65,11 @@ static const char *listen_detail(int error)
 static bool prepare_and_bind(int fd, const struct addr *a)
 {
     /* SO_REUSEADDR: a restart must not wait for the TIME_WAIT of the sessions before it. */
-    if (!set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) ||
-        !set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) {
+    if (!net_set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) ||
+        !net_set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) {
         return false;
     }
-    if (a->u.sa.sa_family == AF_INET6 && !set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) {
+    if (a->u.sa.sa_family == AF_INET6 && !net_set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) {
         return false;
     }
     tune_tcp(fd); /* accepted sockets inherit the options */
@@ -119,8 +117,8 @@ int net_listen(const struct addr *a, const char **out_detail)
  * neighbour that begins with 255; hardly any client begins so high. */
 static bool set_least_ttl(int fd, int family, int ttl)
 {
-    return family == AF_INET6 ? set_option(fd, IPPROTO_IPV6, IPV6_MINHOPCOUNT, ttl)
-                              : set_option(fd, IPPROTO_IP, IP_MINTTL, ttl);
+    return family == AF_INET6 ? net_set_option(fd, IPPROTO_IPV6, IPV6_MINHOPCOUNT, ttl)
+                              : net_set_option(fd, IPPROTO_IP, IP_MINTTL, ttl);
 }
 
 /* A socket filter would need a right on some systems. The system looks at the TTL of what comes to
@@ -431,7 +429,7 @@ enum net_result net_send(int fd, const struct iovec *iov, size_t count, bool is_
 void net_uncork(int fd)
 {
     /* Setting the option, even again, sends the bytes that MSG_MORE corked: tcp(7). */
-    (void)set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    (void)net_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
 /* --- ends ---------------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "io/net.h"
+#include "io/net_parts.h"
 
 /* Since Linux 5.14, and not in every libc's headers. The option holds the locks that SO_SNDBUF and
  * SO_RCVBUF set; without them the kernel tunes the buffers. */
@@ -18,20 +19,10 @@
 #define BYTES_MAX (1 << 30)
 #define WINDOW_BYTES (256 * 1024) /* where the kernel's tuning goes on */
 
-static bool set_option(int fd, int level, int name, int value)
-{
-    return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
-}
-
-static size_t count_by(int fd, unsigned long request)
-{
-    int bytes = 0;
-    return ioctl(fd, request, &bytes) == 0 && bytes > 0 ? (size_t)bytes : 0;
-}
-
 size_t net_unacked(int fd)
 {
-    return count_by(fd, SIOCOUTQ);
+    int bytes = 0;
+    return ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? (size_t)bytes : 0;
 }
 
 void net_observe(int fd, struct net_state *out)
@@ -53,9 +44,9 @@ void net_observe(int fd, struct net_state *out)
 void net_bound_unsent(int fd, size_t bytes)
 {
     int value = (int)size_min(bytes, BYTES_MAX);
-    if (!set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, value)) {
+    if (!net_set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, value)) {
         /* A Unix socket. The kernel doubles the value, for what the bytes cost it. */
-        (void)set_option(fd, SOL_SOCKET, SO_SNDBUF, value / 2);
+        (void)net_set_option(fd, SOL_SOCKET, SO_SNDBUF, value / 2);
     }
 }
 
@@ -66,14 +57,14 @@ enum net_bound net_bound_unread(int fd, size_t bytes)
     socklen_t len = sizeof(domain);
 
     if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) != 0 || domain == AF_UNIX ||
-        !set_option(fd, SOL_SOCKET, SO_BUF_LOCK, 0)) {
+        !net_set_option(fd, SOL_SOCKET, SO_BUF_LOCK, 0)) {
         return NET_BOUND_UNABLE;
     }
     if (bytes == NET_UNBOUNDED) {
         /* The kernel's tuning has gone on counting, and would find no reason to grow a buffer that
          * was held. SO_RCVLOWAT raises it. */
-        (void)set_option(fd, SOL_SOCKET, SO_RCVLOWAT, WINDOW_BYTES);
-        (void)set_option(fd, SOL_SOCKET, SO_RCVLOWAT, 1);
+        (void)net_set_option(fd, SOL_SOCKET, SO_RCVLOWAT, WINDOW_BYTES);
+        (void)net_set_option(fd, SOL_SOCKET, SO_RCVLOWAT, 1);
         return NET_BOUND_OFF;
     }
     len = sizeof(now);
@@ -82,6 +73,6 @@ enum net_bound net_bound_unread(int fd, size_t bytes)
     }
     /* getsockopt tells the doubled value, setsockopt takes the half. */
     int wanted = (int)size_min(bytes, BYTES_MAX) / 2;
-    bool is_set = set_option(fd, SOL_SOCKET, SO_RCVBUF, wanted > now / 2 ? wanted : now / 2);
+    bool is_set = net_set_option(fd, SOL_SOCKET, SO_RCVBUF, wanted > now / 2 ? wanted : now / 2);
     return is_set ? NET_BOUND_SET : NET_BOUND_UNABLE;
 }

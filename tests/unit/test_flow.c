@@ -40,7 +40,6 @@ static void world_open(struct world *w, enum config_latency latency)
     *w = (struct world){.latency = latency, .now_ms = 1000};
     open_conn(w, &w->source, &w->from);
     open_conn(w, &w->sink, &w->to);
-    flow_init(&w->flow);
 }
 
 static void world_close(struct world *w)
