@@ -185,6 +185,9 @@ static const struct key keys[] = {
         .help = "longest request head, cookies and the URL included"),
     KEY(KEY_SERVER, "max_headers", COUNT(16, 10000), .fallback = "128",
         SERVER_FIELD(head_limits.header_count), .help = "header lines of a request"),
+    KEY(KEY_SERVER, "pre_drain", DURATION(1, DAY_MS), .zero_word = "off", .fallback = "0",
+        SERVER_FIELD(pre_drain_ms),
+        .help = "time between saying that sluice is not ready and the drain of a stopping sluice"),
 
     KEY(KEY_LISTEN, "address", TEXT(value_read_address, value_show_address), LISTEN_FIELD(address),
         .is_required = true, .help = "numeric address and port"),

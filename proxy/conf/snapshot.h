@@ -106,8 +106,9 @@ struct config {
     uint64_t max_pending; /* connections without a session */
     uint64_t log_limit;   /* lines a second of each kind that strangers cause; 0 = no limit */
     uint64_t drain_ms;
-    bool is_reload_drain; /* reload = drain: sessions whose route changed or went end */
-    uint64_t watch_ms;    /* between two looks at the files that keys name; 0 = none */
+    uint64_t pre_drain_ms; /* not ready, but still accepting, before the drain; 0 = none */
+    bool is_reload_drain;  /* reload = drain: sessions whose route changed or went end */
+    uint64_t watch_ms;     /* between two looks at the files that keys name; 0 = none */
     enum log_level log_level;
     enum log_format log_format;
     struct http_limits head_limits;

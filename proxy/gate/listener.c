@@ -268,6 +268,12 @@ bool listener_has_callers(const struct listener *l)
     return net_has_callers(l->fd);
 }
 
+void listener_turn_deaf(struct listener *l)
+{
+    bool is_deaf = net_set_deaf(l->fd, true);
+    (void)is_deaf; /* else whoever calls at the last moment is lost with the socket */
+}
+
 void listener_stop(struct listener *l)
 {
     if (l->fd < 0) {

@@ -42,6 +42,9 @@ void listener_renew(struct listener *l, const struct config_listen *listen,
                     struct tls_context *tls);
 /* Somebody waits in its queue. */
 bool listener_has_callers(const struct listener *l);
+/* Whoever has called is still accepted; the system lets nobody new in, in no process that has this
+ * socket. */
+void listener_turn_deaf(struct listener *l);
 /* Accepts no more and closes the socket; sessions go on. A second call does nothing. */
 void listener_stop(struct listener *l);
 /* Stops, and lets go of the snapshot and of the TLS context, which live as long as their last

@@ -17,7 +17,7 @@
 #include "gate/master_parts.h"
 #include "io/tls.h"
 
-#define KILL_GRACE_MS 2000 /* from the end of the drain time to SIGKILL */
+#define KILL_GRACE_MS 900 /* from the end of the drain time to SIGKILL */
 
 /* --- signals --------------------------------------------------------------------------------- */
 
@@ -65,11 +65,32 @@ static void stop(struct master *m, int worker_signal)
     }
     m->phase = MASTER_STOPPING;
     scoreboard_set(&m->scoreboard->is_stopping, true);
-    /* From here on the kernel refuses callers instead of leaving them waiting. */
+    /* The workers serve those who have called already, and close the sockets. */
     sockets_done(&m->sockets);
     m->kill_at_ms = clock_now_ms() + KILL_GRACE_MS;
     m->kill_at_ms += worker_signal == SIGTERM ? m->config->drain_ms : 0;
     master_signal_workers(m, worker_signal);
+}
+
+static void drain(struct master *m)
+{
+    log_message(LOG_INFO, "stop", "the workers drain for at most %llu ms",
+                (unsigned long long)m->config->drain_ms);
+    stop(m, SIGTERM);
+}
+
+/* Balancers learn first that sluice is not ready (pre_drain), and send nobody any more. A second
+ * request does not wait for them. */
+static void drain_soon(struct master *m)
+{
+    if (m->phase != MASTER_SERVING || m->drain_at_ms != 0 || m->config->pre_drain_ms == 0) {
+        drain(m);
+        return;
+    }
+    m->drain_at_ms = clock_now_ms() + m->config->pre_drain_ms;
+    scoreboard_set(&m->scoreboard->is_stopping, true);
+    log_message(LOG_INFO, "stop", "not ready any more; the drain begins in %llu ms",
+                (unsigned long long)m->config->pre_drain_ms);
 }
 
 static void on_signal(struct master *m, unsigned signum)
@@ -77,9 +98,7 @@ static void on_signal(struct master *m, unsigned signum)
     switch (signum) {
     case SIGTERM:
     case SIGINT:
-        log_message(LOG_INFO, "stop", "the workers drain for at most %llu ms",
-                    (unsigned long long)m->config->drain_ms);
-        stop(m, SIGTERM);
+        drain_soon(m);
         break;
     case SIGQUIT:
         log_message(LOG_INFO, "stop", "the workers stop at once");
@@ -121,7 +140,9 @@ static int time_to_wait_ms(const struct master *m)
     uint64_t due_ms = m->phase == MASTER_STOPPING  ? m->kill_at_ms
                       : m->phase == MASTER_SERVING ? m->look_ms
                                                    : UINT64_MAX;
-    uint64_t others_ms[] = {master_reload_due_ms(m), sockets_due_ms(&m->sockets)};
+    uint64_t drain_at_ms =
+        m->phase == MASTER_SERVING && m->drain_at_ms != 0 ? m->drain_at_ms : UINT64_MAX;
+    uint64_t others_ms[] = {drain_at_ms, master_reload_due_ms(m), sockets_due_ms(&m->sockets)};
     for (size_t i = 0; i < sizeof(others_ms) / sizeof(others_ms[0]); i++) {
         due_ms = others_ms[i] < due_ms ? others_ms[i] : due_ms;
     }
@@ -185,6 +206,9 @@ static void supervise(struct master *m, const struct addr *first, master_ready_f
             master_place(m);
             master_reload(m);
             sockets_tend(&m->sockets, clock_now_ms());
+        }
+        if (m->phase == MASTER_SERVING && m->drain_at_ms != 0 && clock_now_ms() >= m->drain_at_ms) {
+            drain(m);
         }
         if (m->phase == MASTER_STOPPING && clock_now_ms() >= m->kill_at_ms) {
             master_signal_workers(m, SIGKILL);

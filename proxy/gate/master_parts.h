@@ -84,6 +84,7 @@ struct master {
     enum master_phase phase;
     int exit_code;
     int signal_fd;
+    uint64_t drain_at_ms; /* when the drain begins (pre_drain); 0 = nobody has asked for it */
     uint64_t kill_at_ms;  /* when a stopping master sends SIGKILL */
     uint64_t last_ms;     /* when own_ms was counted last */
     uint64_t own_ms;      /* the master's own time, see heart.h */

@@ -56,7 +56,7 @@ bool scoreboard_is_ready(const struct scoreboard *board)
     for (size_t i = 0; i < board->slot_count; i++) {
         is_up |= scoreboard_is_up(board, i);
     }
-    return is_up && atomic_load_explicit(&board->is_stopping, memory_order_relaxed) == 0;
+    return is_up && !scoreboard_is_stopping(board);
 }
 
 static uint64_t count_sessions(const struct scoreboard *board)

@@ -55,7 +55,12 @@ void scoreboard_note_reload(struct scoreboard *board, bool is_good, uint64_t now
 
 /* True: the slot's worker takes sessions. */
 bool scoreboard_is_up(const struct scoreboard *board, size_t slot);
-/* True: sluice takes sessions; so it does not stop, and some worker is up. */
+/* True: the master has been told to stop; sluice may still take sessions (pre_drain). */
+static inline bool scoreboard_is_stopping(const struct scoreboard *board)
+{
+    return atomic_load_explicit(&board->is_stopping, memory_order_relaxed) != 0;
+}
+/* True: callers are welcome; so sluice does not stop, and some worker is up. */
 bool scoreboard_is_ready(const struct scoreboard *board);
 
 /* A number that this slot has not given out before, whichever worker runs in it. */

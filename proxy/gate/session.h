@@ -63,10 +63,14 @@ MUST_CHECK bool session_start(struct session_context *context, const struct conf
 struct door *session_door(const struct session_context *context,
                           const struct config_listen *listen);
 
-/* Ends the oldest `most` sessions that have not ended yet, with an ending of the program's own
- * (shutdown, drain). Returns how many it ended. Connections to [health] go on: a probe must learn
- * that sluice is not ready. */
+/* Sessions that have asked for something and have not ended yet. Connections to [health] count
+ * neither here nor below, and go on: a probe must learn that sluice is not ready. */
+size_t session_count_live(const struct session_context *context);
+/* Ends the oldest `most` of these, with an ending of the program's own (shutdown, drain). Returns
+ * how many it ended. */
 size_t session_end_some(struct session_context *context, enum life_ending ending, size_t most);
+/* Ends the connections that have asked for nothing `age_ms` after they were accepted. */
+void session_end_early(struct session_context *context, enum life_ending ending, uint64_t age_ms);
 /* Ends the oldest `most` sessions whose route is gone from the configuration in force, or has
  * changed since they began. Fewer than `most`: there are no more. */
 size_t session_end_changed(struct session_context *context, enum life_ending ending, size_t most);

@@ -53,6 +53,27 @@ size_t session_end_changed(struct session_context *context, enum life_ending end
     return ended;
 }
 
+/* Its request may still come, and then gets an answer that says why not. */
+static bool is_early(const struct session *s)
+{
+    return s->life.phase == LIFE_TLS || s->life.phase == LIFE_REQUEST;
+}
+
+static bool is_live(const struct session *s)
+{
+    return s->listen->kind == CONFIG_LISTEN_PUBLIC && may_end(s) && !is_early(s);
+}
+
+size_t session_count_live(const struct session_context *context)
+{
+    size_t count = 0;
+    for (struct list *link = context->sessions.next; link != &context->sessions;
+         link = link->next) {
+        count += is_live(container_of(link, struct session, link));
+    }
+    return count;
+}
+
 size_t session_end_some(struct session_context *context, enum life_ending ending, size_t most)
 {
     size_t ended = 0;
@@ -61,12 +82,27 @@ size_t session_end_some(struct session_context *context, enum life_ending ending
     while (link != &context->sessions && ended < most) {
         struct session *s = container_of(link, struct session, link);
         link = link->next; /* the end may take the session off the list */
-        if (s->listen->kind == CONFIG_LISTEN_PUBLIC && may_end(s)) {
+        if (is_live(s)) {
             end(s, ending);
             ended++;
         }
     }
     return ended;
+}
+
+void session_end_early(struct session_context *context, enum life_ending ending, uint64_t age_ms)
+{
+    uint64_t now_ms = reactor_now_ms(context->reactor);
+    struct list *link = context->sessions.next;
+
+    while (link != &context->sessions) {
+        struct session *s = container_of(link, struct session, link);
+        link = link->next;
+        if (s->listen->kind == CONFIG_LISTEN_PUBLIC && is_early(s) && may_end(s) &&
+            now_ms - s->started_ms >= age_ms) {
+            end(s, ending);
+        }
+    }
 }
 
 void session_kill_all(struct session_context *context)

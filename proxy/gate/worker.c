@@ -14,7 +14,6 @@
 #include "gate/worker_parts.h"
 #include "io/tls.h"
 
-#define PER_TICK_MIN 100     /* so few sessions end in one tick */
 #define TRIM_DELAY_MS 1000   /* one trim for all that a burst frees */
 #define SHORT_RETRY_MS 1000  /* from one look for memory to the next */
 #define TRIM_SESSIONS_MIN 64 /* fewer sessions leave little behind */
@@ -42,8 +41,7 @@ static void on_session_park(struct session_context *context)
     trim_soon(container_of(context, struct worker, context));
 }
 
-/* Tells [health] of all workers whether this one takes sessions. */
-static void tell_accepting(struct worker *w)
+void worker_tell_accepting(struct worker *w)
 {
     scoreboard_set(&w->context.scoreboard->slots[w->context.slot].is_accepting,
                    !w->is_short && !w->context.is_draining && !w->is_retired);
@@ -59,7 +57,7 @@ static void on_recover(struct reactor_timer *timer)
         return;
     }
     w->is_short = false;
-    tell_accepting(w);
+    worker_tell_accepting(w);
     door_shut(&w->door, false);
     log_message(LOG_INFO, "memory.back", "this worker accepts connections again");
 }
@@ -72,7 +70,7 @@ static void on_short(struct reactor_deferred *deferred)
         return;
     }
     w->is_short = true;
-    tell_accepting(w);
+    worker_tell_accepting(w);
     door_shut(&w->door, true);
     reactor_timer_at(&w->recover, reactor_now_ms(w->context.reactor) + SHORT_RETRY_MS);
     struct log_line line;
@@ -88,16 +86,6 @@ static void note_short(void *owner)
     reactor_defer(w->context.reactor, &w->on_short);
 }
 
-static void stop_when_empty(struct worker *w)
-{
-    bool is_ending = w->context.is_draining || w->is_retired;
-    if (is_ending && w->context.session_count == 0) {
-        worker_drop_all_posts(w); /* of [health] */
-        session_kill_all(&w->context);
-        reactor_stop(w->context.reactor);
-    }
-}
-
 static void on_session_gone(struct session_context *context)
 {
     struct worker *w = container_of(context, struct worker, context);
@@ -109,96 +97,28 @@ static void on_session_gone(struct session_context *context)
     if (w->peak_sessions >= TRIM_SESSIONS_MIN && left < w->peak_sessions / 2) {
         trim_soon(w);
     }
-    stop_when_empty(w);
+    worker_stop_when_empty(w);
 }
 
-/* --- the end --------------------------------------------------------------------------------- */
+/* --- signals --------------------------------------------------------------------------------- */
+
+static void on_term(struct reactor_signal *s)
+{
+    worker_drain(container_of(s, struct worker, on_term));
+}
+
+static void on_quit(struct reactor_signal *s)
+{
+    worker_kill(container_of(s, struct worker, on_quit));
+}
+
+/* --- what the master says -------------------------------------------------------------------- */
 
 void worker_tell_master(struct worker *w, const struct control_message *message)
 {
     bool is_sent = control_send(w->start->control_fd, message, -1);
     (void)is_sent; /* else the master is gone */
 }
-
-static void stop_listeners(struct worker *w)
-{
-    const struct control_message leaving = {.kind = CONTROL_LEAVING};
-    tell_accepting(w);
-    worker_tell_master(w, &leaving); /* somebody else must accept its callers */
-    worker_drop_public_posts(w);
-    worker_abandon(w);
-}
-
-/* The slot's callers go to other workers; sessions, and those who are about to have one, stay. */
-static void retire(struct worker *w)
-{
-    w->is_retired = true;
-    stop_listeners(w);
-    struct log_line line;
-    log_begin(&line, LOG_INFO, "worker.retired");
-    log_u64(&line, "sessions", w->context.session_count);
-    log_end(&line);
-    stop_when_empty(w);
-}
-
-static void kill_all(struct worker *w)
-{
-    w->context.is_draining = true;
-    stop_listeners(w); /* nobody would kill a session accepted from here on */
-    session_kill_all(&w->context);
-    stop_when_empty(w);
-}
-
-size_t worker_share_of_tick(const struct worker *w, size_t sessions)
-{
-    size_t ticks = w->context.config->drain_ms / 3 / WORKER_TICK_MS + 1;
-    size_t share = sessions / ticks + 1;
-    return share > PER_TICK_MIN ? share : PER_TICK_MIN;
-}
-
-static void on_drain_tick(struct reactor_timer *timer)
-{
-    struct worker *w = container_of(timer, struct worker, drain);
-    uint64_t now_ms = reactor_now_ms(w->context.reactor);
-    if (now_ms >= w->drain_end_ms) {
-        kill_all(w);
-        return;
-    }
-    (void)session_end_some(&w->context, LIFE_SHUTDOWN, w->drain_per_tick);
-    reactor_timer_at(&w->drain, now_ms + WORKER_TICK_MS);
-}
-
-static void start_drain(struct worker *w)
-{
-    uint64_t drain_ms = w->context.config->drain_ms;
-    if (w->context.is_draining) {
-        return;
-    }
-    w->context.is_draining = true;
-    stop_listeners(w);
-    struct log_line line;
-    log_begin(&line, LOG_INFO, "drain.begin");
-    log_u64(&line, "sessions", w->context.session_count);
-    log_end(&line);
-
-    w->drain_per_tick = worker_share_of_tick(w, w->context.session_count);
-    w->drain_end_ms = reactor_now_ms(w->context.reactor) + drain_ms;
-    reactor_timer_at(&w->drain, reactor_now_ms(w->context.reactor));
-    stop_when_empty(w);
-}
-
-static void on_term(struct reactor_signal *s)
-{
-    start_drain(container_of(s, struct worker, on_term));
-}
-
-static void on_quit(struct reactor_signal *s)
-{
-    struct worker *w = container_of(s, struct worker, on_quit);
-    kill_all(w);
-}
-
-/* --- what the master says -------------------------------------------------------------------- */
 
 /* Takes over the descriptor. */
 static void on_message(struct worker *w, const struct control_message *message, int fd)
@@ -217,7 +137,7 @@ static void on_message(struct worker *w, const struct control_message *message, 
         worker_release(w, message->slot);
         break;
     case CONTROL_RETIRE:
-        retire(w);
+        worker_retire(w);
         break;
     case CONTROL_COMMIT:
         worker_commit(w, message->number);
@@ -266,7 +186,8 @@ static void on_control(struct reactor_io *io, unsigned ready)
         case CONTROL_GONE:
             reactor_io_want(io, 0);
             log_message(LOG_WARN, "master.gone", "the master is gone: this worker drains");
-            start_drain(w);
+            w->is_orphan = true;
+            worker_drain(w);
             return;
         }
     }
@@ -294,7 +215,7 @@ static void init_events(struct worker *w)
     struct reactor *r = w->context.reactor;
     reactor_signal_init(&w->on_term, r, SIGTERM, on_term);
     reactor_signal_init(&w->on_quit, r, SIGQUIT, on_quit);
-    reactor_timer_init(&w->drain, r, on_drain_tick);
+    reactor_timer_init(&w->drain, r, worker_on_drain_tick);
     reactor_timer_init(&w->change, r, worker_on_change_tick);
     reactor_timer_init(&w->trim, r, on_trim);
     reactor_timer_init(&w->tickets, r, on_tickets);
@@ -361,7 +282,7 @@ static bool begin_to_serve(struct worker *w)
     struct log_line line;
     sigset_t none;
 
-    tell_accepting(w);
+    worker_tell_accepting(w);
     reactor_count_turns(w->context.reactor, &start->scoreboard->slots[start->slot].turns);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -388,6 +309,7 @@ int worker_run(const struct worker_start *start, const char **out_detail)
 
     reactor_io_want(&w.control, 0);
     reactor_timer_stop(&w.change);
+    reactor_timer_stop(&w.drain);
     vitals_done(&w.vitals);
     reactor_timer_stop(&w.trim);
     reactor_timer_stop(&w.tickets);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* worker_parts.h: what the sources of worker.h know of each other.
  *
- * worker.c is the process: memory, drain, what the master says. worker_posts.c has the sockets that
- * the worker accepts from; worker_reload.c prepares another configuration and puts it in force. Not
- * for: anybody else. */
+ * worker.c is the process: memory, signals, what the master says. worker_posts.c has the sockets
+ * that the worker accepts from; worker_reload.c prepares another configuration and puts it in
+ * force; worker_drain.c is how a worker ends. Not for: anybody else. */
 #ifndef GATE_WORKER_PARTS_H
 #define GATE_WORKER_PARTS_H
 
@@ -14,6 +14,7 @@
 #include "base/list.h"
 #include "gate/control.h"
 #include "gate/listener.h"
+#include "gate/spread.h"
 #include "gate/vitals.h"
 #include "gate/worker.h"
 
@@ -59,11 +60,14 @@ struct worker {
     struct reactor_signal on_quit;
     struct reactor_io control;
     struct reactor_timer drain;
-    uint64_t drain_end_ms; /* 0 = not draining */
-    size_t drain_per_tick;
+    struct spread drain_spread;
+    uint64_t drain_begin_ms;
+    uint64_t drain_end_ms;       /* 0 = not draining */
+    uint64_t drain_told;         /* sessions that the drain has ended */
     struct reactor_timer change; /* ends sessions whose route has changed */
-    size_t change_per_tick;
+    struct spread change_spread;
     bool is_retired;          /* accepts nobody, and ends with its last session */
+    bool is_orphan;           /* the master is gone */
     uint64_t own_descriptors; /* besides listeners and clients */
     struct reactor_timer trim;
     struct reactor_timer tickets;
@@ -74,11 +78,9 @@ struct worker {
     bool is_short; /* of memory: this worker accepts nobody */
 };
 
-#define WORKER_TICK_MS 50
-/* How many of `sessions` end in one tick, when all of them end within a third of the drain time:
- * the rest is for their closing handshakes. */
-size_t worker_share_of_tick(const struct worker *w, size_t sessions);
 void worker_tell_master(struct worker *w, const struct control_message *message);
+/* Tells [health] of all workers whether this one takes sessions. */
+void worker_tell_accepting(struct worker *w);
 
 /* --- worker_posts.c --- */
 
@@ -91,11 +93,13 @@ MUST_CHECK bool worker_open_posts(struct worker *w);
 /* CONTROL_ADOPT and CONTROL_RELEASE. */
 void worker_adopt(struct worker *w, const struct control_message *message, int fd);
 void worker_release(struct worker *w, uint32_t slot);
-/* Serves its queue to the end, and goes. */
-void worker_leave_post(struct post *post);
-/* All but those of [health], which is served until the worker ends: whoever asks learns that sluice
- * is not ready. */
+/* In so long, once nobody is in its queue, it goes. Nobody new must get into the queue any more. */
+void worker_leave_post(struct post *post, uint64_t wait_ms);
+/* Both are for all but those of [health], which is served until the worker ends: whoever asks
+ * learns that sluice is not ready. */
 void worker_drop_public_posts(struct worker *w);
+/* Lets nobody new in, anywhere, and leaves them. */
+void worker_leave_public_posts(struct worker *w, uint64_t wait_ms);
 void worker_drop_all_posts(struct worker *w);
 
 /* --- worker_reload.c --- */
@@ -113,5 +117,19 @@ void worker_commit(struct worker *w, uint32_t number);
 /* Forgets what is not in force. */
 void worker_abandon(struct worker *w);
 void worker_on_change_tick(struct reactor_timer *timer);
+
+/* --- worker_drain.c --- */
+
+/* Ends the sessions over drain_timeout, and then the worker. A second call does nothing. */
+void worker_drain(struct worker *w);
+void worker_on_drain_tick(struct reactor_timer *timer);
+/* The slot's callers go to other workers; sessions, and those who are about to have one, stay. */
+void worker_retire(struct worker *w);
+/* Ends everything at once. */
+void worker_kill(struct worker *w);
+/* Stops a worker that is to end, once it has neither sessions nor callers. */
+void worker_stop_when_empty(struct worker *w);
+/* For spreads: no two workers have the same. */
+uint64_t worker_seed(const struct worker *w);
 
 #endif

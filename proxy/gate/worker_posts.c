@@ -4,7 +4,6 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "gate/sockets.h"
 #include "gate/worker_parts.h"
 
 #define LEAVE_RETRY_MS 100 /* to the next look at a queue that should be empty */
@@ -12,12 +11,14 @@
 static void on_leave(struct reactor_timer *timer)
 {
     struct post *post = container_of(timer, struct post, leave);
+    struct worker *w = post->worker;
     /* The door may have no room for those who wait. */
     if (listener_has_callers(&post->listener)) {
-        reactor_timer_at(timer, reactor_now_ms(post->worker->context.reactor) + LEAVE_RETRY_MS);
+        reactor_timer_at(timer, reactor_now_ms(w->context.reactor) + LEAVE_RETRY_MS);
         return;
     }
     worker_drop_post(post);
+    worker_stop_when_empty(w);
 }
 
 struct post *worker_new_post(struct worker *w, uint32_t slot, uint32_t listen,
@@ -46,12 +47,12 @@ void worker_drop_post(struct post *post)
     mem_free(post);
 }
 
-void worker_leave_post(struct post *post)
+void worker_leave_post(struct post *post, uint64_t wait_ms)
 {
     struct worker *w = post->worker;
     list_unlink(&post->link);
     list_append(&w->leaving, &post->link);
-    reactor_timer_at(&post->leave, reactor_now_ms(w->context.reactor) + SOCKETS_LEAVE_MS);
+    reactor_timer_at(&post->leave, reactor_now_ms(w->context.reactor) + wait_ms);
 }
 
 bool worker_open_posts(struct worker *w)
@@ -124,17 +125,33 @@ static void drop_list(struct list *posts)
     }
 }
 
-void worker_drop_public_posts(struct worker *w)
+/* The first public one; NULL: none. */
+static struct post *find_public(const struct worker *w)
 {
-    struct list *link = w->posts.next;
-    while (link != &w->posts) {
+    for (struct list *link = w->posts.next; link != &w->posts; link = link->next) {
         struct post *post = container_of(link, struct post, link);
-        link = link->next;
         if (post->listener.listen->kind == CONFIG_LISTEN_PUBLIC) {
-            worker_drop_post(post);
+            return post;
         }
     }
-    drop_list(&w->leaving);
+    return NULL;
+}
+
+void worker_drop_public_posts(struct worker *w)
+{
+    struct post *post;
+    while ((post = find_public(w)) != NULL) {
+        worker_drop_post(post);
+    }
+}
+
+void worker_leave_public_posts(struct worker *w, uint64_t wait_ms)
+{
+    struct post *post;
+    while ((post = find_public(w)) != NULL) {
+        listener_turn_deaf(&post->listener);
+        worker_leave_post(post, wait_ms);
+    }
 }
 
 void worker_drop_all_posts(struct worker *w)

@@ -9,6 +9,7 @@
 #include "conf/change.h"
 #include "conf/config.h"
 #include "gate/descriptors.h"
+#include "gate/sockets.h"
 #include "gate/worker_parts.h"
 
 /* --- a setup --------------------------------------------------------------------------------- */
@@ -200,7 +201,7 @@ static void renew_posts(struct worker *w, const struct config *before)
         link = link->next;
         size_t at = change_find_listen(setup->config, &before->listens[post->listen], post->listen);
         if (at == setup->config->listen_count) {
-            worker_leave_post(post);
+            worker_leave_post(post, SOCKETS_LEAVE_MS);
             continue;
         }
         post->listen = (uint32_t)at;
@@ -229,13 +230,25 @@ static void take_settings(struct worker *w)
     w->context.seat = w->setup.seat;
 }
 
+/* Fewer than are due: there are no more. */
 void worker_on_change_tick(struct reactor_timer *timer)
 {
     struct worker *w = container_of(timer, struct worker, change);
-    size_t ended = session_end_changed(&w->context, LIFE_DRAIN, w->change_per_tick);
-    if (ended == w->change_per_tick) {
-        reactor_timer_at(timer, reactor_now_ms(w->context.reactor) + WORKER_TICK_MS);
+    uint64_t now_ms = reactor_now_ms(w->context.reactor);
+    size_t due = spread_take(&w->change_spread, now_ms);
+    uint64_t next_ms = spread_next_ms(&w->change_spread, now_ms);
+    if (session_end_changed(&w->context, LIFE_DRAIN, due) == due && next_ms != UINT64_MAX) {
+        reactor_timer_at(timer, next_ms);
     }
+}
+
+/* The sessions that stay count too: so those that go end in the first part of the time. */
+static void end_changed(struct worker *w)
+{
+    uint64_t now_ms = reactor_now_ms(w->context.reactor);
+    spread_begin(&w->change_spread, now_ms, spread_of_drain(w->setup.config->drain_ms),
+                 w->context.session_count, worker_seed(w));
+    reactor_timer_at(&w->change, now_ms);
 }
 
 void worker_commit(struct worker *w, uint32_t number)
@@ -254,8 +267,7 @@ void worker_commit(struct worker *w, uint32_t number)
     mem_free(next);
     w->next = NULL;
     if (w->setup.config->is_reload_drain) {
-        w->change_per_tick = worker_share_of_tick(w, w->context.session_count);
-        reactor_timer_at(&w->change, reactor_now_ms(w->context.reactor));
+        end_changed(w);
     }
     answer(w, CONTROL_SWAPPED, number, "");
 }

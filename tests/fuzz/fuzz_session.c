@@ -82,6 +82,7 @@ static void end_session(uint8_t how)
 {
     enum life_ending ending = (enum life_ending)(1 + how % (LIFE_ENDING_COUNT - 1));
     world.is_forced = world.is_forced || world_session() != NULL;
+    session_end_early(&world.context, ending, 0);
     (void)session_end_some(&world.context, ending, 1);
 }
 

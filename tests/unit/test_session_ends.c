@@ -300,6 +300,37 @@ static void test_queued_before_fin(void)
     }
 }
 
+/* A connection that has asked for nothing is nobody who has to be told, for a while. */
+static void test_early(void)
+{
+    struct kit k;
+    kit_open(&k, "", "");
+    CHECK_TRUE("start", kit_start(&k));
+    kit_client_says(&k, "GET /");
+    kit_settle(&k);
+    CHECK_EQ_U64("not live", session_count_live(&k.context), 0);
+    CHECK_EQ_U64("not ended", session_end_some(&k.context, LIFE_SHUTDOWN, 5), 0);
+    session_end_early(&k.context, LIFE_SHUTDOWN, 60000);
+    kit_settle(&k);
+    CHECK_EQ_U64("too young", kit_client_heard.len, 0);
+    session_end_early(&k.context, LIFE_SHUTDOWN, 0);
+    CHECK_EQ_U64("told", kit_take_answer(&k), 503);
+    session_end_early(&k.context, LIFE_SHUTDOWN, 0);
+    kit_client_leaves(&k);
+    kit_close("early", &k, LIFE_SHUTDOWN);
+
+    kit_open(&k, "", "");
+    if (!kit_connect("open", &k, KIT_TCP)) {
+        return;
+    }
+    CHECK_EQ_U64("live", session_count_live(&k.context), 1);
+    session_end_early(&k.context, LIFE_SHUTDOWN, 0);
+    CHECK_EQ_U64("it has asked", session_end_some(&k.context, LIFE_SHUTDOWN, 5), 1);
+    CHECK_EQ_U64("not live any more", session_count_live(&k.context), 0);
+    kit_client_leaves(&k);
+    kit_close("open", &k, LIFE_SHUTDOWN);
+}
+
 static void test_ended_by_us(void)
 {
     struct kit k;
@@ -339,5 +370,6 @@ CU_TestInfo session_ends_tests[] = {
     {"a FIN before the 101", test_early_fin},
     {"what is queued for a client that has sent its FIN", test_queued_before_fin},
     {"ended by us, with and without politeness", test_ended_by_us},
+    {"a drain and who has not asked yet", test_early},
     CU_TEST_INFO_NULL,
 };

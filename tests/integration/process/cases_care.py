@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 
-from harness import case, equal, wait_until
+from harness import case, equal, scale, wait_until
 from processes import (ECHO, WorkerFault, both_started, clients_by_worker, echo, hold_by_a_debugger,
                        is_alive, let_go_by_a_debugger)
 from wsclient import FIN, RESET
@@ -88,18 +88,17 @@ def a_stopped_worker(t):
 @case(timeout=90)
 def a_worker_that_leaves(t):
     """Somebody ends one worker alone: while it drains, the other one accepts its callers too."""
-    p = both_started(t.gateway(server="workers = 2\ndrain_timeout = 1h",
+    p = both_started(t.gateway(server="workers = 2\ndrain_timeout = %ds" % (8 * scale()),
                                r=ECHO + "\nclose_timeout = 1h"))
     p.may_lose_workers = True
     victim, other = (found := clients_by_worker(p))
     os.kill(victim, signal.SIGTERM)
     p.log.wait("drain.begin")
-    for c in found[victim]:
-        c.recv_close(1001)
     connect_all(p)
     connect_all(p, "plain")
     assert victim in p.workers(), "the worker has ended meanwhile"
     for c in found[victim]:
+        c.recv_close(1001)
         c.close(1001)
     p.log.wait("worker.exit", pid=str(victim), status="0")
     p.log.wait("worker.start", 3)

@@ -122,7 +122,7 @@ def many_probes(t):
 @case()
 def drain(t):
     """A program that drains is not ready, but lives and says so until it ends."""
-    program = t.start(t.config(server="workers = 2\ndrain_timeout = 20s",
+    program = t.start(t.config(server="workers = 2\ndrain_timeout = 6s",
                                defaults="close_timeout = 10s", echo=ECHO) + HEALTH)
     clients = [program.client("plain") for _ in range(4)]
     for c in clients:
