@@ -234,6 +234,7 @@ int main(int argc, char **argv)
         code = EXIT_DONE;
     } else {
         log_init(STDERR_FILENO, config->log_level, config->log_format);
+        log_send_to(config->log_sink, config->log_socket.data);
         report_log(&report, path);
         report_done(&report);
         return master_run(config, &bundle, options.is_demo ? announce_demo : NULL);

@@ -1,49 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "base/log.h"
+#include "base/log_parts.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/utf8.h"
 
 #define VALUE_MAX_BYTES 256
 /* Every byte as \u00NN, the mark of a cut value with the largest length, a NUL. */
 #define ESCAPED_MAX_BYTES (VALUE_MAX_BYTES * 6 + 32)
-/* Room for what log_end adds: cut, log_dropped, brace, newline. */
-#define TAIL_MAX_BYTES 64
-/* text[0] is a newline that log_end writes only after a line that the sink took in part. */
-#define LINE_START 1
+enum log_level log_level_now;
+enum log_format log_format_now;
 
-enum sink_kind {
-    SINK_NONE = 0,
-    SINK_PRIVATE, /* a non-blocking description of our own: write */
-    SINK_SOCKET,  /* nobody can open a socket again: send without waiting */
-    SINK_SHARED   /* its flags belong to others too: poll, then write */
-};
-
-struct log_state {
-    enum sink_kind kind;
-    int fd;     /* log_end writes to it */
-    int origin; /* the fd given to log_init */
-    enum log_level level;
-    enum log_format format;
-    uint64_t dropped_lines; /* since the last line that came out */
-    uint64_t dropped_total;
-    bool is_torn; /* the last line went out in part */
-    char process[16];
-};
-
-static struct log_state state = {.fd = -1, .origin = -1};
+static char process[16];
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
@@ -171,7 +144,7 @@ static void put_str(struct log_line *line, const char *text)
 static void put_key(struct log_line *line, const char *key)
 {
     bool is_first = line->len == LINE_START;
-    if (state.format == LOG_JSON) {
+    if (log_format_now == LOG_JSON) {
         put_str(line, is_first ? "{\"" : ",\"");
         put_str(line, key);
         put_str(line, "\":");
@@ -182,7 +155,32 @@ static void put_key(struct log_line *line, const char *key)
     }
 }
 
-/* `value` is escaped already. Puts the whole field or nothing. */
+static void note_field(struct log_line *line, size_t key_len, size_t value_len, bool is_quoted)
+{
+    size_t value_at = line->len - value_len - (is_quoted ? 1 : 0);
+    /* In JSON `":` stands between key and value, in text `=`. */
+    size_t between = (log_format_now == LOG_JSON ? 2 : 1) + (is_quoted ? 1U : 0U);
+    if (line->field_count < LOG_FIELDS_MAX) {
+        line->fields[line->field_count++] = (struct log_field){
+            .key_at = (uint16_t)(value_at - between - key_len),
+            .key_len = (uint16_t)key_len,
+            .value_at = (uint16_t)value_at,
+            .value_len = (uint16_t)value_len,
+        };
+    }
+}
+
+/* `value` is escaped already. */
+static void append_field(struct log_line *line, const char *key, struct span value, bool is_quoted)
+{
+    put_key(line, key);
+    put_str(line, is_quoted ? "\"" : "");
+    put(line, value.data, value.len);
+    put_str(line, is_quoted ? "\"" : "");
+    note_field(line, strlen(key), value.len, is_quoted);
+}
+
+/* Puts the whole field or nothing. */
 static void put_field(struct log_line *line, const char *key, struct span value, bool is_quoted)
 {
     size_t need = strlen(key) + value.len + 6; /* at most {"": and two quotes around the value */
@@ -190,17 +188,15 @@ static void put_field(struct log_line *line, const char *key, struct span value,
         line->is_cut = true;
         return;
     }
-    put_key(line, key);
-    put_str(line, is_quoted ? "\"" : "");
-    put(line, value.data, value.len);
-    put_str(line, is_quoted ? "\"" : "");
+    append_field(line, key, value, is_quoted);
 }
 
 /* Every escape has a backslash. */
 static bool needs_quotes(struct span escaped)
 {
-    return state.format == LOG_JSON || escaped.len == 0 || span_find(escaped, ' ') < escaped.len ||
-           span_find(escaped, '=') < escaped.len || span_find(escaped, '\\') < escaped.len;
+    return log_format_now == LOG_JSON || escaped.len == 0 ||
+           span_find(escaped, ' ') < escaped.len || span_find(escaped, '=') < escaped.len ||
+           span_find(escaped, '\\') < escaped.len;
 }
 
 static void put_text(struct log_line *line, const char *key, struct span value, size_t whole_bytes)
@@ -209,7 +205,7 @@ static void put_text(struct log_line *line, const char *key, struct span value, 
     if (line->len == 0) {
         return;
     }
-    size_t len = escape_value(state.format, value, whole_bytes, escaped, sizeof(escaped));
+    size_t len = escape_value(log_format_now, value, whole_bytes, escaped, sizeof(escaped));
     struct span text = {escaped, len};
     put_field(line, key, text, needs_quotes(text));
 }
@@ -232,6 +228,7 @@ void log_begin(struct log_line *line, enum log_level level, const char *event)
     line->level = level;
     line->is_cut = false;
     line->len = 0;
+    line->field_count = 0;
     /* The length 0 tells the other calls that nobody wants this line. */
     if (!log_is_on(level)) {
         return;
@@ -240,8 +237,8 @@ void log_begin(struct log_line *line, enum log_level level, const char *event)
     line->len = LINE_START;
     put_time(line);
     log_str(line, "level", level_names[level]);
-    if (state.process[0] != '\0') {
-        log_str(line, "proc", state.process);
+    if (process[0] != '\0') {
+        log_str(line, "proc", process);
     }
     log_str(line, "event", event);
 }
@@ -265,69 +262,17 @@ void log_u64(struct log_line *line, const char *key, uint64_t value)
     }
 }
 
-static void put_tail(struct log_line *line)
+void log_put_tail(struct log_line *line, uint64_t dropped)
 {
     char digits[24];
     if (line->is_cut) {
-        put_key(line, "cut");
-        put_str(line, "1");
+        append_field(line, "cut", SPAN_LIT("1"), false);
     }
-    if (state.dropped_lines > 0) {
-        (void)snprintf(digits, sizeof(digits), "%" PRIu64, state.dropped_lines);
-        put_key(line, "log_dropped");
-        put_str(line, digits);
+    if (dropped > 0) {
+        (void)snprintf(digits, sizeof(digits), "%" PRIu64, dropped);
+        append_field(line, "log_dropped", span_from_str(digits), false);
     }
-    put_str(line, state.format == LOG_JSON ? "}\n" : "\n");
-}
-
-/* ---- the sink ---- */
-
-static ssize_t write_once(const char *text, size_t len)
-{
-    struct pollfd ready = {.fd = state.fd, .events = POLLOUT};
-    switch (state.kind) {
-    case SINK_NONE:
-        break;
-    case SINK_SOCKET:
-        return send(state.fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-    case SINK_SHARED:
-        if (poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0) {
-            errno = EAGAIN;
-            return -1;
-        }
-        return write(state.fd, text, len);
-    case SINK_PRIVATE:
-        return write(state.fd, text, len);
-    }
-    errno = EBADF;
-    return -1;
-}
-
-void log_end(struct log_line *line)
-{
-    if (line->len == 0) {
-        return;
-    }
-    put_tail(line);
-    /* After half a line the next one starts with a newline. */
-    size_t start = state.is_torn ? 0 : LINE_START;
-    size_t want = line->len - start;
-    ssize_t sent = 0;
-    int saved_errno = errno;
-    do {
-        sent = write_once(line->text + start, want);
-    } while (sent == -1 && errno == EINTR);
-    errno = saved_errno;
-    line->len = 0;
-    if (sent > 0 && (size_t)sent == want) {
-        state.dropped_lines = 0;
-        state.is_torn = false;
-        return;
-    }
-    state.dropped_lines++;
-    state.dropped_total++;
-    /* If only that newline went out, no line is torn. */
-    state.is_torn = sent > 0 ? !(state.is_torn && sent == 1) : state.is_torn;
+    put_str(line, log_format_now == LOG_JSON ? "}\n" : "\n");
 }
 
 void log_message(enum log_level level, const char *event, const char *format, ...)
@@ -348,64 +293,12 @@ void log_message(enum log_level level, const char *event, const char *format, ..
     log_end(&line);
 }
 
-static int open_private(int fd)
-{
-    char path[40];
-    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    return open(path, O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-}
-
-static enum sink_kind shared_kind(int fd)
-{
-    struct stat status;
-    if (fd < 0 || fstat(fd, &status) != 0) {
-        return SINK_NONE;
-    }
-    return S_ISSOCK(status.st_mode) ? SINK_SOCKET : SINK_SHARED;
-}
-
-/* Others write to `fd` too (assert, libraries): their texts must not overwrite the beginning of the
- * file, where the position of a redirection without append stays. */
-static void append_to_file(int fd)
-{
-    struct stat status;
-    int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
-    if (flags != -1 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) {
-        (void)fcntl(fd, F_SETFL, flags | O_APPEND);
-    }
-}
-
-void log_init(int fd, enum log_level level, enum log_format format)
-{
-    int saved_errno = errno;
-    append_to_file(fd);
-    state.level = level;
-    state.format = format;
-    int own = fd < 0 ? -1 : open_private(fd);
-    /* A worker in a sandbox can open nothing more; its old description serves on. */
-    bool keeps_old = own == -1 && fd >= 0 && state.kind == SINK_PRIVATE && state.origin == fd;
-    if (!keeps_old) {
-        if (state.kind == SINK_PRIVATE) {
-            (void)close(state.fd);
-        }
-        state.kind = own != -1 ? SINK_PRIVATE : shared_kind(fd);
-        state.fd = own != -1 ? own : fd;
-        state.origin = fd;
-    }
-    errno = saved_errno;
-}
-
 void log_set_process(const char *name)
 {
-    (void)span_copy(span_from_str(name), state.process, sizeof(state.process));
-}
-
-uint64_t log_dropped_total(void)
-{
-    return state.dropped_total;
+    (void)span_copy(span_from_str(name), process, sizeof(process));
 }
 
 bool log_is_on(enum log_level level)
 {
-    return state.kind != SINK_NONE && level <= state.level;
+    return log_has_sink() && level <= log_level_now;
 }

@@ -46,6 +46,7 @@ static void build_server(struct build *build)
     for (const struct draft_section *s = build->draft->sections; s != NULL; s = s->next) {
         if (s->kind == KEY_SERVER) {
             build_section(build, s, config);
+            build_check_needs(build, s, config);
             user_line = draft_value(s, "user")->line;
             sandbox_line = draft_value(s, "sandbox")->line;
         }

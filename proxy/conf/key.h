@@ -78,7 +78,7 @@ struct key {
     const char *empty; /* what no value means: "any" */
 };
 
-#define KEY_MAX 64         /* ceiling of the table, asserted by the tests */
+#define KEY_MAX 96         /* ceiling of the table, asserted by the tests */
 #define KEY_RANGE_TEXT 160 /* bytes that key_describe needs at most */
 #define KEY_NUMBER_TEXT 32 /* bytes that key_format needs at most */
 

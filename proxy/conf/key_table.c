@@ -41,6 +41,8 @@ static const struct key_choice level_words[] = {
     {"error", LOG_ERROR}, {"warn", LOG_WARN}, {"info", LOG_INFO}, {"debug", LOG_DEBUG}, {NULL, 0}};
 static const struct key_choice format_words[] = {
     {"text", LOG_KEY_VALUE}, {"json", LOG_JSON}, {NULL, 0}};
+static const struct key_choice sink_words[] = {
+    {"stderr", LOG_STDERR}, {"syslog", LOG_SYSLOG}, {"journald", LOG_JOURNALD}, {NULL, 0}};
 static const struct key_choice tls_words[] = {
     {"1.2", CONFIG_TLS_1_2}, {"1.3", CONFIG_TLS_1_3}, {NULL, 0}};
 static const struct key_choice refuse_words[] = {{"close", 0}, {"http", 1}, {NULL, 0}};
@@ -69,6 +71,13 @@ static const struct key_choice side_words[] = {{"server", 0}, {"client", 1}, {NU
 static const struct key_choice half_close_words[] = {{"close", 0}, {"keep", 1}, {NULL, 0}};
 
 /* ---- what a key means nothing without ---- */
+
+static bool has_log_daemon(const void *base)
+{
+    return ((const struct config *)base)->log_sink != LOG_STDERR;
+}
+
+static const struct key_need need_log_daemon = {has_log_daemon, "log = syslog or journald"};
 
 static bool has_certificate(const void *base)
 {
@@ -175,6 +184,12 @@ static const struct key keys[] = {
     KEY(KEY_SERVER, "log_limit", COUNT(1, 1000000), .zero_word = "no limit", .fallback = "10",
         SERVER_FIELD(log_limit),
         .help = "lines a second and worker of each kind that clients without a session cause"),
+    KEY(KEY_SERVER, "log", CHOICE(sink_words), .fallback = "stderr", SERVER_FIELD(log_sink),
+        .help = "where lines go"),
+    KEY(KEY_SERVER, "log_socket", TEXT(value_read_log_socket, value_show_text),
+        SERVER_FIELD(log_socket), .need = &need_log_daemon,
+        .empty = "/dev/log, or /run/systemd/journal/socket",
+        .help = "where the daemon of syslog or journald listens"),
     KEY(KEY_SERVER, "tls_timeout", DURATION(10, HOUR_MS), .fallback = "10s",
         SERVER_FIELD(early_timeouts.tls_ms), .help = "from accept to the end of the handshake"),
     KEY(KEY_SERVER, "request_timeout", DURATION(10, HOUR_MS), .fallback = "10s",

@@ -111,6 +111,8 @@ struct config {
     uint64_t watch_ms;     /* between two looks at the files that keys name; 0 = none */
     enum log_level log_level;
     enum log_format log_format;
+    enum log_sink log_sink;
+    struct span log_socket; /* empty: where that daemon usually listens */
     struct http_limits head_limits;
     struct life_timeouts early_timeouts; /* what a session uses before its route is known */
     bool is_http_refusal;                /* the same for on_refuse: requests that match no route */

@@ -132,6 +132,17 @@ bool value_read_page_path(struct span text, struct arena *texts, void *field,
     return !route.is_prefix;
 }
 
+bool value_read_log_socket(struct span text, struct arena *texts, void *field,
+                           const char **out_detail)
+{
+    struct span *out = field;
+
+    (void)texts;
+    *out_detail = "the path of a Unix socket begins with '/' and has at most 107 bytes";
+    *out = text;
+    return span_starts_with(text, SPAN_LIT("/")) && text.len <= LOG_SOCKET_MAX;
+}
+
 struct span value_show_path(const void *field, char scratch[VALUE_BYTES_MAX + 1])
 {
     const struct policy_route *route = field;

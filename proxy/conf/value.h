@@ -38,6 +38,9 @@ value_show_fn value_show_path;
 /* "/healthz": a path without a star */
 value_read_fn value_read_page_path; /* struct span */
 
+/* "/dev/log": the path of a Unix socket */
+value_read_fn value_read_log_socket; /* struct span */
+
 /* A canonical host (host.h) with or without brackets, or "*." and a name. */
 value_read_fn value_read_host; /* struct span; IPv6 without brackets */
 

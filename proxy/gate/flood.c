@@ -3,44 +3,66 @@
 
 #include <assert.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #define LINE_MILLI 1000
 
-static const char *line_of(unsigned kind)
+/* Of the kinds that are no ending. */
+static const struct {
+    const char *event;
+    enum log_level level;
+} lines[FLOOD_KINDS - LIFE_ENDING_COUNT] = {
+    [FLOOD_ACCEPT_FAILED - LIFE_ENDING_COUNT] = {"accept.failed", LOG_WARN},
+    [FLOOD_PAUSED - LIFE_ENDING_COUNT] = {"listen.paused", LOG_WARN},
+    [FLOOD_RESUMED - LIFE_ENDING_COUNT] = {"listen.resumed", LOG_INFO},
+    [FLOOD_MEMORY_SHORT - LIFE_ENDING_COUNT] = {"memory.short", LOG_ERROR},
+    [FLOOD_MEMORY_BACK - LIFE_ENDING_COUNT] = {"memory.back", LOG_INFO},
+    [FLOOD_ADOPT_FAILED - LIFE_ENDING_COUNT] = {"adopt.failed", LOG_WARN},
+    [FLOOD_CONFIG - LIFE_ENDING_COUNT] = {"config.error", LOG_ERROR},
+    [FLOOD_RELOAD_DONE - LIFE_ENDING_COUNT] = {"reload.done", LOG_INFO},
+    [FLOOD_RELOAD_FAILED - LIFE_ENDING_COUNT] = {"reload.failed", LOG_ERROR},
+    [FLOOD_RELOAD_KEPT - LIFE_ENDING_COUNT] = {"reload.kept", LOG_WARN},
+    [FLOOD_LISTEN_READY - LIFE_ENDING_COUNT] = {"listen.ready", LOG_INFO},
+    [FLOOD_LISTEN_GONE - LIFE_ENDING_COUNT] = {"listen.gone", LOG_INFO},
+};
+
+static void tell_kind(unsigned kind, uint64_t suppressed)
 {
-    static const char *const names[] = {"accept.failed", "listen.paused", "listen.resumed"};
-    return kind < LIFE_ENDING_COUNT ? "session.end" : names[kind - LIFE_ENDING_COUNT];
+    bool is_ending = kind < LIFE_ENDING_COUNT;
+    struct log_line line;
+    log_begin(&line, is_ending ? LOG_INFO : lines[kind - LIFE_ENDING_COUNT].level,
+              "log.suppressed");
+    log_str(&line, "of", is_ending ? "session.end" : lines[kind - LIFE_ENDING_COUNT].event);
+    if (is_ending) {
+        log_str(&line, "ending", life_ending_row((enum life_ending)kind)->word);
+    }
+    log_u64(&line, "suppressed", suppressed);
+    log_end(&line);
 }
 
-static void tell_all(struct flood *f)
+void flood_tell(struct flood *f)
 {
     for (unsigned kind = 0; kind < FLOOD_KINDS; kind++) {
-        struct log_line line;
-        if (f->buckets[kind].suppressed == 0) {
-            continue;
+        if (f->buckets[kind].suppressed > 0) {
+            tell_kind(kind, f->buckets[kind].suppressed);
+            f->buckets[kind].suppressed = 0;
         }
-        log_begin(&line, kind < LIFE_ENDING_COUNT ? LOG_INFO : LOG_WARN, "log.suppressed");
-        log_str(&line, "of", line_of(kind));
-        if (kind < LIFE_ENDING_COUNT) {
-            log_str(&line, "ending", life_ending_row((enum life_ending)kind)->word);
-        }
-        log_u64(&line, "suppressed", f->buckets[kind].suppressed);
-        log_end(&line);
-        f->buckets[kind].suppressed = 0;
     }
-    f->is_telling = false;
+    f->tell_ms = UINT64_MAX;
 }
 
 static void on_tell(struct reactor_timer *timer)
 {
-    tell_all(container_of(timer, struct flood, tell));
+    flood_tell(container_of(timer, struct flood, tell));
 }
 
 void flood_init(struct flood *f, struct reactor *reactor, uint64_t per_second)
 {
-    *f = (struct flood){.reactor = reactor, .per_second = per_second};
-    reactor_timer_init(&f->tell, reactor, on_tell);
+    *f = (struct flood){.reactor = reactor, .per_second = per_second, .tell_ms = UINT64_MAX};
+    if (reactor != NULL) {
+        reactor_timer_init(&f->tell, reactor, on_tell);
+    }
 }
 
 void flood_set_limit(struct flood *f, uint64_t per_second)
@@ -50,8 +72,10 @@ void flood_set_limit(struct flood *f, uint64_t per_second)
 
 void flood_done(struct flood *f)
 {
-    reactor_timer_stop(&f->tell);
-    tell_all(f);
+    if (f->reactor != NULL) {
+        reactor_timer_stop(&f->tell);
+    }
+    flood_tell(f);
 }
 
 static void fill(const struct flood *f, struct flood_bucket *bucket, uint64_t now_ms)
@@ -76,7 +100,7 @@ bool flood_lets(struct flood *f, unsigned kind)
         return true;
     }
     struct flood_bucket *bucket = &f->buckets[kind];
-    uint64_t now_ms = reactor_now_ms(f->reactor);
+    uint64_t now_ms = f->reactor != NULL ? reactor_now_ms(f->reactor) : clock_now_ms();
     fill(f, bucket, now_ms);
     if (bucket->tokens_milli >= LINE_MILLI) {
         bucket->tokens_milli -= LINE_MILLI;
@@ -84,9 +108,11 @@ bool flood_lets(struct flood *f, unsigned kind)
     }
     bucket->suppressed++;
     f->suppressed_total++;
-    if (!f->is_telling) {
-        f->is_telling = true;
-        reactor_timer_at(&f->tell, now_ms + FLOOD_TELL_MS);
+    if (f->tell_ms == UINT64_MAX) {
+        f->tell_ms = now_ms + FLOOD_TELL_MS;
+        if (f->reactor != NULL) {
+            reactor_timer_at(&f->tell, f->tell_ms);
+        }
     }
     return false;
 }

@@ -165,7 +165,8 @@ static const struct condition conditional[] = {
     SOCKET(AF_UNIX, SOCK_STREAM),
     SOCKET(AF_INET, SOCK_DGRAM),
     SOCKET(AF_INET6, SOCK_DGRAM),
-    SOCKET(AF_UNIX, SOCK_DGRAM), /* the C library asks it for the number of an interface */
+    /* The C library asks it for the number of an interface; the log speaks with daemons. */
+    SOCKET(AF_UNIX, SOCK_DGRAM),
     {"ioctl", 1, {IS(1, FIONREAD)}},
     {"ioctl", 1, {IS(1, FIONBIO)}},
     {"ioctl", 1, {IS(1, TIOCOUTQ)}}, /* SIOCOUTQ */

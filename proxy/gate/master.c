@@ -142,7 +142,8 @@ static int time_to_wait_ms(const struct master *m)
                                                    : UINT64_MAX;
     uint64_t drain_at_ms =
         m->phase == MASTER_SERVING && m->drain_at_ms != 0 ? m->drain_at_ms : UINT64_MAX;
-    uint64_t others_ms[] = {drain_at_ms, master_reload_due_ms(m), sockets_due_ms(&m->sockets)};
+    uint64_t others_ms[] = {drain_at_ms, master_reload_due_ms(m), sockets_due_ms(&m->sockets),
+                            m->flood.tell_ms};
     for (size_t i = 0; i < sizeof(others_ms) / sizeof(others_ms[0]); i++) {
         due_ms = others_ms[i] < due_ms ? others_ms[i] : due_ms;
     }
@@ -210,6 +211,7 @@ static void supervise(struct master *m, const struct addr *first, master_ready_f
         if (m->phase == MASTER_SERVING && m->drain_at_ms != 0 && clock_now_ms() >= m->drain_at_ms) {
             drain(m);
         }
+        master_tell_log(m);
         if (m->phase == MASTER_STOPPING && clock_now_ms() >= m->kill_at_ms) {
             master_signal_workers(m, SIGKILL);
             m->kill_at_ms = UINT64_MAX;
@@ -310,6 +312,7 @@ int master_run(const struct config *config, struct bundle *bundle, master_ready_
 
     *bundle = (struct bundle){.count = 0};
     log_set_process("master");
+    flood_init(&m.flood, NULL, config->log_limit);
     sockets_init(&m.sockets);
     if (!prepare(&m, &first)) {
         release(&m);
@@ -321,6 +324,7 @@ int master_run(const struct config *config, struct bundle *bundle, master_ready_
         master_spawn(&m, i);
     }
     supervise(&m, &first, on_ready);
+    flood_done(&m.flood);
     if (m.exit_code == 0) {
         log_message(LOG_INFO, "stopped", "all workers have ended");
     }

@@ -3,7 +3,7 @@
  *
  * master.c starts, waits for events and stops; master_slots.c forks the workers, hears them and
  * replaces those that end; master_reload.c puts another configuration in force; master_care.c looks
- * whether workers turn, and who accepts for a slot without a worker. Not for: anybody else. */
+ * whether workers turn, and who accepts for a slot without a worker; master_tell.c says what happened. Not for: anybody else. */
 #ifndef GATE_MASTER_PARTS_H
 #define GATE_MASTER_PARTS_H
 
@@ -16,7 +16,9 @@
 
 #include "conf/change.h"
 #include "conf/config.h"
+#include "conf/report.h"
 #include "gate/control.h"
+#include "gate/flood.h"
 #include "gate/heart.h"
 #include "gate/reload.h"
 #include "gate/scoreboard.h"
@@ -72,9 +74,12 @@ struct master {
     struct bundle bundle;        /* of which it was made; without files for --demo */
     struct reload reload;
     struct master_next next;
-    bool is_reload_wanted; /* a signal asked for it */
-    uint64_t watch_ms;     /* when it looks at the files next */
-    struct bundle bad;     /* files that could not be taken when it looked last */
+    bool is_reload_wanted;            /* a signal asked for it */
+    uint64_t watch_ms;                /* when it looks at the files next */
+    struct flood flood;               /* limits what it says of reloads */
+    uint64_t dropped_told[LOG_SINKS]; /* of its own lines, in the scoreboard so far */
+    uint64_t suppressed_told;
+    struct bundle bad; /* files that could not be taken when it looked last */
     bool is_bad_told;
     struct scoreboard *scoreboard;
     struct seats *seats;
@@ -114,8 +119,6 @@ void master_set_workers(struct master *m, size_t slot_count);
 
 /* --- master_reload.c --- */
 
-/* Says that the program listens there from now on. */
-void master_log_listen(const struct master *m, size_t listen);
 /* Begins a reload when one is due, and brings it on. */
 void master_reload(struct master *m);
 uint64_t master_reload_due_ms(const struct master *m);
@@ -124,6 +127,20 @@ void master_hear_reload(struct master *m, size_t slot, const struct control_mess
 /* The slot's worker is gone, or goes. */
 void master_leave_reload(struct master *m, size_t slot);
 void master_release_reload(struct master *m);
+
+/* --- master_tell.c --- */
+
+/* Says that the program listens there from now on. */
+void master_log_listen(const struct master *m, size_t listen);
+/* What the configuration in force listens on and `before` did not, and the other way round. */
+void master_log_listens(struct master *m, const struct config *before);
+/* What is wrong with the next configuration. */
+void master_log_report(struct master *m, const struct report *report);
+/* How a reload ended. */
+void master_tell_done(struct master *m);
+void master_tell_failed(struct master *m, const char *detail);
+/* Tells monitoring of lines that the master lost or kept back, and the log of the latter. */
+void master_tell_log(struct master *m);
 
 /* --- master_care.c --- */
 

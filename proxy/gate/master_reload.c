@@ -15,70 +15,6 @@
 #define SOON_MS 1000 /* to the second look at files that do not fit together */
 #define SEND_MS 1000 /* for all that one worker is sent */
 
-/* --- what log and metrics say ----------------------------------------------------------------- */
-
-static const char *cause_word(const struct master *m)
-{
-    return m->next.is_watch ? "watch" : "signal";
-}
-
-static void log_address(const char *event, const struct config_listen *listen,
-                        const struct addr *address)
-{
-    char text[ADDR_TEXT_MAX];
-    struct log_line line;
-    log_begin(&line, LOG_INFO, event);
-    log_text(&line, "name", listen->name);
-    log_str(&line, "address", addr_print(address, text, sizeof(text)));
-    log_str(&line, "tls", listen->is_tls ? "yes" : "no");
-    log_end(&line);
-}
-
-void master_log_listen(const struct master *m, size_t listen)
-{
-    log_address("listen.ready", &m->config->listens[listen],
-                sockets_address(&m->sockets.current, listen));
-}
-
-static bool has_socket(const struct config *config, const struct config_listen *listen, size_t hint)
-{
-    return change_find_listen(config, listen, hint) < config->listen_count;
-}
-
-static void log_listens(const struct master *m, const struct config *before)
-{
-    for (size_t i = 0; i < m->config->listen_count; i++) {
-        if (!has_socket(before, &m->config->listens[i], i)) {
-            master_log_listen(m, i);
-        }
-    }
-    for (size_t i = 0; i < before->listen_count; i++) {
-        if (!has_socket(m->config, &before->listens[i], i)) {
-            log_address("listen.gone", &before->listens[i], &before->listens[i].address);
-        }
-    }
-}
-
-static void tell_done(const struct master *m)
-{
-    const struct change *change = &m->next.change;
-    struct log_line line;
-    scoreboard_note_reload(m->scoreboard, true, clock_date_s());
-    log_begin(&line, LOG_INFO, "reload.done");
-    log_u64(&line, "number", m->reload.number);
-    log_str(&line, "cause", cause_word(m));
-    log_u64(&line, "duration_ms", clock_now_ms() - m->reload.began_ms);
-    log_u64(&line, "files_changed", m->next.files_changed);
-    log_u64(&line, "server_changed", change->server);
-    log_u64(&line, "listens_new", change->listens_new);
-    log_u64(&line, "listens_gone", change->listens_gone);
-    log_u64(&line, "listens_changed", change->listens_changed);
-    log_u64(&line, "routes_new", change->routes_new);
-    log_u64(&line, "routes_gone", change->routes_gone);
-    log_u64(&line, "routes_changed", change->routes_changed);
-    log_end(&line);
-}
-
 /* --- a candidate ----------------------------------------------------------------------------- */
 
 static void drop_next(struct master *m)
@@ -95,19 +31,11 @@ static void fail(struct master *m, const char *format, ...)
 {
     const struct control_message abandon = {.kind = CONTROL_ABANDON};
     char text[SOCKETS_TEXT_MAX + CONTROL_TEXT_MAX];
-    struct log_line line;
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    scoreboard_note_reload(m->scoreboard, false, clock_date_s());
-    log_begin(&line, LOG_ERROR, "reload.failed");
-    log_u64(&line, "number", m->reload.number);
-    log_str(&line, "cause", cause_word(m));
-    log_u64(&line, "duration_ms", clock_now_ms() - m->reload.began_ms);
-    log_str(&line, "detail", text);
-    log_str(&line, "msg", "nothing has changed: the configuration before stays in force");
-    log_end(&line);
+    master_tell_failed(m, text);
     for (size_t i = 0; i < m->slot_count; i++) {
         if (m->reload.takes_part[i]) {
             bool is_sent = control_send(m->slots[i].control_fd, &abandon, -1);
@@ -119,14 +47,15 @@ static void fail(struct master *m, const char *format, ...)
 }
 
 /* The running program cannot become somebody else, nor get back what it gave up. */
-static bool keep_identity(const struct config *before, struct config *next)
+static bool keep_identity(struct master *m, const struct config *before, struct config *next)
 {
-    if (next->is_sandboxed != before->is_sandboxed) {
+    if (next->is_sandboxed != before->is_sandboxed && flood_lets(&m->flood, FLOOD_RELOAD_KEPT)) {
         log_message(LOG_WARN, "reload.kept",
                     "`sandbox` cannot change while sluice runs: restart it for that");
     }
     next->is_sandboxed = before->is_sandboxed;
-    if (next->has_ids && (next->uid != before->uid || next->gid != before->gid)) {
+    if (next->has_ids && (next->uid != before->uid || next->gid != before->gid) &&
+        flood_lets(&m->flood, FLOOD_RELOAD_KEPT)) {
         log_message(LOG_WARN, "reload.kept",
                     "`user` cannot change while sluice runs: restart it for that");
     }
@@ -154,7 +83,7 @@ static bool make_next(struct master *m, struct config *config)
     m->next.slot_count = master_slots_for(m, config->workers);
     m->next.files_changed = count_changed_files(&m->bundle, &m->next.bundle);
     change_count(m->config, config, &m->next.change);
-    if (!keep_identity(m->config, config)) {
+    if (!keep_identity(m, m->config, config)) {
         fail(m, "out of memory");
         return false;
     }
@@ -236,23 +165,22 @@ static void ask_workers(struct master *m)
 static void begin(struct master *m, bool is_silent)
 {
     struct report report;
-    const char *path = m->next.bundle.files != NULL ? m->next.bundle.files->name.data : "";
     reload_begin(&m->reload, clock_now_ms());
     struct config *config = config_build(&m->next.bundle, CONFIG_TO_PROVE, &report);
     if (config == NULL && is_silent) {
         drop_next(m);
         reload_end(&m->reload);
     } else if (config == NULL) {
-        report_log(&report, path);
+        master_log_report(m, &report);
         fail(m, report.count > 0 ? "the configuration has errors" : "out of memory");
     } else if (bundle_is_same(&m->bundle, &m->next.bundle) &&
                config->workers == m->config->workers) {
-        tell_done(m);
+        master_tell_done(m);
         config_free(config);
         drop_next(m);
         reload_end(&m->reload);
     } else {
-        report_log(&report, path);
+        master_log_report(m, &report);
         if (make_next(m, config)) {
             ask_workers(m);
         }
@@ -322,11 +250,13 @@ static void commit(struct master *m)
     m->next.config = NULL;
     m->next.bundle = (struct bundle){.count = 0};
     log_init(STDERR_FILENO, m->config->log_level, m->config->log_format);
+    log_send_to(m->config->log_sink, m->config->log_socket.data);
+    flood_set_limit(&m->flood, m->config->log_limit);
     tell_commit(m);
     release_leaving(m);
     reload_commit(&m->reload, clock_now_ms());
     give_adopters(m, before);
-    log_listens(m, before);
+    master_log_listens(m, before);
     master_set_workers(m, m->next.slot_count);
     config_free(before);
     bundle_done(&bundle);
@@ -422,7 +352,7 @@ void master_reload(struct master *m)
             fail(m, "worker %zu does not answer", reload_late_slot(&m->reload));
             break;
         case RELOAD_DONE:
-            tell_done(m);
+            master_tell_done(m);
             drop_next(m);
             bundle_done(&m->bad);
             reload_end(&m->reload);

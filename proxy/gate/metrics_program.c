@@ -149,14 +149,34 @@ void metrics_write_worker_if_known(const struct metrics *m, const struct metrics
 
 /* --- lines of the log ------------------------------------------------------------------------ */
 
-void metrics_write_worker_sum(const struct metrics *m, const struct metrics_family *f, size_t row,
-                              struct sheet *sheet)
+static uint64_t sum_workers(const struct metrics *m, size_t offset)
 {
     uint64_t sum = 0;
-    (void)row;
     for (size_t i = 0; i < seats_slot_count(m->seats); i++) {
-        sum += metrics_at(seats_worker(m->seats, i), f->offset);
+        sum += metrics_at(seats_worker(m->seats, i), offset);
     }
+    return sum;
+}
+
+size_t metrics_count_sinks(const struct metrics *m)
+{
+    (void)m;
+    return LOG_SINKS;
+}
+
+void metrics_write_log_dropped(const struct metrics *m, const struct metrics_family *f, size_t row,
+                               struct sheet *sheet)
+{
     sheet_begin(sheet, "");
-    sheet_count(sheet, sum);
+    sheet_label(sheet, "sink", log_sink_name((enum log_sink)row));
+    sheet_count(sheet, sum_workers(m, f->offset + row * sizeof(uint64_t)) +
+                           seat_get(&m->scoreboard->log_dropped[row]));
+}
+
+void metrics_write_log_suppressed(const struct metrics *m, const struct metrics_family *f,
+                                  size_t row, struct sheet *sheet)
+{
+    (void)row;
+    sheet_begin(sheet, "");
+    sheet_count(sheet, sum_workers(m, f->offset) + seat_get(&m->scoreboard->log_suppressed));
 }

@@ -106,10 +106,10 @@ static const struct metrics_family families[] = {
     COUNTER("sluice_accept_paused_seconds_total", "Time in which workers did not accept.",
             metrics_count_listens, metrics_write_listen_milli, LISTEN(paused_ms)),
 
-    COUNTER("sluice_log_lines_dropped_total", "Lines that the log's sink did not take.", NULL,
-            metrics_write_worker_sum, WORKER(log_dropped)),
+    COUNTER("sluice_log_lines_dropped_total", "Lines that a sink of the log did not take.",
+            metrics_count_sinks, metrics_write_log_dropped, WORKER(log_dropped)),
     COUNTER("sluice_log_lines_suppressed_total", "Lines that log_limit kept back.", NULL,
-            metrics_write_worker_sum, WORKER(log_suppressed)),
+            metrics_write_log_suppressed, WORKER(log_suppressed)),
 
     COUNTER("process_cpu_seconds_total", "Processor time of the worker and those before it.",
             metrics_count_slots, metrics_write_worker_milli, WORKER(cpu_ms)),

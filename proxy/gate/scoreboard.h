@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/log.h"
 #include "base/span.h"
 
 #define SCOREBOARD_SLOTS_MAX 256
@@ -33,6 +34,8 @@ struct scoreboard {
     _Atomic uint64_t reloads[2];     /* that failed, that succeeded */
     _Atomic uint64_t is_reload_good; /* 1: the last one, or the start, took the configuration */
     _Atomic uint64_t loaded_s;       /* when it did that last, wall clock since 1970 */
+    _Atomic uint64_t log_dropped[LOG_SINKS]; /* its own lines */
+    _Atomic uint64_t log_suppressed;
     struct scoreboard_slot slots[];
 };
 

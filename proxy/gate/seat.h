@@ -23,6 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/log.h"
 #include "base/span.h"
 #include "conf/snapshot.h"
 #include "gate/dial.h"
@@ -88,7 +89,7 @@ struct seat_worker {
     _Atomic uint64_t virtual_bytes;
     _Atomic uint64_t open_fds; /* 0: the kernel does not say */
     _Atomic uint64_t max_fds;
-    _Atomic uint64_t log_dropped; /* lines */
+    _Atomic uint64_t log_dropped[LOG_SINKS]; /* lines, by enum log_sink */
     _Atomic uint64_t log_suppressed;
 };
 

@@ -14,6 +14,7 @@ struct backend {
     bool is_told_down;      /* as the log knows it */
     uint64_t changed_at_ms; /* when is_down changed last */
     uint64_t told_at_ms;
+    uint64_t untold;   /* changes that the log has not heard of */
     uint64_t pause_ms; /* after told_at_ms: what changes meanwhile is told by a later dial */
 };
 
@@ -77,7 +78,8 @@ void upstream_inherit(struct upstream *upstream, const struct upstream *before)
     }
 }
 
-static void tell(const struct config_route *route, size_t index, const struct dial_outcome *outcome)
+static void tell(const struct config_route *route, size_t index, const struct dial_outcome *outcome,
+                 uint64_t untold)
 {
     struct log_line line;
     /* Both at warn: who reads only warnings must also learn that one is over. */
@@ -86,6 +88,9 @@ static void tell(const struct config_route *route, size_t index, const struct di
     log_text(&line, "backend", route->backends[index].text);
     if (outcome->detail != NULL) {
         log_str(&line, "detail", outcome->detail);
+    }
+    if (untold > 0) {
+        log_u64(&line, "suppressed", untold);
     }
     log_end(&line);
 }
@@ -109,6 +114,7 @@ void upstream_note(struct upstream *upstream, const struct config_route *route, 
         bool was_steady = now_ms - b->changed_at_ms >= STEADY_MS;
         b->pause_ms = was_steady ? 0 : b->pause_ms;
         b->is_down = is_down;
+        b->untold++;
         b->changed_at_ms = now_ms;
     }
     if (is_down != b->is_told_down && now_ms - b->told_at_ms >= b->pause_ms) {
@@ -116,6 +122,7 @@ void upstream_note(struct upstream *upstream, const struct config_route *route, 
         b->pause_ms = longer_ms < STEADY_MS ? longer_ms : STEADY_MS;
         b->told_at_ms = now_ms;
         b->is_told_down = is_down;
-        tell(route, index, outcome);
+        tell(route, index, outcome, b->untold - 1);
+        b->untold = 0;
     }
 }

@@ -4,7 +4,8 @@
  * For: knowing of each backend of each route whether the last dial reached it, and telling the log
  * when that changes: `backend.down` with the reason, and later `backend.up`, both at warn, once for
  * each change and not for each session. The log learns of a backend that changes often less and
- * less often, at last once a minute. Not for: choosing a backend. The worker owns it; the snapshot
+ * less often, at last once a minute; such a line says how many changes it is silent about
+ * (`suppressed=N`). Not for: choosing a backend. The worker owns it; the snapshot
  * outlives it. */
 #ifndef GATE_UPSTREAM_H
 #define GATE_UPSTREAM_H

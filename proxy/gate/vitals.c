@@ -63,7 +63,9 @@ static void tell(struct vitals *v)
     if (now_ms > v->cpu_ms) {
         tell_more(&v->seat->cpu_ms, &v->cpu_ms, now_ms);
     }
-    tell_more(&v->seat->log_dropped, &v->log_dropped, log_dropped_total());
+    for (enum log_sink i = LOG_STDERR; i < LOG_SINKS; i++) {
+        tell_more(&v->seat->log_dropped[i], &v->log_dropped[i], log_dropped_total(i));
+    }
     tell_more(&v->seat->log_suppressed, &v->log_suppressed, v->flood->suppressed_total);
     tell_memory(v);
     tell_descriptors(v);
@@ -83,10 +85,12 @@ void vitals_init(struct vitals *v, struct reactor *reactor, struct seat_worker *
         .reactor = reactor,
         .seat = seat,
         .flood = flood,
-        .log_dropped = log_dropped_total(), /* the master's, before the fork */
         .statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC),
         .descriptors_fd = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
     };
+    for (enum log_sink i = LOG_STDERR; i < LOG_SINKS; i++) {
+        v->log_dropped[i] = log_dropped_total(i); /* the master's, before the fork */
+    }
     seat_put(&seat->started_s, clock_date_s());
     reactor_timer_init(&v->timer, reactor, on_timer);
     on_timer(&v->timer);

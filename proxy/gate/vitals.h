@@ -22,7 +22,7 @@ struct vitals {
     int statm_fd;       /* -1: the kernel does not say */
     int descriptors_fd; /* the same */
     uint64_t cpu_ms;    /* told so far, like the next two */
-    uint64_t log_dropped;
+    uint64_t log_dropped[LOG_SINKS];
     uint64_t log_suppressed;
 };
 

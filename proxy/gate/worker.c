@@ -59,7 +59,9 @@ static void on_recover(struct reactor_timer *timer)
     w->is_short = false;
     worker_tell_accepting(w);
     door_shut(&w->door, false);
-    log_message(LOG_INFO, "memory.back", "this worker accepts connections again");
+    if (flood_lets(&w->flood, FLOOD_MEMORY_BACK)) {
+        log_message(LOG_INFO, "memory.back", "this worker accepts connections again");
+    }
 }
 
 /* The worker takes no more while it has no memory, for the sake of the sessions that it has. */
@@ -73,6 +75,9 @@ static void on_short(struct reactor_deferred *deferred)
     worker_tell_accepting(w);
     door_shut(&w->door, true);
     reactor_timer_at(&w->recover, reactor_now_ms(w->context.reactor) + SHORT_RETRY_MS);
+    if (!flood_lets(&w->flood, FLOOD_MEMORY_SHORT)) {
+        return;
+    }
     struct log_line line;
     log_begin(&line, LOG_ERROR, "memory.short");
     log_u64(&line, "sessions", w->context.session_count);

@@ -86,8 +86,10 @@ static void drop_posts(struct worker *w, uint32_t slot, const uint32_t *listen)
 static void refuse(struct worker *w, const struct control_message *adopt, const char *reason)
 {
     const struct control_message refused = {.kind = CONTROL_REFUSED, .slot = adopt->slot};
-    log_message(LOG_WARN, "adopt.failed", "slot %u, listener %u: %s", adopt->slot, adopt->listen,
-                reason);
+    if (flood_lets(&w->flood, FLOOD_ADOPT_FAILED)) {
+        log_message(LOG_WARN, "adopt.failed", "slot %u, listener %u: %s", adopt->slot,
+                    adopt->listen, reason);
+    }
     worker_tell_master(w, &refused);
 }
 

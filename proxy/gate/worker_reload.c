@@ -225,6 +225,7 @@ static void take_settings(struct worker *w)
     door_set_limits(&w->door, limits.pending_max, limits.sessions_max);
     flood_set_limit(&w->flood, config->log_limit);
     log_init(STDERR_FILENO, config->log_level, config->log_format);
+    log_send_to(config->log_sink, config->log_socket.data);
     w->context.config = config;
     w->context.upstream = w->setup.upstream;
     w->context.seat = w->setup.seat;

@@ -22,6 +22,8 @@ static const char full_text[] =
     "drain_timeout = 0\n"
     "log_level = debug\n"
     "log_format = json\n"
+    "log = journald\n"
+    "log_socket = /run/j\n"
     "tls_timeout = 1s\n"
     "request_timeout = 1500ms\n"
     "[listen a]\n"
@@ -191,6 +193,7 @@ static void test_defaults(void)
     CHECK_EQ_U64("drain", config->drain_ms, 30000);
     CHECK_EQ_INT("level", config->log_level, LOG_INFO);
     CHECK_EQ_INT("format", config->log_format, LOG_KEY_VALUE);
+    CHECK_EQ_INT("sink", config->log_sink, LOG_STDERR);
     CHECK_EQ_U64("listens", config->listen_count, 1);
     CHECK_FALSE("tls", config->listens[0].is_tls);
     CHECK_FALSE("pages", config->listens[0].has_pages);
@@ -290,6 +293,8 @@ static void test_full(void)
     CHECK_EQ_U64("drain", config->drain_ms, 0);
     CHECK_EQ_INT("level", config->log_level, LOG_DEBUG);
     CHECK_EQ_INT("format", config->log_format, LOG_JSON);
+    CHECK_EQ_INT("sink", config->log_sink, LOG_JOURNALD);
+    CHECK_EQ_STR("its socket", config->log_socket.data, "/run/j");
     CHECK_EQ_U64("request", config->early_timeouts.request_ms, 1500);
     CHECK_EQ_U64("connect", config->early_timeouts.connect_ms, 2000);
     CHECK_EQ_U64("listens", config->listen_count, 3);
@@ -300,7 +305,7 @@ static void test_full(void)
     CHECK_EQ_U64("its port", addr_port(&config->listens[2].address), 9090);
     CHECK_EQ_U64("its hosts", config->listens[2].host_count, 2);
     CHECK_EQ_U64("port", addr_port(&config->listens[1].address), 8080);
-    CHECK_EQ_U64("line", config->listens[1].line, 12);
+    CHECK_EQ_U64("line", config->listens[1].line, 14);
     CHECK_EQ_U64("routes", config->route_count, 2);
     check_first_route(&config->routes[0]);
     check_second_route(&config->routes[1]);

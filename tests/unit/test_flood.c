@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "check.h"
 #include "suites.h"
@@ -106,11 +107,11 @@ static void test_told_in_time(void)
 {
     open_world(1, LOG_INFO);
     (void)lets_of(LIFE_FULL, 11);
-    CHECK_TRUE("a timer runs", world.flood.is_telling);
+    CHECK_EQ_U64("due", world.flood.tell_ms, world.reactor->now_ms + FLOOD_TELL_MS);
     CHECK_EQ_U64("at the interval", world.flood.tell.at_ms, world.reactor->now_ms + FLOOD_TELL_MS);
     world.flood.tell.callback(&world.flood.tell);
     CHECK_TRUE("told", strstr(log_text_now(), "ending=full suppressed=1\n") != NULL);
-    CHECK_FALSE("once", world.flood.is_telling);
+    CHECK_EQ_U64("once", world.flood.tell_ms, UINT64_MAX);
     flood_done(&world.flood);
     close_world();
 }
@@ -129,10 +130,54 @@ static void test_no_limit(void)
     CHECK_TRUE("no flood at all", flood_lets(NULL, LIFE_ORIGIN));
 }
 
+// The master has no reactor, and tells by itself.
+static void test_without_reactor(void)
+{
+    open_world(1, LOG_INFO);
+    flood_init(&world.flood, NULL, 1);
+    CHECK_EQ_U64("nothing is due", world.flood.tell_ms, UINT64_MAX);
+    uint64_t before_ms = clock_now_ms();
+    uint64_t let = lets_of(FLOOD_RELOAD_FAILED, 100);
+    CHECK_TRUE("a burst", let >= 10 && let < 100);
+    CHECK_TRUE("due", world.flood.tell_ms >= before_ms + FLOOD_TELL_MS &&
+                          world.flood.tell_ms <= clock_now_ms() + FLOOD_TELL_MS);
+    flood_tell(&world.flood);
+    const char *text = log_text_now();
+    CHECK_TRUE(text, strstr(text, "level=error event=log.suppressed of=reload.failed "
+                                  "suppressed=") != NULL);
+    CHECK_EQ_U64("nothing is due", world.flood.tell_ms, UINT64_MAX);
+    flood_done(&world.flood);
+    close_world();
+}
+
+// Each kind has its name and its level.
+static void test_kinds(void)
+{
+    open_world(1, LOG_INFO);
+    for (unsigned kind = 0; kind < FLOOD_KINDS; kind++) {
+        (void)lets_of(kind, 11);
+    }
+    flood_done(&world.flood);
+    static char all[1 << 16];
+    size_t len = 0;
+    for (const char *text; (text = log_text_now())[0] != '\0';) {
+        len += (size_t)snprintf(all + len, sizeof(all) - len, "%s", text);
+    }
+    size_t lines = 0;
+    for (const char *at = all; (at = strstr(at, " event=log.suppressed of=")) != NULL; at++) {
+        CHECK_TRUE(at, strstr(at, "of= ") != at + 22 && strstr(at, "of=\"\"") != at + 22);
+        lines++;
+    }
+    CHECK_EQ_U64("all", lines, FLOOD_KINDS);
+    close_world();
+}
+
 CU_TestInfo flood_tests[] = {
     {"rates and bursts", test_rates},
     {"nothing is lost", test_nothing_is_lost},
     {"told in time", test_told_in_time},
     {"no limit", test_no_limit},
+    {"without a reactor", test_without_reactor},
+    {"each kind", test_kinds},
     CU_TEST_INFO_NULL,
 };

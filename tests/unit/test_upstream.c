@@ -106,6 +106,15 @@ static void test_no_flood(void)
     (void)logged();
     note(u, 0, 0, DIAL_OK, 6000000);
     CHECK_EQ_STR("calm again", logged(), "event=backend.up route=a backend=tcp://one:1\n");
+    note(u, 0, 0, DIAL_REFUSED, 6000100);
+    for (uint64_t i = 1; i <= 4; i++) {
+        note(u, 0, 0, i % 2 == 1 ? DIAL_OK : DIAL_REFUSED, 6000100 + i * 10);
+    }
+    (void)logged();
+    note(u, 0, 0, DIAL_REFUSED, 6030000);
+    CHECK_TRUE("what was left out is counted",
+               strstr(logged(), "event=backend.down route=a backend=tcp://one:1 detail="
+                                "\"connection refused\" suppressed=4\n") != NULL);
     upstream_free(u);
 }
 
