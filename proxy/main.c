@@ -12,6 +12,7 @@
 #include "conf/config.h"
 #include "gate/descriptors.h"
 #include "gate/health.h"
+#include "gate/inherit.h"
 #include "gate/jail.h"
 #include "gate/master.h"
 #include "io/cert.h"
@@ -190,15 +191,14 @@ static void open_standard_descriptors(void)
     }
 }
 
-int main(int argc, char **argv)
+/* Only master_run takes something out of `inherited`. */
+static int run(int argc, char **argv, struct inherit *inherited)
 {
     struct options options = {0};
     struct report report = {0};
     struct bundle bundle = {.count = 0};
     const char *path = NULL;
 
-    open_standard_descriptors();
-    jail_close_inherited();
     int code = parse_options(argc, argv, &options);
     if (code >= 0) {
         return code;
@@ -237,10 +237,26 @@ int main(int argc, char **argv)
         log_send_to(config->log_sink, config->log_socket.data);
         report_log(&report, path);
         report_done(&report);
-        return master_run(config, &bundle, options.is_demo ? announce_demo : NULL);
+        return master_run(config, &bundle, inherited, options.is_demo ? announce_demo : NULL);
     }
     report_done(&report);
     config_free(config);
     bundle_done(&bundle);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct inherit inherited;
+
+    open_standard_descriptors();
+    bool is_read = inherit_read(&inherited);
+    jail_close_inherited(inherited.count);
+    if (!is_read) {
+        fprintf(stderr, "sluice: cannot start: out of memory\n");
+        return EXIT_NOT_STARTED;
+    }
+    int code = run(argc, argv, &inherited);
+    inherit_done(&inherited);
     return code;
 }

@@ -34,9 +34,9 @@ void jail_close_memory(void)
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-void jail_close_inherited(void)
+void jail_close_inherited(size_t kept)
 {
-    (void)close_range(STDERR_FILENO + 1, ~0U, 0);
+    (void)close_range(STDERR_FILENO + 1 + (unsigned)kept, ~0U, 0);
 }
 
 /* Who started sluice may have put secrets there. */

@@ -32,8 +32,9 @@
  * it holds keys. Children inherit both, but see jail_enter. */
 void jail_close_memory(void);
 
-/* Closes every descriptor but the three standard ones. Before the process opens any itself. */
-void jail_close_inherited(void);
+/* Closes every descriptor but the three standard ones and the `kept` that follow them. Before the
+ * process opens any itself. */
+void jail_close_inherited(size_t kept);
 
 /* The master gives up what it does not need, and finds out what the system lacks; the children that
  * it forks from then on know. */

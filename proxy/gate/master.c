@@ -177,7 +177,7 @@ static void wait_for_events(struct master *m)
 static void begin_to_serve(struct master *m, const struct addr *first, master_ready_fn *on_ready)
 {
     for (size_t i = 0; i < m->slot_count; i++) {
-        if (m->slots[i].state != SLOT_SERVING) {
+        if (m->slots[i].is_wanted && m->slots[i].state != SLOT_SERVING) {
             return;
         }
     }
@@ -185,7 +185,7 @@ static void begin_to_serve(struct master *m, const struct addr *first, master_re
     m->last_ms = clock_now_ms();
     m->watch_ms = m->last_ms + m->config->watch_ms;
     m->own_ms = 1;
-    log_message(LOG_INFO, "ready", "%zu workers", m->slot_count);
+    log_message(LOG_INFO, "ready", "%u workers", m->config->workers);
     if (on_ready != NULL) {
         on_ready(first);
     }
@@ -221,9 +221,11 @@ static void supervise(struct master *m, const struct addr *first, master_ready_f
 
 /* --- start ----------------------------------------------------------------------------------- */
 
+/* Other workers adopt the slots that only have a socket which the master has inherited. */
 static bool allocate(struct master *m)
 {
-    m->slot_count = m->config->workers;
+    size_t inherited = sockets_slots(&m->sockets);
+    m->slot_count = m->config->workers > inherited ? m->config->workers : inherited;
     m->slots = mem_alloc_zero(SOCKETS_SLOTS_MAX * sizeof(*m->slots));
     m->polls = mem_alloc_zero((SOCKETS_SLOTS_MAX + 1) * sizeof(*m->polls));
     m->scoreboard = scoreboard_new(m->slot_count, clock_date_s());
@@ -233,7 +235,7 @@ static bool allocate(struct master *m)
     }
     for (size_t i = 0; i < m->slot_count; i++) {
         struct slot *s = &m->slots[i];
-        s->is_wanted = true;
+        s->is_wanted = i < m->config->workers;
         s->adopter = MASTER_NOBODY;
         s->control_fd = -1;
     }
@@ -242,6 +244,7 @@ static bool allocate(struct master *m)
 
 static void release(struct master *m)
 {
+    inherit_done(&m->inherited);
     sockets_done(&m->sockets);
     master_release_reload(m);
     if (m->signal_fd != -1) {
@@ -297,20 +300,26 @@ static bool bind_all(struct master *m, struct addr *out_first)
 /* False: standard error has the reason. */
 static bool prepare(struct master *m, struct addr *out_first)
 {
-    if (!take_signals(m) || !allocate(m) || !make_secrets()) {
+    if (!sockets_inherit(&m->sockets, m->config, &m->inherited) || !take_signals(m) ||
+        !allocate(m) || !make_secrets()) {
         fprintf(stderr, "sluice: cannot start: out of memory or descriptors\n");
         return false;
     }
     raise_descriptor_limit(m->config);
+    inherit_warn_of_rest(&m->inherited);
+    inherit_done(&m->inherited);
     return bind_all(m, out_first);
 }
 
-int master_run(const struct config *config, struct bundle *bundle, master_ready_fn *on_ready)
+int master_run(const struct config *config, struct bundle *bundle, struct inherit *inherited,
+               master_ready_fn *on_ready)
 {
-    struct master m = {.config = config, .bundle = *bundle, .signal_fd = -1};
+    struct master m = {
+        .config = config, .bundle = *bundle, .inherited = *inherited, .signal_fd = -1};
     struct addr first = {.len = 0};
 
     *bundle = (struct bundle){.count = 0};
+    *inherited = (struct inherit){.count = 0};
     log_set_process("master");
     flood_init(&m.flood, NULL, config->log_limit);
     sockets_init(&m.sockets);
@@ -321,7 +330,9 @@ int master_run(const struct config *config, struct bundle *bundle, master_ready_
     warn_of_user(config);
     jail_enter_master(config);
     for (size_t i = 0; i < m.slot_count && m.phase == MASTER_STARTING; i++) {
-        master_spawn(&m, i);
+        if (m.slots[i].is_wanted) {
+            master_spawn(&m, i);
+        }
     }
     supervise(&m, &first, on_ready);
     flood_done(&m.flood);

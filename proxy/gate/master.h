@@ -14,12 +14,15 @@
 
 #include "conf/bundle.h"
 #include "conf/snapshot.h"
+#include "gate/inherit.h"
 
 /* The master calls this once it has forked the workers, with the first listener's real address. */
 typedef void master_ready_fn(const struct addr *address);
-/* Takes over the caller's hold on the snapshot, and the bundle that it was made of, which has no
- * file when there is nothing to reload (--demo). Returns the exit code of the program: 0 after a
- * stop, 3 when it could not start. `on_ready` may be NULL, for nobody. */
-int master_run(const struct config *config, struct bundle *bundle, master_ready_fn *on_ready);
+/* Takes over the caller's hold on the snapshot, the bundle that it was made of, which has no file
+ * when there is nothing to reload (--demo), and what the process has inherited. Returns the exit
+ * code of the program: 0 after a stop, 3 when it could not start. `on_ready` may be NULL, for
+ * nobody. */
+int master_run(const struct config *config, struct bundle *bundle, struct inherit *inherited,
+               master_ready_fn *on_ready);
 
 #endif

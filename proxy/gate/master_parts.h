@@ -83,6 +83,7 @@ struct master {
     bool is_bad_told;
     struct scoreboard *scoreboard;
     struct seats *seats;
+    struct inherit inherited; /* until the first sockets are bound */
     struct sockets sockets;
     struct slot *slots; /* room for SOCKETS_SLOTS_MAX */
     size_t slot_count;  /* that are in use, or were */

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "conf/change.h"
 #include "io/net.h"
@@ -14,6 +15,8 @@ struct sockets_place {
     char *name;           /* of the listener: tells two places with port 0 apart */
     struct addr bound;    /* as the system has it */
     uint64_t close_at_ms; /* 0 = it does not leave */
+    size_t inherited;     /* so many slots, from 0 on, began with a socket of somebody else */
+    bool is_foreign;      /* which did not come from a sluice: somebody else keeps it */
     int fds[SOCKETS_SLOTS_MAX];
     bool is_listening[SOCKETS_SLOTS_MAX];
 };
@@ -76,6 +79,68 @@ static struct sockets_place *new_place(struct sockets *s, const struct config_li
     return place;
 }
 
+/* --- what somebody has handed over ----------------------------------------------------------- */
+
+static void log_inherited(const struct sockets_place *place)
+{
+    char address[ADDR_TEXT_MAX];
+    struct log_line line;
+    log_begin(&line, LOG_INFO, "listen.inherited");
+    log_str(&line, "name", place->name);
+    log_str(&line, "address", addr_print(&place->address, address, sizeof(address)));
+    log_u64(&line, "sockets", place->inherited);
+    log_str(&line, "from", place->is_foreign ? "a socket unit" : "the sluice before");
+    log_end(&line);
+}
+
+static bool inherit_place(struct sockets *s, const struct config_listen *listen,
+                          struct inherit *from)
+{
+    char own_name[INHERIT_NAME_MAX];
+    struct span name;
+    struct sockets_place *place = NULL;
+    size_t slot = 0;
+    int fd;
+    inherit_print_name(&listen->address, own_name);
+    while (slot < SOCKETS_SLOTS_MAX &&
+           (fd = inherit_take_socket(from, &listen->address, &name)) != -1) {
+        place = place != NULL ? place : new_place(s, listen);
+        if (place == NULL || !net_adopt_listener(fd)) {
+            net_close(fd);
+            return false;
+        }
+        place->fds[slot++] = fd;
+        place->inherited = slot;
+        place->is_foreign |= !span_is_equal(name, span_from_str(own_name));
+    }
+    if (place != NULL) {
+        log_inherited(place);
+    }
+    return true;
+}
+
+bool sockets_inherit(struct sockets *s, const struct config *config, struct inherit *from)
+{
+    for (size_t i = 0; i < config->listen_count; i++) {
+        if (!inherit_place(s, &config->listens[i], from)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+size_t sockets_slots(const struct sockets *s)
+{
+    size_t slots = 0;
+    for (struct list *link = s->places.next; link != &s->places; link = link->next) {
+        const struct sockets_place *place = container_of(link, struct sockets_place, link);
+        for (size_t i = slots; i < SOCKETS_SLOTS_MAX; i++) {
+            slots = place->fds[i] != -1 ? i + 1 : slots;
+        }
+    }
+    return slots;
+}
+
 /* --- a plan ---------------------------------------------------------------------------------- */
 
 static bool fail(const struct config_listen *listen, const char *detail, char *text)
@@ -108,6 +173,17 @@ static bool is_free(const struct sockets *s, const struct config_listen *listen,
            fail(listen, detail, text);
 }
 
+static int open_slot(const struct sockets_place *place, size_t slot, const char **out_detail)
+{
+    bool has_group = place->inherited == 0 || net_has_group(place->fds[0]);
+    int fd = has_group ? net_bind(&place->bound, out_detail) : -1;
+    if (fd == -1 && place->inherited > 0) {
+        fd = net_copy(place->fds[slot % place->inherited]);
+        *out_detail = "too many open files";
+    }
+    return fd;
+}
+
 /* With port 0 the first socket gets a port, and the others take the same. */
 static bool bind_slots(struct sockets_place *place, const struct config_listen *listen,
                        size_t slot_count, char *text)
@@ -117,7 +193,7 @@ static bool bind_slots(struct sockets_place *place, const struct config_listen *
         if (place->fds[i] != -1) {
             continue;
         }
-        place->fds[i] = net_bind(&place->bound, &detail);
+        place->fds[i] = open_slot(place, i, &detail);
         if (place->fds[i] == -1 || !net_local_addr(place->fds[i], &place->bound)) {
             return fail(listen, detail, text);
         }
@@ -288,6 +364,20 @@ bool sockets_is_new(const struct sockets *s, size_t listen)
 {
     assert(listen < s->planned.count);
     return !has_place(&s->current, s->planned.places[listen]);
+}
+
+void sockets_visit(const struct sockets *s, sockets_visit_fn *visit, void *owner)
+{
+    char name[INHERIT_NAME_MAX];
+    for (size_t i = 0; i < s->current.count; i++) {
+        const struct sockets_place *place = s->current.places[i];
+        inherit_print_name(&place->bound, name);
+        for (size_t slot = 0; slot < SOCKETS_SLOTS_MAX; slot++) {
+            if (place->fds[slot] != -1) {
+                visit(owner, place->fds[slot], name, !place->is_foreign);
+            }
+        }
+    }
 }
 
 uint64_t sockets_due_ms(const struct sockets *s)

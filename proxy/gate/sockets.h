@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* sockets.h: the listening sockets of the master, by address and worker slot.
  *
- * For: binding one SO_REUSEPORT socket per (address, slot), and keeping it open as long as the
- * configuration has the address, so that neither the death of a worker nor a reload refuses a
- * connection. Not for: accepting (listener), sending descriptors to workers (master).
+ * For: binding one SO_REUSEPORT socket per (address, slot), or taking one that somebody has handed
+ * over, and keeping it open as long as the configuration has the address, so that neither the death
+ * of a worker nor a reload refuses a connection. Not for: accepting (listener), sending descriptors
+ * to workers (master).
  *
  * A new configuration comes in two steps. sockets_plan binds what it needs besides the sockets that
  * are there; none of these listens yet, so that nobody notices a plan that is dropped.
  * sockets_commit lets them listen. An address that the new configuration does not have turns deaf:
  * no new caller gets in, the workers serve those in the queues, and after SOCKETS_LEAVE_MS the
- * master closes its copies. An address that comes back meanwhile gets its sockets back. */
+ * master closes its copies. An address that comes back meanwhile gets its sockets back.
+ *
+ * sockets_inherit comes before the first plan. Inherited sockets fill the slots of their address in
+ * turn. Slots beyond them get sockets of the same SO_REUSEPORT group, or where that cannot be (a
+ * socket unit without ReusePort=yes, another user's group, a Unix path) copies of the inherited
+ * ones in turn, so that several workers accept from one queue. */
 #ifndef GATE_SOCKETS_H
 #define GATE_SOCKETS_H
 
@@ -20,6 +26,7 @@
 #include "base/addr.h"
 #include "base/list.h"
 #include "conf/snapshot.h"
+#include "gate/inherit.h"
 
 #define SOCKETS_SLOTS_MAX 256
 /* A handshake that has begun when an address leaves gets so long to end: the system sends its own
@@ -48,6 +55,13 @@ void sockets_done(struct sockets *s);
  * caller then owns: one for each listener. */
 void sockets_take_slot(struct sockets *s, size_t slot, int *out_fds);
 
+/* Takes the inherited sockets of the listeners' addresses. False: out of memory. A slot may have
+ * one although no worker is wanted for it: sockets_slots says how many slots have sockets, and
+ * somebody must accept for each. */
+MUST_CHECK bool sockets_inherit(struct sockets *s, const struct config *config,
+                                struct inherit *from);
+size_t sockets_slots(const struct sockets *s);
+
 /* Binds what `config` needs for the slots below slot_count. False: nothing is planned, and `text`
  * says why. */
 MUST_CHECK bool sockets_plan(struct sockets *s, const struct config *config, size_t slot_count,
@@ -62,6 +76,11 @@ int sockets_fd(const struct sockets_set *set, size_t listen, size_t slot);
 const struct addr *sockets_address(const struct sockets_set *set, size_t listen);
 /* The current set does not have the place of this planned listener. */
 bool sockets_is_new(const struct sockets *s, size_t listen);
+
+/* Visits each socket of the current set that sluice has to keep or hand over, with the name for it.
+ * `is_own` is false for those that somebody else keeps too: a socket unit. */
+typedef void sockets_visit_fn(void *owner, int fd, const char *name, bool is_own);
+void sockets_visit(const struct sockets *s, sockets_visit_fn *visit, void *owner);
 
 /* When addresses that have left are closed; UINT64_MAX = never. sockets_tend closes those that are
  * due. */

@@ -23,7 +23,7 @@
 #define KEEPALIVE_PROBES 3
 
 /* A connection is worth more than any of these options. */
-static void tune_tcp(int fd)
+void net_tune_tcp(int fd)
 {
     (void)net_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     (void)net_set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
@@ -72,7 +72,7 @@ static bool prepare_and_bind(int fd, const struct addr *a)
     if (a->u.sa.sa_family == AF_INET6 && !net_set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) {
         return false;
     }
-    tune_tcp(fd); /* accepted sockets inherit the options */
+    net_tune_tcp(fd); /* accepted sockets inherit the options */
     return bind(fd, &a->u.sa, a->len) == 0;
 }
 
@@ -314,7 +314,7 @@ enum net_result net_connect(const struct addr *a, int *out_fd, const char **out_
         return connect_result(errno, out_detail);
     }
     if (!is_unix(a)) {
-        tune_tcp(fd);
+        net_tune_tcp(fd);
     }
     enum net_result result = start_connect(fd, a, out_detail);
     if (result == NET_OK || result == NET_AGAIN) {

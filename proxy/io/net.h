@@ -39,6 +39,17 @@ MUST_CHECK int net_listen(const struct addr *a, const char **out_detail);
  * there. So a socket can be closed once its queue is empty, and nobody is reset. */
 MUST_CHECK bool net_set_deaf(int fd, bool is_deaf);
 
+/* A listening socket that another process has made (net_adopt.c). True: `fd` is one, for streams,
+ * and *out is its address. False: *out_detail says why not, and *out is no address. */
+MUST_CHECK bool net_is_listener(int fd, struct addr *out, const char **out_detail);
+/* Gives such a socket what net_bind gives: close-on-exec, non-blocking, the options of those that
+ * it will accept. It hears again if it was deaf. */
+MUST_CHECK bool net_adopt_listener(int fd);
+/* True: further sockets can be bound to the same address (SO_REUSEPORT). */
+bool net_has_group(int fd);
+/* Another descriptor of the same socket, with the same queue; -1: out of descriptors. */
+MUST_CHECK int net_copy(int fd);
+
 /* False, with a message, when somebody listens on the address already or nobody can bind it.
  * SO_REUSEPORT alone would let a second program of the same user share the address silently. */
 MUST_CHECK bool net_is_free(const struct addr *a, const char **out_detail);

@@ -11,4 +11,7 @@ static inline bool net_set_option(int fd, int level, int name, int value)
     return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
 }
 
+/* What a connection needs and a listening socket hands on to those it accepts. */
+void net_tune_tcp(int fd);
+
 #endif

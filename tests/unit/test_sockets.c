@@ -21,7 +21,7 @@
 static int count_fds(void)
 {
     int count = 0;
-    for (int fd = 0; fd < 512; fd++) {
+    for (int fd = 0; fd < 1024; fd++) {
         count += fcntl(fd, F_GETFD) != -1;
     }
     return count;
@@ -245,6 +245,143 @@ static void test_taken(void)
     sockets_done(&s);
 }
 
+/* --- sockets of somebody else --- */
+
+#define HANDED_FIRST 700
+#define HANDED_MAX 8
+
+static int bind_at(const struct addr *a, bool has_group)
+{
+    const int on = 1;
+    int fd = socket(a->u.sa.sa_family, SOCK_STREAM, 0);
+    if (fd == -1 || (has_group && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) ||
+        bind(fd, &a->u.sa, a->len) != 0 || listen(fd, 64) != 0) {
+        abort();
+    }
+    return fd;
+}
+
+struct handed {
+    const char *row;
+    size_t count; // sockets that are handed over
+    bool has_group;
+    size_t slots;
+    size_t all; // slots with a socket
+};
+
+// Callers that wait in the queues before, and others that come after: all are heard.
+static void check_handed(const struct handed *h)
+{
+    int callers[2 * CALLERS];
+    size_t served = 0;
+    struct sockets s;
+    struct inherit inherited;
+    int fds = count_fds();
+    struct config_listen one[] = {listen_at("a", "127.0.0.1:0")};
+    const struct config config = {.listens = one, .listen_count = 1};
+    char names[INHERIT_NAME_MAX * HANDED_MAX];
+    size_t len = 0;
+
+    for (size_t i = 0; i < h->count; i++) {
+        int fd = bind_at(&one[0].address, h->has_group);
+        CHECK_TRUE("address", net_local_addr(fd, &one[0].address));
+        dup2(fd, HANDED_FIRST + (int)i);
+        close(fd);
+        char name[INHERIT_NAME_MAX];
+        len += (size_t)snprintf(names + len, sizeof(names) - len,
+                                "%s:", inherit_print_name(&one[0].address, name));
+    }
+    for (size_t i = 0; i < CALLERS; i++) {
+        callers[i] = call(&one[0].address);
+    }
+    sockets_init(&s);
+    CHECK_TRUE(h->row, inherit_take_over(&inherited, HANDED_FIRST, h->count, names));
+    CHECK_TRUE(h->row, sockets_inherit(&s, &config, &inherited));
+    inherit_done(&inherited);
+    CHECK_EQ_U64(h->row, sockets_slots(&s), h->count);
+    CHECK_TRUE(h->row, plan(&s, one, 1, h->slots));
+    commit(&s, 1);
+    CHECK_EQ_U64(h->row, sockets_slots(&s), h->all);
+    for (size_t i = CALLERS; i < 2 * CALLERS; i++) {
+        callers[i] = call(&one[0].address);
+        CHECK_EQ_INT(h->row, state_of(callers[i]), 0);
+    }
+    for (size_t slot = 0; slot < h->all; slot++) {
+        served += accept_all(sockets_fd(&s.current, 0, slot));
+    }
+    CHECK_EQ_U64(h->row, served, 2 * CALLERS);
+    for (size_t i = 0; i < 2 * CALLERS; i++) {
+        close(callers[i]);
+    }
+    sockets_done(&s);
+    CHECK_EQ_INT(h->row, count_fds(), fds);
+}
+
+static void test_inherit(void)
+{
+    static const struct handed rows[] = {
+        {"one for each slot", 2, true, 2, 2},        {"more slots than before", 2, true, 5, 5},
+        {"fewer slots than before", 4, true, 2, 4},  {"a socket unit", 1, false, 3, 3},
+        {"a socket unit, one slot", 1, false, 1, 1},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        check_handed(&rows[i]);
+    }
+}
+
+struct visited {
+    size_t count;
+    size_t own;
+    char name[INHERIT_NAME_MAX];
+};
+
+static void on_visit(void *owner, int fd, const char *name, bool is_own)
+{
+    struct visited *v = owner;
+    CHECK_TRUE("open", fcntl(fd, F_GETFD) != -1);
+    v->count++;
+    v->own += is_own;
+    snprintf(v->name, sizeof(v->name), "%s", name);
+}
+
+// Two addresses, one of them from a socket unit; a third one of it nobody wants.
+static void test_inherit_some(void)
+{
+    struct sockets s;
+    struct inherit inherited;
+    struct visited visited = {.count = 0};
+    struct config_listen two[] = {listen_at("a", "127.0.0.1:0"), listen_at("b", "127.0.0.1:0")};
+    const struct config config = {.listens = two, .listen_count = 2};
+    int fds = count_fds();
+    int fd = bind_at(&two[1].address, false);
+    dup2(fd, HANDED_FIRST);
+    close(fd);
+    CHECK_TRUE("port", net_local_addr(HANDED_FIRST, &two[1].address));
+    struct addr stranger = two[0].address;
+    fd = bind_at(&stranger, false);
+    dup2(fd, HANDED_FIRST + 1);
+    close(fd);
+    CHECK_TRUE("over", inherit_take_over(&inherited, HANDED_FIRST, 2, "sluice.socket"));
+    sockets_init(&s);
+    CHECK_TRUE("inherit", sockets_inherit(&s, &config, &inherited));
+    CHECK_EQ_INT("the stranger is left", inherited.fds[1].fd, HANDED_FIRST + 1);
+    inherit_done(&inherited);
+    CHECK_TRUE("plan", plan(&s, two, 2, SLOTS));
+    commit(&s, 1);
+    CHECK_EQ_INT("two addresses", count_fds(), fds + 2 * SLOTS);
+    sockets_visit(&s, on_visit, &visited);
+    CHECK_EQ_U64("all", visited.count, 2 * SLOTS);
+    CHECK_EQ_U64("own", visited.own, SLOTS);
+    char name[INHERIT_NAME_MAX];
+    CHECK_EQ_STR("name", visited.name, inherit_print_name(&two[1].address, name));
+    // More slots at a reload: further copies.
+    CHECK_TRUE("plan", plan(&s, two, 2, SLOTS + 1));
+    commit(&s, 2);
+    CHECK_EQ_INT("three slots", count_fds(), fds + 2 * (SLOTS + 1));
+    sockets_done(&s);
+    CHECK_EQ_INT("all closed", count_fds(), fds);
+}
+
 static void test_no_memory(void)
 {
     struct config_listen one[] = {listen_at("a", "127.0.0.1:0")};
@@ -268,6 +405,8 @@ CU_TestInfo sockets_tests[] = {
     {"an address comes back", test_back},
     {"a worker takes the sockets of its slot", test_take_slot},
     {"taken addresses", test_taken},
+    {"inherited sockets, and more or fewer slots", test_inherit},
+    {"some addresses are inherited", test_inherit_some},
     {"no memory", test_no_memory},
     CU_TEST_INFO_NULL,
 };
