@@ -143,7 +143,7 @@ static int time_to_wait_ms(const struct master *m)
     uint64_t drain_at_ms =
         m->phase == MASTER_SERVING && m->drain_at_ms != 0 ? m->drain_at_ms : UINT64_MAX;
     uint64_t others_ms[] = {drain_at_ms, master_reload_due_ms(m), sockets_due_ms(&m->sockets),
-                            m->flood.tell_ms};
+                            m->flood.tell_ms, notify_due_ms(&m->notify)};
     for (size_t i = 0; i < sizeof(others_ms) / sizeof(others_ms[0]); i++) {
         due_ms = others_ms[i] < due_ms ? others_ms[i] : due_ms;
     }
@@ -205,6 +205,7 @@ static void supervise(struct master *m, const struct addr *first, master_ready_f
         if (m->phase == MASTER_SERVING) {
             master_look(m);
             master_place(m);
+            master_notify(m); /* a reload that ends in this turn is told too */
             master_reload(m);
             sockets_tend(&m->sockets, clock_now_ms());
         }
@@ -216,6 +217,7 @@ static void supervise(struct master *m, const struct addr *first, master_ready_f
             master_signal_workers(m, SIGKILL);
             m->kill_at_ms = UINT64_MAX;
         }
+        master_notify(m);
     }
 }
 
@@ -245,6 +247,7 @@ static bool allocate(struct master *m)
 static void release(struct master *m)
 {
     inherit_done(&m->inherited);
+    notify_done(&m->notify);
     sockets_done(&m->sockets);
     master_release_reload(m);
     if (m->signal_fd != -1) {
@@ -306,8 +309,7 @@ static bool prepare(struct master *m, struct addr *out_first)
         return false;
     }
     raise_descriptor_limit(m->config);
-    inherit_warn_of_rest(&m->inherited);
-    inherit_done(&m->inherited);
+    master_forget_rest(m);
     return bind_all(m, out_first);
 }
 
@@ -323,6 +325,7 @@ int master_run(const struct config *config, struct bundle *bundle, struct inheri
     log_set_process("master");
     flood_init(&m.flood, NULL, config->log_limit);
     sockets_init(&m.sockets);
+    notify_init(&m.notify);
     if (!prepare(&m, &first)) {
         release(&m);
         return MASTER_CANNOT_START;

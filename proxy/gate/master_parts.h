@@ -3,7 +3,8 @@
  *
  * master.c starts, waits for events and stops; master_slots.c forks the workers, hears them and
  * replaces those that end; master_reload.c puts another configuration in force; master_care.c looks
- * whether workers turn, and who accepts for a slot without a worker; master_tell.c says what happened. Not for: anybody else. */
+ * whether workers turn, and who accepts for a slot without a worker; master_tell.c says what
+ * happened in the log, master_notify.c to systemd. Not for: anybody else. */
 #ifndef GATE_MASTER_PARTS_H
 #define GATE_MASTER_PARTS_H
 
@@ -20,6 +21,7 @@
 #include "gate/control.h"
 #include "gate/flood.h"
 #include "gate/heart.h"
+#include "gate/notify.h"
 #include "gate/reload.h"
 #include "gate/scoreboard.h"
 #include "gate/seat.h"
@@ -84,6 +86,7 @@ struct master {
     struct scoreboard *scoreboard;
     struct seats *seats;
     struct inherit inherited; /* until the first sockets are bound */
+    struct notify notify;
     struct sockets sockets;
     struct slot *slots; /* room for SOCKETS_SLOTS_MAX */
     size_t slot_count;  /* that are in use, or were */
@@ -142,6 +145,13 @@ void master_tell_done(struct master *m);
 void master_tell_failed(struct master *m, const char *detail);
 /* Tells monitoring of lines that the master lost or kept back, and the log of the latter. */
 void master_tell_log(struct master *m);
+
+/* --- master_notify.c --- */
+
+/* Tells systemd what has changed. */
+void master_notify(struct master *m);
+/* Closes what nobody has inherited, and lets nobody keep it. */
+void master_forget_rest(struct master *m);
 
 /* --- master_care.c --- */
 

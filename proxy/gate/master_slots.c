@@ -69,6 +69,7 @@ static int be_worker(struct master *m, size_t slot, int control_fd)
     snprintf(name, sizeof(name), "w%zu", slot);
     log_set_process(name);
     close(m->signal_fd);
+    notify_done(&m->notify);
     for (size_t i = 0; i < m->slot_count; i++) {
         close_fd(&m->slots[i].control_fd);
     }

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -19,6 +20,7 @@ struct sockets_place {
     bool is_foreign;      /* which did not come from a sluice: somebody else keeps it */
     int fds[SOCKETS_SLOTS_MAX];
     bool is_listening[SOCKETS_SLOTS_MAX];
+    bool is_stored[SOCKETS_SLOTS_MAX]; /* the manager has a copy */
 };
 
 void sockets_init(struct sockets *s)
@@ -376,6 +378,52 @@ void sockets_visit(const struct sockets *s, sockets_visit_fn *visit, void *owner
             if (place->fds[slot] != -1) {
                 visit(owner, place->fds[slot], name, !place->is_foreign);
             }
+        }
+    }
+}
+
+static bool store_place(struct sockets_place *place, struct notify *n, const char *name,
+                        uint64_t now_ms)
+{
+    for (size_t i = 0; i < SOCKETS_SLOTS_MAX; i++) {
+        if (place->fds[i] == -1 || !place->is_listening[i] || place->is_stored[i]) {
+            continue;
+        }
+        if (!notify_store(n, place->fds[i], name, now_ms)) {
+            return false;
+        }
+        place->is_stored[i] = true;
+    }
+    return true;
+}
+
+static bool forget_place(struct sockets_place *place, struct notify *n, const char *name,
+                         uint64_t now_ms)
+{
+    bool is_stored = false;
+    for (size_t i = 0; i < SOCKETS_SLOTS_MAX; i++) {
+        is_stored |= place->is_stored[i];
+    }
+    if (is_stored && !notify_forget(n, span_from_str(name), now_ms)) {
+        return false;
+    }
+    memset(place->is_stored, 0, sizeof(place->is_stored));
+    return true;
+}
+
+/* In a plan nothing listens yet, and the system tells of such a socket that its peer hung up: the
+ * manager would drop it. */
+void sockets_store(struct sockets *s, struct notify *n, uint64_t now_ms)
+{
+    char name[INHERIT_NAME_MAX];
+    bool is_taken = true;
+    for (struct list *link = s->places.next; is_taken && link != &s->places; link = link->next) {
+        struct sockets_place *place = container_of(link, struct sockets_place, link);
+        bool can_return = addr_is_equal(&place->address, &place->bound);
+        if (can_return && !place->is_foreign) {
+            inherit_print_name(&place->bound, name);
+            is_taken = place->close_at_ms != 0 ? forget_place(place, n, name, now_ms)
+                                               : store_place(place, n, name, now_ms);
         }
     }
 }

@@ -27,6 +27,7 @@
 #include "base/list.h"
 #include "conf/snapshot.h"
 #include "gate/inherit.h"
+#include "gate/notify.h"
 
 #define SOCKETS_SLOTS_MAX 256
 /* A handshake that has begun when an address leaves gets so long to end: the system sends its own
@@ -81,6 +82,12 @@ bool sockets_is_new(const struct sockets *s, size_t listen);
  * `is_own` is false for those that somebody else keeps too: a socket unit. */
 typedef void sockets_visit_fn(void *owner, int fd, const char *name, bool is_own);
 void sockets_visit(const struct sockets *s, sockets_visit_fn *visit, void *owner);
+
+/* Gives the manager a copy of each current socket that is sluice's own and that it does not have
+ * yet, so that a queue outlives every process of sluice; and takes it back from addresses that
+ * leave. A socket of port 0 would never find its listener again, and is not given. Whatever the
+ * manager does not take now comes with the next call. */
+void sockets_store(struct sockets *s, struct notify *n, uint64_t now_ms);
 
 /* When addresses that have left are closed; UINT64_MAX = never. sockets_tend closes those that are
  * due. */

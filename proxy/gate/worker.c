@@ -232,6 +232,8 @@ static void init_events(struct worker *w)
         note_short(w);
     }
     reactor_io_init(&w->control, r, w->start->control_fd, on_control);
+    /* A worker whose master is gone leaves whoever waits to be accepted to the next master. */
+    reactor_io_go_first(&w->control);
     reactor_io_want(&w->control, REACTOR_READ);
 }
 

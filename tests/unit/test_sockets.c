@@ -329,6 +329,40 @@ static void test_inherit(void)
     }
 }
 
+/* A Unix path is never bound again: all slots share the inherited socket. */
+static void test_inherit_unix(void)
+{
+    struct sockets s;
+    struct inherit inherited;
+    char directory[] = "/tmp/sluice-sockets-XXXXXX";
+    char path[64];
+    struct config_listen one[] = {{.name = SPAN_LIT("a")}};
+    const struct config config = {.listens = one, .listen_count = 1};
+    if (mkdtemp(directory) == NULL) {
+        abort();
+    }
+    snprintf(path, sizeof(path), "%s/s", directory);
+    CHECK_TRUE("path", addr_from_unix_path(span_from_str(path), &one[0].address));
+    int fd = bind_at(&one[0].address, false);
+    int caller = call(&one[0].address);
+    if (dup2(fd, HANDED_FIRST) == -1) {
+        abort();
+    }
+    close(fd);
+    sockets_init(&s);
+    CHECK_TRUE("over", inherit_take_over(&inherited, HANDED_FIRST, 1, "x"));
+    CHECK_TRUE("inherit", sockets_inherit(&s, &config, &inherited));
+    inherit_done(&inherited);
+    CHECK_TRUE("plan", plan(&s, one, 1, SLOTS));
+    commit(&s, 1);
+    CHECK_EQ_U64("slots", sockets_slots(&s), SLOTS);
+    CHECK_EQ_U64("served", accept_all(sockets_fd(&s.current, 0, 1)), 1);
+    close(caller);
+    sockets_done(&s);
+    unlink(path);
+    rmdir(directory);
+}
+
 struct visited {
     size_t count;
     size_t own;
@@ -407,6 +441,7 @@ CU_TestInfo sockets_tests[] = {
     {"taken addresses", test_taken},
     {"inherited sockets, and more or fewer slots", test_inherit},
     {"some addresses are inherited", test_inherit_some},
+    {"an inherited Unix socket", test_inherit_unix},
     {"no memory", test_no_memory},
     CU_TEST_INFO_NULL,
 };
