@@ -17,10 +17,11 @@ struct sockets_place {
     struct addr bound;    /* as the system has it */
     uint64_t close_at_ms; /* 0 = it does not leave */
     size_t inherited;     /* so many slots, from 0 on, began with a socket of somebody else */
-    bool is_foreign;      /* which did not come from a sluice: somebody else keeps it */
     int fds[SOCKETS_SLOTS_MAX];
     bool is_listening[SOCKETS_SLOTS_MAX];
     bool is_stored[SOCKETS_SLOTS_MAX]; /* the manager has a copy */
+    /* It is the socket of a unit, or a copy of one: the manager has it anyway. */
+    bool is_foreign[SOCKETS_SLOTS_MAX];
 };
 
 void sockets_init(struct sockets *s)
@@ -87,11 +88,15 @@ static void log_inherited(const struct sockets_place *place)
 {
     char address[ADDR_TEXT_MAX];
     struct log_line line;
+    size_t foreign = 0;
+    for (size_t i = 0; i < place->inherited; i++) {
+        foreign += place->is_foreign[i];
+    }
     log_begin(&line, LOG_INFO, "listen.inherited");
     log_str(&line, "name", place->name);
     log_str(&line, "address", addr_print(&place->address, address, sizeof(address)));
-    log_u64(&line, "sockets", place->inherited);
-    log_str(&line, "from", place->is_foreign ? "a socket unit" : "the sluice before");
+    log_u64(&line, "from_unit", foreign);
+    log_u64(&line, "from_store", place->inherited - foreign);
     log_end(&line);
 }
 
@@ -111,9 +116,9 @@ static bool inherit_place(struct sockets *s, const struct config_listen *listen,
             net_close(fd);
             return false;
         }
+        place->is_foreign[slot] = !span_is_equal(name, span_from_str(own_name));
         place->fds[slot++] = fd;
         place->inherited = slot;
-        place->is_foreign |= !span_is_equal(name, span_from_str(own_name));
     }
     if (place != NULL) {
         log_inherited(place);
@@ -175,12 +180,15 @@ static bool is_free(const struct sockets *s, const struct config_listen *listen,
            fail(listen, detail, text);
 }
 
-static int open_slot(const struct sockets_place *place, size_t slot, const char **out_detail)
+static int open_slot(struct sockets_place *place, size_t slot, const char **out_detail)
 {
     bool has_group = place->inherited == 0 || net_has_group(place->fds[0]);
     int fd = has_group ? net_bind(&place->bound, out_detail) : -1;
+    place->is_foreign[slot] = false;
     if (fd == -1 && place->inherited > 0) {
-        fd = net_copy(place->fds[slot % place->inherited]);
+        size_t origin = slot % place->inherited;
+        fd = net_copy(place->fds[origin]);
+        place->is_foreign[slot] = place->is_foreign[origin];
         *out_detail = "too many open files";
     }
     return fd;
@@ -376,7 +384,7 @@ void sockets_visit(const struct sockets *s, sockets_visit_fn *visit, void *owner
         inherit_print_name(&place->bound, name);
         for (size_t slot = 0; slot < SOCKETS_SLOTS_MAX; slot++) {
             if (place->fds[slot] != -1) {
-                visit(owner, place->fds[slot], name, !place->is_foreign);
+                visit(owner, place->fds[slot], name, !place->is_foreign[slot]);
             }
         }
     }
@@ -386,7 +394,8 @@ static bool store_place(struct sockets_place *place, struct notify *n, const cha
                         uint64_t now_ms)
 {
     for (size_t i = 0; i < SOCKETS_SLOTS_MAX; i++) {
-        if (place->fds[i] == -1 || !place->is_listening[i] || place->is_stored[i]) {
+        if (place->fds[i] == -1 || !place->is_listening[i] || place->is_stored[i] ||
+            place->is_foreign[i]) {
             continue;
         }
         if (!notify_store(n, place->fds[i], name, now_ms)) {
@@ -419,8 +428,7 @@ void sockets_store(struct sockets *s, struct notify *n, uint64_t now_ms)
     bool is_taken = true;
     for (struct list *link = s->places.next; is_taken && link != &s->places; link = link->next) {
         struct sockets_place *place = container_of(link, struct sockets_place, link);
-        bool can_return = addr_is_equal(&place->address, &place->bound);
-        if (can_return && !place->is_foreign) {
+        if (addr_is_equal(&place->address, &place->bound)) {
             inherit_print_name(&place->bound, name);
             is_taken = place->close_at_ms != 0 ? forget_place(place, n, name, now_ms)
                                                : store_place(place, n, name, now_ms);

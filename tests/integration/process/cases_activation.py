@@ -12,10 +12,13 @@ from wsclient import Client, Wire
 LISTEN = "[listen plain]\naddress = %s\n"
 
 
-def listening(t, host="127.0.0.1", port=0, family=socket.AF_INET, kind=socket.SOCK_STREAM):
-    """A socket as a socket unit makes it: without SO_REUSEPORT, and it blocks."""
+def listening(t, host="127.0.0.1", port=0, family=socket.AF_INET, kind=socket.SOCK_STREAM,
+              has_group=False):
+    """A socket as a socket unit makes it: it blocks, and has no SO_REUSEPORT by default."""
     sock = socket.socket(family, kind)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if has_group:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     if family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     sock.bind((host, port))
@@ -50,7 +53,7 @@ def by_connection(t, workers):
     path = text_of(t, address_of(sock), server="workers = %d" % workers)
     p = Manager(t).start(path, [sock.fileno()]).wait_ready()
     (line,) = p.log.find("listen.inherited")
-    equal((line["sockets"], line["from"]), ("1", "a socket unit"), "inherited")
+    equal((line["from_unit"], line["from_store"]), ("1", "0"), "inherited")
     for c in early + [call(t, sock) for _ in range(20)]:
         echo(c.open("/r"))
         c.end_cleanly()

@@ -175,18 +175,22 @@ def store(t):
     equal(len(p.log.find("inherit.unused")), 3, "sockets that nobody takes")
 
 
-@case()
-def own_and_units(t):
-    """A socket of a unit is the unit's to keep."""
-    sock, port, manager = listening(t), free_port(), Manager(t)
+@case(rows=[("one_socket", False), ("group", True)])
+def own_and_units(t, has_group):
+    """A socket of a unit is the unit's to keep; the others of its group (ReusePort=yes) are not."""
+    sock, port, manager = listening(t, has_group=has_group), free_port(), Manager(t)
     listens = LISTEN % address_of(sock) + "[listen b]\naddress = 127.0.0.1:%d\n" % port
     path = write(t, listens, server="workers = 2")
-    for _ in range(2):
+    stored = [name_of(port)] * 2 + [name_of(sock.getsockname()[1])] * (1 if has_group else 0)
+    waiting = []
+    for _ in range(3):
         p = started(t, manager, path, handed=[sock.fileno()])
-        equal(names(manager), [name_of(port)] * 2, "stored")
+        equal(names(manager), sorted(stored), "stored")
+        serve_all(waiting)
         for name in ("plain", "b"):
             echo(p.client(name).open("/r"))
         p.stop()
+        waiting = [call(t, p.ports[name][1]) for name in ("plain", "b") for _ in range(20)]
 
 
 def kill_master(p):
