@@ -15,6 +15,7 @@ B ?= build
 VARIANT ?= release
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 WOLFSSL_PREFIX ?= build/wolfssl
 
 # Every module, in order: a module may include only modules above its own (`make lint`). A module
@@ -218,9 +219,15 @@ install: all  ## install into PREFIX (/usr/local) below DESTDIR; keep a configur
 	install -m 755 $(BIN) '$(DESTDIR)$(PREFIX)/bin/sluice'
 	test -e '$(DESTDIR)$(SYSCONFDIR)/sluice/sluice.ini' || \
 	  install -m 644 config/sluice.ini '$(DESTDIR)$(SYSCONFDIR)/sluice/sluice.ini'
+	install -d '$(DESTDIR)$(UNITDIR)'
+	for unit in sluice.service sluice.socket; do \
+	  sed -e 's|/usr/local/bin/|$(PREFIX)/bin/|' -e 's| /etc/| $(SYSCONFDIR)/|g' \
+	    "config/systemd/$$unit" >'$(DESTDIR)$(UNITDIR)'/"$$unit" || exit 1; \
+	done
 
-uninstall:  ## remove the program, keep the configuration
-	rm -f '$(DESTDIR)$(PREFIX)/bin/sluice'
+uninstall:  ## remove the program and the units, keep the configuration
+	rm -f '$(DESTDIR)$(PREFIX)/bin/sluice' \
+	  '$(DESTDIR)$(UNITDIR)/sluice.service' '$(DESTDIR)$(UNITDIR)/sluice.socket'
 
 clean:  ## remove what was built, but not wolfSSL and what the tests fetched
 	rm -rf $(B)/release $(B)/debug $(B)/asan $(B)/coverage $(B)/fuzz $(B)/gen $(B)/test
