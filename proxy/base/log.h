@@ -35,11 +35,11 @@ enum log_sink { LOG_STDERR = 0, LOG_SYSLOG, LOG_JOURNALD };
  * new one. Before the first call, and with fd -1, the log writes nothing. The program ignores
  * SIGPIPE: a pipe without a reader loses lines like a full one. */
 void log_init(int fd, enum log_level level, enum log_format format);
-/* From now on lines go to the daemon that listens at the Unix socket `path`; NULL or "": where that
- * daemon usually listens. LOG_STDERR: to the descriptor of log_init again, which is also what counts
- * in the beginning. While nobody listens at the socket, lines go to standard error; one line
- * `log.absent` there says why, and each of them counts as one that the daemon lost. A daemon that
- * starts anew gets the next line. Works in a worker's sandbox. */
+/* From now on lines go to the daemon that listens at the Unix socket `path`; NULL or "": where
+ * that daemon usually listens. LOG_STDERR: to the descriptor of log_init again, which is also
+ * what counts in the beginning. While nobody listens at the socket, lines go to standard error;
+ * one line `log.absent` there says why, and each of them counts as one that the daemon lost. A
+ * daemon that starts anew gets the next line. Works in a worker's sandbox. */
 void log_send_to(enum log_sink sink, const char *path);
 /* Sets the `proc` of every line ("w0", "master"), at most 15 bytes of it. */
 void log_set_process(const char *name);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One datagram for a line, in the form of syslog(3) or in the native protocol of journald
- * (https://systemd.io/JOURNAL_NATIVE_PROTOCOL/). No datagram socket is ever connected: each datagram
- * names the path, so a daemon that starts anew, with a new socket file, gets the next line. A worker
- * in the sandbox can do that too: it may make Unix sockets, and Landlock does not hide them. */
+ * (https://systemd.io/JOURNAL_NATIVE_PROTOCOL/). The socket is never connected: each datagram names
+ * the path, so a daemon that starts anew, with a new socket file, gets the next line. A worker in
+ * the sandbox can do that too: it may make Unix sockets, and Landlock does not hide them. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -92,8 +92,8 @@ static void add_name(struct datagram *d, const char *key, size_t len)
     }
 }
 
-/* Values are as the line has them, escaped: so nothing from the network looks like something else in
- * the journal either, and none has a newline, which would need the protocol's binary form. */
+/* Values are as the line has them, escaped: so nothing from the network looks like something else
+ * in the journal either, and none has a newline, which would need the protocol's binary form. */
 static void write_journal(struct datagram *d, const struct log_line *line)
 {
     char head[80];

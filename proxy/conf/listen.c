@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "conf/listen.h"
 
+#include <string.h>
 #include <time.h>
 
 #include "io/tls_chain.h"
@@ -79,6 +80,27 @@ static void check_exposure(struct build *build, const struct draft_item *item,
                    "%.*s: every user of this machine can change the key: chmod o= FILE",
                    REPORT_SHOW_PATH(item->text));
         break;
+    }
+}
+
+static void forget(struct span text)
+{
+    if (text.len > 0) {
+        explicit_bzero((char *)(uintptr_t)text.data, text.len);
+    }
+}
+
+void listen_forget_keys(const struct config *config)
+{
+    for (size_t i = 0; i < config->listen_count; i++) {
+        const struct config_listen *listen = &config->listens[i];
+
+        for (size_t k = 0; k < listen->pair_count; k++) {
+            forget(listen->pairs[k].key);
+            if (tls_pem_has_key(listen->pairs[k].certificate)) {
+                forget(listen->pairs[k].certificate);
+            }
+        }
     }
 }
 

@@ -27,4 +27,8 @@ struct listen_proof {
 void listen_prove(struct build *build, const struct config_pair *pair,
                   enum config_tls_version version, struct listen_proof proof);
 
+/* Writes zeros over the private keys of a snapshot that is no longer in force, for the sake of a
+ * process in which sessions still hold it. What is in one file with a key goes with it. */
+void listen_forget_keys(const struct config *config);
+
 #endif

@@ -24,6 +24,7 @@ enum control_kind {
     CONTROL_WAKE,      /* master: make a turn, so that the scoreboard shows it */
     CONTROL_ADOPT,     /* master: accept from this socket too, `listen` of `slot` */
     CONTROL_RELEASE,   /* master: accept no more from the sockets of `slot` */
+    CONTROL_FINISH,    /* master: serve the queue of this socket, of an address that has left */
     CONTROL_RETIRE,    /* master: accept no more, and end when the sessions have ended */
 
     /* A reload; `number` says which: */

@@ -226,7 +226,6 @@ static void take(struct listener *l, const struct config_listen *listen, struct 
 {
     config_share(listen->config);
     l->listen = listen;
-    l->tally = seat_listen(l->context->seat, listen);
     l->tls = tls;
     if (tls != NULL) {
         tls_context_share(tls);
@@ -253,6 +252,7 @@ void listener_init(struct listener *l, struct session_context *context,
 
 void listener_start(struct listener *l)
 {
+    l->tally = seat_listen(l->context->seat, l->listen);
     reactor_io_want(&l->io, REACTOR_READ);
 }
 
@@ -260,6 +260,7 @@ void listener_renew(struct listener *l, const struct config_listen *listen, stru
 {
     struct listener before = {.listen = l->listen, .tls = l->tls};
     take(l, listen, tls);
+    l->tally = seat_listen(l->context->seat, listen);
     let_go(&before);
 }
 

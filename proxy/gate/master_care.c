@@ -214,6 +214,27 @@ void master_take_back(struct master *m, size_t by, size_t slot)
     }
 }
 
+static void give_leaving(const struct master *m, size_t slot, size_t to)
+{
+    const struct control_message message = {.kind = CONTROL_FINISH, .slot = (uint32_t)slot};
+    size_t at = 0;
+    int fd = -1;
+    while ((fd = sockets_next_leaving(&m->sockets, slot, &at)) != -1) {
+        bool is_sent = control_send(m->slots[to].control_fd, &message, fd);
+        (void)is_sent; /* else that queue is lost */
+    }
+}
+
+void master_give_leaving(struct master *m, size_t slot)
+{
+    size_t to = m->phase == MASTER_SERVING ? find_adopter(m) : MASTER_NOBODY;
+    for (size_t i = 0; to != MASTER_NOBODY && i < m->slot_count; i++) {
+        if (i == slot || m->slots[i].adopter == slot) {
+            give_leaving(m, i, to);
+        }
+    }
+}
+
 void master_forget(struct master *m, size_t slot)
 {
     for (size_t i = 0; i < m->slot_count; i++) {

@@ -131,6 +131,8 @@ void master_hear_reload(struct master *m, size_t slot, const struct control_mess
 /* The slot's worker is gone, or goes. */
 void master_leave_reload(struct master *m, size_t slot);
 void master_release_reload(struct master *m);
+/* For a worker after the fork: it needs no file that the master has read, and no key in one. */
+void master_forget_files(struct master *m);
 
 /* --- master_tell.c --- */
 
@@ -163,6 +165,9 @@ bool master_is_tended(const struct slot *slot);
 void master_place(struct master *m);
 /* The worker of slot `by` cannot accept for `slot`. */
 void master_take_back(struct master *m, size_t by, size_t slot);
+/* The slot's worker serves no queue of an address that has left any more: another one does, if it
+ * still knows the address. */
+void master_give_leaving(struct master *m, size_t slot);
 /* The slot's worker is gone, and what it had adopted is nobody's. */
 void master_forget(struct master *m, size_t slot);
 

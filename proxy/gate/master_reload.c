@@ -91,7 +91,6 @@ static bool make_next(struct master *m, struct config *config)
         fail(m, "%s", text);
         return false;
     }
-    seats_enter(m->seats, config);
     return true;
 }
 
@@ -252,6 +251,7 @@ static void commit(struct master *m)
     log_init(STDERR_FILENO, m->config->log_level, m->config->log_format);
     log_send_to(m->config->log_sink, m->config->log_socket.data);
     flood_set_limit(&m->flood, m->config->log_limit);
+    seats_enter(m->seats, m->config); /* a reload that fails takes no row from anybody */
     tell_commit(m);
     release_leaving(m);
     reload_commit(&m->reload, clock_now_ms());
@@ -397,10 +397,17 @@ void master_leave_reload(struct master *m, size_t slot)
     }
 }
 
+void master_forget_files(struct master *m)
+{
+    config_free(m->next.config);
+    bundle_done(&m->next.bundle);
+    bundle_done(&m->bad);
+    bundle_done(&m->bundle);
+}
+
 void master_release_reload(struct master *m)
 {
     drop_next(m);
-    bundle_done(&m->bad);
-    bundle_done(&m->bundle);
+    master_forget_files(m);
     config_free(m->config);
 }

@@ -79,8 +79,7 @@ static int be_worker(struct master *m, size_t slot, int control_fd)
         return MASTER_CANNOT_START;
     }
     sockets_take_slot(&m->sockets, slot, listen_fds);
-    bundle_done(&m->bundle); /* the snapshot has what the worker needs */
-    bundle_done(&m->bad);
+    master_forget_files(m); /* the snapshot has what the worker needs */
     /* The master tells the workers what these signals mean; the terminal sends SIGINT to all. */
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
@@ -157,6 +156,7 @@ static void on_message(struct master *m, size_t slot, const struct control_messa
     case CONTROL_LEAVING:
         s->state = SLOT_LEAVING;
         master_leave_reload(m, slot);
+        master_give_leaving(m, slot);
         break;
     case CONTROL_PREPARED:
     case CONTROL_UNFIT:
@@ -176,6 +176,7 @@ static void on_message(struct master *m, size_t slot, const struct control_messa
     case CONTROL_WAKE:
     case CONTROL_ADOPT:
     case CONTROL_RELEASE:
+    case CONTROL_FINISH:
     case CONTROL_RETIRE:
     case CONTROL_PREPARE:
     case CONTROL_SOCKET:
@@ -247,6 +248,8 @@ static void on_exit_of(struct master *m, size_t slot, int status)
 
     master_hear(m, slot); /* its last words */
     close_fd(&s->control_fd);
+    s->state = SLOT_STARTING;
+    master_give_leaving(m, slot);
     master_forget(m, slot);
     master_leave_reload(m, slot);
     scoreboard_clear_slot(m->scoreboard, slot);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What log and monitoring hear of the master: of reloads, and of lines that it lost or kept back. */
+/* What log and monitoring hear of the master: of reloads, and of lines that it lost or held back.
+ */
 #include "base/clock.h"
 #include "base/log.h"
 #include "conf/change.h"

@@ -21,7 +21,7 @@ struct seat {
     uint32_t *backends;      /* the row of each */
 };
 
-static void map_rows(struct seat *seat)
+void seat_find_rows(struct seat *seat)
 {
     const struct config *config = seat->config;
     uint32_t next = 0;
@@ -57,7 +57,7 @@ struct seat *seat_new(struct seats *seats, size_t slot, const struct config *con
     seat->routes = seat->listens + config->listen_count;
     seat->first_backend = seat->routes + routes;
     seat->backends = seat->first_backend + routes;
-    map_rows(seat);
+    seat_find_rows(seat);
     return seat;
 }
 

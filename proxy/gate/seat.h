@@ -8,7 +8,7 @@
  * deciding anything (scoreboard), the text that monitoring reads (metrics).
  *
  * Rows belong to names, not to places in a configuration: the master enters the names of each
- * configuration before a worker uses it, a name keeps its row as long as sluice runs, and a route
+ * configuration when it comes into force, a name keeps its row as long as sluice runs, and a route
  * that comes back counts on. Each table is twice as long as the first configuration needs; what
  * finds no row any more shares the last one, which is called "other". So the memory and the number
  * of series have a ceiling that the configuration sets, whatever clients do.
@@ -110,8 +110,10 @@ void seats_clear_slot(struct seats *seats, size_t slot);
 /* Routes and listeners of an earlier configuration have rows too: theirs are looked up by name. The
  * caller holds the configurations of both. */
 struct seat;
-/* NULL: no memory. The caller keeps the seats and the configuration. */
+/* NULL: no memory. The caller keeps the seats and the configuration, and calls seat_find_rows when
+ * the master has entered the configuration's names since. */
 MUST_CHECK struct seat *seat_new(struct seats *seats, size_t slot, const struct config *config);
+void seat_find_rows(struct seat *seat);
 void seat_free(struct seat *seat);
 
 /* `route` NULL: it is not known. */

@@ -436,6 +436,19 @@ void sockets_store(struct sockets *s, struct notify *n, uint64_t now_ms)
     }
 }
 
+int sockets_next_leaving(const struct sockets *s, size_t slot, size_t *at)
+{
+    size_t place_at = 0;
+    for (struct list *link = s->places.next; link != &s->places; link = link->next) {
+        const struct sockets_place *place = container_of(link, struct sockets_place, link);
+        if (place_at++ >= *at && place->close_at_ms != 0 && place->fds[slot] != -1) {
+            *at = place_at;
+            return place->fds[slot];
+        }
+    }
+    return -1;
+}
+
 uint64_t sockets_due_ms(const struct sockets *s)
 {
     uint64_t due_ms = UINT64_MAX;

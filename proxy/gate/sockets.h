@@ -89,6 +89,10 @@ void sockets_visit(const struct sockets *s, sockets_visit_fn *visit, void *owner
  * manager does not take now comes with the next call. */
 void sockets_store(struct sockets *s, struct notify *n, uint64_t now_ms);
 
+/* The slot's socket of the next address that has left, from place *at on (at first 0); -1: no more.
+ */
+int sockets_next_leaving(const struct sockets *s, size_t slot, size_t *at);
+
 /* When addresses that have left are closed; UINT64_MAX = never. sockets_tend closes those that are
  * due. */
 uint64_t sockets_due_ms(const struct sockets *s);

@@ -132,6 +132,9 @@ static void on_message(struct worker *w, const struct control_message *message, 
     case CONTROL_ADOPT:
         worker_adopt(w, message, fd);
         return;
+    case CONTROL_FINISH:
+        worker_finish(w, message, fd);
+        return;
     case CONTROL_PREPARE:
         worker_prepare(w, message, fd);
         return;

@@ -71,7 +71,7 @@ void worker_retire(struct worker *w)
 {
     w->is_retired = true;
     stop_accepting(w);
-    worker_drop_public_posts(w);
+    worker_drop_all_posts(w); /* [health] too: it would tell of a configuration that is no more */
     struct log_line line;
     log_begin(&line, LOG_INFO, "worker.retired");
     log_u64(&line, "sessions", w->context.session_count);

@@ -93,6 +93,8 @@ MUST_CHECK bool worker_open_posts(struct worker *w);
 /* CONTROL_ADOPT and CONTROL_RELEASE. */
 void worker_adopt(struct worker *w, const struct control_message *message, int fd);
 void worker_release(struct worker *w, uint32_t slot);
+/* CONTROL_FINISH. A worker that no longer knows the address closes the descriptor. */
+void worker_finish(struct worker *w, const struct control_message *message, int fd);
 /* In so long, once nobody is in its queue, it goes. Nobody new must get into the queue any more. */
 void worker_leave_post(struct post *post, uint64_t wait_ms);
 /* Both are for all but those of [health], which is served until the worker ends: whoever asks

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "gate/worker_parts.h"
+#include "io/net.h"
 
 #define LEAVE_RETRY_MS 100 /* to the next look at a queue that should be empty */
 
@@ -21,6 +22,14 @@ static void on_leave(struct reactor_timer *timer)
     worker_stop_when_empty(w);
 }
 
+static void init_post(struct post *post, struct worker *w, uint32_t slot)
+{
+    post->worker = w;
+    post->slot = slot;
+    list_init(&post->link);
+    reactor_timer_init(&post->leave, w->context.reactor, on_leave);
+}
+
 struct post *worker_new_post(struct worker *w, uint32_t slot, uint32_t listen,
                              const struct setup *setup, int fd)
 {
@@ -29,11 +38,8 @@ struct post *worker_new_post(struct worker *w, uint32_t slot, uint32_t listen,
         close(fd);
         return NULL;
     }
-    post->worker = w;
-    post->slot = slot;
+    init_post(post, w, slot);
     post->listen = listen;
-    list_init(&post->link);
-    reactor_timer_init(&post->leave, w->context.reactor, on_leave);
     listener_init(&post->listener, &w->context, &setup->config->listens[listen], setup->tls[listen],
                   fd);
     return post;
@@ -118,6 +124,38 @@ void worker_adopt(struct worker *w, const struct control_message *message, int f
 void worker_release(struct worker *w, uint32_t slot)
 {
     drop_posts(w, slot, NULL);
+}
+
+static const struct post *find_leaving(const struct worker *w, int fd)
+{
+    struct addr wanted;
+    struct addr address;
+    if (!net_local_addr(fd, &wanted)) {
+        return NULL;
+    }
+    for (struct list *link = w->leaving.next; link != &w->leaving; link = link->next) {
+        const struct post *post = container_of(link, struct post, link);
+        if (net_local_addr(post->listener.fd, &address) && addr_is_equal(&address, &wanted)) {
+            return post;
+        }
+    }
+    return NULL;
+}
+
+void worker_finish(struct worker *w, const struct control_message *message, int fd)
+{
+    const struct post *like = fd != -1 ? find_leaving(w, fd) : NULL;
+    struct post *post = like != NULL ? mem_alloc_zero(sizeof(*post)) : NULL;
+    if (post == NULL) {
+        if (fd != -1) {
+            close(fd);
+        }
+        return;
+    }
+    init_post(post, w, message->slot);
+    listener_init(&post->listener, &w->context, like->listener.listen, like->listener.tls, fd);
+    listener_start(&post->listener);
+    worker_leave_post(post, SOCKETS_LEAVE_MS);
 }
 
 static void drop_list(struct list *posts)

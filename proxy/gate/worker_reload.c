@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "conf/change.h"
 #include "conf/config.h"
+#include "conf/listen.h"
 #include "gate/descriptors.h"
 #include "gate/sockets.h"
 #include "gate/worker_parts.h"
@@ -260,10 +261,12 @@ void worker_commit(struct worker *w, uint32_t number)
     }
     struct setup before = w->setup;
     w->setup = next->setup;
+    seat_find_rows(w->setup.seat);
     upstream_inherit(w->setup.upstream, before.upstream);
     renew_posts(w, before.config);
     start_posts(w, &next->posts);
     take_settings(w);
+    listen_forget_keys(before.config);
     worker_drop_setup(&before);
     mem_free(next);
     w->next = NULL;

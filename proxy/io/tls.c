@@ -8,6 +8,14 @@
 #include "base/mem.h"
 #include "io/tls_parts.h"
 
+static void end_shaking(struct tls *tls)
+{
+    if (tls->is_shaking) {
+        tls->is_shaking = false;
+        tls_context_end_handshake(tls->context);
+    }
+}
+
 void tls_free(struct tls *tls)
 {
     if (tls == NULL) {
@@ -16,7 +24,8 @@ void tls_free(struct tls *tls)
     wolfSSL_free(tls->ssl);
     tls_hello_done(&tls->hello);
     mem_free(tls->server_name);
-    tls_context_drop(tls->context);
+    end_shaking(tls);
+    tls_context_leave(tls->context);
     mem_free(tls);
 }
 
@@ -86,6 +95,7 @@ enum tls_result tls_negotiate(struct tls *tls)
     }
     tls->is_established = true;
     tls->phase = TLS_PHASE_OPEN;
+    end_shaking(tls);
     return TLS_OK;
 }
 

@@ -56,7 +56,8 @@ struct tls_context;
  * tickets, so that nobody comes in with the ticket of a server that asked for no certificate. */
 MUST_CHECK struct tls_context *tls_context_new(const struct tls_settings *settings,
                                                const char **out_detail);
-/* One more owner; each owner calls tls_context_free. */
+/* One more owner; each owner calls tls_context_free. A session holds its context too, but once
+ * nobody owns it and its last handshake is complete, zeros take the place of its private keys. */
 void tls_context_share(struct tls_context *context);
 /* Sessions that still use it keep it alive. */
 void tls_context_free(struct tls_context *context);

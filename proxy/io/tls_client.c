@@ -72,7 +72,8 @@ struct tls *tls_new_client(struct tls_context *context, struct span server_name)
         return NULL;
     }
     tls->context = context;
-    context->users++;
+    tls->is_shaking = true;
+    tls_context_join(context);
     tls->phase = TLS_PHASE_HANDSHAKE;
     tls->server_name = mem_copy_str(server_name);
     tls->ssl = tls->server_name != NULL ? wolfSSL_new(context->sites[0].library) : NULL;

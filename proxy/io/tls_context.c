@@ -320,7 +320,7 @@ struct tls_context *tls_context_new(const struct tls_settings *settings, const c
         *out_detail = "out of memory";
         return NULL;
     }
-    context->users = 1;
+    context->owners = 1;
     context->count = count;
     context->role = settings->role;
     context->verify = resolve(settings);
@@ -333,11 +333,37 @@ struct tls_context *tls_context_new(const struct tls_settings *settings, const c
     return context;
 }
 
-void tls_context_drop(struct tls_context *context)
+/* The key that is 1: whoever reads it learns nothing. */
+static const uint8_t no_key[] = {
+    0x30, 0x31, 0x02, 1, 1, /* an ECPrivateKey of 32 bytes: */
+    0x04, 0x20, 0,    0, 0,    0,    0,    0,    0,    0, 0, 0, 0, 0, 0, 0, 0, 0, /* of RFC 5915 */
+    0,    0,    0,    0, 0,    0,    0,    0,    0,    0, 0, 0, 0, 0, 0, 1,       /**/
+    0xa0, 0x0a, 6,    8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7, /* on the curve P-256 */
+};
+
+/* Sessions that are open need no key of ours, but wolfSSL keeps it for them: the last one may end
+ * weeks after the key was replaced. The library writes zeros over a key for which it gets another
+ * one. Without memory for that the keys go with the last session. */
+static void forget_keys(struct tls_context *context)
 {
-    assert(context->users > 0);
-    context->users--;
-    if (context->users > 0) {
+    context->is_keyless = true;
+    for (size_t i = 0; i < context->count; i++) {
+        int result = wolfSSL_CTX_use_PrivateKey_buffer(context->sites[i].library, no_key,
+                                                       sizeof(no_key), WOLFSSL_FILETYPE_ASN1);
+        (void)result;
+    }
+}
+
+/* After each change of the counts. */
+static void let_go(struct tls_context *context)
+{
+    if (context->owners > 0) {
+        return;
+    }
+    if (context->sessions > 0) {
+        if (context->shaking == 0 && !context->is_keyless) {
+            forget_keys(context);
+        }
         return;
     }
     for (size_t i = 0; i < context->count; i++) {
@@ -352,12 +378,34 @@ void tls_context_drop(struct tls_context *context)
 
 void tls_context_share(struct tls_context *context)
 {
-    context->users++;
+    context->owners++;
 }
 
 void tls_context_free(struct tls_context *context)
 {
     if (context != NULL) {
-        tls_context_drop(context);
+        assert(context->owners > 0);
+        context->owners--;
+        let_go(context);
     }
+}
+
+void tls_context_join(struct tls_context *context)
+{
+    context->sessions++;
+    context->shaking++;
+}
+
+void tls_context_end_handshake(struct tls_context *context)
+{
+    assert(context->shaking > 0);
+    context->shaking--;
+    let_go(context);
+}
+
+void tls_context_leave(struct tls_context *context)
+{
+    assert(context->sessions > 0);
+    context->sessions--;
+    let_go(context);
 }

@@ -32,7 +32,10 @@ struct tls_site {
 };
 
 struct tls_context {
-    size_t users; /* the owner, and each session until it is freed */
+    size_t owners;   /* without one there are no more handshakes than those that have begun */
+    size_t sessions; /* they keep it alive too */
+    size_t shaking;  /* sessions whose handshake is not complete */
+    bool is_keyless;
     enum tls_role role;
     enum tls_verify verify; /* never TLS_VERIFY_USUAL */
     enum tls_version min_version;
@@ -41,8 +44,10 @@ struct tls_context {
     struct tls_site sites[];
 };
 
-/* Drops one user; the last one frees. */
-void tls_context_drop(struct tls_context *context);
+/* A session of the context begins, completes its handshake, and ends. */
+void tls_context_join(struct tls_context *context);
+void tls_context_end_handshake(struct tls_context *context);
+void tls_context_leave(struct tls_context *context);
 
 /* --- sessions --- */
 
@@ -74,6 +79,7 @@ struct tls {
     uint8_t idle_records;
     uint8_t protocol; /* its place in the context's list, from 1; 0: none */
     enum tls_phase phase;
+    bool is_shaking; /* as the context counts it */
     bool is_established;
     bool is_finished;
     bool is_name_good;    /* clients: the certificate is good for server_name */

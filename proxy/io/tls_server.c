@@ -17,7 +17,8 @@ struct tls *tls_new(struct tls_context *context)
         return NULL;
     }
     tls->context = context;
-    context->users++;
+    tls->is_shaking = true;
+    tls_context_join(context);
     tls_hello_init(&tls->hello, false);
     return tls;
 }

@@ -39,6 +39,30 @@ static uint64_t opened(const struct seats *seats, const char *name)
     return sum;
 }
 
+// Names that come into force after a seat was made for them count at rows of their own.
+static void test_names_that_come_later(void)
+{
+    struct config *first = configure(ROUTE("a", "echo:"));
+    struct config *second = configure(ROUTE("c", "tcp://127.0.0.1:2"));
+    struct seats *seats = seats_new(1, first);
+    for (int i = 0; i < 100; i++) { // reloads that fail
+        struct seat *seat = seat_new(seats, 0, second);
+        seat_free(seat);
+    }
+    CHECK_EQ_U64("no row is taken", seats_route_count(seats), 2);
+    CHECK_EQ_U64("no row is taken", seats_backend_count(seats), 0);
+    struct seat *seat = seat_new(seats, 0, second);
+    seats_enter(seats, second);
+    seat_find_rows(seat);
+    seat_add(&seat_route(seat, &second->routes[0])->opened, 3);
+    seat_note_backend(seat, &second->routes[0], 0, false);
+    CHECK_EQ_U64("c", opened(seats, "c"), 3);
+    CHECK_FALSE("its backend", seats_backend(seats, 0).is_up);
+    seat_free(seat);
+    config_free(first);
+    config_free(second);
+}
+
 // A route keeps its row while others come and go around it, and counts on when it comes back.
 static void test_names(void)
 {
@@ -206,6 +230,7 @@ static void test_histogram(void)
 }
 
 CU_TestInfo seat_tests[] = {
+    {"names that come later", test_names_that_come_later},
     {"rows belong to names", test_names},
     {"a slot's next worker", test_clear},
     {"the ceiling of the tables", test_ceiling},

@@ -2,20 +2,18 @@
 """What strangers may take: places, turns, descriptors, log lines; and accept() that fails."""
 
 import errno
-import mmap
 import os
 import re
 import resource
 import selectors
-import shutil
 import socket
 import struct
 import subprocess
 import time
 
-import services
 import tlsraw
 from harness import Settings, Skip, case, equal, scale, wait_until
+from processes import Accept
 from threads import in_thread, join
 from wsclient import TEXT, Client, Timeout
 
@@ -250,31 +248,6 @@ def check_warns_of_the_limit(t):
 
 
 # accept()
-
-class Accept:
-    """accept() of programs that start with `environment`."""
-
-    def __init__(self, t):
-        compiler = shutil.which("cc")
-        if not compiler:
-            raise Skip("needs cc")
-        source = os.path.join(services.HERE, "accept_fails.c")
-        library, path = t.path("accept_fails.so"), t.write("accept", bytes(8))
-        flags = ["-D_GNU_SOURCE", "-shared", "-fPIC", "-O1"]
-        subprocess.run([compiler, *flags, "-o", library, source], check=True)
-        with open(path, "r+b") as file:
-            self.map = mmap.mmap(file.fileno(), 8)
-        self.environment = dict(os.environ, LD_PRELOAD=library, ACCEPT_FAILS_FILE=path)
-        if Settings.is_asan:  # the sanitizer wants to be first, but need not be
-            options = os.environ.get("ASAN_OPTIONS", "")
-            self.environment["ASAN_OPTIONS"] = options + ":verify_asan_link_order=0"
-
-    def fail_with(self, number):
-        struct.pack_into("ii", self.map, 0, number, 0)
-
-    def failures(self):
-        return struct.unpack_from("i", self.map, 4)[0]
-
 
 @case(timeout=60, rows=[
     ("emfile", errno.EMFILE, "out of descriptors"),
