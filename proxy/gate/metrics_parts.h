@@ -83,7 +83,6 @@ metrics_write_fn metrics_write_reload_good;
 metrics_write_fn metrics_write_reload_time;
 metrics_write_fn metrics_write_reloads;
 metrics_write_fn metrics_write_route;
-metrics_write_fn metrics_write_rtts;
 metrics_write_fn metrics_write_sides;
 metrics_write_fn metrics_write_sides_milli;
 metrics_write_fn metrics_write_worker;

@@ -73,11 +73,6 @@ static const struct metrics_family families[] = {
           "Bytes that the kernel has taken for that side and the peer has not acknowledged.",
           metrics_count_routes, metrics_write_sides, ROUTE(unacked_bytes)),
 
-    HISTOGRAM("sluice_client_rtt_seconds",
-              "The round trip between sluice and the client, as the kernel knew it when a session "
-              "ended.",
-              metrics_count_routes, metrics_write_rtts),
-
     GAUGE("sluice_backend_up", "0 if the last dial did not reach the backend.",
           metrics_count_backends, metrics_write_backend_up, 0),
     HISTOGRAM("sluice_backend_connect_duration_seconds",

@@ -104,11 +104,11 @@ void metrics_write_sides_milli(const struct metrics *m, const struct metrics_fam
     }
 }
 
-/* "1008", "3xxx" for all that clients choose from there on, "none". */
+/* "1008", "3xxx" for those of a thousand that are told together, "none". */
 static void label_code(struct sheet *sheet, uint16_t code)
 {
     char text[16];
-    if (code >= 3000) {
+    if (code % 1000 == SEAT_CODES_TOGETHER) {
         snprintf(text, sizeof(text), "%uxxx", code / 1000U);
     } else {
         snprintf(text, sizeof(text), "%u", code);
@@ -173,25 +173,6 @@ static void write_totals(const struct metrics *m, const struct totals *totals, s
     sheet_begin(sheet, "_count");
     label(m, sheet, row);
     sheet_count(sheet, totals->buckets[SEAT_BUCKETS - 1]);
-}
-
-static void label_route(const struct metrics *m, struct sheet *sheet, size_t row)
-{
-    sheet_label(sheet, "route", seats_route_name(m->seats, row));
-}
-
-void metrics_write_rtts(const struct metrics *m, const struct metrics_family *f, size_t row,
-                        struct sheet *sheet)
-{
-    struct totals totals = {.sum_ms = 0};
-    (void)f;
-    if (row == 0) {
-        return;
-    }
-    for (size_t i = 0; i < seats_slot_count(m->seats); i++) {
-        add_histogram(&totals, &seats_route(m->seats, i, row)->client_rtts);
-    }
-    write_totals(m, &totals, row, label_route, sheet);
 }
 
 /* --- backends -------------------------------------------------------------------------------- */

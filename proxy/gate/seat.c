@@ -126,17 +126,26 @@ void seat_observe(struct seat_histogram *histogram, uint64_t ms)
     seat_add(&histogram->sum_ms, ms);
 }
 
-/* Clients choose codes from 3000 on, so those have a place for each thousand only. */
-static uint32_t end_key(enum life_ending ending, uint16_t code)
+/* A client may choose any code, and would use all places up: so his have few. */
+static uint16_t told_code(const struct life_ending_row *row, uint16_t code)
 {
-    uint32_t told = code < 3000 ? code : code / 1000U * 1000U;
-    return (uint32_t)ending << 16 | told;
+    bool is_chosen = row->client == LIFE_CLIENT_ECHO && code != 0 && code != 1000 && code != 1001;
+    unsigned thousand = code < 3000 ? 1 : code / 1000U;
+    return is_chosen ? (uint16_t)(thousand * 1000 + SEAT_CODES_TOGETHER) : code;
+}
+
+/* No room for a session, or a fault that is no backend's. */
+static bool has_kept_place(const struct life_ending_row *row)
+{
+    return row->close_code == 1013 || (row->close_code == 1011 && !row->is_backend_row);
 }
 
 /* A place, once taken, means the same for ever. */
-static size_t end_place(struct seat_route_name *name, uint32_t key)
+static size_t end_place(struct seat_route_name *name, uint32_t key, bool is_kept)
 {
-    for (size_t i = 0; i < SEAT_ENDS - 1; i++) {
+    size_t kept = SEAT_ENDS - 1 - SEAT_ENDS_KEPT;
+    size_t end = is_kept ? SEAT_ENDS - 1 : kept;
+    for (size_t i = is_kept ? kept : 0; i < end; i++) {
         uint32_t found = atomic_load_explicit(&name->ends[i], memory_order_relaxed);
         if (found == 0 && atomic_compare_exchange_strong(&name->ends[i], &found, key)) {
             return i;
@@ -152,7 +161,9 @@ void seat_end(const struct seat *seat, const struct config_route *route, enum li
               uint16_t code)
 {
     size_t row = row_of(seat, route);
-    size_t place = end_place(seat_route_name(seat->seats, row), end_key(ending, code));
+    const struct life_ending_row *life = life_ending_row(ending);
+    uint32_t key = (uint32_t)ending << 16 | told_code(life, code);
+    size_t place = end_place(seat_route_name(seat->seats, row), key, has_kept_place(life));
     seat_add(&seat_route_of(seat->seats, seat->slot, row)->ended[place], 1);
 }
 

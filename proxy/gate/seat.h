@@ -35,7 +35,13 @@
 #define SEAT_ROUTES_MAX 1024 /* rows of each table, at most */
 #define SEAT_BACKENDS_MAX 2048
 #define SEAT_LISTENS_MAX 128
-#define SEAT_ENDS 21 /* pairs of ending and code that a route tells apart; the last is "other" */
+/* Pairs of ending and code that a route tells apart. The last one is "other"; those before it are
+ * kept for what an operator must hear of, however many others came first: that there was no room
+ * for a session, and faults of sluice itself. */
+#define SEAT_ENDS 21
+#define SEAT_ENDS_KEPT 6
+/* 1999, 3999 and 4999 stand for all codes up to there that clients choose. */
+#define SEAT_CODES_TOGETHER 999
 
 /* Seconds, as durations are counted in milliseconds. The last bucket has no bound. */
 #define SEAT_BUCKETS 7
@@ -60,7 +66,6 @@ struct seat_route {
     _Atomic uint64_t queued_bytes[SEAT_SIDES];  /* gauge: wait for this side in sluice's memory */
     _Atomic uint64_t unacked_bytes[SEAT_SIDES]; /* gauge: the kernel has them for this side */
     _Atomic uint64_t ended[SEAT_ENDS];          /* by place in the table of seats_end */
-    struct seat_histogram client_rtts;          /* of sessions, when they left OPEN */
 };
 
 struct seat_backend {
@@ -180,7 +185,7 @@ const struct seat_worker *seats_worker(const struct seats *seats, size_t slot);
 /* What place `at` of the route's `ended` counts. False: nothing yet. */
 struct seats_end {
     enum life_ending ending; /* LIFE_NOT_ENDED: whatever found no place ("other") */
-    uint16_t code;           /* 0 = none; 3000 and 4000 stand for all up to the next thousand */
+    uint16_t code;           /* 0 = none; see SEAT_CODES_TOGETHER */
 };
 bool seats_end(const struct seats *seats, size_t row, size_t at, struct seats_end *out);
 

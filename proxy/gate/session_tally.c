@@ -173,9 +173,6 @@ void session_tally_end(struct session *s)
     }
     session_tally_now(s);
     seat_end(seat, s->route, s->life.ending, session_close_code(s));
-    if (s->client_rtt_us != 0) {
-        seat_observe(&s->tally.route->client_rtts, (s->client_rtt_us + 500) / 1000);
-    }
     struct seat_listen *listen = seat_listen(seat, s->listen);
     if (session_is_probe(s)) {
         seat_add(&listen->probes, 1);

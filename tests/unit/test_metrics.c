@@ -342,19 +342,73 @@ static size_t count_lines(const char *from, const char *label)
     return count;
 }
 
-// At most 49 series for a route and 15 for a backend, whatever has happened.
+// At most 40 series for a route and 15 for a backend, whatever has happened, and in any order.
 static void test_ceiling(void)
 {
+    static const char *const kept[] = {"full", "internal", "limit_source", "limit_route"};
     prepare();
     struct seat *seat = seat_new(seats, 0, config);
-    for (uint16_t code = 1000; code < 1200; code++) {
+    for (uint16_t code = 0; code < 5000; code++) {
         seat_end(seat, &config->routes[1], LIFE_CLIENT_CLOSE, code);
     }
+    for (enum life_ending ending = LIFE_NOT_ENDED + 1; ending < LIFE_ENDING_COUNT; ending++) {
+        uint16_t code = life_ending_row(ending)->close_code;
+        bool is_limit = ending == LIFE_LIMIT_SOURCE || ending == LIFE_LIMIT_ROUTE;
+        seat_end(seat, &config->routes[1], ending, code);
+        seat_end(seat, &config->routes[1], ending, is_limit ? code : 0); // on_refuse = http
+        seat_end(seat, NULL, ending, code);
+    }
     char *got = tell("", ANSWER_PART_BYTES);
-    CHECK_TRUE("a route", count_lines(got, "{route=\"e\"") <= 49);
-    CHECK_TRUE("all of them", count_lines(got, "{route=\"e\"") >= 30);
-    CHECK_TRUE("other", strstr(got, "{route=\"e\",ending=\"other\",code=\"other\"} 180\n") != NULL);
+    CHECK_EQ_U64("a route", count_lines(got, "{route=\"e\""), 40);
+    CHECK_TRUE("none", count_lines(got, "{route=\"\"") <= 40);
+    CHECK_EQ_U64("codes of clients", count_lines(got, "{route=\"e\",ending=\"client_close\""), 6);
+    CHECK_TRUE("other", strstr(got, "{route=\"e\",ending=\"other\",code=\"other\"} ") != NULL);
+    for (size_t i = 0; i < COUNT(kept); i++) {
+        char label[80];
+        snprintf(label, sizeof(label), "{route=\"e\",ending=\"%s\"", kept[i]);
+        CHECK_TRUE(kept[i], strstr(got, label) != NULL);
+    }
     CHECK_EQ_U64("a backend", count_lines(got, B1), 15);
+    free(got);
+    seat_free(seat);
+    config_free(config);
+}
+
+// 200 routes with a backend each, in which everything has happened: less than a mebibyte.
+static void test_size(void)
+{
+    static char long_text[64 * 1024];
+    struct report report;
+    size_t len =
+        (size_t)snprintf(long_text, sizeof(long_text), "[listen pub]\naddress = 127.0.0.1:1\n");
+    for (int i = 0; i < 200; i++) {
+        len +=
+            (size_t)snprintf(long_text + len, sizeof(long_text) - len,
+                             "[route service-%d]\npath = /%d\nbackend = tcp://db-%d.internal:%d\n",
+                             i, i, i, 6000 + i);
+    }
+    config = config_parse(span_from_str(long_text), &report);
+    if (config == NULL) {
+        abort();
+    }
+    report_done(&report);
+    board = scoreboard_new(2, 1700000000);
+    seats = seats_new(2, config);
+    struct seat *seat = seat_new(seats, 1, config);
+    for (size_t i = 0; i < 200; i++) {
+        struct seat_route *route = seat_route(seat, &config->routes[i]);
+        for (enum life_ending ending = LIFE_NOT_ENDED + 1; ending < LIFE_ENDING_COUNT; ending++) {
+            seat_end(seat, &config->routes[i], ending, life_ending_row(ending)->close_code);
+            seat_end(seat, &config->routes[i], ending, 0);
+        }
+        seat_add(&route->received_bytes[SEAT_CLIENT], UINT64_MAX / 1000);
+        seat_add(&route->sent_bytes[SEAT_CLIENT], UINT64_MAX / 1000);
+        seat_observe(&seat_backend(seat, &config->routes[i], 0)->dials, 7);
+    }
+    char *got = tell("", ANSWER_PART_BYTES);
+    CHECK_EQ_U64("each has all of its series", count_lines(got, "{route=\"service-"),
+                 200 * (40 + 15));
+    CHECK_TRUE("the whole answer", strlen(got) < (size_t)1 << 20);
     free(got);
     seat_free(seat);
     config_free(config);
@@ -365,5 +419,6 @@ CU_TestInfo metrics_tests[] = {
     {"parts of any size", test_parts},
     {"names and helps", test_names},
     {"the ceiling of series", test_ceiling},
+    {"the size of the answer", test_size},
     CU_TEST_INFO_NULL,
 };

@@ -171,7 +171,8 @@ static void test_ceiling(void)
     config_free(config);
 }
 
-// However many pairs of ending and code there are, a route tells 20 of them apart.
+// However many pairs of ending and code there are, a route tells 20 of them apart. Clients choose
+// codes, but get few places, and some are kept for what matters most.
 static void test_ends(void)
 {
     struct config *config = configure(ROUTE("a", "echo:"));
@@ -187,7 +188,7 @@ static void test_ends(void)
     CHECK_TRUE("the first", seats_end(seats, 1, 0, &end));
     CHECK_TRUE("idle", end.ending == LIFE_IDLE && end.code == 1001);
     CHECK_TRUE("the second", seats_end(seats, 1, 1, &end));
-    CHECK_TRUE("client_close", end.ending == LIFE_CLIENT_CLOSE && end.code == 4000);
+    CHECK_TRUE("client_close", end.ending == LIFE_CLIENT_CLOSE && end.code == 4999);
     CHECK_EQ_U64("idle there", seat_get(&seats_route(seats, 1, 1)->ended[0]), 1);
     CHECK_EQ_U64("both codes",
                  seat_get(&seats_route(seats, 0, 1)->ended[1]) +
@@ -196,15 +197,24 @@ static void test_ends(void)
     for (uint16_t code = 1000; code < 1100; code++) {
         seat_end(slots[code % 2], &config->routes[0], LIFE_CLIENT_CLOSE, code);
     }
+    for (enum life_ending ending = LIFE_NO_ROUTE; ending < LIFE_ENDING_COUNT; ending++) {
+        seat_end(slots[0], &config->routes[0], ending, life_ending_row(ending)->close_code);
+    }
+    seat_end(slots[0], &config->routes[0], LIFE_FULL, 0); // on_refuse = http
+    seat_end(slots[0], &config->routes[0], LIFE_INTERNAL, 0);
     CHECK_TRUE("other", seats_end(seats, 1, SEAT_ENDS - 1, &end));
     CHECK_EQ_INT("other", end.ending, LIFE_NOT_ENDED);
     for (size_t i = 0; i < SEAT_ENDS; i++) {
         CHECK_TRUE("used", seats_end(seats, 1, i, &end));
+        CHECK_EQ_INT("kept",
+                     end.ending == LIFE_FULL || end.ending == LIFE_INTERNAL ||
+                         end.ending == LIFE_LIMIT_ROUTE || end.ending == LIFE_LIMIT_SOURCE,
+                     i >= SEAT_ENDS - 1 - SEAT_ENDS_KEPT && i < SEAT_ENDS - 1);
         for (size_t slot = 0; slot < 2; slot++) {
             sum += seat_get(&seats_route(seats, slot, 1)->ended[i]);
         }
     }
-    CHECK_EQ_U64("nothing is lost", sum, 104);
+    CHECK_EQ_U64("nothing is lost", sum, 104 + 2 + LIFE_ENDING_COUNT - LIFE_NO_ROUTE);
     CHECK_FALSE("no route has its own", seats_end(seats, 0, 0, &end));
     seat_free(slots[0]);
     seat_free(slots[1]);

@@ -62,6 +62,17 @@ def promtool(t):
 
 
 @case()
+def documented(t):
+    """config/README.md names each family that is exported, and no other."""
+    with open(os.path.join(ROOT, "config/README.md"), encoding="utf-8") as file:
+        rows = [line.split("|")[1] for line in file
+                if re.match(r"\| (sluice|process)_", line)]
+    known = {name for row in rows for name in re.findall(r"\w+", row)}
+    text = scrape(busy(t)).text
+    equal(set(re.findall(r"^# TYPE (\w+) ", text, re.M)), known, "families")
+
+
+@case()
 def live(t):
     """A session counts while it lives, not only when it is over."""
     db = t.backend()
