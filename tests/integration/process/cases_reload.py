@@ -244,7 +244,12 @@ def the_master_dies(t, is_preparing):
 
 @case(timeout=120)
 def the_number_of_workers(t):
-    """Up and down: nobody is refused or reset, a worker that retires keeps its sessions."""
+    """Up and down: nobody is refused or reset, a worker that retires keeps its sessions. The kernel
+    moves no caller from one queue to another."""
+    migrate = "/proc/sys/net/ipv4/tcp_migrate_req"
+    if os.path.exists(migrate):
+        with open(migrate, encoding="ascii") as file:
+            equal(file.read().strip(), "0", migrate)
     def config(workers):
         return t.config(server="workers = %d" % workers, r=ECHO)
 

@@ -14,7 +14,7 @@ from processes import (ECHO, PTRACE_DETACH, Accept, both_started, clients_by_wor
                        hold_by_a_debugger, ptrace)
 from reloads import certificates, reload, wait_result
 from scrape import scrape
-from wsclient import Client, Wire
+from wsclient import CLOSE, Client, Wire
 
 TWO = "workers = 2"
 HEALTH = "[health]\naddress = 127.0.0.1:%d\n"
@@ -103,6 +103,35 @@ def refused_names_take_no_rows(t):
     equal(got.sum("sluice_backend_connect_failures_total", route="late"), 2, "its backend")
     equal(got.sum("sluice_connections_total", listen="more"), 1, "its listener")
     assert not re.search(r'route="(n\d+|other)"', got.text), got.text
+    p.stop()
+
+
+@case()
+def limits_change(t):
+    """max_sessions and log_limit count from the reload on, whoever has a session already."""
+    def config(sessions, lines):
+        return t.config(server="max_sessions = %d\nlog_limit = %d" % (sessions, lines), r=ECHO)
+    p = t.start(config(2, 1))
+    held = [p.client("plain").open("/r") for _ in range(2)]
+
+    def is_full():
+        """What a caller sees: a Close, or his own bytes."""
+        c = p.client("plain").open("/r")
+        c.binary(b"x")
+        opcode = c.recv_frame().opcode
+        c.wire.reset()
+        return opcode == CLOSE
+    assert is_full(), "the first limit"
+    reload(p, config(3, 1))
+    assert not is_full(), "a higher limit"
+    reload(p, config(1, 1000))
+    assert is_full(), "a lower limit"
+    for c in held:
+        echo(c)
+    before = len(p.log.find("session.end", ending="full"))
+    for _ in range(60):
+        assert is_full()
+    p.log.wait("session.end", before + 60, ending="full")
     p.stop()
 
 
