@@ -24,6 +24,9 @@ static void open_daemon(void)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     snprintf(address.sun_path, sizeof(address.sun_path), "%s", world.path);
     world.daemon_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    if (world.daemon_fd == -1) {
+        abort();
+    }
     CHECK_EQ_INT("bind", bind(world.daemon_fd, (const struct sockaddr *)&address, sizeof(address)),
                  0);
 }
