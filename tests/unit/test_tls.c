@@ -122,6 +122,30 @@ static const struct suite_row suite_rows[] = {
     {"ECDHE-RSA-AES256-SHA384", KIT_RSA, WOLFSSL_TLSV1_2, NULL},
 };
 
+/* A reload takes a context away from its owners: a handshake that has begun still has its key, also
+ * when another session of the context has completed its own. */
+static void test_owner_that_goes(void)
+{
+    struct kit_wish wish = {.server_name = "one.example"};
+    struct kit_link first;
+    struct kit_link second;
+    for (enum tls_version version = TLS_1_2; version <= TLS_1_3; version++) {
+        struct tls_context *context = kit_context(KIT_EC, version);
+        wish.only_version = version == TLS_1_2 ? WOLFSSL_TLSV1_2 : WOLFSSL_TLSV1_3;
+        kit_link_open(&first, context, &wish, KIT_WHOLE);
+        kit_link_open(&second, context, &wish, 100);
+        tls_context_free(context);
+        CHECK_TRUE("the first", kit_shake(&first));
+        check_talk("the first", &first);
+        CHECK_TRUE("the second", kit_shake(&second));
+        check_talk("without keys", &first);
+        check_talk("without keys", &second);
+        kit_link_close(&first);
+        check_talk("without keys", &second);
+        kit_link_close(&second);
+    }
+}
+
 static void test_suites(void)
 {
     for (size_t i = 0; i < COUNT(suite_rows); i++) {
@@ -403,6 +427,7 @@ static void test_small_wire(void)
 
 CU_TestInfo tls_tests[] = {
     {"handshakes at every chunking", test_handshakes},
+    {"an owner that goes", test_owner_that_goes},
     {"suites, taken and refused", test_suites},
     {"minimum version", test_min_version},
     {"ALPN", test_protocols},
