@@ -12,20 +12,25 @@
 static const struct {
     const char *event;
     enum log_level level;
+    bool is_calm;
 } lines[FLOOD_KINDS - LIFE_ENDING_COUNT] = {
-    [FLOOD_ACCEPT_FAILED - LIFE_ENDING_COUNT] = {"accept.failed", LOG_WARN},
-    [FLOOD_PAUSED - LIFE_ENDING_COUNT] = {"listen.paused", LOG_WARN},
-    [FLOOD_RESUMED - LIFE_ENDING_COUNT] = {"listen.resumed", LOG_INFO},
-    [FLOOD_MEMORY_SHORT - LIFE_ENDING_COUNT] = {"memory.short", LOG_ERROR},
-    [FLOOD_MEMORY_BACK - LIFE_ENDING_COUNT] = {"memory.back", LOG_INFO},
-    [FLOOD_ADOPT_FAILED - LIFE_ENDING_COUNT] = {"adopt.failed", LOG_WARN},
-    [FLOOD_CONFIG - LIFE_ENDING_COUNT] = {"config.error", LOG_ERROR},
-    [FLOOD_RELOAD_DONE - LIFE_ENDING_COUNT] = {"reload.done", LOG_INFO},
-    [FLOOD_RELOAD_FAILED - LIFE_ENDING_COUNT] = {"reload.failed", LOG_ERROR},
-    [FLOOD_RELOAD_KEPT - LIFE_ENDING_COUNT] = {"reload.kept", LOG_WARN},
-    [FLOOD_LISTEN_READY - LIFE_ENDING_COUNT] = {"listen.ready", LOG_INFO},
-    [FLOOD_LISTEN_GONE - LIFE_ENDING_COUNT] = {"listen.gone", LOG_INFO},
+    [FLOOD_ACCEPT_FAILED - LIFE_ENDING_COUNT] = {"accept.failed", LOG_WARN, true},
+    [FLOOD_PAUSED - LIFE_ENDING_COUNT] = {"listen.paused", LOG_WARN, true},
+    [FLOOD_MEMORY_SHORT - LIFE_ENDING_COUNT] = {"memory.short", LOG_ERROR, false},
+    [FLOOD_MEMORY_BACK - LIFE_ENDING_COUNT] = {"memory.back", LOG_INFO, false},
+    [FLOOD_ADOPT_FAILED - LIFE_ENDING_COUNT] = {"adopt.failed", LOG_WARN, false},
+    [FLOOD_CONFIG - LIFE_ENDING_COUNT] = {"config.error", LOG_ERROR, false},
+    [FLOOD_RELOAD_DONE - LIFE_ENDING_COUNT] = {"reload.done", LOG_INFO, false},
+    [FLOOD_RELOAD_FAILED - LIFE_ENDING_COUNT] = {"reload.failed", LOG_ERROR, false},
+    [FLOOD_RELOAD_KEPT - LIFE_ENDING_COUNT] = {"reload.kept", LOG_WARN, false},
+    [FLOOD_LISTEN_READY - LIFE_ENDING_COUNT] = {"listen.ready", LOG_INFO, false},
+    [FLOOD_LISTEN_GONE - LIFE_ENDING_COUNT] = {"listen.gone", LOG_INFO, false},
 };
+
+static bool is_calm(unsigned kind)
+{
+    return kind >= LIFE_ENDING_COUNT && lines[kind - LIFE_ENDING_COUNT].is_calm;
+}
 
 static void tell_kind(unsigned kind, uint64_t suppressed)
 {
@@ -93,6 +98,23 @@ static void fill(const struct flood *f, struct flood_bucket *bucket, uint64_t no
     bucket->filled_ms = now_ms;
 }
 
+static bool take_token(const struct flood *f, struct flood_bucket *bucket, uint64_t now_ms)
+{
+    fill(f, bucket, now_ms);
+    bool has_token = bucket->tokens_milli >= LINE_MILLI;
+    bucket->tokens_milli -= has_token ? LINE_MILLI : 0;
+    return has_token;
+}
+
+static bool is_calm_over(struct flood_bucket *bucket, uint64_t now_ms)
+{
+    if (bucket->filled_ms != 0 && now_ms - bucket->filled_ms < FLOOD_CALM_MS) {
+        return false;
+    }
+    bucket->filled_ms = now_ms;
+    return true;
+}
+
 bool flood_lets(struct flood *f, unsigned kind)
 {
     assert(kind < FLOOD_KINDS);
@@ -101,9 +123,7 @@ bool flood_lets(struct flood *f, unsigned kind)
     }
     struct flood_bucket *bucket = &f->buckets[kind];
     uint64_t now_ms = f->reactor != NULL ? reactor_now_ms(f->reactor) : clock_now_ms();
-    fill(f, bucket, now_ms);
-    if (bucket->tokens_milli >= LINE_MILLI) {
-        bucket->tokens_milli -= LINE_MILLI;
+    if (is_calm(kind) ? is_calm_over(bucket, now_ms) : take_token(f, bucket, now_ms)) {
         return true;
     }
     bucket->suppressed++;

@@ -9,8 +9,9 @@
  *
  *     event=log.suppressed of=session.end ending=tls_failed suppressed=1234
  *
- * Not for: lines of sessions that were admitted, which always come out. At log_level = debug
- * nothing is limited. */
+ * Lines that tell of this worker's own state come seldom: one every FLOOD_CALM_MS of each kind, so
+ * that a worker between two states does not fill the log. Not for: lines of sessions that were
+ * admitted, which always come out. At log_level = debug nothing is limited. */
 #ifndef GATE_FLOOD_H
 #define GATE_FLOOD_H
 
@@ -22,12 +23,12 @@
 
 #define FLOOD_BURST_S 10
 #define FLOOD_TELL_MS 5000
+#define FLOOD_CALM_MS 2000
 
-/* Kinds below LIFE_ENDING_COUNT are `session.end` with that ending. */
+/* Kinds below LIFE_ENDING_COUNT are `session.end` with that ending, of the others some are calm. */
 enum flood_kind {
     FLOOD_ACCEPT_FAILED = LIFE_ENDING_COUNT,
     FLOOD_PAUSED,
-    FLOOD_RESUMED,
     FLOOD_MEMORY_SHORT,
     FLOOD_MEMORY_BACK,
     FLOOD_ADOPT_FAILED,
@@ -42,7 +43,7 @@ enum flood_kind {
 
 struct flood_bucket {
     uint64_t tokens_milli; /* thousandths of a line */
-    uint64_t filled_ms;    /* 0 = never used: full */
+    uint64_t filled_ms;    /* 0 = never used: full; of a calm kind, when the last line came */
     uint64_t suppressed;
 };
 

@@ -9,7 +9,7 @@
 #define ACCEPTS_BESIDE_GUESTS 4 /* while the door is busy with those who are in */
 #define LOST_IN_A_ROW_MAX 16    /* so many, and something forbids all of them */
 #define PAUSE_FIRST_MS 100
-#define PAUSE_LONGEST_MS 1000
+#define PAUSE_LONGEST_MS 800
 
 /* --- pauses -------------------------------------------------------------------------------- */
 
@@ -23,7 +23,8 @@ static void pause_accepting(struct listener *l, const char *reason)
     }
     l->paused_since_ms = reactor_now_ms(l->context->reactor);
     seat_add(&l->tally->pauses, 1);
-    if (!flood_lets(l->context->flood, FLOOD_PAUSED)) {
+    l->is_pause_told = flood_lets(l->context->flood, FLOOD_PAUSED);
+    if (!l->is_pause_told) {
         return;
     }
     log_begin(&line, LOG_WARN, "listen.paused");
@@ -55,7 +56,7 @@ static void resume_accepting(struct listener *l)
     uint64_t paused_ms = reactor_now_ms(l->context->reactor) - l->paused_since_ms;
     l->paused_since_ms = 0;
     seat_add(&l->tally->paused_ms, paused_ms);
-    if (!flood_lets(l->context->flood, FLOOD_RESUMED)) {
+    if (!l->is_pause_told) {
         return;
     }
     log_begin(&line, LOG_INFO, "listen.resumed");

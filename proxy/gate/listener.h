@@ -2,7 +2,8 @@
 /* listener.h: one listening socket that a worker accepts from.
  *
  * For: the accept loop, and when it pauses. It pauses while the door has no room; and for 100 ms,
- * doubling to 1 s, when accept() or memory fails, so that a failing process does not spin. A paused
+ * doubling to 800 ms, when accept() or memory fails, so that a failing process does not spin and
+ * yet accepts within a second when the need is over. A paused
  * listener's callers wait in the kernel's queue: nobody is accepted only to be hung up on. Not for:
  * binding (the master does it), how many may be in (door), which sockets there are (worker). */
 #ifndef GATE_LISTENER_H
@@ -24,6 +25,7 @@ struct listener {
     struct door_waiter waiter;
     uint64_t pause_ms;        /* the next pause after a failure */
     uint64_t paused_since_ms; /* 0 = it accepts */
+    bool is_pause_told;       /* the log has a line about this pause */
     unsigned lost_in_a_row;   /* connections that accept() could not hand over */
 };
 

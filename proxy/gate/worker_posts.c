@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "gate/sockets.h"
 #include "gate/worker_parts.h"
 #include "io/net.h"
 

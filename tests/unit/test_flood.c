@@ -79,7 +79,29 @@ static void test_rates(void)
         world.reactor->now_ms += rows[i].after_ms;
         CHECK_EQ_U64(rows[i].name, lets_of(LIFE_ORIGIN, rows[i].tries), rows[i].let);
     }
-    CHECK_EQ_U64("each kind by itself", lets_of(FLOOD_PAUSED, 60), 50);
+    CHECK_EQ_U64("each kind by itself", lets_of(LIFE_NO_ROUTE, 60), 50);
+    flood_done(&world.flood);
+    close_world();
+}
+
+/* Of the worker's own state one line in two seconds, however high log_limit is. */
+static void test_calm(void)
+{
+    static const struct {
+        const char *name;
+        uint64_t after_ms;
+        unsigned tries;
+        uint64_t let;
+    } rows[] = {
+        {"the first", 0, 500, 1},         {"too soon", 1999, 10, 0},    {"the next", 1, 10, 1},
+        {"after a day", 86400000, 10, 1}, {"half a second", 500, 1, 0},
+    };
+    open_world(1000, LOG_INFO);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        world.reactor->now_ms += rows[i].after_ms;
+        CHECK_EQ_U64(rows[i].name, lets_of(FLOOD_PAUSED, rows[i].tries), rows[i].let);
+    }
+    CHECK_EQ_U64("each kind by itself", lets_of(FLOOD_ACCEPT_FAILED, 10), 1);
     flood_done(&world.flood);
     close_world();
 }
@@ -89,14 +111,14 @@ static void test_nothing_is_lost(void)
 {
     open_world(1, LOG_INFO);
     CHECK_EQ_U64("a burst", lets_of(LIFE_TLS_FAILED, 1234), 10);
-    CHECK_EQ_U64("another kind", lets_of(FLOOD_ACCEPT_FAILED, 13), 10);
+    CHECK_EQ_U64("another kind", lets_of(FLOOD_ACCEPT_FAILED, 13), 1);
     CHECK_EQ_U64("within its limit", lets_of(LIFE_NO_ROUTE, 10), 10);
     CHECK_EQ_STR("not at once", log_text_now(), "");
     flood_done(&world.flood);
     const char *text = log_text_now();
     CHECK_TRUE(text, strstr(text, "event=log.suppressed of=session.end ending=tls_failed "
                                   "suppressed=1224\n") != NULL);
-    CHECK_TRUE(text, strstr(text, "event=log.suppressed of=accept.failed suppressed=3\n") != NULL);
+    CHECK_TRUE(text, strstr(text, "event=log.suppressed of=accept.failed suppressed=12\n") != NULL);
     CHECK_TRUE(text, strstr(text, "no_route") == NULL);
     flood_done(&world.flood);
     CHECK_EQ_STR("told once", log_text_now(), "");
@@ -174,6 +196,7 @@ static void test_kinds(void)
 
 CU_TestInfo flood_tests[] = {
     {"rates and bursts", test_rates},
+    {"calm kinds", test_calm},
     {"nothing is lost", test_nothing_is_lost},
     {"told in time", test_told_in_time},
     {"no limit", test_no_limit},
