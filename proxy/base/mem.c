@@ -11,6 +11,10 @@
 #define ENOUGH_BYTES ((size_t)1024 * 1024) /* so much must be free for the need to be over */
 
 static size_t live_blocks;
+static size_t live_bytes; /* only with limit_fn */
+static size_t limit_bytes;
+static mem_limit_fn *limit_fn; /* NULL: nobody counts bytes */
+static void *limit_owner;
 static bool is_short;
 static mem_short_fn *short_fn;
 static void *short_owner;
@@ -58,10 +62,25 @@ bool mem_recover(void)
     return !is_short;
 }
 
+/* What was allocated before the count began is in it only by the system's word. */
+void mem_count(size_t bytes_less, size_t bytes_more)
+{
+    if (limit_fn == NULL) {
+        return;
+    }
+    live_bytes = (live_bytes > bytes_less ? live_bytes - bytes_less : 0) + bytes_more;
+    if (live_bytes > limit_bytes && bytes_more > bytes_less) {
+        limit_fn(limit_owner);
+    }
+}
+
 static void *count_new(void *block)
 {
     if (block != NULL) {
         live_blocks++;
+        if (limit_fn != NULL) {
+            mem_count(0, malloc_usable_size(block));
+        }
     } else {
         mem_note_shortage();
     }
@@ -91,9 +110,14 @@ void *mem_resize(void *ptr, size_t size)
     if (ptr == NULL) {
         return mem_alloc(size);
     }
+    size_t before = limit_fn != NULL ? malloc_usable_size(ptr) : 0;
     void *block = is_failing_now() ? NULL : realloc(ptr, size);
     if (block == NULL) {
         mem_note_shortage();
+        return NULL;
+    }
+    if (limit_fn != NULL) {
+        mem_count(before, malloc_usable_size(block));
     }
     return block;
 }
@@ -105,6 +129,9 @@ void mem_free(void *ptr)
     }
     assert(live_blocks > 0);
     live_blocks--;
+    if (limit_fn != NULL) {
+        mem_count(malloc_usable_size(ptr), 0);
+    }
     free(ptr);
 }
 
@@ -124,6 +151,27 @@ char *mem_copy_str(struct span s)
 size_t mem_live_blocks(void)
 {
     return live_blocks;
+}
+
+static size_t bytes_by_the_system(void)
+{
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
+size_t mem_live_bytes(void)
+{
+    return limit_fn != NULL ? live_bytes : bytes_by_the_system();
+}
+
+void mem_on_limit(size_t bytes, mem_limit_fn *fn, void *owner)
+{
+    if (limit_fn == NULL) {
+        live_bytes = bytes_by_the_system();
+    }
+    limit_bytes = bytes;
+    limit_fn = fn;
+    limit_owner = owner;
 }
 
 void mem_fail_after(uint64_t n)

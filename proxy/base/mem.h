@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* mem.h: the only caller of malloc, realloc and free.
  *
- * For: counting live blocks, failing on purpose in tests, and a reserve (mem_reserve.c) for the one
- * library that cannot bear a NULL. Not for: pools. A function that finds no memory returns NULL. A
- * session then ends with `internal`; only start-up may give up. */
+ * For: counting blocks, and bytes where there is a limit for them; failing on purpose in tests; a
+ * reserve (mem_reserve.c) for the one library that cannot bear a NULL. Not for: pools. A function
+ * that finds no memory returns NULL. A session then ends with `internal`; only start-up may give
+ * up. */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
 
@@ -45,6 +46,15 @@ bool mem_recover(void);
  * note and does nothing else. NULL: nobody is told. */
 typedef void mem_short_fn(void *owner);
 void mem_on_short(mem_short_fn *fn, void *owner);
+
+/* All that is allocated now, as malloc rounds it. Without a limit nobody counts, and malloc's own
+ * look at its lists tells it: call it seldom then. */
+size_t mem_live_bytes(void);
+/* Counts bytes from now on, which costs two dozen instructions a block, and calls fn(owner) at each
+ * allocation after which more than `bytes` are allocated, in the middle of whatever asked for it,
+ * as above. The allocation succeeds. NULL: there is no limit. */
+typedef void mem_limit_fn(void *owner);
+void mem_on_limit(size_t bytes, mem_limit_fn *fn, void *owner);
 
 /* The number of allocated blocks; tests compare it before and after. */
 size_t mem_live_blocks(void);

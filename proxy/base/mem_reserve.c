@@ -68,9 +68,11 @@ void *mem_resize_reserved(void *ptr, size_t size)
 {
     struct header *old = ptr != NULL ? (struct header *)ptr - 1 : NULL;
     struct header *h = NULL;
+    size_t old_bytes = old != NULL ? sizeof(*old) + old->size : 0;
     size_t bytes = sizeof(*h) + size;
 
     if (size == 0) {
+        mem_count(old_bytes, 0);
         drop(old);
         return NULL;
     }
@@ -87,5 +89,6 @@ void *mem_resize_reserved(void *ptr, size_t size)
         return NULL;
     }
     h->size = size;
+    mem_count(old_bytes, bytes);
     return h + 1;
 }

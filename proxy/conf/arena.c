@@ -53,6 +53,15 @@ bool arena_copy(struct arena *arena, struct span text, struct span *out)
     return true;
 }
 
+size_t arena_bytes(const struct arena *arena)
+{
+    size_t bytes = 0;
+    for (const struct arena_block *block = arena->blocks; block != NULL; block = block->next) {
+        bytes += sizeof(*block) + block->size;
+    }
+    return bytes;
+}
+
 void arena_done(struct arena *arena)
 {
     struct arena_block *block = arena->blocks;

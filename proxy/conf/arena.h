@@ -20,6 +20,8 @@ struct arena {
 MUST_CHECK void *arena_alloc(struct arena *arena, size_t size);
 /* NUL-terminated copy; out->data is NULL when out of memory. */
 MUST_CHECK bool arena_copy(struct arena *arena, struct span text, struct span *out);
+/* What it has taken so far. */
+size_t arena_bytes(const struct arena *arena);
 /* Frees all of it, and wipes it first: private keys have been in it. */
 void arena_done(struct arena *arena);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "conf/config.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "conf/build.h"
@@ -9,7 +10,9 @@
 #include "conf/route.h"
 
 #define LINGER_MS 2000
-#define NOBODY_ID 65534 /* where there is no user "nobody" to ask */
+#define CONFIG_COPIES 4
+#define QUEUE_OVERSHOOT_BYTES ((uint64_t)160 * 1024) /* one read, with all that is put around it */
+#define NOBODY_ID 65534                              /* where there is no user "nobody" to ask */
 
 /* `line` is where the file names the user; 0 = it names none. */
 static void find_user(struct build *build, unsigned line)
@@ -62,6 +65,47 @@ static void build_server(struct build *build)
     config->early_timeouts.linger_ms = LINGER_MS;
 }
 
+static unsigned line_of(const struct build *build, const char *key)
+{
+    for (const struct draft_section *s = build->draft->sections; s != NULL; s = s->next) {
+        if (s->kind == KEY_SERVER) {
+            return draft_value(s, key)->line;
+        }
+    }
+    return 0;
+}
+
+/* During a reload a worker has two configurations and the files that the next one is made of; and
+ * TLS copies certificates. */
+static void check_memory(struct build *build)
+{
+    const struct config *config = build->config;
+    uint64_t most = config->max_memory_bytes;
+    uint64_t fixed = CONFIG_COPIES * arena_bytes(build->texts);
+    unsigned line = line_of(build, "max_memory");
+
+    if (most == 0) {
+        return;
+    }
+    if (fixed > most / 2) {
+        report_add(build->report, line,
+                   "max_memory is too small: this configuration alone takes up to %" PRIu64
+                   "k of it in each worker, and half of it must be left for sessions",
+                   fixed / 1024);
+        return;
+    }
+    for (size_t i = 0; i < config->route_count; i++) {
+        uint64_t queues = 2 * (config->routes[i].buffer_high_bytes + QUEUE_OVERSHOOT_BYTES);
+        if (queues > most / 8) {
+            report_warn(build->report, line,
+                        "max_memory is reached by fewer than eight slow sessions of [route %.*s]: "
+                        "each may queue %" PRIu64 "k (twice buffer_high, and a read each way)",
+                        REPORT_SHOW(config->routes[i].policy.name), queues / 1024);
+            return;
+        }
+    }
+}
+
 static struct config *build_snapshot(struct build *build)
 {
     build->config = build_array(build, 1, sizeof(struct config));
@@ -73,6 +117,7 @@ static struct config *build_snapshot(struct build *build)
     listen_build(build);
     route_build(build);
     listen_check_hosts(build);
+    check_memory(build);
     return build->config;
 }
 

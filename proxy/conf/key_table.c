@@ -203,6 +203,9 @@ static const struct key keys[] = {
     KEY(KEY_SERVER, "pre_drain", DURATION(1, DAY_MS), .zero_word = "off", .fallback = "0",
         SERVER_FIELD(pre_drain_ms),
         .help = "time between saying that sluice is not ready and the drain of a stopping sluice"),
+    KEY(KEY_SERVER, "max_memory", SIZE(8 * MIB, 1024 * GIB), .zero_word = "no limit",
+        .fallback = "0", SERVER_FIELD(max_memory_bytes),
+        .help = "bytes that each worker may have allocated: sessions, queues, the configuration"),
 
     KEY(KEY_LISTEN, "address", TEXT(value_read_address, value_show_address), LISTEN_FIELD(address),
         .is_required = true, .help = "numeric address and port"),

@@ -103,8 +103,9 @@ struct config {
     gid_t gid;
     bool is_sandboxed; /* see gate/jail.h */
     uint64_t max_sessions;
-    uint64_t max_pending; /* connections without a session */
-    uint64_t log_limit;   /* lines a second of each kind that strangers cause; 0 = no limit */
+    uint64_t max_pending;      /* connections without a session */
+    uint64_t max_memory_bytes; /* of each worker; 0 = no limit */
+    uint64_t log_limit;        /* lines a second of each kind that strangers cause; 0 = no limit */
     uint64_t drain_ms;
     uint64_t pre_drain_ms; /* not ready, but still accepting, before the drain; 0 = none */
     bool is_reload_drain;  /* reload = drain: sessions whose route changed or went end */

@@ -79,7 +79,7 @@ static bool is_full(const struct door *d)
 
 bool door_has_room(const struct door *d)
 {
-    return !d->is_shut && (!is_full(d) || overdue_guest(d) != NULL);
+    return d->shut_because == NULL && (!is_full(d) || overdue_guest(d) != NULL);
 }
 
 void door_wait(struct door *d, struct door_waiter *waiter)
@@ -96,9 +96,9 @@ void door_wait_stop(struct door_waiter *waiter)
     list_unlink(&waiter->link);
 }
 
-void door_shut(struct door *d, bool is_shut)
+void door_shut(struct door *d, const char *because)
 {
-    d->is_shut = is_shut;
+    d->shut_because = because;
 }
 
 /* --- the turn ------------------------------------------------------------------------------ */

@@ -79,7 +79,7 @@ struct door {
     uint64_t pending_count;
     uint64_t session_count;
     bool is_serving;
-    bool is_shut;
+    const char *shut_because; /* a constant; NULL: it is open */
 };
 
 void door_init(struct door *d, struct reactor *reactor, const struct door_settings *settings);
@@ -100,8 +100,9 @@ static inline bool door_is_busy(const struct door *d)
 /* Calls back once, when there may be room. */
 void door_wait(struct door *d, struct door_waiter *waiter);
 void door_wait_stop(struct door_waiter *waiter);
-/* While the door is shut nobody enters; for a worker that is short of memory. */
-void door_shut(struct door *d, bool is_shut);
+/* While the door is shut nobody enters; for a worker that is short of memory. `because` says why, a
+ * constant; NULL opens the door. */
+void door_shut(struct door *d, const char *because);
 
 /* --- for sessions. Each call is harmless where the guest is not what it is about. --- */
 

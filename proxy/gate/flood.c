@@ -16,6 +16,7 @@ static const struct {
 } lines[FLOOD_KINDS - LIFE_ENDING_COUNT] = {
     [FLOOD_ACCEPT_FAILED - LIFE_ENDING_COUNT] = {"accept.failed", LOG_WARN, true},
     [FLOOD_PAUSED - LIFE_ENDING_COUNT] = {"listen.paused", LOG_WARN, true},
+    [FLOOD_MEMORY_FULL - LIFE_ENDING_COUNT] = {"memory.full", LOG_WARN, true},
     [FLOOD_MEMORY_SHORT - LIFE_ENDING_COUNT] = {"memory.short", LOG_ERROR, false},
     [FLOOD_MEMORY_BACK - LIFE_ENDING_COUNT] = {"memory.back", LOG_INFO, false},
     [FLOOD_ADOPT_FAILED - LIFE_ENDING_COUNT] = {"adopt.failed", LOG_WARN, false},

@@ -35,8 +35,10 @@ static void pause_accepting(struct listener *l, const char *reason)
 
 static void pause_for_room(struct listener *l)
 {
-    pause_accepting(l, mem_is_short() ? "out of memory" : "max_pending");
-    door_wait(session_door(l->context, l->listen), &l->waiter);
+    struct door *door = session_door(l->context, l->listen);
+    const char *because = mem_is_short() ? "out of memory" : door->shut_because;
+    pause_accepting(l, because != NULL ? because : "max_pending");
+    door_wait(door, &l->waiter);
 }
 
 static void pause_for_failure(struct listener *l, const char *reason)

@@ -81,6 +81,14 @@ void metrics_write_limit(const struct metrics *m, const struct metrics_family *f
     sheet_count(sheet, m->config->max_sessions);
 }
 
+void metrics_write_memory_limit(const struct metrics *m, const struct metrics_family *f, size_t row,
+                                struct sheet *sheet)
+{
+    (void)f, (void)row;
+    sheet_begin(sheet, "");
+    sheet_count(sheet, m->config->max_memory_bytes);
+}
+
 void metrics_write_admitted(const struct metrics *m, const struct metrics_family *f, size_t row,
                             struct sheet *sheet)
 {
@@ -147,8 +155,6 @@ void metrics_write_worker_if_known(const struct metrics *m, const struct metrics
     }
 }
 
-/* --- lines of the log ------------------------------------------------------------------------ */
-
 static uint64_t sum_workers(const struct metrics *m, size_t offset)
 {
     uint64_t sum = 0;
@@ -157,6 +163,16 @@ static uint64_t sum_workers(const struct metrics *m, size_t offset)
     }
     return sum;
 }
+
+void metrics_write_worker_sum(const struct metrics *m, const struct metrics_family *f, size_t row,
+                              struct sheet *sheet)
+{
+    (void)row;
+    sheet_begin(sheet, "");
+    sheet_count(sheet, sum_workers(m, f->offset));
+}
+
+/* --- lines of the log ------------------------------------------------------------------------ */
 
 size_t metrics_count_sinks(const struct metrics *m)
 {

@@ -106,6 +106,15 @@ static const struct metrics_family families[] = {
     COUNTER("sluice_log_lines_suppressed_total", "Lines that log_limit kept back.", NULL,
             metrics_write_log_suppressed, WORKER(log_suppressed)),
 
+    GAUGE("sluice_memory_allocated_bytes",
+          "Bytes that the worker has allocated, which max_memory limits.", metrics_count_slots,
+          metrics_write_worker, WORKER(allocated_bytes)),
+    GAUGE("sluice_memory_limit_bytes", "max_memory of the configuration; 0 is no limit.", NULL,
+          metrics_write_memory_limit, 0),
+    COUNTER("sluice_memory_ended_sessions_total",
+            "Sessions that ended because a worker had reached max_memory.", NULL,
+            metrics_write_worker_sum, WORKER(memory_ends)),
+
     COUNTER("process_cpu_seconds_total", "Processor time of the worker and those before it.",
             metrics_count_slots, metrics_write_worker_milli, WORKER(cpu_ms)),
     GAUGE("process_resident_memory_bytes", "Resident memory of the worker.", metrics_count_slots,

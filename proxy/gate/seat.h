@@ -96,6 +96,8 @@ struct seat_worker {
     _Atomic uint64_t max_fds;
     _Atomic uint64_t log_dropped[LOG_SINKS]; /* lines, by enum log_sink */
     _Atomic uint64_t log_suppressed;
+    _Atomic uint64_t allocated_bytes;
+    _Atomic uint64_t memory_ends; /* sessions that ended because of max_memory */
 };
 
 /* The shared memory. */

@@ -205,4 +205,5 @@ void seats_clear_slot(struct seats *seats, size_t slot)
     seat_put(&worker->resident_bytes, 0);
     seat_put(&worker->virtual_bytes, 0);
     seat_put(&worker->open_fds, 0);
+    seat_put(&worker->allocated_bytes, 0);
 }

@@ -74,6 +74,10 @@ void session_end_early(struct session_context *context, enum life_ending ending,
 /* Ends the oldest `most` sessions whose route is gone from the configuration in force, or has
  * changed since they began. Fewer than `most`: there are no more. */
 size_t session_end_changed(struct session_context *context, enum life_ending ending, size_t most);
+/* Ends the sessions that have most in their queues, the largest first, until at most `bytes` are
+ * allocated (base/mem) or nothing is queued: as stalled, on the side for which more waits. Returns
+ * how many. */
+size_t session_end_largest(struct session_context *context, size_t bytes);
 /* Kills all sessions and connections to [health] (LIFE_EV_KILL): no Close, no waiting. */
 void session_kill_all(struct session_context *context);
 

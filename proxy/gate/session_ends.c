@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Ends that come from outside of a session: the program stops, or its configuration changes. */
+/* Ends that come from outside of a session: the program stops, its configuration changes, or the
+ * worker holds too much. */
+#include "base/mem.h"
 #include "conf/change.h"
 #include "gate/session_parts.h"
 
@@ -103,6 +105,43 @@ void session_end_early(struct session_context *context, enum life_ending ending,
             end(s, ending);
         }
     }
+}
+
+static size_t queued_bytes(const struct session *s)
+{
+    return conn_queued(&s->pump.client) + conn_queued(&s->pump.backend);
+}
+
+static struct session *find_largest(const struct session_context *context)
+{
+    struct session *largest = NULL;
+    size_t most = 0;
+    for (struct list *link = context->sessions.next; link != &context->sessions;
+         link = link->next) {
+        struct session *s = container_of(link, struct session, link);
+        if (queued_bytes(s) > most) {
+            most = queued_bytes(s);
+            largest = s;
+        }
+    }
+    return largest;
+}
+
+/* Each ending throws one queue of the session away at once, also where the session has ended
+ * already and its queue is only leaving. */
+size_t session_end_largest(struct session_context *context, size_t bytes)
+{
+    size_t ended = 0;
+    struct session *s;
+    while (mem_live_bytes() > bytes && (s = find_largest(context)) != NULL) {
+        bool is_client = conn_queued(&s->pump.client) >= conn_queued(&s->pump.backend);
+        const struct session_event event = {
+            {.type = LIFE_EV_END, .ending = is_client ? LIFE_CLIENT_STALLED : LIFE_BACKEND_STALLED},
+            "max_memory: it had most in its queues"};
+        session_take_event(s, &event);
+        ended++;
+    }
+    return ended;
 }
 
 void session_kill_all(struct session_context *context)

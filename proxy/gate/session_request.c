@@ -103,6 +103,12 @@ static void take_no_route(struct session *s)
     life_set_route(&s->life, &rules);
 }
 
+/* The last fifth of max_memory is for the sessions that are there. */
+static bool is_memory_scarce(const struct config *config)
+{
+    return config->max_memory_bytes != 0 && mem_live_bytes() >= config->max_memory_bytes / 5 * 4;
+}
+
 /* Asks whether a legal opening handshake may have a session. */
 static struct session_event admit(struct session *s)
 {
@@ -128,6 +134,9 @@ static struct session_event admit(struct session *s)
     }
     if (admission->refusal != LIFE_NOT_ENDED) {
         return end_event(admission->refusal, admission->detail);
+    }
+    if (is_memory_scarce(context->config)) {
+        return end_event(LIFE_FULL, "max_memory");
     }
     s->is_counted =
         scoreboard_add_session(context->scoreboard, context->slot, context->config->max_sessions);

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 
 /* Adds what has come since the last time. */
 static void tell_more(_Atomic uint64_t *counter, uint64_t *told, uint64_t now)
@@ -67,6 +68,7 @@ static void tell(struct vitals *v)
         tell_more(&v->seat->log_dropped[i], &v->log_dropped[i], log_dropped_total(i));
     }
     tell_more(&v->seat->log_suppressed, &v->log_suppressed, v->flood->suppressed_total);
+    seat_put(&v->seat->allocated_bytes, mem_live_bytes());
     tell_memory(v);
     tell_descriptors(v);
 }

@@ -14,95 +14,13 @@
 #include "gate/worker_parts.h"
 #include "io/tls.h"
 
-#define TRIM_DELAY_MS 1000   /* one trim for all that a burst frees */
-#define SHORT_RETRY_MS 1000  /* from one look for memory to the next */
-#define TRIM_SESSIONS_MIN 64 /* fewer sessions leave little behind */
 #define HEALTH_PENDING_MAX 8 /* connections to [health] at once */
 #define TICKETS_MS (60 * 60 * 1000)
-
-static void on_trim(struct reactor_timer *timer)
-{
-    struct worker *w = container_of(timer, struct worker, trim);
-    w->is_trim_due = false;
-    w->peak_sessions = w->context.session_count;
-    mem_trim();
-}
-
-static void trim_soon(struct worker *w)
-{
-    if (!w->is_trim_due) {
-        w->is_trim_due = true;
-        reactor_timer_at(&w->trim, reactor_now_ms(w->context.reactor) + TRIM_DELAY_MS);
-    }
-}
-
-static void on_session_park(struct session_context *context)
-{
-    trim_soon(container_of(context, struct worker, context));
-}
 
 void worker_tell_accepting(struct worker *w)
 {
     scoreboard_set(&w->context.scoreboard->slots[w->context.slot].is_accepting,
-                   !w->is_short && !w->context.is_draining && !w->is_retired);
-}
-
-/* --- no memory ------------------------------------------------------------------------------- */
-
-static void on_recover(struct reactor_timer *timer)
-{
-    struct worker *w = container_of(timer, struct worker, recover);
-    if (!mem_recover()) {
-        reactor_timer_at(&w->recover, reactor_now_ms(w->context.reactor) + SHORT_RETRY_MS);
-        return;
-    }
-    w->is_short = false;
-    worker_tell_accepting(w);
-    door_shut(&w->door, false);
-    if (flood_lets(&w->flood, FLOOD_MEMORY_BACK)) {
-        log_message(LOG_INFO, "memory.back", "this worker accepts connections again");
-    }
-}
-
-/* The worker takes no more while it has no memory, for the sake of the sessions that it has. */
-static void on_short(struct reactor_deferred *deferred)
-{
-    struct worker *w = container_of(deferred, struct worker, on_short);
-    if (w->is_short) {
-        return;
-    }
-    w->is_short = true;
-    worker_tell_accepting(w);
-    door_shut(&w->door, true);
-    reactor_timer_at(&w->recover, reactor_now_ms(w->context.reactor) + SHORT_RETRY_MS);
-    if (!flood_lets(&w->flood, FLOOD_MEMORY_SHORT)) {
-        return;
-    }
-    struct log_line line;
-    log_begin(&line, LOG_ERROR, "memory.short");
-    log_u64(&line, "sessions", w->context.session_count);
-    log_str(&line, "msg", "out of memory: this worker accepts nobody until there is some");
-    log_end(&line);
-}
-
-static void note_short(void *owner)
-{
-    struct worker *w = owner;
-    reactor_defer(w->context.reactor, &w->on_short);
-}
-
-static void on_session_gone(struct session_context *context)
-{
-    struct worker *w = container_of(context, struct worker, context);
-    size_t left = context->session_count;
-    /* A burst leaves holes between the sessions that stay. */
-    if (left + 1 > w->peak_sessions) {
-        w->peak_sessions = left + 1;
-    }
-    if (w->peak_sessions >= TRIM_SESSIONS_MIN && left < w->peak_sessions / 2) {
-        trim_soon(w);
-    }
-    worker_stop_when_empty(w);
+                   !w->is_short && !w->is_full && !w->context.is_draining && !w->is_retired);
 }
 
 /* --- signals --------------------------------------------------------------------------------- */
@@ -225,15 +143,9 @@ static void init_events(struct worker *w)
     reactor_signal_init(&w->on_quit, r, SIGQUIT, on_quit);
     reactor_timer_init(&w->drain, r, worker_on_drain_tick);
     reactor_timer_init(&w->change, r, worker_on_change_tick);
-    reactor_timer_init(&w->trim, r, on_trim);
     reactor_timer_init(&w->tickets, r, on_tickets);
     on_tickets(&w->tickets);
-    reactor_timer_init(&w->recover, r, on_recover);
-    reactor_deferred_init(&w->on_short, on_short);
-    mem_on_short(note_short, w);
-    if (mem_is_short()) { /* since the start, or the master was */
-        note_short(w);
-    }
+    worker_begin_memory(w);
     reactor_io_init(&w->control, r, w->start->control_fd, on_control);
     /* A worker whose master is gone leaves whoever waits to be accepted to the next master. */
     reactor_io_go_first(&w->control);
@@ -245,8 +157,8 @@ static bool init(struct worker *w, const struct worker_start *start, const char 
     w->context.scoreboard = start->scoreboard;
     w->context.slot = start->slot;
     w->context.find_page = page_find;
-    w->context.on_gone = on_session_gone;
-    w->context.on_park = on_session_park;
+    w->context.on_gone = worker_on_session_gone;
+    w->context.on_park = worker_on_session_park;
     list_init(&w->context.sessions);
     list_init(&w->posts);
     list_init(&w->leaving);
@@ -321,10 +233,8 @@ int worker_run(const struct worker_start *start, const char **out_detail)
     reactor_timer_stop(&w.change);
     reactor_timer_stop(&w.drain);
     vitals_done(&w.vitals);
-    reactor_timer_stop(&w.trim);
     reactor_timer_stop(&w.tickets);
-    reactor_timer_stop(&w.recover);
-    mem_on_short(NULL, NULL);
+    worker_end_memory(&w);
     worker_drop_all_posts(&w);
     worker_abandon(&w);
     door_done(&w.door);

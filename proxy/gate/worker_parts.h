@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* worker_parts.h: what the sources of worker.h know of each other.
  *
- * worker.c is the process: memory, signals, what the master says. worker_posts.c has the sockets
- * that the worker accepts from; worker_reload.c prepares another configuration and puts it in
- * force; worker_drain.c is how a worker ends. Not for: anybody else. */
+ * worker.c is the process: its events, what the master says. worker_posts.c has the sockets that
+ * the worker accepts from; worker_reload.c prepares another configuration and puts it in force;
+ * worker_memory.c is what the worker does about memory; worker_drain.c is how it ends. Not for:
+ * anybody else. */
 #ifndef GATE_WORKER_PARTS_H
 #define GATE_WORKER_PARTS_H
 
@@ -74,8 +75,10 @@ struct worker {
     bool is_trim_due;
     size_t peak_sessions; /* since the last trim */
     struct reactor_deferred on_short;
+    struct reactor_deferred on_full;
     struct reactor_timer recover;
     bool is_short; /* of memory: this worker accepts nobody */
+    bool is_full;  /* max_memory is reached, and nobody is left to end: nor does it then */
 };
 
 void worker_tell_master(struct worker *w, const struct control_message *message);
@@ -119,6 +122,16 @@ void worker_commit(struct worker *w, uint32_t number);
 /* Forgets what is not in force. */
 void worker_abandon(struct worker *w);
 void worker_on_change_tick(struct reactor_timer *timer);
+
+/* --- worker_memory.c --- */
+
+/* What the sessions call. */
+void worker_on_session_gone(struct session_context *context);
+void worker_on_session_park(struct session_context *context);
+void worker_begin_memory(struct worker *w);
+void worker_end_memory(struct worker *w);
+/* The configuration in force has another max_memory. */
+void worker_set_max_memory(struct worker *w);
 
 /* --- worker_drain.c --- */
 

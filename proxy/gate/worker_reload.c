@@ -230,6 +230,7 @@ static void take_settings(struct worker *w)
     w->context.config = config;
     w->context.upstream = w->setup.upstream;
     w->context.seat = w->setup.seat;
+    worker_set_max_memory(w);
 }
 
 /* Fewer than are due: there are no more. */

@@ -264,12 +264,12 @@ static void test_waiters(void)
     }
     CHECK_EQ_INT("room", world.wakes, 2);
     CHECK_TRUE("it waits no more", list_is_empty(&world.door.waiters));
-    door_shut(&world.door, true);
+    door_shut(&world.door, "max_memory");
     CHECK_FALSE("shut", door_has_room(&world.door));
     door_wait(&world.door, &waiter);
     door_wait_stop(&waiter);
     door_wait_stop(&waiter);
-    door_shut(&world.door, false);
+    door_shut(&world.door, NULL);
     CHECK_TRUE("open", door_has_room(&world.door));
     close_world("waiters");
 }

@@ -101,7 +101,7 @@ static void test_calm(void)
         world.reactor->now_ms += rows[i].after_ms;
         CHECK_EQ_U64(rows[i].name, lets_of(FLOOD_PAUSED, rows[i].tries), rows[i].let);
     }
-    CHECK_EQ_U64("each kind by itself", lets_of(FLOOD_ACCEPT_FAILED, 10), 1);
+    CHECK_EQ_U64("each kind by itself", lets_of(FLOOD_MEMORY_FULL, 10), 1);
     flood_done(&world.flood);
     close_world();
 }

@@ -30,6 +30,55 @@ static void test_counts_blocks(void)
     CHECK_EQ_U64("back", mem_live_blocks(), before);
 }
 
+static void note_limit(void *owner)
+{
+    ++*(unsigned *)owner;
+}
+
+/* Every way to get, change and give back a block counts its bytes, and a limit is told of each
+ * allocation beyond it. */
+static void test_counts_bytes(void)
+{
+    unsigned calls = 0;
+    void *old = mem_alloc(2000); /* nobody counts yet */
+    mem_on_limit(SIZE_MAX, note_limit, &calls);
+    size_t before = mem_live_bytes();
+    void *a = mem_alloc(1000);
+    void *b = mem_alloc_zero(3000);
+    void *c = mem_resize_reserved(NULL, 5000);
+    size_t most = mem_live_bytes();
+    CHECK_TRUE("no less than asked for", most - before >= 9000);
+    CHECK_TRUE("and little more", most - before <= 9000 + 3 * 64);
+    mem_on_limit(most + 1000, note_limit, &calls);
+    a = mem_resize(a, 500);
+    a = mem_resize(a, 1500);
+    CHECK_EQ_INT("below the limit", calls, 0);
+    a = mem_resize(a, 2500);
+    CHECK_EQ_INT("beyond it", calls, 1);
+    void *d = mem_alloc(1);
+    CHECK_TRUE("it succeeds", a != NULL && d != NULL);
+    CHECK_EQ_INT("still beyond", calls, 2);
+    c = mem_resize_reserved(c, 9000);
+    CHECK_EQ_INT("the library's too", calls, 3);
+    mem_free(b);
+    CHECK_EQ_INT("less is no reason", calls, 3);
+    c = mem_resize_reserved(c, 16);
+    a = mem_resize(a, 10);
+    mem_free(d);
+    CHECK_TRUE("below again", mem_live_bytes() < most);
+    mem_fail_after(1);
+    CHECK_TRUE("fails", mem_resize(a, 100000) == NULL);
+    mem_fail_after(0);
+    CHECK_EQ_INT("what fails does not count", calls, 3);
+    mem_free(a);
+    c = mem_resize_reserved(c, 0);
+    CHECK_TRUE("gone", c == NULL);
+    CHECK_EQ_U64("back", mem_live_bytes(), before);
+    mem_free(old);
+    CHECK_TRUE("of before the count", before < 2000 || mem_live_bytes() <= before - 2000);
+    mem_on_limit(0, NULL, NULL);
+}
+
 static void test_copy_str(void)
 {
     size_t before = mem_live_blocks();
@@ -155,6 +204,7 @@ static void test_reserve_ends(void)
 
 CU_TestInfo mem_tests[] = {
     {"counts live blocks", test_counts_blocks},
+    {"counts bytes", test_counts_bytes},
     {"copies text", test_copy_str},
     {"fails on purpose", test_fails_on_purpose},
     {"tells of a shortage", test_shortage},
