@@ -12,8 +12,8 @@ import subprocess
 import time
 
 import tlsraw
+from descriptors import DescriptorFault
 from harness import Settings, Skip, case, equal, scale, wait_until
-from processes import Accept
 from threads import in_thread, join
 from wsclient import TEXT, Client, Timeout
 
@@ -262,22 +262,23 @@ def check_warns_of_the_limit(t):
 ])
 def accept_fails(t, number, reason):
     """No error makes the listener spin; its callers wait, and are served when it has passed."""
-    accept = Accept(t)
-    p = t.start(t.config(r=ECHO), env=accept.environment)
+    fault = DescriptorFault(t)
+    p = t.start(t.config(r=ECHO), env=fault.environment)
     worker = int(p.log.wait("worker.start")[0]["pid"])
     old = p.client("plain").open("/r")
-    accept.fail_with(number)
+    fault.set("accept", number)
     wire = p.wire("plain")  # the kernel's queue has it
     paused = p.log.wait("listen.paused")[0]
     if reason:
         equal(paused["reason"], reason, "reason")
-    before, cpu = accept.failures(), cpu_seconds(worker)
+    before, cpu = fault.failures("accept"), cpu_seconds(worker)
     time.sleep(1)
-    assert accept.failures() - before < 40, "%d tries in a second" % (accept.failures() - before)
+    tries = fault.failures("accept") - before
+    assert tries < 40, "%d tries in a second" % tries
     used = cpu_seconds(worker) - cpu
     assert used < 0.5, "%.2f s of processor time in a second" % used
     echo(old)
-    accept.fail_with(0)
+    fault.set("accept", 0)
     c = Client(wire).open("/r")
     echo(c)
     equal(len(p.log.find("listen.paused")), 1, "one line a pause")

@@ -111,6 +111,24 @@ def a_drain_ends_with_its_last_session(t):
     equal(sorted((line["told"], line["cut"]) for line in ends), [("0", "0"), ("1", "0")], "ends")
 
 
+@case(timeout=60)
+def a_worker_that_stands_still(t):
+    """The program is gone within a second of drain_timeout, whatever its workers do."""
+    p = both_started(t.gateway(server="workers = 2\ndrain_timeout = 2s", r=ECHO))
+    p.may_lose_workers = True
+    clients = [p.client("plain").open("/r") for _ in range(4)]
+    stop_all(p.workers()[:1])
+    began = time.monotonic()
+    p.send_signal(signal.SIGTERM)
+    equal(p.wait_exit(), 0, "exit code")
+    took = time.monotonic() - began
+    p.is_stopped = True
+    assert 1.9 < took < 2 + scale(), "it took %.2f s" % took
+    equal(len(p.log.find("worker.exit", signal="9")), 1, "killed")
+    for c in clients:
+        c.wire.close()
+
+
 # Callers on their way
 
 def told(c, listen, t):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What runs out, and who pays: descriptors of a running worker, max_memory, slow senders."""
 
+import errno
 import multiprocessing
 import os
 import resource
@@ -10,6 +11,7 @@ import struct
 import time
 
 import tlsraw
+from descriptors import DescriptorFault
 from harness import Settings, Skip, case, equal, scale, wait_until
 from memory import limit_process
 from peers import Backend
@@ -68,6 +70,35 @@ def no_descriptors(t):
         equal(c.read_response().status, 101, "status")
         echo(c)
     p.log.wait("listen.resumed")
+
+
+NO_DIAL = [
+    ("address_enfile", errno.ENFILE, "tcp://127.0.0.1:1", "too many open files on this machine"),
+    ("address_emfile", errno.EMFILE, "tcp://127.0.0.1:1", "too many open files in this process"),
+    ("address_enobufs", errno.ENOBUFS, "tcp://127.0.0.1:1", "the system is out of memory"),
+    ("name_enfile", errno.ENFILE, "tcp://db.example:1",
+     "no descriptors or memory to look the name up"),
+]
+
+
+@case(timeout=60, rows=NO_DIAL)
+def no_socket_for_a_dial(t, number, backend, detail):
+    """What this machine lacks is no fault of the backend: the page may try again later."""
+    fault = DescriptorFault(t)
+    p = both_started(t.start(t.config(r="origins = *\nbackend = " + backend, e=ECHO),
+                             env=fault.environment), 1)
+    fault.set("socket", number)
+    for listen in ("plain", "tls"):
+        c = p.client(listen).open("/r")
+        c.recv_close(1013)
+        c.wire.reset()
+    lines = p.log.wait("session.end", 2)
+    equal({(line["ending"], line["code"], line["detail"]) for line in lines},
+          {("full", "1013", detail)}, "the ends")
+    assert fault.failures("socket") >= 2, "socket() has not failed"
+    equal(p.log.find("backend.down"), [], "who is blamed")
+    echo(p.client().open("/e"))
+    fault.set("socket", 0)
 
 
 # max_memory

@@ -9,8 +9,9 @@ import re
 import signal
 import time
 
+from descriptors import DescriptorFault
 from harness import Skip, case, equal, free_port, wait_until
-from processes import (ECHO, PTRACE_DETACH, Accept, both_started, clients_by_worker, echo,
+from processes import (ECHO, PTRACE_DETACH, both_started, clients_by_worker, echo,
                        hold_by_a_debugger, ptrace)
 from reloads import certificates, reload, wait_result
 from scrape import scrape
@@ -47,16 +48,16 @@ def who_retires_tells_nothing_more(t):
 @case(timeout=90, rows=[("killed", True), ("retired", False)])
 def a_queue_of_a_worker_that_goes(t, is_killed):
     """100 callers wait at an address that has just left; one worker of two serves them all."""
-    accept = Accept(t)
+    fault = DescriptorFault(t)
     port = free_port()
 
     def config(workers):
         return t.config(server="workers = %d" % workers, r=ECHO)
     p = both_started(t.start(config(2) + "[listen extra]\naddress = 127.0.0.1:%d\n" % port,
-                             env=accept.environment))
+                             env=fault.environment))
     p.may_lose_workers = True
     held = p.client("plain").open("/r")
-    accept.fail_with(errno.EMFILE)
+    fault.set("accept", errno.EMFILE)
     callers = [Wire(("127.0.0.1", port)) for _ in range(100)]
     before = set(p.workers())
     reload(p, config(2 if is_killed else 1))
@@ -66,7 +67,7 @@ def a_queue_of_a_worker_that_goes(t, is_killed):
     else:
         p.log.wait("worker.retired")
     time.sleep(0.2)
-    accept.fail_with(0)
+    fault.set("accept", 0)
     for wire in callers:
         c = Client(wire).open("/r")
         echo(c)
