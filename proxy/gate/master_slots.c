@@ -65,6 +65,7 @@ static int be_worker(struct master *m, size_t slot, int control_fd)
 {
     char name[24]; /* "w" and the longest size_t */
     char text[CONTROL_TEXT_MAX];
+    bool is_kept = notify_is_on(&m->notify) || sockets_have_keeper(&m->sockets);
 
     snprintf(name, sizeof(name), "w%zu", slot);
     log_set_process(name);
@@ -95,6 +96,7 @@ static int be_worker(struct master *m, size_t slot, int control_fd)
         .slot = slot,
         .listen_fds = listen_fds,
         .control_fd = control_fd,
+        .is_kept = is_kept,
     };
     const char *detail = NULL;
     int code = worker_run(&start, &detail);

@@ -376,6 +376,18 @@ bool sockets_is_new(const struct sockets *s, size_t listen)
     return !has_place(&s->current, s->planned.places[listen]);
 }
 
+bool sockets_have_keeper(const struct sockets *s)
+{
+    for (size_t i = 0; i < s->current.count; i++) {
+        for (size_t slot = 0; slot < SOCKETS_SLOTS_MAX; slot++) {
+            if (s->current.places[i]->is_foreign[slot]) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 void sockets_visit(const struct sockets *s, sockets_visit_fn *visit, void *owner)
 {
     char name[INHERIT_NAME_MAX];

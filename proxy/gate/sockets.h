@@ -78,6 +78,9 @@ const struct addr *sockets_address(const struct sockets_set *set, size_t listen)
 /* The current set does not have the place of this planned listener. */
 bool sockets_is_new(const struct sockets *s, size_t listen);
 
+/* True: somebody else keeps some of the current sockets too: a socket unit. */
+bool sockets_have_keeper(const struct sockets *s);
+
 /* Visits each socket of the current set that sluice has to keep or hand over, with the name for it.
  * `is_own` is false for those that somebody else keeps too: a socket unit. */
 typedef void sockets_visit_fn(void *owner, int fd, const char *name, bool is_own);

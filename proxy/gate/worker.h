@@ -12,6 +12,7 @@
 #ifndef GATE_WORKER_H
 #define GATE_WORKER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,7 @@ struct worker_start {
     size_t slot;
     const int *listen_fds; /* one per config->listens, taken over */
     int control_fd;        /* to the master; the caller keeps it */
+    bool is_kept;          /* a manager keeps the sockets for the program that follows */
 };
 
 /* The caller has blocked the signals; the worker lets them through once it handles them, so that a

@@ -56,7 +56,7 @@ uint64_t worker_seed(const struct worker *w)
 /* True: no other process has the sockets of this worker, and will have their callers. */
 static bool is_last(const struct worker *w)
 {
-    return w->is_orphan || scoreboard_is_stopping(w->context.scoreboard);
+    return !w->start->is_kept && (w->is_orphan || scoreboard_is_stopping(w->context.scoreboard));
 }
 
 static void stop_accepting(struct worker *w)

@@ -270,12 +270,10 @@ def pauses_without_end(t):
     wait_until(burst, "pauses", 60)
     use(p)
     p.stop()
-    sums = []
-    for event in ("listen.paused", "listen.resumed"):
-        told, counted = told_and_counted(p.log, event)
-        assert 10 <= told and counted > 0, (event, told, counted)
-        sums.append(told + counted)
-    assert abs(sums[0] - sums[1]) <= 1, sums
+    told, counted = told_and_counted(p.log, "listen.paused")
+    assert 1 <= told and told + counted >= 20, (told, counted)
+    resumed = len(p.log.find("listen.resumed"))
+    assert told - 1 <= resumed <= told, (told, resumed)
 
 
 @case(timeout=90)
@@ -319,7 +317,10 @@ def all_kinds_are_limited(t):
         "session.open", "session.step",
         # once for each process or for an act of the operator
         "listen.failed", "limits", "user.shared", "sandbox.missing", "ready", "stop", "stopped",
-        "worker.start", "worker.retired", "drain.begin", "master.gone", "upgrade.ignored",
+        "worker.start", "worker.retired", "drain.begin", "drain.end", "master.gone",
+        "upgrade.ignored", "listen.inherited",
+        # where the log has the pause that it ends
+        "listen.resumed",
         # the process ends with it, and the master waits longer and longer with the next one
         "sandbox.violation", "worker.exit", "worker.respawn", "worker.failed", "worker.killed",
         # the master looks at intervals
