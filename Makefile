@@ -27,10 +27,11 @@ MODULES = \
     io/scratch io/reactor io/net io/carrier io/tls io/tls_proof io/cert io/conn io/resolver \
     conf/arena conf/snapshot conf/report conf/words conf/file conf/value conf/key conf/draft \
     conf/bundle conf/build conf/listen conf/route conf/config conf/change \
-    gate/scoreboard gate/descriptors gate/jail gate/flood gate/door gate/dial gate/upstream \
-    gate/seat gate/pump gate/admission gate/answer gate/metrics gate/page gate/watch gate/flow \
-    gate/session gate/control gate/listener gate/inherit gate/notify gate/sockets gate/vitals \
-    gate/spread gate/worker gate/heart gate/reload gate/master gate/health
+    gate/shared gate/scoreboard gate/descriptors gate/jail gate/flood gate/door gate/dial \
+    gate/upstream gate/seat gate/pump gate/admission gate/answer gate/metrics gate/page \
+    gate/watch gate/flow gate/session gate/control gate/handover gate/listener gate/inherit \
+    gate/notify gate/sockets gate/vitals gate/spread gate/worker gate/heart gate/reload \
+    gate/master gate/health
 
 # A name without a file is a mistake, not an empty module.
 NO_MODULE := $(strip $(foreach module,$(MODULES),\

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "conf/config.h"
 #include "gate/descriptors.h"
+#include "gate/handover.h"
 #include "gate/health.h"
 #include "gate/inherit.h"
 #include "gate/jail.h"
@@ -49,7 +50,8 @@ static const char usage[] =
     "  -h, --help          print this text\n"
     "\n"
     "exit codes: 0 done, 1 bad configuration or not ready, 2 bad usage, 3 cannot start\n"
-    "signals: SIGHUP reloads, SIGTERM and SIGINT drain and stop, SIGQUIT stops at once\n";
+    "signals: SIGHUP reloads, SIGTERM and SIGINT drain and stop, SIGQUIT stops at once,\n"
+    "         SIGUSR2 upgrades: the program at the same path takes over\n";
 
 static int bad_usage(const char *message)
 {
@@ -191,8 +193,8 @@ static void open_standard_descriptors(void)
     }
 }
 
-/* Only master_run takes something out of `inherited`. */
-static int run(int argc, char **argv, struct inherit *inherited)
+/* Only master_run takes something out of what is inherited. */
+static int run(int argc, char **argv, struct handover *handover, struct inherit *inherited)
 {
     struct options options = {0};
     struct report report = {0};
@@ -237,7 +239,15 @@ static int run(int argc, char **argv, struct inherit *inherited)
         log_send_to(config->log_sink, config->log_socket.data);
         report_log(&report, path);
         report_done(&report);
-        return master_run(config, &bundle, inherited, options.is_demo ? announce_demo : NULL);
+        const struct master_start start = {
+            .config = config,
+            .bundle = &bundle,
+            .handover = handover,
+            .inherited = inherited,
+            .argv = argv,
+            .on_ready = options.is_demo ? announce_demo : NULL,
+        };
+        return master_run(&start);
     }
     report_done(&report);
     config_free(config);
@@ -245,18 +255,32 @@ static int run(int argc, char **argv, struct inherit *inherited)
     return code;
 }
 
+/* False: standard error says why. */
+static bool take_inherited(struct handover *handover, struct inherit *inherited)
+{
+    const char *detail = NULL;
+    open_standard_descriptors();
+    bool is_read = inherit_read(inherited);
+    bool is_taken = handover_take(handover, &detail);
+    jail_close_inherited(inherited->count, handover->fds, handover->fd_count);
+    if (!is_taken) {
+        fprintf(stderr, "sluice: cannot start: cannot take over from the sluice before: %s\n",
+                detail);
+    } else if (!is_read) {
+        fprintf(stderr, "sluice: cannot start: out of memory\n");
+    }
+    return is_read && is_taken;
+}
+
 int main(int argc, char **argv)
 {
+    struct handover handover;
     struct inherit inherited;
-
-    open_standard_descriptors();
-    bool is_read = inherit_read(&inherited);
-    jail_close_inherited(inherited.count);
-    if (!is_read) {
-        fprintf(stderr, "sluice: cannot start: out of memory\n");
-        return EXIT_NOT_STARTED;
+    int code = EXIT_NOT_STARTED;
+    if (take_inherited(&handover, &inherited)) {
+        code = run(argc, argv, &handover, &inherited);
     }
-    int code = run(argc, argv, &inherited);
+    handover_done(&handover);
     inherit_done(&inherited);
     return code;
 }

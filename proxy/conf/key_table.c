@@ -206,6 +206,12 @@ static const struct key keys[] = {
     KEY(KEY_SERVER, "max_memory", SIZE(8 * MIB, 1024 * GIB), .zero_word = "no limit",
         .fallback = "0", SERVER_FIELD(max_memory_bytes),
         .help = "bytes that each worker may have allocated: sessions, queues, the configuration"),
+    KEY(KEY_SERVER, "upgrade_timeout", DURATION(100, HOUR_MS), .fallback = "30s",
+        SERVER_FIELD(upgrade_ms),
+        .help = "how long another version may check the configuration, and then take to be ready"),
+    KEY(KEY_SERVER, "generation_max_age", DURATION(100, 365 * DAY_MS), .zero_word = "no limit",
+        .fallback = "1d", SERVER_FIELD(generation_ms),
+        .help = "how long sessions from before an upgrade may last"),
 
     KEY(KEY_LISTEN, "address", TEXT(value_read_address, value_show_address), LISTEN_FIELD(address),
         .is_required = true, .help = "numeric address and port"),

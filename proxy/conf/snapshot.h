@@ -107,9 +107,11 @@ struct config {
     uint64_t max_memory_bytes; /* of each worker; 0 = no limit */
     uint64_t log_limit;        /* lines a second of each kind that strangers cause; 0 = no limit */
     uint64_t drain_ms;
-    uint64_t pre_drain_ms; /* not ready, but still accepting, before the drain; 0 = none */
-    bool is_reload_drain;  /* reload = drain: sessions whose route changed or went end */
-    uint64_t watch_ms;     /* between two looks at the files that keys name; 0 = none */
+    uint64_t pre_drain_ms;  /* not ready, but still accepting, before the drain; 0 = none */
+    bool is_reload_drain;   /* reload = drain: sessions whose route changed or went end */
+    uint64_t watch_ms;      /* between two looks at the files that keys name; 0 = none */
+    uint64_t upgrade_ms;    /* for each of the two parts of an upgrade */
+    uint64_t generation_ms; /* after an upgrade the older sessions end; 0 = they may last */
     enum log_level log_level;
     enum log_format log_format;
     enum log_sink log_sink;

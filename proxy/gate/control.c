@@ -17,10 +17,9 @@ bool control_pair(int out_fds[2])
     return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, out_fds) == 0;
 }
 
-bool control_send(int fd, const struct control_message *message, int passed_fd)
+bool control_send_bytes(int fd, const void *bytes, size_t len, int passed_fd)
 {
-    struct control_message copy = *message;
-    struct iovec piece = {&copy, sizeof(copy)};
+    struct iovec piece = {(void *)(uintptr_t)bytes, len};
     union passed passed = {.room = {0}};
     struct msghdr envelope = {.msg_iov = &piece, .msg_iovlen = 1};
 
@@ -37,7 +36,12 @@ bool control_send(int fd, const struct control_message *message, int passed_fd)
     do {
         sent = sendmsg(fd, &envelope, MSG_DONTWAIT | MSG_NOSIGNAL);
     } while (sent == -1 && errno == EINTR);
-    return sent == (ssize_t)sizeof(copy);
+    return sent == (ssize_t)len;
+}
+
+bool control_send(int fd, const struct control_message *message, int passed_fd)
+{
+    return control_send_bytes(fd, message, sizeof(*message), passed_fd);
 }
 
 static int take_fd(struct msghdr *envelope)
@@ -51,15 +55,9 @@ static int take_fd(struct msghdr *envelope)
     return fd;
 }
 
-static bool is_good(const struct control_message *message, ssize_t len)
+enum control_result control_receive_bytes(int fd, void *out, size_t len, int *out_fd)
 {
-    return len == (ssize_t)sizeof(*message) && message->kind >= CONTROL_READY &&
-           message->kind <= CONTROL_LAST;
-}
-
-enum control_result control_receive(int fd, struct control_message *out, int *out_fd)
-{
-    struct iovec piece = {out, sizeof(*out)};
+    struct iovec piece = {out, len};
     union passed passed = {.room = {0}};
     /* The kernel drops every descriptor for which there is no room. CMSG_SPACE, which aligns, would
      * have room for two. */
@@ -69,23 +67,39 @@ enum control_result control_receive(int fd, struct control_message *out, int *ou
         .msg_control = out_fd != NULL ? &passed : NULL,
         .msg_controllen = out_fd != NULL ? CMSG_LEN(sizeof(int)) : 0,
     };
-    ssize_t len;
+    ssize_t received;
     do {
-        len = recvmsg(fd, &envelope, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    } while (len == -1 && errno == EINTR);
-    if (len <= 0) {
-        return len == -1 && errno == EAGAIN ? CONTROL_NONE : CONTROL_GONE;
+        received = recvmsg(fd, &envelope, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    } while (received == -1 && errno == EINTR);
+    if (received <= 0) {
+        return received == -1 && errno == EAGAIN ? CONTROL_NONE : CONTROL_GONE;
     }
     int passed_fd = out_fd != NULL ? take_fd(&envelope) : -1;
-    if (!is_good(out, len)) {
+    if (received != (ssize_t)len || (envelope.msg_flags & MSG_TRUNC) != 0) {
         if (passed_fd != -1) {
             close(passed_fd);
         }
         return CONTROL_NONSENSE;
     }
-    out->text[sizeof(out->text) - 1] = '\0';
     if (out_fd != NULL) {
         *out_fd = passed_fd;
     }
+    return CONTROL_OK;
+}
+
+enum control_result control_receive(int fd, struct control_message *out, int *out_fd)
+{
+    enum control_result result = control_receive_bytes(fd, out, sizeof(*out), out_fd);
+    if (result != CONTROL_OK) {
+        return result;
+    }
+    if (out->kind < CONTROL_READY || out->kind > CONTROL_LAST) {
+        if (out_fd != NULL && *out_fd != -1) {
+            close(*out_fd);
+            *out_fd = -1;
+        }
+        return CONTROL_NONSENSE;
+    }
+    out->text[sizeof(out->text) - 1] = '\0';
     return CONTROL_OK;
 }

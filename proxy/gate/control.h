@@ -17,7 +17,7 @@
 #include "base/span.h"
 
 enum control_kind {
-    CONTROL_READY = 1, /* worker: it serves */
+    CONTROL_READY = 1, /* worker: it serves, or waits for CONTROL_OPEN; `number` is its seat */
     CONTROL_FAILED,    /* worker: it cannot start; `text` says why, and the worker exits */
     CONTROL_LEAVING,   /* worker: it accepts no more, and ends when its sessions have ended */
     CONTROL_REFUSED,   /* worker: it has no room for a socket of `slot` */
@@ -26,6 +26,8 @@ enum control_kind {
     CONTROL_RELEASE,   /* master: accept no more from the sockets of `slot` */
     CONTROL_FINISH,    /* master: serve the queue of this socket, of an address that has left */
     CONTROL_RETIRE,    /* master: accept no more, and end when the sessions have ended */
+    CONTROL_OPEN,      /* master: the upgrade has succeeded, accept */
+    CONTROL_DRAIN,     /* master: end the sessions (1012), for another generation serves */
 
     /* A reload; `number` says which: */
     CONTROL_PREPARE,  /* master: the descriptor is a sealed bundle; make of it what you need */
@@ -56,6 +58,9 @@ MUST_CHECK bool control_pair(int out_fds[2]);
  * process is gone or does not read. */
 MUST_CHECK bool control_send(int fd, const struct control_message *message, int passed_fd);
 
+/* The same for messages of `len` bytes of whatever kind. */
+MUST_CHECK bool control_send_bytes(int fd, const void *bytes, size_t len, int passed_fd);
+
 enum control_result {
     CONTROL_OK = 0,
     CONTROL_NONE,     /* no message waits */
@@ -65,5 +70,7 @@ enum control_result {
 /* Reads one message, so that a reader can count what it hears. *out_fd is the descriptor that came
  * with it, which the caller now owns, or -1. out_fd is NULL where nobody wants descriptors. */
 MUST_CHECK enum control_result control_receive(int fd, struct control_message *out, int *out_fd);
+/* A message of another length is nonsense. */
+MUST_CHECK enum control_result control_receive_bytes(int fd, void *out, size_t len, int *out_fd);
 
 #endif

@@ -34,9 +34,17 @@ void jail_close_memory(void)
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-void jail_close_inherited(size_t kept)
+void jail_close_inherited(size_t following, const int *kept, size_t count)
 {
-    (void)close_range(STDERR_FILENO + 1 + (unsigned)kept, ~0U, 0);
+    unsigned first = STDERR_FILENO + 1 + (unsigned)following;
+    for (size_t i = 0; i < count; i++) {
+        unsigned fd = (unsigned)kept[i];
+        if (fd > first) {
+            (void)close_range(first, fd - 1, 0);
+        }
+        first = fd >= first ? fd + 1 : first;
+    }
+    (void)close_range(first, ~0U, 0);
 }
 
 /* Who started sluice may have put secrets there. */

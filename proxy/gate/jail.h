@@ -32,9 +32,13 @@
  * it holds keys. Children inherit both, but see jail_enter. */
 void jail_close_memory(void);
 
-/* Closes every descriptor but the three standard ones and the `kept` that follow them. Before the
- * process opens any itself. */
-void jail_close_inherited(size_t kept);
+/* Closes every descriptor but the three standard ones, the `following` that come after them, and
+ * those in `kept`, which grow. Before the process opens any itself. */
+void jail_close_inherited(size_t following, const int *kept, size_t count);
+
+/* For a child of the master that becomes another program (an upgrade): it begins with the rights of
+ * the master, whatever the file of the program says. */
+void jail_pass_rights(void);
 
 /* The master gives up what it does not need, and finds out what the system lacks; the children that
  * it forks from then on know. */

@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "gate/jail.h"
 #include "gate/jail_parts.h"
 
 #define RIGHTS_MAX 64 /* what a set can hold; the kernel names the last one that it knows */
@@ -62,4 +63,25 @@ int jail_drop_rights(uint64_t kept)
         sets[half].inheritable &= mask; /* the ambient set follows these two */
     }
     return reason == 0 ? set_rights(sets) : reason;
+}
+
+/* Ambient rights need no word of the program's file, and no_new_privs leaves them. */
+void jail_pass_rights(void)
+{
+    struct __user_cap_data_struct sets[2];
+    if (get_rights(sets) != 0) {
+        return;
+    }
+    uint64_t rights = (uint64_t)sets[1].permitted << 32 | sets[0].permitted;
+    for (unsigned half = 0; half < 2; half++) {
+        sets[half].inheritable |= sets[half].permitted;
+    }
+    if (set_rights(sets) != 0) {
+        return; /* root gets them anyway */
+    }
+    for (unsigned right = 0; right < RIGHTS_MAX; right++) {
+        if ((rights & RIGHT(right)) != 0) {
+            (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, right, 0, 0);
+        }
+    }
 }

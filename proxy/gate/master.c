@@ -17,7 +17,8 @@
 #include "gate/master_parts.h"
 #include "io/tls.h"
 
-#define KILL_GRACE_MS 900 /* from the end of the drain time to SIGKILL */
+#define ECHO_MS 1000 /* one signal to a whole process group reaches the heir twice within it */
+#define KIN_POLLS 4  /* the signals, the elder, the heir, a check */
 
 /* --- signals --------------------------------------------------------------------------------- */
 
@@ -58,17 +59,28 @@ static bool take_signals(struct master *m)
     return m->signal_fd != -1;
 }
 
-static void stop(struct master *m, int worker_signal)
+static void tell_elder_of_stop(const struct master *m)
+{
+    bool is_sent = handover_send(m->elder.fd, HANDOVER_STOPPING, m->config->drain_ms, "", -1);
+    (void)is_sent; /* there need not be one */
+}
+
+void master_stop(struct master *m, int worker_signal)
 {
     if (m->phase == MASTER_STOPPING) {
         worker_signal = SIGQUIT; /* the second request to stop */
     }
+    master_fail_upgrade(m, "sluice stops");
+    if (m->phase == MASTER_SERVING) {
+        scoreboard_set(&m->scoreboard->is_stopping, true);
+    }
     m->phase = MASTER_STOPPING;
-    scoreboard_set(&m->scoreboard->is_stopping, true);
     /* The workers serve those who have called already, and close the sockets. */
     sockets_done(&m->sockets);
-    m->kill_at_ms = clock_now_ms() + KILL_GRACE_MS;
+    m->stopped_ms = clock_now_ms();
+    m->kill_at_ms = m->stopped_ms + MASTER_KILL_GRACE_MS;
     m->kill_at_ms += worker_signal == SIGTERM ? m->config->drain_ms : 0;
+    tell_elder_of_stop(m);
     master_signal_workers(m, worker_signal);
 }
 
@@ -76,21 +88,40 @@ static void drain(struct master *m)
 {
     log_message(LOG_INFO, "stop", "the workers drain for at most %llu ms",
                 (unsigned long long)m->config->drain_ms);
-    stop(m, SIGTERM);
+    m->drain_at_ms = UINT64_MAX;
+    master_stop(m, SIGTERM);
 }
 
 /* Balancers learn first that sluice is not ready (pre_drain), and send nobody any more. A second
  * request does not wait for them. */
 static void drain_soon(struct master *m)
 {
-    if (m->phase != MASTER_SERVING || m->drain_at_ms != 0 || m->config->pre_drain_ms == 0) {
+    bool is_running = m->phase == MASTER_SERVING || m->phase == MASTER_YIELDED;
+    if (!is_running || m->drain_at_ms != UINT64_MAX || m->config->pre_drain_ms == 0) {
         drain(m);
         return;
     }
     m->drain_at_ms = clock_now_ms() + m->config->pre_drain_ms;
-    scoreboard_set(&m->scoreboard->is_stopping, true);
-    log_message(LOG_INFO, "stop", "not ready any more; the drain begins in %llu ms",
-                (unsigned long long)m->config->pre_drain_ms);
+    if (m->phase == MASTER_SERVING) {
+        scoreboard_set(&m->scoreboard->is_stopping, true);
+        log_message(LOG_INFO, "stop", "not ready any more; the drain begins in %llu ms",
+                    (unsigned long long)m->config->pre_drain_ms);
+    }
+}
+
+/* A terminal, and many a supervisor, signal the whole process group: a master with a relay then
+ * hears of it twice. */
+static bool is_echo(struct master *m, const struct signalfd_siginfo *info)
+{
+    uint64_t now_ms = clock_now_ms();
+    int signum = info->ssi_signo == SIGINT ? SIGTERM : (int)info->ssi_signo;
+    bool is_from_elder = m->elder.is_relay && info->ssi_pid == (uint32_t)getppid();
+    bool is_again = m->elder.is_relay && signum == m->last_signal &&
+                    is_from_elder != m->is_last_from_elder && now_ms - m->last_signal_ms < ECHO_MS;
+    m->last_signal = is_again ? 0 : signum;
+    m->last_signal_ms = now_ms;
+    m->is_last_from_elder = is_from_elder;
+    return is_again;
 }
 
 static void on_signal(struct master *m, unsigned signum)
@@ -98,17 +129,21 @@ static void on_signal(struct master *m, unsigned signum)
     switch (signum) {
     case SIGTERM:
     case SIGINT:
+        master_pass_on(m, SIGTERM);
         drain_soon(m);
         break;
     case SIGQUIT:
         log_message(LOG_INFO, "stop", "the workers stop at once");
-        stop(m, SIGQUIT);
+        master_pass_on(m, SIGQUIT);
+        master_stop(m, SIGQUIT);
         break;
     case SIGHUP:
+        master_pass_on(m, SIGHUP);
         m->is_reload_wanted = true; /* also when one is under way: another one then follows */
         break;
     case SIGUSR2:
-        log_message(LOG_WARN, "upgrade.ignored", "sluice cannot upgrade in place yet: restart it");
+        master_pass_on(m, SIGUSR2);
+        m->upgrade.is_wanted = true;
         break;
     default: /* SIGCHLD: reaped in every turn */
         break;
@@ -119,31 +154,26 @@ static void read_signals(struct master *m)
 {
     struct signalfd_siginfo info;
     while (read(m->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        on_signal(m, info.ssi_signo);
+        if (info.ssi_signo == SIGCHLD || !is_echo(m, &info)) {
+            on_signal(m, info.ssi_signo);
+        }
     }
 }
 
 /* --- supervision ----------------------------------------------------------------------------- */
 
-static bool has_workers(const struct master *m)
-{
-    for (size_t i = 0; i < m->slot_count; i++) {
-        if (m->slots[i].pid != 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int time_to_wait_ms(const struct master *m)
 {
-    uint64_t due_ms = m->phase == MASTER_STOPPING  ? m->kill_at_ms
-                      : m->phase == MASTER_SERVING ? m->look_ms
-                                                   : UINT64_MAX;
-    uint64_t drain_at_ms =
-        m->phase == MASTER_SERVING && m->drain_at_ms != 0 ? m->drain_at_ms : UINT64_MAX;
-    uint64_t others_ms[] = {drain_at_ms, master_reload_due_ms(m), sockets_due_ms(&m->sockets),
-                            m->flood.tell_ms, notify_due_ms(&m->notify)};
+    bool is_looking = m->phase == MASTER_SERVING || m->phase == MASTER_YIELDED;
+    uint64_t due_ms = is_looking ? m->look_ms : UINT64_MAX;
+    uint64_t others_ms[] = {m->kill_at_ms,
+                            m->drain_at_ms,
+                            master_reload_due_ms(m),
+                            sockets_due_ms(&m->sockets),
+                            master_upgrade_due_ms(m),
+                            master_kin_due_ms(m),
+                            m->flood.tell_ms,
+                            notify_due_ms(&m->notify)};
     for (size_t i = 0; i < sizeof(others_ms) / sizeof(others_ms[0]); i++) {
         due_ms = others_ms[i] < due_ms ? others_ms[i] : due_ms;
     }
@@ -158,20 +188,36 @@ static int time_to_wait_ms(const struct master *m)
 
 static void wait_for_events(struct master *m)
 {
+    struct pollfd *slots = m->polls + KIN_POLLS;
     tls_advance_tickets(); /* a worker begins with what the master has */
     m->polls[0] = (struct pollfd){.fd = m->signal_fd, .events = POLLIN};
+    m->polls[1] = (struct pollfd){.fd = m->elder.fd, .events = POLLIN};
+    m->polls[2] = (struct pollfd){.fd = m->heir.fd, .events = POLLIN};
+    m->polls[3] = (struct pollfd){.fd = m->upgrade.pipe_fd, .events = POLLIN};
     for (size_t i = 0; i < m->slot_count; i++) {
-        m->polls[1 + i] = (struct pollfd){.fd = m->slots[i].control_fd, .events = POLLIN};
+        slots[i] = (struct pollfd){.fd = m->slots[i].control_fd, .events = POLLIN};
     }
-    if (poll(m->polls, 1 + m->slot_count, time_to_wait_ms(m)) <= 0) {
+    if (poll(m->polls, KIN_POLLS + m->slot_count, time_to_wait_ms(m)) <= 0) {
         return;
     }
     read_signals(m);
     for (size_t i = 0; i < m->slot_count; i++) {
-        if (m->polls[1 + i].revents != 0) {
+        if (slots[i].revents != 0) {
             master_hear(m, i);
         }
     }
+    master_hear_elder(m);
+    master_hear_heir(m);
+    master_hear_check(m);
+}
+
+void master_serve(struct master *m)
+{
+    m->phase = MASTER_SERVING;
+    m->last_ms = clock_now_ms();
+    m->watch_ms = m->last_ms + m->config->watch_ms;
+    m->own_ms = 1;
+    log_message(LOG_INFO, "ready", "%u workers", m->config->workers);
 }
 
 static void begin_to_serve(struct master *m, const struct addr *first, master_ready_fn *on_ready)
@@ -181,11 +227,11 @@ static void begin_to_serve(struct master *m, const struct addr *first, master_re
             return;
         }
     }
-    m->phase = MASTER_SERVING;
-    m->last_ms = clock_now_ms();
-    m->watch_ms = m->last_ms + m->config->watch_ms;
-    m->own_ms = 1;
-    log_message(LOG_INFO, "ready", "%u workers", m->config->workers);
+    if (m->elder.fd != -1) {
+        master_ask_elder(m);
+        return;
+    }
+    master_serve(m);
     if (on_ready != NULL) {
         on_ready(first);
     }
@@ -193,9 +239,11 @@ static void begin_to_serve(struct master *m, const struct addr *first, master_re
 
 static void supervise(struct master *m, const struct addr *first, master_ready_fn *on_ready)
 {
-    while (m->phase != MASTER_STOPPING || has_workers(m)) {
+    while (!master_is_over(m)) {
         wait_for_events(m);
-        master_reap(m);
+        if (!m->elder.is_leaving) {
+            master_reap(m);
+        }
         if (m->phase == MASTER_STARTING) {
             begin_to_serve(m, first, on_ready);
         }
@@ -208,40 +256,47 @@ static void supervise(struct master *m, const struct addr *first, master_ready_f
             master_notify(m); /* a reload that ends in this turn is told too */
             master_reload(m);
             sockets_tend(&m->sockets, clock_now_ms());
+            master_upgrade(m);
+        } else if (m->phase == MASTER_YIELDED) {
+            master_look(m);
         }
-        if (m->phase == MASTER_SERVING && m->drain_at_ms != 0 && clock_now_ms() >= m->drain_at_ms) {
+        if (clock_now_ms() >= m->drain_at_ms) {
             drain(m);
         }
+        master_tend_kin(m);
         master_tell_log(m);
-        if (m->phase == MASTER_STOPPING && clock_now_ms() >= m->kill_at_ms) {
+        if (clock_now_ms() >= m->kill_at_ms) {
             master_signal_workers(m, SIGKILL);
             m->kill_at_ms = UINT64_MAX;
         }
         master_notify(m);
     }
+    read_signals(m); /* for the heir, if they came before the elder let this master go */
 }
 
 /* --- start ----------------------------------------------------------------------------------- */
 
-/* Other workers adopt the slots that only have a socket which the master has inherited. */
 static bool allocate(struct master *m)
 {
-    size_t inherited = sockets_slots(&m->sockets);
-    m->slot_count = m->config->workers > inherited ? m->config->workers : inherited;
     m->slots = mem_alloc_zero(SOCKETS_SLOTS_MAX * sizeof(*m->slots));
-    m->polls = mem_alloc_zero((SOCKETS_SLOTS_MAX + 1) * sizeof(*m->polls));
-    m->scoreboard = scoreboard_new(m->slot_count, clock_date_s());
-    m->seats = seats_new(m->slot_count, m->config);
-    if (m->slots == NULL || m->polls == NULL || m->scoreboard == NULL || m->seats == NULL) {
+    m->polls = mem_alloc_zero((SOCKETS_SLOTS_MAX + KIN_POLLS) * sizeof(*m->polls));
+    if (m->slots == NULL || m->polls == NULL || !master_note_program(m)) {
         return false;
     }
-    for (size_t i = 0; i < m->slot_count; i++) {
-        struct slot *s = &m->slots[i];
-        s->is_wanted = i < m->config->workers;
-        s->adopter = MASTER_NOBODY;
-        s->control_fd = -1;
+    for (size_t i = 0; i < SOCKETS_SLOTS_MAX; i++) {
+        m->slots[i] = (struct slot){.is_wanted = i < m->config->workers,
+                                    .adopter = MASTER_NOBODY,
+                                    .control_fd = -1,
+                                    .seat = i};
     }
     return true;
+}
+
+static bool make_memory(struct master *m)
+{
+    m->scoreboard = scoreboard_new(m->slot_count, clock_date_s());
+    m->seats = seats_new(m->slot_count, m->config);
+    return m->scoreboard != NULL && m->seats != NULL;
 }
 
 static void release(struct master *m)
@@ -250,6 +305,8 @@ static void release(struct master *m)
     notify_done(&m->notify);
     sockets_done(&m->sockets);
     master_release_reload(m);
+    master_release_kin(m);
+    mem_free(m->program);
     if (m->signal_fd != -1) {
         close(m->signal_fd);
     }
@@ -285,61 +342,99 @@ static bool make_secrets(void)
     return true;
 }
 
-static bool bind_all(struct master *m, struct addr *out_first)
+/* No master was here before. Other workers adopt the slots that only have a socket which whoever
+ * started the program has handed over. */
+static bool begin_anew(struct master *m)
 {
-    char text[SOCKETS_TEXT_MAX];
-    if (!sockets_plan(&m->sockets, m->config, m->slot_count, text) ||
-        !sockets_commit(&m->sockets, clock_now_ms(), text)) {
-        fprintf(stderr, "sluice: %s\n", text);
+    if (!sockets_inherit(&m->sockets, m->config, &m->inherited)) {
         return false;
     }
-    *out_first = *sockets_address(&m->sockets.current, 0);
+    size_t inherited = sockets_slots(&m->sockets);
+    m->slot_count = m->slot_count > inherited ? m->slot_count : inherited;
+    return make_memory(m) && make_secrets();
+}
+
+/* The sockets of an heir listen when it takes over. */
+static bool bind_all(struct master *m, struct addr *out_first, char text[SOCKETS_TEXT_MAX])
+{
+    if (!sockets_plan(&m->sockets, m->config, m->slot_count, text)) {
+        return false;
+    }
+    *out_first = *sockets_address(&m->sockets.planned, 0);
+    if (m->elder.fd != -1) {
+        return true;
+    }
+    if (!sockets_commit(&m->sockets, clock_now_ms(), text)) {
+        return false;
+    }
     for (size_t i = 0; i < m->config->listen_count; i++) {
         master_log_listen(m, i);
     }
     return true;
 }
 
-/* False: standard error has the reason. */
-static bool prepare(struct master *m, struct addr *out_first)
+/* False: `text` has the reason. */
+static bool prepare(struct master *m, struct handover *handover, struct addr *out_first,
+                    char text[SOCKETS_TEXT_MAX])
 {
-    if (!sockets_inherit(&m->sockets, m->config, &m->inherited) || !take_signals(m) ||
-        !allocate(m) || !make_secrets()) {
-        fprintf(stderr, "sluice: cannot start: out of memory or descriptors\n");
+    snprintf(text, SOCKETS_TEXT_MAX, "cannot start: out of memory or descriptors");
+    if (!take_signals(m) || !allocate(m)) {
+        return false;
+    }
+    if (handover->is_there ? !master_inherit(m, handover, text) : !begin_anew(m)) {
         return false;
     }
     raise_descriptor_limit(m->config);
     master_forget_rest(m);
-    return bind_all(m, out_first);
+    return bind_all(m, out_first, text);
 }
 
-int master_run(const struct config *config, struct bundle *bundle, struct inherit *inherited,
-               master_ready_fn *on_ready)
+int master_run(const struct master_start *start)
 {
     struct master m = {
-        .config = config, .bundle = *bundle, .inherited = *inherited, .signal_fd = -1};
+        .config = start->config,
+        .bundle = *start->bundle,
+        .inherited = *start->inherited,
+        .signal_fd = -1,
+        .argv = start->argv,
+        .generation = 1,
+        .slot_count = start->config->workers,
+        .upgrade = {.pipe_fd = -1},
+        .heir = {.fd = -1, .next_fd = -1, .kill_ms = UINT64_MAX},
+        .elder = {.fd = -1},
+        .retire_ms = UINT64_MAX,
+        .too_old_ms = UINT64_MAX,
+        .drain_at_ms = UINT64_MAX,
+        .kill_at_ms = UINT64_MAX,
+    };
+    char text[SOCKETS_TEXT_MAX];
     struct addr first = {.len = 0};
 
-    *bundle = (struct bundle){.count = 0};
-    *inherited = (struct inherit){.count = 0};
+    *start->bundle = (struct bundle){.count = 0};
+    *start->inherited = (struct inherit){.count = 0};
     log_set_process("master");
-    flood_init(&m.flood, NULL, config->log_limit);
+    flood_init(&m.flood, NULL, m.config->log_limit);
     sockets_init(&m.sockets);
     notify_init(&m.notify);
-    if (!prepare(&m, &first)) {
+    bool is_prepared = prepare(&m, start->handover, &first, text);
+    handover_done(start->handover);
+    if (!is_prepared) {
+        fprintf(stderr, "sluice: %s\n", text);
+        bool is_sent = handover_send(m.elder.fd, HANDOVER_FAILED, 0, text, -1);
+        (void)is_sent; /* there need not be an elder */
         release(&m);
         return MASTER_CANNOT_START;
     }
-    warn_of_user(config);
-    jail_enter_master(config);
+    warn_of_user(m.config);
+    jail_enter_master(m.config);
     for (size_t i = 0; i < m.slot_count && m.phase == MASTER_STARTING; i++) {
         if (m.slots[i].is_wanted) {
             master_spawn(&m, i);
         }
     }
-    supervise(&m, &first, on_ready);
+    supervise(&m, &first, start->on_ready);
     flood_done(&m.flood);
-    if (m.exit_code == 0) {
+    if (m.exit_code == 0 && m.heir.pid == 0) {
         log_message(LOG_INFO, "stopped", "all workers have ended");
     }
     release(&m);

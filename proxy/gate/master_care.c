@@ -93,12 +93,12 @@ static void look_at(struct master *m, size_t slot)
     enum heart_state before = s->heart.state;
     struct heart_sight sight = {
         .now_ms = m->own_ms,
-        .turns = scoreboard_turns(m->scoreboard, slot),
+        .turns = scoreboard_turns(m->scoreboard, s->seat),
         .is_stopped = s->is_stopped,
     };
     sight.has_callers = sight.turns == s->heart.turns && has_callers(m, slot);
     heart_look(&s->heart, &sight);
-    scoreboard_set(&m->scoreboard->slots[slot].is_still, s->heart.state >= HEART_STILL);
+    scoreboard_set(&m->scoreboard->slots[s->seat].is_still, s->heart.state >= HEART_STILL);
     switch (s->heart.state) {
     case HEART_BEATS:
         if (before >= HEART_STILL) {
@@ -137,6 +137,7 @@ void master_look(struct master *m)
             next_ms = m->slots[i].heart.state == HEART_DOUBTED ? HEART_STILL_MS : next_ms;
         }
     }
+    master_sweep_seats(m);
     m->look_ms = clock_now_ms() + next_ms;
 }
 

@@ -26,7 +26,8 @@ static unsigned long long count_sessions(const struct master *m)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < m->slot_count; i++) {
-        sum += atomic_load_explicit(&m->scoreboard->slots[i].sessions_now, memory_order_relaxed);
+        sum += atomic_load_explicit(&m->scoreboard->slots[m->slots[i].seat].sessions_now,
+                                    memory_order_relaxed);
     }
     return sum;
 }
@@ -46,6 +47,7 @@ static enum notify_phase phase_of(const struct master *m)
 {
     switch (m->phase) {
     case MASTER_STARTING:
+    case MASTER_YIELDED: /* the heir tells */
         break;
     case MASTER_SERVING:
         return m->is_reload_wanted || m->reload.phase != RELOAD_IDLE ? NOTIFY_RELOADING

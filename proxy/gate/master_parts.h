@@ -4,7 +4,9 @@
  * master.c starts, waits for events and stops; master_slots.c forks the workers, hears them and
  * replaces those that end; master_reload.c puts another configuration in force; master_care.c looks
  * whether workers turn, and who accepts for a slot without a worker; master_tell.c says what
- * happened in the log, master_notify.c to systemd. Not for: anybody else. */
+ * happened in the log, master_notify.c to systemd. master_upgrade.c starts the master that takes
+ * this one's place (the heir); master_kin.c is what a master does with an heir or an elder, that is
+ * the master whose place it took. Not for: anybody else. */
 #ifndef GATE_MASTER_PARTS_H
 #define GATE_MASTER_PARTS_H
 
@@ -20,7 +22,9 @@
 #include "conf/report.h"
 #include "gate/control.h"
 #include "gate/flood.h"
+#include "gate/handover.h"
 #include "gate/heart.h"
+#include "gate/master.h"
 #include "gate/notify.h"
 #include "gate/reload.h"
 #include "gate/scoreboard.h"
@@ -35,6 +39,7 @@
 enum master_phase {
     MASTER_STARTING = 0, /* some worker has yet to say that it serves; a failure ends the program */
     MASTER_SERVING,
+    MASTER_YIELDED, /* the heir has the callers; the workers end with their sessions */
     MASTER_STOPPING,
 };
 
@@ -49,6 +54,7 @@ struct slot {
     bool is_wanted; /* it should have a worker that accepts */
     pid_t pid;      /* 0 = none */
     enum slot_state state;
+    size_t seat;        /* of its worker in the scoreboard, or of the last one */
     bool is_stopped;    /* by a signal, until it goes on */
     int control_fd;     /* -1 = none */
     uint64_t forked_ms; /* the last worker */
@@ -69,6 +75,44 @@ struct master_next {
     size_t files_changed;
     struct change change;
     bool is_watch; /* new content of a file is the cause, and no signal */
+};
+
+enum upgrade_phase {
+    UPGRADE_IDLE = 0,
+    UPGRADE_CHECKING, /* the program at the path runs --check */
+    UPGRADE_ROOM,     /* the generation before this one drains: two are enough */
+    UPGRADE_STARTING, /* the heir builds its configuration and forks its workers */
+};
+
+struct upgrade {
+    enum upgrade_phase phase;
+    bool is_wanted; /* a signal asked for it */
+    pid_t pid;      /* of the check, or of the heir that is not ready yet; 0 = none */
+    int pipe_fd;    /* what the check says; -1 = none */
+    char said[256]; /* the last line of it, or why the heir cannot start */
+    uint64_t began_ms;
+    uint64_t deadline_ms; /* of the phase */
+};
+
+/* The master that has taken this one's place. */
+struct heir {
+    pid_t pid;         /* 0 = none */
+    int fd;            /* this end of the pair; -1 = none */
+    pid_t next_pid;    /* its own heir, which is this master's when it ends; 0 = none */
+    int next_fd;       /* the end of the pair to that one; -1 = none */
+    uint64_t drain_ms; /* how long it takes to stop, as it says */
+    uint64_t kill_ms;  /* when a stopping master ends it; UINT64_MAX = never */
+};
+
+/* The master whose place this one has taken. */
+struct elder {
+    int fd;        /* this end of the pair; -1 = none (left) */
+    pid_t group;   /* its process group */
+    bool is_relay; /* it stays, and passes signals on: whoever started sluice knows it */
+    bool has_workers;
+    bool is_asked;   /* HANDOVER_READY is sent, its answer makes this master serve */
+    bool is_leaving; /* HANDOVER_LEAVING is sent; nobody is reaped any more: the elder does it */
+    bool has_let_go; /* HANDOVER_GOODBYE came */
 };
 
 struct master {
@@ -93,13 +137,38 @@ struct master {
     enum master_phase phase;
     int exit_code;
     int signal_fd;
-    uint64_t drain_at_ms; /* when the drain begins (pre_drain); 0 = nobody has asked for it */
-    uint64_t kill_at_ms;  /* when a stopping master sends SIGKILL */
+    uint32_t generation; /* of its workers; 1 = no upgrade has been */
+    char *const *argv;   /* as the program was started */
+    char *program;       /* its path, absolute */
+    struct upgrade upgrade;
+    struct heir heir;
+    struct elder elder;
+    bool is_relay;       /* it stays as long as its heir lives */
+    bool is_gone_told;   /* its generation has ended, and the heir knows */
+    bool is_lost;        /* the newest master died: this one ends at once */
+    uint64_t retire_ms;  /* when a master that has yielded retires its workers; UINT64_MAX = done */
+    uint64_t too_old_ms; /* when it drains them; UINT64_MAX = never */
+    int last_signal;     /* and when, and whether the elder sent it: */
+    uint64_t last_signal_ms;
+    bool is_last_from_elder;
+    uint64_t drain_at_ms; /* when the drain begins (pre_drain); UINT64_MAX = nobody asked for it */
+    uint64_t stopped_ms;  /* when it began to stop */
+    uint64_t kill_at_ms;  /* when the workers get SIGKILL; UINT64_MAX = never */
     uint64_t last_ms;     /* when own_ms was counted last */
     uint64_t own_ms;      /* the master's own time, see heart.h */
     uint64_t look_ms;     /* when it looks after the workers next */
-    struct pollfd *polls; /* the signals, and each slot's control socket */
+    struct pollfd *polls; /* the signals, the kin, and each slot's control socket */
 };
+
+#define MASTER_KILL_GRACE_MS 900  /* from the end of the drain time to SIGKILL */
+#define MASTER_LAST_WORDS_MS 1000 /* from a link that closes to the exit that explains it */
+
+/* --- master.c --- */
+
+/* A second call stops the workers at once. */
+void master_stop(struct master *m, int worker_signal);
+/* All workers accept. */
+void master_serve(struct master *m);
 
 /* --- master_slots.c --- */
 
@@ -116,6 +185,11 @@ void master_signal_workers(const struct master *m, int signum);
 void master_fail_start(struct master *m, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The slot's worker accepts no more and ends with its last session. */
+void master_retire(struct master *m, size_t slot);
+bool master_has_workers(const struct master *m);
+/* Clears the seats of workers that are gone without a master who could do it. */
+void master_sweep_seats(struct master *m);
 /* So many slots are enough for so many workers besides those that retire. */
 size_t master_slots_for(const struct master *m, size_t workers);
 /* Uses so many slots, and wants as many of them to have a worker as the configuration says. */
@@ -134,6 +208,41 @@ void master_release_reload(struct master *m);
 /* For a worker after the fork: it needs no file that the master has read, and no key in one. */
 void master_forget_files(struct master *m);
 
+/* --- master_upgrade.c --- */
+
+/* The path of the program, for upgrades. False: no memory. */
+MUST_CHECK bool master_note_program(struct master *m);
+/* Begins an upgrade when one is due, and brings it on. */
+void master_upgrade(struct master *m);
+uint64_t master_upgrade_due_ms(const struct master *m);
+/* Reads what the check says. */
+void master_hear_check(struct master *m);
+/* True: that was the check, or the heir before it was ready. */
+bool master_reap_upgrade(struct master *m, pid_t pid, int status);
+/* HANDOVER_READY: from now on the heir is the master. */
+void master_yield(struct master *m, uint64_t leaving_count);
+/* Ends an upgrade under way; the log has the reason. */
+void master_fail_upgrade(struct master *m, const char *reason);
+
+/* --- master_kin.c --- */
+
+/* Takes over what the master before this one left, but for the sockets. False: `text` says why. */
+MUST_CHECK bool master_inherit(struct master *m, struct handover *handover,
+                               char text[SOCKETS_TEXT_MAX]);
+/* Every worker could serve: tells the elder, whose answer master_hear_elder gets. */
+void master_ask_elder(struct master *m);
+void master_hear_elder(struct master *m);
+void master_hear_heir(struct master *m);
+/* True: that was the heir. */
+bool master_reap_heir(struct master *m, pid_t pid, int status);
+/* Passes a signal on to the heir. */
+void master_pass_on(const struct master *m, int signum);
+/* What a master that has yielded, or stops, does when it is due. */
+void master_tend_kin(struct master *m);
+uint64_t master_kin_due_ms(const struct master *m);
+/* True: a master that has yielded or stops may end. */
+bool master_is_over(const struct master *m);
+void master_release_kin(struct master *m);
 /* --- master_tell.c --- */
 
 /* Says that the program listens there from now on. */

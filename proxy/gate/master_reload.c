@@ -57,7 +57,7 @@ static bool keep_identity(struct master *m, const struct config *before, struct 
     if (next->has_ids && (next->uid != before->uid || next->gid != before->gid) &&
         flood_lets(&m->flood, FLOOD_RELOAD_KEPT)) {
         log_message(LOG_WARN, "reload.kept",
-                    "`user` cannot change while sluice runs: restart it for that");
+                    "`user` cannot change by a reload: upgrade (SIGUSR2) or restart for that");
     }
     next->has_ids = before->has_ids;
     next->uid = before->uid;
@@ -319,7 +319,8 @@ static void look_at_files(struct master *m)
 
 static bool may_begin(const struct master *m)
 {
-    return m->phase == MASTER_SERVING && m->reload.phase == RELOAD_IDLE && !is_somebody_starting(m);
+    return m->phase == MASTER_SERVING && m->reload.phase == RELOAD_IDLE &&
+           m->upgrade.phase == UPGRADE_IDLE && !is_somebody_starting(m);
 }
 
 static void begin_when_due(struct master *m)

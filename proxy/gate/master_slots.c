@@ -44,6 +44,8 @@ void master_fail_start(struct master *m, const char *format, ...)
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     fprintf(stderr, "sluice: cannot start: %s\n", text); /* one write: workers may log just now */
+    bool is_sent = handover_send(m->elder.fd, HANDOVER_FAILED, 0, text, -1);
+    (void)is_sent; /* there need not be an elder */
     m->phase = MASTER_STOPPING;
     m->exit_code = MASTER_CANNOT_START;
     m->kill_at_ms = UINT64_MAX;
@@ -63,18 +65,27 @@ static void fail_worker(int control_fd, const char *text)
 
 static int be_worker(struct master *m, size_t slot, int control_fd)
 {
+    bool is_waiting = m->phase == MASTER_STARTING && m->elder.fd != -1;
     char name[24]; /* "w" and the longest size_t */
     char text[CONTROL_TEXT_MAX];
     bool is_kept = notify_is_on(&m->notify) || sockets_have_keeper(&m->sockets);
 
-    snprintf(name, sizeof(name), "w%zu", slot);
+    size_t seat = scoreboard_take_slot(m->scoreboard, m->slots[slot].seat, m->generation);
+    if (seat == SCOREBOARD_SLOTS_MAX) {
+        fail_worker(control_fd, "too many workers: sessions of old generations have yet to end");
+        return MASTER_CANNOT_START;
+    }
+    seats_set_slots(m->seats, seat + 1);
+    seats_clear_slot(m->seats, seat);
+    snprintf(name, sizeof(name), "w%zu", seat);
     log_set_process(name);
     close(m->signal_fd);
+    master_release_kin(m);
     notify_done(&m->notify);
     for (size_t i = 0; i < m->slot_count; i++) {
         close_fd(&m->slots[i].control_fd);
     }
-    int *listen_fds = mem_alloc((m->sockets.current.count + 1) * sizeof(*listen_fds));
+    int *listen_fds = mem_alloc((m->config->listen_count + 1) * sizeof(*listen_fds));
     if (listen_fds == NULL) {
         fail_worker(control_fd, "out of memory");
         return MASTER_CANNOT_START;
@@ -94,6 +105,9 @@ static int be_worker(struct master *m, size_t slot, int control_fd)
         .scoreboard = m->scoreboard,
         .seats = m->seats,
         .slot = slot,
+        .seat = seat,
+        .generation = m->generation,
+        .is_waiting = is_waiting,
         .listen_fds = listen_fds,
         .control_fd = control_fd,
         .is_kept = is_kept,
@@ -154,6 +168,7 @@ static void on_message(struct master *m, size_t slot, const struct control_messa
     switch ((enum control_kind)message->kind) {
     case CONTROL_READY:
         s->state = SLOT_SERVING;
+        s->seat = message->number < SCOREBOARD_SLOTS_MAX ? message->number : s->seat;
         break;
     case CONTROL_LEAVING:
         s->state = SLOT_LEAVING;
@@ -180,6 +195,8 @@ static void on_message(struct master *m, size_t slot, const struct control_messa
     case CONTROL_RELEASE:
     case CONTROL_FINISH:
     case CONTROL_RETIRE:
+    case CONTROL_OPEN:
+    case CONTROL_DRAIN:
     case CONTROL_PREPARE:
     case CONTROL_SOCKET:
     case CONTROL_COMMIT:
@@ -235,13 +252,46 @@ static void plan_respawn(struct master *m, size_t slot, uint64_t lived_ms)
         s->pause_ms = s->pause_ms * 2 < RESPAWN_LONGEST_MS ? s->pause_ms * 2 : RESPAWN_LONGEST_MS;
     }
     s->spawn_ms = s->ended_ms + wait_ms;
-    scoreboard_add(&m->scoreboard->slots[slot].restarts, 1);
+    scoreboard_add(&m->scoreboard->slots[s->seat].restarts, 1);
     struct log_line line;
     log_begin(&line, LOG_WARN, "worker.respawn");
     log_u64(&line, "slot", slot);
     log_u64(&line, "in_ms", wait_ms);
     log_end(&line);
 }
+
+/* --- seats ----------------------------------------------------------------------------------- */
+
+/* Where a living worker has the seat, nothing happens. */
+static void clear_seat(const struct master *m, size_t seat, bool is_expected)
+{
+    if (scoreboard_hold_slot(m->scoreboard, seat)) {
+        seats_clear_slot(m->seats, seat);
+        scoreboard_release_slot(m->scoreboard, seat, is_expected);
+    }
+}
+
+/* A worker, or its successor that will come. */
+static bool has_seat(const struct master *m, size_t seat)
+{
+    for (size_t i = 0; i < m->slot_count; i++) {
+        if (m->slots[i].seat == seat && (m->slots[i].pid != 0 || m->slots[i].is_wanted)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void master_sweep_seats(struct master *m)
+{
+    for (size_t i = 0; i < m->scoreboard->slot_count; i++) {
+        if (m->scoreboard->slots[i].generation != 0 && !has_seat(m, i)) {
+            clear_seat(m, i, false);
+        }
+    }
+}
+
+/* --- the end of a worker --------------------------------------------------------------------- */
 
 static void on_exit_of(struct master *m, size_t slot, int status)
 {
@@ -254,9 +304,8 @@ static void on_exit_of(struct master *m, size_t slot, int status)
     master_give_leaving(m, slot);
     master_forget(m, slot);
     master_leave_reload(m, slot);
-    scoreboard_clear_slot(m->scoreboard, slot);
-    seats_clear_slot(m->seats, slot);
     s->pid = 0;
+    clear_seat(m, s->seat, s->is_wanted && m->phase == MASTER_SERVING);
     s->ended_ms = clock_now_ms();
     if (m->phase == MASTER_STARTING) {
         master_fail_start(m, "worker %zu ended with %s %d before all workers served", slot,
@@ -293,7 +342,12 @@ void master_reap(struct master *m)
         }
         size_t slot = find_slot(m, pid);
         if (slot == MASTER_NOBODY) {
-            continue; /* a child that the program had before it became sluice */
+            if (WIFEXITED(status) || WIFSIGNALED(status)) {
+                /* Nobody: a child that the program had before it became sluice, or what a dead
+                 * master has left. */
+                (void)(master_reap_upgrade(m, pid, status) || master_reap_heir(m, pid, status));
+            }
+            continue;
         }
         if (WIFSTOPPED(status) || WIFCONTINUED(status)) {
             m->slots[slot].is_stopped = WIFSTOPPED(status);
@@ -331,7 +385,7 @@ size_t master_slots_for(const struct master *m, size_t workers)
     return needed < SOCKETS_SLOTS_MAX ? needed : SOCKETS_SLOTS_MAX;
 }
 
-static void retire(struct master *m, size_t slot)
+void master_retire(struct master *m, size_t slot)
 {
     struct slot *s = &m->slots[slot];
     const struct control_message retire = {.kind = CONTROL_RETIRE};
@@ -349,23 +403,31 @@ void master_set_workers(struct master *m, size_t slot_count)
 {
     size_t wanted = 0;
     for (size_t i = m->slot_count; i < slot_count; i++) {
-        m->slots[i] = (struct slot){.adopter = MASTER_NOBODY, .control_fd = -1};
+        m->slots[i] = (struct slot){.adopter = MASTER_NOBODY, .control_fd = -1, .seat = i};
     }
     m->slot_count = slot_count;
-    scoreboard_set_slots(m->scoreboard, slot_count);
-    seats_set_slots(m->seats, slot_count);
     for (size_t i = 0; i < slot_count; i++) {
         struct slot *s = &m->slots[i];
         if (wanted < m->config->workers && is_usable(s)) {
             s->is_wanted = true;
             wanted++;
         } else if (s->is_wanted) {
-            retire(m, i);
+            master_retire(m, i);
         }
     }
 }
 
 /* --- what is due ----------------------------------------------------------------------------- */
+
+bool master_has_workers(const struct master *m)
+{
+    for (size_t i = 0; i < m->slot_count; i++) {
+        if (m->slots[i].pid != 0) {
+            return true;
+        }
+    }
+    return false;
+}
 
 static bool has_serving(const struct master *m)
 {

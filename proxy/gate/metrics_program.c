@@ -65,6 +65,23 @@ void metrics_write_reloads(const struct metrics *m, const struct metrics_family 
     sheet_count(sheet, seat_get(&m->scoreboard->reloads[row]));
 }
 
+void metrics_write_upgrades(const struct metrics *m, const struct metrics_family *f, size_t row,
+                            struct sheet *sheet)
+{
+    (void)f;
+    sheet_begin(sheet, "");
+    sheet_label(sheet, "result", row == 1 ? "success" : "failure");
+    sheet_count(sheet, seat_get(&m->scoreboard->upgrades[row]));
+}
+
+void metrics_write_generations(const struct metrics *m, const struct metrics_family *f, size_t row,
+                               struct sheet *sheet)
+{
+    (void)f, (void)row;
+    sheet_begin(sheet, "");
+    sheet_count(sheet, scoreboard_generations(m->scoreboard));
+}
+
 void metrics_write_workers(const struct metrics *m, const struct metrics_family *f, size_t row,
                            struct sheet *sheet)
 {
@@ -116,12 +133,20 @@ static void begin_worker(struct sheet *sheet, size_t slot)
     sheet_label(sheet, "worker", text);
 }
 
+/* A slot that nobody has, and that expects nobody, has counters only. */
+static bool is_vacant(const struct metrics *m, size_t slot)
+{
+    return seat_get(&m->scoreboard->slots[slot].generation) == 0;
+}
+
 void metrics_write_worker_up(const struct metrics *m, const struct metrics_family *f, size_t slot,
                              struct sheet *sheet)
 {
     (void)f;
-    begin_worker(sheet, slot);
-    sheet_count(sheet, scoreboard_is_up(m->scoreboard, slot) ? 1 : 0);
+    if (!is_vacant(m, slot)) {
+        begin_worker(sheet, slot);
+        sheet_count(sheet, scoreboard_is_up(m->scoreboard, slot) ? 1 : 0);
+    }
 }
 
 void metrics_write_worker_restarts(const struct metrics *m, const struct metrics_family *f,
@@ -135,10 +160,13 @@ void metrics_write_worker_restarts(const struct metrics *m, const struct metrics
 void metrics_write_worker(const struct metrics *m, const struct metrics_family *f, size_t slot,
                           struct sheet *sheet)
 {
-    begin_worker(sheet, slot);
-    sheet_count(sheet, metrics_at(seats_worker(m->seats, slot), f->offset));
+    if (!is_vacant(m, slot)) {
+        begin_worker(sheet, slot);
+        sheet_count(sheet, metrics_at(seats_worker(m->seats, slot), f->offset));
+    }
 }
 
+/* A counter, so it stays when its worker is gone. */
 void metrics_write_worker_milli(const struct metrics *m, const struct metrics_family *f,
                                 size_t slot, struct sheet *sheet)
 {

@@ -42,6 +42,11 @@ static const struct metrics_family families[] = {
           "When the configuration was taken last.", NULL, metrics_write_reload_time, 0),
     COUNTER("sluice_config_reloads_total", "Attempts to take the configuration anew.",
             metrics_count_results, metrics_write_reloads, 0),
+    COUNTER("sluice_upgrades_total", "Attempts to put another version in the place of this one.",
+            metrics_count_results, metrics_write_upgrades, 0),
+    GAUGE("sluice_generations",
+          "Generations of workers: more than 1 while sessions from before an upgrade last.", NULL,
+          metrics_write_generations, 0),
 
     GAUGE("sluice_sessions",
           "Connections by route and phase of their life; route=\"\" has no route yet.",

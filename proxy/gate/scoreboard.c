@@ -2,37 +2,133 @@
 #include "gate/scoreboard.h"
 
 #include <assert.h>
-#include <sys/mman.h>
+
+/* A process has one scoreboard; tests make more. */
+static struct shared shared = {.fd = -1};
+
+/* Pages that nobody touches take no memory. */
+#define BYTES (sizeof(struct scoreboard) + SCOREBOARD_SLOTS_MAX * sizeof(struct scoreboard_slot))
+
+static uint64_t layout(void)
+{
+    uint64_t sum = shared_layout_text(SHARED_LAYOUT, "scoreboard 1");
+    sum = shared_layout_number(sum, sizeof(struct scoreboard));
+    return shared_layout_number(sum, BYTES);
+}
 
 struct scoreboard *scoreboard_new(size_t slot_count, uint64_t now_s)
 {
     assert(slot_count > 0 && slot_count <= SCOREBOARD_SLOTS_MAX);
-    /* Pages that nobody touches take no memory. */
-    size_t size = sizeof(struct scoreboard) + SCOREBOARD_SLOTS_MAX * sizeof(struct scoreboard_slot);
-    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) {
+    shared_drop_file(&shared);
+    if (!shared_new(&shared, "sluice-scoreboard", BYTES, layout())) {
         return NULL;
     }
-    struct scoreboard *board = memory;
+    struct scoreboard *board = shared.memory;
     atomic_store(&board->slot_count, slot_count);
     atomic_store(&board->is_reload_good, 1);
     atomic_store(&board->loaded_s, now_s);
+    for (size_t i = 0; i < slot_count; i++) {
+        atomic_store(&board->slots[i].generation, 1);
+    }
     return board;
 }
 
-void scoreboard_set_slots(struct scoreboard *board, size_t slot_count)
+struct scoreboard *scoreboard_open(int fd, const char **out_detail)
 {
-    assert(slot_count >= board->slot_count && slot_count <= SCOREBOARD_SLOTS_MAX);
-    atomic_store(&board->slot_count, slot_count);
+    return shared_open(&shared, fd, layout(), out_detail) ? shared.memory : NULL;
+}
+
+int scoreboard_fd(void)
+{
+    return shared.fd;
+}
+
+void scoreboard_begin_ids(struct scoreboard *board, uint64_t first)
+{
+    for (size_t i = 0; i < SCOREBOARD_SLOTS_MAX; i++) {
+        atomic_store(&board->slots[i].ids_total, first);
+    }
+}
+
+/* --- who has which slot ---------------------------------------------------------------------- */
+
+static bool is_mine(const struct scoreboard *board)
+{
+    return shared.memory == board;
 }
 
 void scoreboard_clear_slot(struct scoreboard *board, size_t slot)
 {
-    assert(slot < board->slot_count);
     atomic_store_explicit(&board->slots[slot].sessions_now, 0, memory_order_relaxed);
     scoreboard_set(&board->slots[slot].is_accepting, false);
     scoreboard_set(&board->slots[slot].is_still, false);
 }
+
+static void note_use(struct scoreboard *board, size_t slot_count)
+{
+    size_t count = atomic_load(&board->slot_count);
+    while (count < slot_count &&
+           !atomic_compare_exchange_weak(&board->slot_count, &count, slot_count)) {
+    }
+}
+
+size_t scoreboard_take_slot(struct scoreboard *board, size_t wanted, uint64_t generation)
+{
+    assert(is_mine(board) && wanted < SCOREBOARD_SLOTS_MAX);
+    size_t slot = wanted;
+    if (!shared_lock(&shared, wanted)) {
+        slot = 0;
+        while (slot < SCOREBOARD_SLOTS_MAX && !shared_lock(&shared, slot)) {
+            slot++;
+        }
+    }
+    if (slot < SCOREBOARD_SLOTS_MAX) {
+        scoreboard_clear_slot(board, slot);
+        atomic_store(&board->slots[slot].generation, generation);
+        note_use(board, slot + 1);
+    }
+    return slot;
+}
+
+bool scoreboard_hold_slot(const struct scoreboard *board, size_t slot)
+{
+    assert(is_mine(board) && slot < SCOREBOARD_SLOTS_MAX);
+    return shared_lock(&shared, slot);
+}
+
+void scoreboard_release_slot(struct scoreboard *board, size_t slot, bool is_expected)
+{
+    scoreboard_clear_slot(board, slot);
+    if (!is_expected) {
+        atomic_store(&board->slots[slot].generation, 0);
+    }
+    shared_unlock(&shared, slot);
+}
+
+size_t scoreboard_generations(const struct scoreboard *board)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < board->slot_count; i++) {
+        uint64_t generation = board->slots[i].generation;
+        bool is_new = generation != 0;
+        for (size_t k = 0; is_new && k < i; k++) {
+            is_new = board->slots[k].generation != generation;
+        }
+        count += is_new;
+    }
+    return count;
+}
+
+uint64_t scoreboard_newest_generation(const struct scoreboard *board)
+{
+    uint64_t newest = 0;
+    for (size_t i = 0; i < board->slot_count; i++) {
+        newest = board->slots[i].generation > newest ? board->slots[i].generation : newest;
+    }
+    return newest;
+}
+
+/* --- what it says ---------------------------------------------------------------------------- */
 
 bool scoreboard_is_up(const struct scoreboard *board, size_t slot)
 {
@@ -48,6 +144,11 @@ void scoreboard_note_reload(struct scoreboard *board, bool is_good, uint64_t now
     if (is_good) {
         atomic_store(&board->loaded_s, now_s);
     }
+}
+
+void scoreboard_note_upgrade(struct scoreboard *board, bool is_good)
+{
+    scoreboard_add(&board->upgrades[is_good ? 1 : 0], 1);
 }
 
 bool scoreboard_is_ready(const struct scoreboard *board)

@@ -2,9 +2,14 @@
 /* scoreboard.h: the memory that the master and its workers share.
  *
  * For: numbers by which they decide, one writer each: a worker writes only its own slot and reads
- * the others'; the master clears the slot of a worker that died. Not for: what is counted only to
- * be told (seat), anything on the way of a byte. Anonymous shared memory, made before the first
- * fork. */
+ * the others'; a master clears the slot of a worker that died. Not for: what is counted only to be
+ * told (seat), anything on the way of a byte.
+ *
+ * A slot here is the seat of one worker process, also in gate/seat: the worker takes a free one
+ * when it starts, and the system gives it back when the process ends (gate/shared.h). It has
+ * nothing to do with the slots of listening sockets. An upgrade hands the memory on to the next
+ * master, so the workers of all generations have seats in it, and together they keep max_sessions.
+ */
 #ifndef GATE_SCOREBOARD_H
 #define GATE_SCOREBOARD_H
 
@@ -15,8 +20,9 @@
 
 #include "base/log.h"
 #include "base/span.h"
+#include "gate/shared.h"
 
-#define SCOREBOARD_SLOTS_MAX 256
+#define SCOREBOARD_SLOTS_MAX 512 /* two generations of workers */
 
 struct scoreboard_slot {
     _Atomic uint64_t turns;        /* of the worker's reactor; odd within a turn (gate/heart.h) */
@@ -25,13 +31,17 @@ struct scoreboard_slot {
     _Atomic uint64_t sessions_now; /* counted by scoreboard_add_session and not yet retired */
     _Atomic uint64_t restarts;     /* workers for one that died; the master counts */
     _Atomic uint64_t ids_total;    /* ids of sessions; the slot's next worker goes on from here */
+    _Atomic uint64_t generation;   /* of the worker that has it, or whose successor should come; 0 =
+                                    * nobody's */
 } __attribute__((aligned(64)));
 
 struct scoreboard {
-    _Atomic size_t slot_count;
-    /* The master's: */
+    struct shared_head head;
+    _Atomic size_t slot_count; /* so many have ever been in use */
+    /* The newest master's: */
     _Atomic uint64_t is_stopping;    /* 1: it has begun to stop the program */
     _Atomic uint64_t reloads[2];     /* that failed, that succeeded */
+    _Atomic uint64_t upgrades[2];    /* the same */
     _Atomic uint64_t is_reload_good; /* 1: the last one, or the start, took the configuration */
     _Atomic uint64_t loaded_s;       /* when it did that last, wall clock since 1970 */
     _Atomic uint64_t log_dropped[LOG_SINKS]; /* its own lines */
@@ -39,13 +49,34 @@ struct scoreboard {
     struct scoreboard_slot slots[];
 };
 
-/* NULL: no memory. `now_s`: when the first configuration was taken. The scoreboard lives until the
- * process ends, and has room for all slots. */
+/* NULL: no memory. `now_s`: when the first configuration was taken. The first slot_count slots are
+ * expected to have workers of generation 1. The scoreboard lives until the process ends, and has
+ * room for all slots. */
 MUST_CHECK struct scoreboard *scoreboard_new(size_t slot_count, uint64_t now_s);
-/* So many slots are in use from now on, and never fewer. For the master. */
-void scoreboard_set_slots(struct scoreboard *board, size_t slot_count);
+/* The same with the memory of a master before this one; takes over the descriptor. NULL: see
+ * shared_open. */
+MUST_CHECK struct scoreboard *scoreboard_open(int fd, const char **out_detail);
+/* The memory file of the scoreboard that this process made or opened last. */
+int scoreboard_fd(void);
+/* Session ids begin there: for a scoreboard that takes the place of one that nobody could read. */
+void scoreboard_begin_ids(struct scoreboard *board, uint64_t first);
+
+/* For a worker that starts: a free slot is its own until it ends, `wanted` if that one is free.
+ * SCOREBOARD_SLOTS_MAX: none is. */
+MUST_CHECK size_t scoreboard_take_slot(struct scoreboard *board, size_t wanted,
+                                       uint64_t generation);
+/* For a master: false when a living worker has the slot. Else nobody takes it before
+ * scoreboard_release_slot, which clears it. is_expected: a worker for it will come. */
+MUST_CHECK bool scoreboard_hold_slot(const struct scoreboard *board, size_t slot);
+void scoreboard_release_slot(struct scoreboard *board, size_t slot, bool is_expected);
+
 /* Forgets what a worker that is gone had; totals stay. */
 void scoreboard_clear_slot(struct scoreboard *board, size_t slot);
+
+/* The generations that have workers, or expect some. */
+size_t scoreboard_generations(const struct scoreboard *board);
+/* Of these the newest; 0 = there is none. */
+uint64_t scoreboard_newest_generation(const struct scoreboard *board);
 
 /* Counts one session more, or returns false when all slots together have `max_sessions` already. It
  * counts first and looks at the sum afterwards: of two workers that want the last place at the same
@@ -55,6 +86,9 @@ MUST_CHECK bool scoreboard_add_session(struct scoreboard *board, size_t slot,
 
 /* The master has tried to take a configuration anew, at `now_s` of the wall clock. */
 void scoreboard_note_reload(struct scoreboard *board, bool is_good, uint64_t now_s);
+
+/* The same for an upgrade. */
+void scoreboard_note_upgrade(struct scoreboard *board, bool is_good);
 
 /* True: the slot's worker takes sessions. */
 bool scoreboard_is_up(const struct scoreboard *board, size_t slot);

@@ -2,10 +2,10 @@
 /* seat.h: what the workers count for monitoring.
  *
  * For: counters, gauges and histograms of routes, backends, listeners and workers, in memory that
- * the master makes before the first fork and that all processes share. Each slot has a seat of its
- * own in it, which only the slot's worker writes; whoever tells of the numbers adds the seats up.
- * Counters stay when a worker dies, so they never go down; the master clears the gauges. Not for:
- * deciding anything (scoreboard), the text that monitoring reads (metrics).
+ * the first master makes, that all processes share, and that an upgrade hands on. Each slot of the
+ * scoreboard has a seat of its own in it, which only the slot's worker writes; whoever tells of the
+ * numbers adds the seats up. Counters stay when a worker dies, so they never go down; gauges are
+ * cleared. Not for: deciding anything (scoreboard), the text that monitoring reads (metrics).
  *
  * Rows belong to names, not to places in a configuration: the master enters the names of each
  * configuration when it comes into force, a name keeps its row as long as sluice runs, and a route
@@ -29,7 +29,7 @@
 #include "gate/dial.h"
 #include "proto/life.h"
 
-#define SEAT_SLOTS_MAX 256
+#define SEAT_SLOTS_MAX 512
 #define SEAT_NAME_MAX 48     /* of a route or listener, with its NUL */
 #define SEAT_BACKEND_MAX 320 /* of a backend's text, with its NUL; a longer one is cut */
 #define SEAT_ROUTES_MAX 1024 /* rows of each table, at most */
@@ -105,11 +105,16 @@ struct seats;
 /* NULL: no memory. Enters the names of the configuration. The seats live until the process ends,
  * and have room for all slots. */
 MUST_CHECK struct seats *seats_new(size_t slot_count, const struct config *config);
+/* The same with the memory of a master before this one; takes over the descriptor. NULL: see
+ * shared_open. */
+MUST_CHECK struct seats *seats_open(int fd, const struct config *config, const char **out_detail);
+/* The memory file of the seats that this process made or opened last. */
+int seats_fd(void);
 /* For the master alone: gives each name of the configuration a row, before any worker uses it. */
 void seats_enter(struct seats *seats, const struct config *config);
-/* For the master alone: so many slots are in use from now on, and never fewer. */
+/* At least so many slots are in use from now on. */
 void seats_set_slots(struct seats *seats, size_t slot_count);
-/* For the master alone, after the slot's worker is gone: nothing is open or queued there. */
+/* For whoever has the slot in the scoreboard: nothing is open or queued there. */
 void seats_clear_slot(struct seats *seats, size_t slot);
 
 /* --- who counts: one worker, with the configuration in force --- */

@@ -8,6 +8,7 @@
 #include <assert.h>
 
 #include "gate/seat.h"
+#include "gate/shared.h"
 
 /* The tables of names, which all slots share. */
 struct seat_route_name {
@@ -31,6 +32,7 @@ enum seat_table { SEAT_ROUTES, SEAT_BACKENDS, SEAT_LISTENS, SEAT_TABLES };
 /* Behind it: the names of each table, then for each slot a seat_worker and the rows of each table.
  * Every part begins at a multiple of 64. */
 struct seats {
+    struct shared_head head;
     _Atomic size_t slot_count; /* in use; there is room for SEAT_SLOTS_MAX */
     size_t slot_bytes;
     size_t names_at[SEAT_TABLES];

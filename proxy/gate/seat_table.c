@@ -2,7 +2,6 @@
 /* The shared memory, and which row belongs to which name. */
 #include <assert.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "gate/seat_parts.h"
 
@@ -28,8 +27,8 @@ static size_t rows_for(size_t used, size_t most)
     return rows < most ? rows : most;
 }
 
-/* Returns the size of everything. */
-static size_t lay_out(struct seats *seats, const struct config *config)
+/* Fills in what follows from seats->max. Returns the size of everything. */
+static size_t lay_out(struct seats *seats)
 {
     static const size_t name_bytes[SEAT_TABLES] = {sizeof(struct seat_route_name),
                                                    sizeof(struct seat_backend_name),
@@ -39,10 +38,6 @@ static size_t lay_out(struct seats *seats, const struct config *config)
     size_t at = padded(sizeof(*seats));
     size_t in_slot = padded(sizeof(struct seat_worker));
 
-    *seats = (struct seats){.slot_bytes = 0};
-    seats->max[SEAT_ROUTES] = rows_for(config->route_count + 1, SEAT_ROUTES_MAX);
-    seats->max[SEAT_BACKENDS] = rows_for(seat_backend_total(config), SEAT_BACKENDS_MAX);
-    seats->max[SEAT_LISTENS] = rows_for(config->listen_count, SEAT_LISTENS_MAX);
     for (size_t i = 0; i < SEAT_TABLES; i++) {
         seats->names_at[i] = at;
         at += padded(seats->max[i] * name_bytes[i]);
@@ -52,6 +47,39 @@ static size_t lay_out(struct seats *seats, const struct config *config)
     seats->slots_at = at;
     seats->slot_bytes = in_slot;
     return at + SEAT_SLOTS_MAX * in_slot;
+}
+
+/* Whatever a number in the memory means: a program with one ending more must not read it. */
+static uint64_t layout(void)
+{
+    uint64_t sum = shared_layout_text(SHARED_LAYOUT, "seats 1");
+    const uint64_t numbers[] = {sizeof(struct seats),
+                                sizeof(struct seat_route_name),
+                                sizeof(struct seat_backend_name),
+                                sizeof(struct seat_listen_name),
+                                sizeof(struct seat_worker),
+                                sizeof(struct seat_route),
+                                sizeof(struct seat_backend),
+                                sizeof(struct seat_listen),
+                                SEAT_SLOTS_MAX,
+                                SEAT_BUCKETS,
+                                SEAT_ENDS,
+                                LIFE_DEAD,
+                                DIAL_EXHAUSTED};
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        sum = shared_layout_number(sum, numbers[i]);
+    }
+    for (size_t i = 0; i < SEAT_BUCKETS - 1; i++) {
+        sum = shared_layout_number(sum, seat_bounds_ms[i]);
+    }
+    for (int i = 0; i < LIFE_DEAD; i++) {
+        sum = shared_layout_text(sum, life_phase_name((enum life_phase)i));
+    }
+    for (int i = 0; i < LIFE_ENDING_COUNT; i++) {
+        const char *word = life_ending_row((enum life_ending)i)->word;
+        sum = shared_layout_text(sum, word != NULL ? word : "");
+    }
+    return sum;
 }
 
 /* --- names ----------------------------------------------------------------------------------- */
@@ -165,28 +193,74 @@ void seats_enter(struct seats *seats, const struct config *config)
     }
 }
 
+/* A process has one set of seats; tests make more. */
+static struct shared shared = {.fd = -1};
+
 struct seats *seats_new(size_t slot_count, const struct config *config)
 {
-    struct seats plan;
-    size_t size = lay_out(&plan, config);
-    /* Pages that nobody touches take no memory, and none is set aside for them. */
-    void *memory =
-        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) {
+    struct seats plan = {.slot_count = slot_count};
+    plan.max[SEAT_ROUTES] = rows_for(config->route_count + 1, SEAT_ROUTES_MAX);
+    plan.max[SEAT_BACKENDS] = rows_for(seat_backend_total(config), SEAT_BACKENDS_MAX);
+    plan.max[SEAT_LISTENS] = rows_for(config->listen_count, SEAT_LISTENS_MAX);
+    size_t size = lay_out(&plan);
+    shared_drop_file(&shared);
+    if (!shared_new(&shared, "sluice-seats", size, layout())) {
         return NULL;
     }
-    struct seats *seats = memory;
+    struct seats *seats = shared.memory;
+    plan.head = seats->head;
     *seats = plan;
-    atomic_store(&seats->slot_count, slot_count);
     (void)enter(seats, SEAT_ROUTES, 0, SPAN_LIT("")); /* row 0 */
     seats_enter(seats, config);
     return seats;
 }
 
+/* Every place in the memory follows from the lengths of the tables. */
+static bool is_whole(const struct seats *seats)
+{
+    static const size_t most[SEAT_TABLES] = {SEAT_ROUTES_MAX, SEAT_BACKENDS_MAX, SEAT_LISTENS_MAX};
+    struct seats plan = {.slot_count = 0};
+    for (size_t i = 0; i < SEAT_TABLES; i++) {
+        if (seats->max[i] == 0 || seats->max[i] > most[i] || seats->count[i] > seats->max[i]) {
+            return false;
+        }
+        plan.max[i] = seats->max[i];
+    }
+    return lay_out(&plan) == seats->head.bytes && plan.slot_bytes == seats->slot_bytes &&
+           plan.slots_at == seats->slots_at && seats->slot_count <= SEAT_SLOTS_MAX &&
+           memcmp(plan.names_at, seats->names_at, sizeof(plan.names_at)) == 0 &&
+           memcmp(plan.rows_at, seats->rows_at, sizeof(plan.rows_at)) == 0;
+}
+
+struct seats *seats_open(int fd, const struct config *config, const char **out_detail)
+{
+    struct shared opened;
+    if (!shared_open(&opened, fd, layout(), out_detail)) {
+        return NULL;
+    }
+    struct seats *seats = opened.memory;
+    if (!is_whole(seats)) {
+        *out_detail = "its parts do not fit together";
+        shared_close(&opened);
+        return NULL;
+    }
+    shared = opened;
+    seats_enter(seats, config);
+    return seats;
+}
+
+int seats_fd(void)
+{
+    return shared.fd;
+}
+
 void seats_set_slots(struct seats *seats, size_t slot_count)
 {
-    assert(slot_count >= seats->slot_count && slot_count <= SEAT_SLOTS_MAX);
-    atomic_store(&seats->slot_count, slot_count);
+    size_t count = atomic_load(&seats->slot_count);
+    assert(slot_count <= SEAT_SLOTS_MAX);
+    while (count < slot_count &&
+           !atomic_compare_exchange_weak(&seats->slot_count, &count, slot_count)) {
+    }
 }
 
 void seats_clear_slot(struct seats *seats, size_t slot)

@@ -8,21 +8,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "conf/change.h"
+#include "gate/sockets_parts.h"
 #include "io/net.h"
-
-struct sockets_place {
-    struct list link;
-    struct addr address;  /* as the configuration has it */
-    char *name;           /* of the listener: tells two places with port 0 apart */
-    struct addr bound;    /* as the system has it */
-    uint64_t close_at_ms; /* 0 = it does not leave */
-    size_t inherited;     /* so many slots, from 0 on, began with a socket of somebody else */
-    int fds[SOCKETS_SLOTS_MAX];
-    bool is_listening[SOCKETS_SLOTS_MAX];
-    bool is_stored[SOCKETS_SLOTS_MAX]; /* the manager has a copy */
-    /* It is the socket of a unit, or a copy of one: the manager has it anyway. */
-    bool is_foreign[SOCKETS_SLOTS_MAX];
-};
 
 void sockets_init(struct sockets *s)
 {
@@ -51,7 +38,8 @@ static bool is_place_of(const struct sockets_place *place, const struct config_l
     return change_is_socket_same(&like, listen);
 }
 
-static struct sockets_place *find_place(const struct sockets *s, const struct config_listen *listen)
+struct sockets_place *sockets_find_place(const struct sockets *s,
+                                         const struct config_listen *listen)
 {
     for (struct list *link = s->places.next; link != &s->places; link = link->next) {
         struct sockets_place *place = container_of(link, struct sockets_place, link);
@@ -62,7 +50,7 @@ static struct sockets_place *find_place(const struct sockets *s, const struct co
     return NULL;
 }
 
-static struct sockets_place *new_place(struct sockets *s, const struct config_listen *listen)
+struct sockets_place *sockets_new_place(struct sockets *s, const struct config_listen *listen)
 {
     struct sockets_place *place = mem_alloc_zero(sizeof(*place));
     char *name = mem_copy_str(listen->name);
@@ -82,81 +70,34 @@ static struct sockets_place *new_place(struct sockets *s, const struct config_li
     return place;
 }
 
-/* --- what somebody has handed over ----------------------------------------------------------- */
-
-static void log_inherited(const struct sockets_place *place)
+static bool has_place(const struct sockets_set *set, const struct sockets_place *place)
 {
-    char address[ADDR_TEXT_MAX];
-    struct log_line line;
-    size_t foreign = 0;
-    for (size_t i = 0; i < place->inherited; i++) {
-        foreign += place->is_foreign[i];
-    }
-    log_begin(&line, LOG_INFO, "listen.inherited");
-    log_str(&line, "name", place->name);
-    log_str(&line, "address", addr_print(&place->address, address, sizeof(address)));
-    log_u64(&line, "from_unit", foreign);
-    log_u64(&line, "from_store", place->inherited - foreign);
-    log_end(&line);
-}
-
-static bool inherit_place(struct sockets *s, const struct config_listen *listen,
-                          struct inherit *from)
-{
-    char own_name[INHERIT_NAME_MAX];
-    struct span name;
-    struct sockets_place *place = NULL;
-    size_t slot = 0;
-    int fd;
-    inherit_print_name(&listen->address, own_name);
-    while (slot < SOCKETS_SLOTS_MAX &&
-           (fd = inherit_take_socket(from, &listen->address, &name)) != -1) {
-        place = place != NULL ? place : new_place(s, listen);
-        if (place == NULL || !net_adopt_listener(fd)) {
-            net_close(fd);
-            return false;
-        }
-        place->is_foreign[slot] = !span_is_equal(name, span_from_str(own_name));
-        place->fds[slot++] = fd;
-        place->inherited = slot;
-    }
-    if (place != NULL) {
-        log_inherited(place);
-    }
-    return true;
-}
-
-bool sockets_inherit(struct sockets *s, const struct config *config, struct inherit *from)
-{
-    for (size_t i = 0; i < config->listen_count; i++) {
-        if (!inherit_place(s, &config->listens[i], from)) {
-            return false;
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->places[i] == place) {
+            return true;
         }
     }
-    return true;
-}
-
-size_t sockets_slots(const struct sockets *s)
-{
-    size_t slots = 0;
-    for (struct list *link = s->places.next; link != &s->places; link = link->next) {
-        const struct sockets_place *place = container_of(link, struct sockets_place, link);
-        for (size_t i = slots; i < SOCKETS_SLOTS_MAX; i++) {
-            slots = place->fds[i] != -1 ? i + 1 : slots;
-        }
-    }
-    return slots;
+    return false;
 }
 
 /* --- a plan ---------------------------------------------------------------------------------- */
 
-static bool fail(const struct config_listen *listen, const char *detail, char *text)
+bool sockets_fail(const struct config_listen *listen, const char *detail, char *text)
 {
     char address[ADDR_TEXT_MAX];
     snprintf(text, SOCKETS_TEXT_MAX, "cannot listen on %s ([listen %.*s]): %s",
              addr_print(&listen->address, address, sizeof(address)), (int)listen->name.len,
              listen->name.data, detail);
     return false;
+}
+
+size_t sockets_count_leaving(const struct sockets *s)
+{
+    size_t count = 0;
+    for (struct list *link = s->places.next; link != &s->places; link = link->next) {
+        count += !has_place(&s->planned, container_of(link, struct sockets_place, link));
+    }
+    return count;
 }
 
 /* A wildcard address and one of its own addresses overlap only with the same port. */
@@ -177,7 +118,7 @@ static bool is_free(const struct sockets *s, const struct config_listen *listen,
     const char *detail = NULL;
     uint16_t port = addr_port(&listen->address);
     return port == 0 || has_port(s, port) || net_is_free(&listen->address, &detail) ||
-           fail(listen, detail, text);
+           sockets_fail(listen, detail, text);
 }
 
 static int open_slot(struct sockets_place *place, size_t slot, const char **out_detail)
@@ -205,7 +146,7 @@ static bool bind_slots(struct sockets_place *place, const struct config_listen *
         }
         place->fds[i] = open_slot(place, i, &detail);
         if (place->fds[i] == -1 || !net_local_addr(place->fds[i], &place->bound)) {
-            return fail(listen, detail, text);
+            return sockets_fail(listen, detail, text);
         }
     }
     return true;
@@ -214,14 +155,14 @@ static bool bind_slots(struct sockets_place *place, const struct config_listen *
 static bool plan_listen(struct sockets *s, const struct config_listen *listen, size_t slot_count,
                         char *text)
 {
-    struct sockets_place *place = find_place(s, listen);
+    struct sockets_place *place = sockets_find_place(s, listen);
     if (place == NULL) {
         if (!is_free(s, listen, text)) {
             return false;
         }
-        place = new_place(s, listen);
+        place = sockets_new_place(s, listen);
         if (place == NULL) {
-            return fail(listen, "out of memory", text);
+            return sockets_fail(listen, "out of memory", text);
         }
     }
     s->planned.places[s->planned.count++] = place;
@@ -234,7 +175,7 @@ bool sockets_plan(struct sockets *s, const struct config *config, size_t slot_co
     assert(s->planned.places == NULL && slot_count <= SOCKETS_SLOTS_MAX);
     s->planned.places = mem_alloc_zero(config->listen_count * sizeof(*s->planned.places));
     if (s->planned.places == NULL) {
-        return fail(&config->listens[0], "out of memory", text);
+        return sockets_fail(&config->listens[0], "out of memory", text);
     }
     bool is_good = true;
     for (size_t i = 0; is_good && i < config->listen_count; i++) {
@@ -250,16 +191,6 @@ static void drop_set(struct sockets_set *set)
 {
     mem_free(set->places);
     *set = (struct sockets_set){.count = 0};
-}
-
-static bool has_place(const struct sockets_set *set, const struct sockets_place *place)
-{
-    for (size_t i = 0; i < set->count; i++) {
-        if (set->places[i] == place) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* Closes what does not listen; true: something is left. */
@@ -300,7 +231,7 @@ static bool open_place(struct sockets_place *place, char *text)
                                    : !net_start_listening(place->fds[i], &detail)) {
             const struct config_listen listen = {.address = place->bound,
                                                  .name = span_from_str(place->name)};
-            is_good = fail(&listen, detail, text);
+            is_good = sockets_fail(&listen, detail, text);
         }
         place->is_listening[i] = true;
     }
@@ -322,19 +253,19 @@ static void leave(struct sockets_place *place, uint64_t now_ms)
 
 bool sockets_commit(struct sockets *s, uint64_t now_ms, char text[SOCKETS_TEXT_MAX])
 {
-    struct sockets_set before = s->current;
     bool is_good = true;
+    drop_set(&s->current);
     s->current = s->planned;
     s->planned = (struct sockets_set){.count = 0};
     for (size_t i = 0; i < s->current.count; i++) {
         is_good &= open_place(s->current.places[i], text);
     }
-    for (size_t i = 0; i < before.count; i++) {
-        if (!has_place(&s->current, before.places[i])) {
-            leave(before.places[i], now_ms);
+    for (struct list *link = s->places.next; link != &s->places; link = link->next) {
+        struct sockets_place *place = container_of(link, struct sockets_place, link);
+        if (place->close_at_ms == 0 && !has_place(&s->current, place)) {
+            leave(place, now_ms);
         }
     }
-    drop_set(&before);
     return is_good;
 }
 
@@ -349,19 +280,31 @@ void sockets_done(struct sockets *s)
 
 void sockets_take_slot(struct sockets *s, size_t slot, int *out_fds)
 {
-    for (size_t i = 0; i < s->current.count; i++) {
-        out_fds[i] = s->current.places[i]->fds[slot];
-        s->current.places[i]->fds[slot] = -1;
+    const struct sockets_set *set = sockets_newest(s);
+    for (size_t i = 0; i < set->count; i++) {
+        out_fds[i] = set->places[i]->fds[slot];
+        set->places[i]->fds[slot] = -1;
     }
     sockets_done(s);
 }
 
 /* --- what there is --------------------------------------------------------------------------- */
 
+const struct sockets_set *sockets_newest(const struct sockets *s)
+{
+    return s->current.places != NULL ? &s->current : &s->planned;
+}
+
 int sockets_fd(const struct sockets_set *set, size_t listen, size_t slot)
 {
     assert(slot < SOCKETS_SLOTS_MAX);
     return listen < set->count ? set->places[listen]->fds[slot] : -1;
+}
+
+bool sockets_is_foreign(const struct sockets_set *set, size_t listen, size_t slot)
+{
+    assert(slot < SOCKETS_SLOTS_MAX);
+    return listen < set->count && set->places[listen]->is_foreign[slot];
 }
 
 const struct addr *sockets_address(const struct sockets_set *set, size_t listen)

@@ -26,6 +26,7 @@
 #include "base/addr.h"
 #include "base/list.h"
 #include "conf/snapshot.h"
+#include "gate/handover.h"
 #include "gate/inherit.h"
 #include "gate/notify.h"
 
@@ -50,10 +51,16 @@ struct sockets {
 };
 
 void sockets_init(struct sockets *s);
+/* Before the first plan: takes over a listening socket that a master before this one had for this
+ * listener. False: it is something else, and `text` says why; the caller keeps it. */
+MUST_CHECK bool sockets_take(struct sockets *s, const struct config_listen *listen,
+                             const struct handover_socket *socket, char text[SOCKETS_TEXT_MAX]);
+/* So many places have a socket and no listener in the plan. */
+size_t sockets_count_leaving(const struct sockets *s);
 /* Closes all sockets. */
 void sockets_done(struct sockets *s);
-/* The same for a worker's process after the fork, but for the slot's own current sockets, which the
- * caller then owns: one for each listener. */
+/* The same for a worker's process after the fork, but for the slot's own sockets, which the caller
+ * then owns: one for each listener of the current set, or of the plan where there is none yet. */
 void sockets_take_slot(struct sockets *s, size_t slot, int *out_fds);
 
 /* Takes the inherited sockets of the listeners' addresses. False: out of memory. A slot may have
@@ -71,8 +78,12 @@ void sockets_drop_plan(struct sockets *s);
 /* The plan becomes current. False: a socket cannot listen, and `text` says why; the others do. */
 MUST_CHECK bool sockets_commit(struct sockets *s, uint64_t now_ms, char text[SOCKETS_TEXT_MAX]);
 
+/* The current set, or the plan where there is none yet. */
+const struct sockets_set *sockets_newest(const struct sockets *s);
 /* -1: this slot has none. The set keeps the descriptor. */
 int sockets_fd(const struct sockets_set *set, size_t listen, size_t slot);
+/* Somebody else keeps it too: a socket unit. */
+bool sockets_is_foreign(const struct sockets_set *set, size_t listen, size_t slot);
 /* As the system has bound it, with its real port. */
 const struct addr *sockets_address(const struct sockets_set *set, size_t listen);
 /* The current set does not have the place of this planned listener. */

@@ -20,14 +20,15 @@
 void worker_tell_accepting(struct worker *w)
 {
     scoreboard_set(&w->context.scoreboard->slots[w->context.slot].is_accepting,
-                   !w->is_short && !w->is_full && !w->context.is_draining && !w->is_retired);
+                   !w->is_short && !w->is_full && !w->is_waiting && !w->context.is_draining &&
+                       !w->is_retired);
 }
 
 /* --- signals --------------------------------------------------------------------------------- */
 
 static void on_term(struct reactor_signal *s)
 {
-    worker_drain(container_of(s, struct worker, on_term));
+    worker_drain(container_of(s, struct worker, on_term), LIFE_SHUTDOWN);
 }
 
 static void on_quit(struct reactor_signal *s)
@@ -41,6 +42,16 @@ void worker_tell_master(struct worker *w, const struct control_message *message)
 {
     bool is_sent = control_send(w->start->control_fd, message, -1);
     (void)is_sent; /* else the master is gone */
+}
+
+/* Until now the master before this one had the callers. */
+static void open_for_callers(struct worker *w)
+{
+    if (w->is_waiting) {
+        w->is_waiting = false;
+        worker_start_posts(w);
+        worker_tell_accepting(w);
+    }
 }
 
 /* Takes over the descriptor. */
@@ -64,6 +75,12 @@ static void on_message(struct worker *w, const struct control_message *message, 
         break;
     case CONTROL_RETIRE:
         worker_retire(w);
+        break;
+    case CONTROL_OPEN:
+        open_for_callers(w);
+        break;
+    case CONTROL_DRAIN:
+        worker_drain(w, LIFE_DRAIN);
         break;
     case CONTROL_COMMIT:
         worker_commit(w, message->number);
@@ -113,7 +130,7 @@ static void on_control(struct reactor_io *io, unsigned ready)
             reactor_io_want(io, 0);
             log_message(LOG_WARN, "master.gone", "the master is gone: this worker drains");
             w->is_orphan = true;
-            worker_drain(w);
+            worker_drain(w, LIFE_SHUTDOWN);
             return;
         }
     }
@@ -155,7 +172,7 @@ static void init_events(struct worker *w)
 static bool init(struct worker *w, const struct worker_start *start, const char **out_detail)
 {
     w->context.scoreboard = start->scoreboard;
-    w->context.slot = start->slot;
+    w->context.slot = start->seat;
     w->context.find_page = page_find;
     w->context.on_gone = worker_on_session_gone;
     w->context.on_park = worker_on_session_park;
@@ -200,16 +217,18 @@ static bool init(struct worker *w, const struct worker_start *start, const char 
 static bool begin_to_serve(struct worker *w)
 {
     const struct worker_start *start = w->start;
-    const struct control_message ready = {.kind = CONTROL_READY};
+    const struct control_message ready = {.kind = CONTROL_READY, .number = (uint32_t)start->seat};
     struct log_line line;
     sigset_t none;
 
     worker_tell_accepting(w);
-    reactor_count_turns(w->context.reactor, &start->scoreboard->slots[start->slot].turns);
+    reactor_count_turns(w->context.reactor, &start->scoreboard->slots[start->seat].turns);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     log_begin(&line, LOG_INFO, "worker.start");
     log_u64(&line, "slot", start->slot);
+    log_u64(&line, "seat", start->seat);
+    log_u64(&line, "generation", start->generation);
     log_u64(&line, "pid", (uint64_t)getpid());
     log_end(&line);
     return control_send(start->control_fd, &ready, -1);
@@ -217,7 +236,7 @@ static bool begin_to_serve(struct worker *w)
 
 int worker_run(const struct worker_start *start, const char **out_detail)
 {
-    struct worker w = {.start = start};
+    struct worker w = {.start = start, .is_waiting = start->is_waiting};
 
     *out_detail = NULL;
     if (!init(&w, start, out_detail) || !jail_lock(start->config, out_detail)) {

@@ -24,7 +24,10 @@ struct worker_start {
     const struct config *config; /* the worker takes over the caller's hold */
     struct scoreboard *scoreboard;
     struct seats *seats;
-    size_t slot;
+    size_t slot; /* of its sockets */
+    size_t seat; /* its slot in the scoreboard and the seats */
+    uint64_t generation;
+    bool is_waiting;       /* it accepts nobody before CONTROL_OPEN */
     const int *listen_fds; /* one per config->listens, taken over */
     int control_fd;        /* to the master; the caller keeps it */
     bool is_kept;          /* a manager keeps the sockets for the program that follows */

@@ -56,7 +56,9 @@ uint64_t worker_seed(const struct worker *w)
 /* True: no other process has the sockets of this worker, and will have their callers. */
 static bool is_last(const struct worker *w)
 {
-    return !w->start->is_kept && (w->is_orphan || scoreboard_is_stopping(w->context.scoreboard));
+    const struct scoreboard *board = w->context.scoreboard;
+    bool is_newest = !w->is_waiting && w->start->generation == scoreboard_newest_generation(board);
+    return is_newest && !w->start->is_kept && (w->is_orphan || scoreboard_is_stopping(board));
 }
 
 static void stop_accepting(struct worker *w)
@@ -102,14 +104,14 @@ void worker_on_drain_tick(struct reactor_timer *timer)
         return;
     }
     size_t due = spread_take(&w->drain_spread, now_ms);
-    w->drain_told += session_end_some(&w->context, LIFE_SHUTDOWN, due);
-    session_end_early(&w->context, LIFE_SHUTDOWN, EARLY_MS);
+    w->drain_told += session_end_some(&w->context, w->drain_ending, due);
+    session_end_early(&w->context, w->drain_ending, EARLY_MS);
     uint64_t next_ms = spread_next_ms(&w->drain_spread, now_ms);
     next_ms = next_ms < now_ms + DRAIN_TICK_MS ? next_ms : now_ms + DRAIN_TICK_MS;
     reactor_timer_at(timer, next_ms < w->drain_end_ms ? next_ms : w->drain_end_ms);
 }
 
-void worker_drain(struct worker *w)
+void worker_drain(struct worker *w, enum life_ending ending)
 {
     struct session_context *context = &w->context;
     uint64_t now_ms = reactor_now_ms(context->reactor);
@@ -119,6 +121,7 @@ void worker_drain(struct worker *w)
         return;
     }
     context->is_draining = true;
+    w->drain_ending = ending;
     stop_accepting(w);
     if (is_last(w)) {
         worker_leave_public_posts(w, leave_ms);

@@ -67,8 +67,10 @@ struct worker {
     uint64_t drain_told;         /* sessions that the drain has ended */
     struct reactor_timer change; /* ends sessions whose route has changed */
     struct spread change_spread;
-    bool is_retired;          /* accepts nobody, and ends with its last session */
-    bool is_orphan;           /* the master is gone */
+    bool is_retired; /* accepts nobody, and ends with its last session */
+    bool is_waiting; /* accepts nobody before CONTROL_OPEN */
+    bool is_orphan;  /* the master is gone */
+    enum life_ending drain_ending;
     uint64_t own_descriptors; /* besides listeners and clients */
     struct reactor_timer trim;
     struct reactor_timer tickets;
@@ -91,8 +93,10 @@ void worker_tell_accepting(struct worker *w);
 MUST_CHECK struct post *worker_new_post(struct worker *w, uint32_t slot, uint32_t listen,
                                         const struct setup *setup, int fd);
 void worker_drop_post(struct post *post);
-/* The sockets of the worker's own slot. False: no memory. */
+/* The sockets of the worker's own slot, which accepts unless the worker waits. False: no memory. */
 MUST_CHECK bool worker_open_posts(struct worker *w);
+/* CONTROL_OPEN. */
+void worker_start_posts(struct worker *w);
 /* CONTROL_ADOPT and CONTROL_RELEASE. */
 void worker_adopt(struct worker *w, const struct control_message *message, int fd);
 void worker_release(struct worker *w, uint32_t slot);
@@ -136,7 +140,7 @@ void worker_set_max_memory(struct worker *w);
 /* --- worker_drain.c --- */
 
 /* Ends the sessions over drain_timeout, and then the worker. A second call does nothing. */
-void worker_drain(struct worker *w);
+void worker_drain(struct worker *w, enum life_ending ending);
 void worker_on_drain_tick(struct reactor_timer *timer);
 /* The slot's callers go to other workers; sessions, and those who are about to have one, stay. */
 void worker_retire(struct worker *w);

@@ -71,10 +71,19 @@ bool worker_open_posts(struct worker *w)
         is_open &= post != NULL;
         if (post != NULL) {
             list_append(&w->posts, &post->link);
-            listener_start(&post->listener);
         }
     }
+    if (!w->is_waiting) {
+        worker_start_posts(w);
+    }
     return is_open;
+}
+
+void worker_start_posts(struct worker *w)
+{
+    for (struct list *link = w->posts.next; link != &w->posts; link = link->next) {
+        listener_start(&container_of(link, struct post, link)->listener);
+    }
 }
 
 /* `listen` NULL: every one. */

@@ -52,7 +52,7 @@ bool worker_make_setup(struct worker *w, const struct config *config, struct set
     *out = (struct setup){
         .config = config,
         .upstream = upstream_new(config),
-        .seat = seat_new(w->start->seats, w->start->slot, config),
+        .seat = seat_new(w->start->seats, w->start->seat, config),
         .tls = mem_alloc_zero((config->listen_count + 1) * sizeof(struct tls_context *)),
     };
     bool is_made = out->upstream != NULL && out->seat != NULL && out->tls != NULL;

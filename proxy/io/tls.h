@@ -71,6 +71,13 @@ void tls_set_ticket_seed(const uint8_t seed[32]);
 /* Changes the keys when it is time. Handshakes do so themselves; a process that may have none for
  * long, and the master before it forks, call this. */
 void tls_advance_tickets(void);
+/* The state of these keys, for a later program that opens the tickets of this one: bytes that mean
+ * something to both only if both are laid out alike. Returns their length; 0 = there are no keys.
+ * They are as secret as the keys. */
+#define TLS_TICKETS_SAVED_MAX 256
+size_t tls_save_tickets(uint8_t out[TLS_TICKETS_SAVED_MAX]);
+/* False: these are none of this layout, and nothing has changed. */
+MUST_CHECK bool tls_restore_tickets(const uint8_t *bytes, size_t len);
 
 struct tls_wire {
     uint8_t *data;

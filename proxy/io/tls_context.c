@@ -50,6 +50,33 @@ void tls_advance_tickets(void)
     (void)!(tickets.is_set && tls_ticket_advance(&tickets.keys, wall_s()));
 }
 
+/* What is saved begins with what it is. */
+static const char saved_title[16] = "sluice tickets1";
+_Static_assert(sizeof(saved_title) + sizeof(struct tls_ticket_keys) <= TLS_TICKETS_SAVED_MAX,
+               "the keys of two epochs fit");
+
+size_t tls_save_tickets(uint8_t out[TLS_TICKETS_SAVED_MAX])
+{
+    if (!tickets.is_set) {
+        return 0;
+    }
+    memcpy(out, saved_title, sizeof(saved_title));
+    memcpy(out + sizeof(saved_title), &tickets.keys, sizeof(tickets.keys));
+    return sizeof(saved_title) + sizeof(tickets.keys);
+}
+
+bool tls_restore_tickets(const uint8_t *bytes, size_t len)
+{
+    if (len != sizeof(saved_title) + sizeof(tickets.keys) ||
+        memcmp(bytes, saved_title, sizeof(saved_title)) != 0 || !tls_memory_init()) {
+        return false;
+    }
+    memcpy(&tickets.keys, bytes + sizeof(saved_title), sizeof(tickets.keys));
+    tickets.is_set = true;
+    tls_advance_tickets();
+    return true;
+}
+
 /* wolfSSL's SessionTicketEncCb. */
 // NOLINTNEXTLINE(readability-function-size): its parameters are wolfSSL's
 static int cipher_ticket(WOLFSSL *ssl, unsigned char name[WOLFSSL_TICKET_NAME_SZ],

@@ -318,7 +318,8 @@ def all_kinds_are_limited(t):
         # once for each process or for an act of the operator
         "listen.failed", "limits", "user.shared", "sandbox.missing", "ready", "stop", "stopped",
         "worker.start", "worker.retired", "drain.begin", "drain.end", "master.gone",
-        "upgrade.ignored", "listen.inherited",
+        "listen.inherited", "upgrade.begin", "upgrade.done", "upgrade.failed", "upgrade.memory",
+        "upgrade.tickets", "master.killed", "master.exit",
         # where the log has the pause that it ends
         "listen.resumed",
         # the process ends with it, and the master waits longer and longer with the next one

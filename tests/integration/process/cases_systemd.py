@@ -10,6 +10,7 @@ from harness import case, equal, free_port, wait_until
 from processes import ECHO, echo, is_alive, status_of
 from reloads import wait_result
 from systemd import Manager
+from upgrades import wait_retired
 from wsclient import Client, Wire
 
 CALLERS = 60
@@ -279,3 +280,39 @@ def master_killed_workers_wake(t):
     started(t, manager, path)
     serve_all(callers)
     wait_until(lambda: not any(map(is_alive, workers)), "the old workers' end", 20)
+
+
+# An upgrade
+
+@case()
+def an_upgrade(t):
+    """The manager hears of the new master, which it then knows; the old one ends with its last
+    session, and nothing that the manager keeps is kept twice."""
+    manager = Manager(t)
+    port = free_port()
+    path = write(t, LISTEN % ("127.0.0.1:%d" % port))
+    p = started(t, manager, path)
+    wait_until(lambda: len(manager.stored) == 1, "the socket in the store")
+    held = call(t, port).open("/r")
+    echo(held)
+    os.kill(p.pid, signal.SIGUSR2)
+    heir = int(p.log.wait("upgrade.done")[0]["pid"])
+    manager.wait("MAINPID", str(heir))
+    manager.wait("READY", pid=heir)
+    wait_retired(p, p.log.find("upgrade.done")[0])
+    echo(call(t, port).open("/r"))
+    p.send_signal(signal.SIGHUP)  # whoever still knows the old one
+    p.log.wait("reload.done", proc="master")
+    echo(held)
+    held.end_cleanly()
+    equal(p.process.wait(20), 0, "exit code of the old master")
+    assert is_alive(heir), "the new master went with the old one"
+    c = call(t, port).open("/r")
+    echo(c)
+    equal(len(manager.stored), 1, "sockets in the store")
+    os.kill(heir, signal.SIGTERM)
+    manager.wait("STOPPING", pid=heir)
+    c.recv_close(1001)
+    c.wire.close()
+    wait_until(lambda: not is_alive(heir), "the end of the new master")
+    p.is_stopped = True
