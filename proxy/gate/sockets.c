@@ -87,6 +87,11 @@ static bool fail(const struct config_listen *listen, const char *detail, char *t
     return false;
 }
 
+static bool is_unix(const struct config_listen *listen)
+{
+    return listen->address.u.sa.sa_family == AF_UNIX;
+}
+
 /* A wildcard address and one of its own addresses overlap only with the same port. */
 static bool has_port(const struct sockets *s, uint16_t port)
 {
@@ -98,14 +103,26 @@ static bool has_port(const struct sockets *s, uint16_t port)
     return false;
 }
 
-/* Asks for the port alone first: with SO_REUSEPORT a second program of the same user would share
+/* Asks for the address alone first: with SO_REUSEPORT a second program of the same user would share
  * it. This program itself may have the port already, at an address that overlaps. */
 static bool is_free(const struct sockets *s, const struct config_listen *listen, char *text)
 {
     const char *detail = NULL;
     uint16_t port = addr_port(&listen->address);
-    return port == 0 || has_port(s, port) || net_is_free(&listen->address, &detail) ||
-           fail(listen, detail, text);
+    bool is_known = !is_unix(listen) && (port == 0 || has_port(s, port));
+    return is_known || net_is_free(&listen->address, &detail) || fail(listen, detail, text);
+}
+
+/* A Unix socket is one, which all slots share. */
+static int bind_slot(const struct sockets_place *place, const struct config_listen *listen,
+                     const char **out_detail)
+{
+    for (size_t i = 0; is_unix(listen) && i < SOCKETS_SLOTS_MAX; i++) {
+        if (place->fds[i] != -1) {
+            return net_share(place->fds[i], out_detail);
+        }
+    }
+    return net_bind(&place->bound, out_detail);
 }
 
 /* With port 0 the first socket gets a port, and the others take the same. */
@@ -117,7 +134,7 @@ static bool bind_slots(struct sockets_place *place, const struct config_listen *
         if (place->fds[i] != -1) {
             continue;
         }
-        place->fds[i] = net_bind(&place->bound, &detail);
+        place->fds[i] = bind_slot(place, listen, &detail);
         if (place->fds[i] == -1 || !net_local_addr(place->fds[i], &place->bound)) {
             return fail(listen, detail, text);
         }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -262,12 +263,95 @@ static void test_no_memory(void)
     }
 }
 
+static size_t accept_from(int fd)
+{
+    struct addr peer;
+    char text[ADDR_TEXT_MAX];
+    char want[ADDR_TEXT_MAX];
+    int got = -1;
+    if (net_accept(fd, &got, &peer) != NET_ACCEPT_OK) {
+        return 0;
+    }
+    snprintf(want, sizeof(want), "unix:uid=%u", (unsigned)getuid());
+    CHECK_EQ_STR("who calls", addr_print(&peer, text, sizeof(text)), want);
+    close(got);
+    return 1;
+}
+
+// One file, one queue for all slots; what a program left that is gone is taken over.
+static void test_unix(void)
+{
+    struct sockets s;
+    struct sockets second;
+    struct stat file;
+    int fds = count_fds();
+    char folder[] = "/tmp/sluice-sockets-XXXXXX";
+    char path[64];
+    char text[SOCKETS_TEXT_MAX];
+
+    if (mkdtemp(folder) == NULL) {
+        abort();
+    }
+    snprintf(path, sizeof(path), "%s/s", folder);
+    struct config_listen listen = {.name = SPAN_LIT("admin")};
+    if (!addr_from_unix_path(span_from_str(path), &listen.address)) {
+        abort();
+    }
+    struct config_listen other_listen = listen_at("a", "127.0.0.1:0");
+    const struct config config = {.listens = &listen, .listen_count = 1};
+    for (int round = 0; round < 2; round++) { // the second one finds the file of the first
+        sockets_init(&s);
+        CHECK_TRUE("planned", plan(&s, &listen, 1, SLOTS));
+        commit(&s, 1);
+        CHECK_TRUE("file", lstat(path, &file) == 0 && S_ISSOCK(file.st_mode));
+        CHECK_EQ_INT("rights", file.st_mode & 07777, 0660);
+        CHECK_TRUE("more slots", plan(&s, &listen, 1, SLOTS + 1));
+        CHECK_FALSE("not new", sockets_is_new(&s, 0));
+        commit(&s, 1);
+        int one = call(&listen.address);
+        int other = call(&listen.address);
+        CHECK_EQ_U64("by any", accept_from(sockets_fd(&s.current, 0, SLOTS)), 1);
+        CHECK_EQ_U64("slot", accept_from(sockets_fd(&s.current, 0, 0)), 1);
+        CHECK_EQ_U64("no more", accept_from(sockets_fd(&s.current, 0, 1)), 0);
+        close(one);
+        close(other);
+
+        sockets_init(&second);
+        CHECK_FALSE("somebody listens", sockets_plan(&second, &config, SLOTS, text));
+        CHECK_TRUE(text, strstr(text, "address already in use") != NULL);
+        sockets_done(&second);
+        CHECK_TRUE("gone", plan(&s, &other_listen, 1, SLOTS));
+        commit(&s, 1000);
+        CHECK_TRUE("back", plan(&s, &listen, 1, SLOTS + 1));
+        commit(&s, 2000);
+        CHECK_EQ_U64("the second one asked", accept_from(sockets_fd(&s.current, 0, 0)), 1);
+        one = call(&listen.address);
+        CHECK_EQ_U64("heard", accept_from(sockets_fd(&s.current, 0, 1)), 1);
+        close(one);
+        sockets_done(&s);
+        CHECK_EQ_INT("all closed", count_fds(), fds);
+    }
+    unlink(path);
+    close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    sockets_init(&s);
+    CHECK_FALSE("a file", sockets_plan(&s, &config, SLOTS, text));
+    CHECK_TRUE(text, strstr(text, "a file that is no socket is there") != NULL);
+    CHECK_TRUE("it is still there", lstat(path, &file) == 0 && S_ISREG(file.st_mode));
+    sockets_done(&s);
+    unlink(path);
+    rmdir(folder);
+    CHECK_FALSE("no folder", sockets_plan(&s, &config, SLOTS, text));
+    CHECK_TRUE(text, strstr(text, "its directory is not there") != NULL);
+    sockets_done(&s);
+}
+
 CU_TestInfo sockets_tests[] = {
     {"a plan is dropped without a trace, or becomes true", test_plan},
     {"an address leaves", test_leave},
     {"an address comes back", test_back},
     {"a worker takes the sockets of its slot", test_take_slot},
     {"taken addresses", test_taken},
+    {"a Unix socket", test_unix},
     {"no memory", test_no_memory},
     CU_TEST_INFO_NULL,
 };
