@@ -18,10 +18,10 @@
 #include "base/span.h"
 #include "conf/value.h"
 
-/* What a section is kept in: struct config, struct config_listen for two of them and, the last two,
- * struct config_route. */
-enum key_section { KEY_SERVER = 0, KEY_LISTEN, KEY_HEALTH, KEY_DEFAULTS, KEY_ROUTE };
-#define KEY_SECTIONS 5
+/* What a section is kept in: struct config, struct config_listen for three of them and, the last
+ * two, struct config_route. */
+enum key_section { KEY_SERVER = 0, KEY_LISTEN, KEY_HEALTH, KEY_ADMIN, KEY_DEFAULTS, KEY_ROUTE };
+#define KEY_SECTIONS 6
 
 /* How a section begins: [server], [listen NAME]. */
 struct key_header {
@@ -78,7 +78,7 @@ struct key {
     const char *empty; /* what no value means: "any" */
 };
 
-#define KEY_MAX 64         /* ceiling of the table, asserted by the tests */
+#define KEY_MAX 96         /* ceiling of the table, asserted by the tests */
 #define KEY_RANGE_TEXT 160 /* bytes that key_describe needs at most */
 #define KEY_NUMBER_TEXT 32 /* bytes that key_format needs at most */
 

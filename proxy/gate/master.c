@@ -202,7 +202,9 @@ static bool allocate(struct master *m)
     m->polls = mem_alloc_zero((SOCKETS_SLOTS_MAX + 1) * sizeof(*m->polls));
     m->scoreboard = scoreboard_new(m->slot_count, clock_date_s());
     m->seats = seats_new(m->slot_count, m->config);
-    if (m->slots == NULL || m->polls == NULL || m->scoreboard == NULL || m->seats == NULL) {
+    m->roster = roster_new(m->config);
+    if (m->slots == NULL || m->polls == NULL || m->scoreboard == NULL || m->seats == NULL ||
+        m->roster == NULL) {
         return false;
     }
     for (size_t i = 0; i < m->slot_count; i++) {

@@ -19,6 +19,7 @@
 #include "gate/control.h"
 #include "gate/heart.h"
 #include "gate/reload.h"
+#include "gate/roster.h"
 #include "gate/scoreboard.h"
 #include "gate/seat.h"
 #include "gate/sockets.h"
@@ -78,6 +79,7 @@ struct master {
     bool is_bad_told;
     struct scoreboard *scoreboard;
     struct seats *seats;
+    struct roster *roster;
     struct sockets sockets;
     struct slot *slots; /* room for SOCKETS_SLOTS_MAX */
     size_t slot_count;  /* that are in use, or were */

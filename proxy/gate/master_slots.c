@@ -92,6 +92,7 @@ static int be_worker(struct master *m, size_t slot, int control_fd)
         .config = m->config,
         .scoreboard = m->scoreboard,
         .seats = m->seats,
+        .roster = m->roster,
         .slot = slot,
         .listen_fds = listen_fds,
         .control_fd = control_fd,
@@ -250,6 +251,7 @@ static void on_exit_of(struct master *m, size_t slot, int status)
     master_leave_reload(m, slot);
     scoreboard_clear_slot(m->scoreboard, slot);
     seats_clear_slot(m->seats, slot);
+    roster_clear_slot(m->roster, slot);
     s->pid = 0;
     s->ended_ms = clock_now_ms();
     if (m->phase == MASTER_STARTING) {

@@ -19,6 +19,7 @@
 #define SHORT_RETRY_MS 1000  /* from one look for memory to the next */
 #define TRIM_SESSIONS_MIN 64 /* fewer sessions leave little behind */
 #define HEALTH_PENDING_MAX 8 /* connections to [health] at once */
+#define ADMIN_PENDING_MAX 24 /* the same for [admin]: a browser asks with several at once */
 #define TICKETS_MS (60 * 60 * 1000)
 
 static void on_trim(struct reactor_timer *timer)
@@ -27,6 +28,7 @@ static void on_trim(struct reactor_timer *timer)
     w->is_trim_due = false;
     w->peak_sessions = w->context.session_count;
     mem_trim();
+    roster_trim(&w->roster);
 }
 
 static void trim_soon(struct worker *w)
@@ -283,9 +285,12 @@ static void open_door(struct worker *w)
     door_init(&w->door, w->context.reactor, &settings);
     settings.pending_max = HEALTH_PENDING_MAX;
     door_init(&w->health_door, w->context.reactor, &settings);
+    settings.pending_max = ADMIN_PENDING_MAX;
+    door_init(&w->admin_door, w->context.reactor, &settings);
     flood_init(&w->flood, w->context.reactor, w->setup.config->log_limit);
     w->context.door = &w->door;
     w->context.health_door = &w->health_door;
+    w->context.admin_door = &w->admin_door;
     w->context.flood = &w->flood;
 }
 
@@ -299,6 +304,8 @@ static void init_events(struct worker *w)
     reactor_timer_init(&w->trim, r, on_trim);
     reactor_timer_init(&w->tickets, r, on_tickets);
     on_tickets(&w->tickets);
+    reactor_timer_init(&w->show, r, worker_on_show);
+    worker_show(w);
     reactor_timer_init(&w->recover, r, on_recover);
     reactor_deferred_init(&w->on_short, on_short);
     mem_on_short(note_short, w);
@@ -342,6 +349,8 @@ static bool init(struct worker *w, const struct worker_start *start, const char 
     w->context.config = w->setup.config;
     w->context.upstream = w->setup.upstream;
     w->context.seats = start->seats;
+    w->roster = (struct roster_writer){.roster = start->roster, .slot = start->slot};
+    w->context.roster = &w->roster;
     w->context.seat = w->setup.seat;
     vitals_init(&w->vitals, w->context.reactor, seat_worker(w->setup.seat), &w->flood);
     open_door(w);
@@ -389,6 +398,7 @@ int worker_run(const struct worker_start *start, const char **out_detail)
     reactor_io_want(&w.control, 0);
     reactor_timer_stop(&w.change);
     vitals_done(&w.vitals);
+    reactor_timer_stop(&w.show);
     reactor_timer_stop(&w.trim);
     reactor_timer_stop(&w.tickets);
     reactor_timer_stop(&w.recover);
@@ -397,6 +407,7 @@ int worker_run(const struct worker_start *start, const char **out_detail)
     worker_abandon(&w);
     door_done(&w.door);
     door_done(&w.health_door);
+    door_done(&w.admin_door);
     flood_done(&w.flood);
     resolver_free(w.context.resolver);
     worker_drop_setup(&w.setup);

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "conf/snapshot.h"
+#include "gate/roster.h"
 #include "gate/scoreboard.h"
 #include "gate/seat.h"
 
@@ -23,6 +24,7 @@ struct worker_start {
     const struct config *config; /* the worker takes over the caller's hold */
     struct scoreboard *scoreboard;
     struct seats *seats;
+    struct roster *roster;
     size_t slot;
     const int *listen_fds; /* one per config->listens, taken over */
     int control_fd;        /* to the master; the caller keeps it */

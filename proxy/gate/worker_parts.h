@@ -2,8 +2,8 @@
 /* worker_parts.h: what the sources of worker.h know of each other.
  *
  * worker.c is the process: memory, drain, what the master says. worker_posts.c has the sockets that
- * the worker accepts from; worker_reload.c prepares another configuration and puts it in force. Not
- * for: anybody else. */
+ * the worker accepts from; worker_reload.c prepares another configuration and puts it in force;
+ * worker_show.c keeps what [admin] shows. Not for: anybody else. */
 #ifndef GATE_WORKER_PARTS_H
 #define GATE_WORKER_PARTS_H
 
@@ -48,6 +48,9 @@ struct worker {
     struct scratch scratch;
     struct door door;
     struct door health_door;
+    struct door admin_door;
+    struct roster_writer roster;
+    struct reactor_timer show; /* what [admin] needs */
     struct flood flood;
     struct vitals vitals;
     const struct worker_start *start;
@@ -97,6 +100,12 @@ void worker_leave_post(struct post *post);
  * is not ready. */
 void worker_drop_public_posts(struct worker *w);
 void worker_drop_all_posts(struct worker *w);
+
+/* --- worker_show.c --- */
+
+void worker_on_show(struct reactor_timer *timer);
+/* Begins or stops to show the sessions, as the configuration in force wants. */
+void worker_show(struct worker *w);
 
 /* --- worker_reload.c --- */
 

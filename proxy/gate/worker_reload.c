@@ -250,6 +250,7 @@ void worker_commit(struct worker *w, uint32_t number)
     renew_posts(w, before.config);
     start_posts(w, &next->posts);
     take_settings(w);
+    worker_show(w);
     worker_drop_setup(&before);
     mem_free(next);
     w->next = NULL;
