@@ -105,7 +105,7 @@ static bool take_part(struct listing *listing, struct span part)
     return take_filter(listing, name, value);
 }
 
-bool listing_init(struct listing *out, const struct roster *roster, struct span query,
+bool listing_init(struct listing *out, struct roster *roster, struct span query,
                   const char **out_detail)
 {
     struct span part;

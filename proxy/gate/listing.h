@@ -39,7 +39,7 @@ enum listing_stage { LISTING_BEGINS = 0, LISTING_GOES_ON, LISTING_ENDS };
 
 /* It must outlive the body and may not be copied meanwhile. */
 struct listing {
-    const struct roster *roster;
+    struct roster *roster;
     char wanted[LISTING_FILTERS][LISTING_TEXT_MAX]; /* empty: whatever it is */
     uint32_t after;
     uint32_t left; /* rows of this page */
@@ -49,7 +49,7 @@ struct listing {
 
 /* Reads the query. False: it asks for what there is not; *out_detail is a constant that says what
  * would be right. */
-MUST_CHECK bool listing_init(struct listing *out, const struct roster *roster, struct span query,
+MUST_CHECK bool listing_init(struct listing *out, struct roster *roster, struct span query,
                              const char **out_detail);
 /* A body of unknown length. */
 struct answer_body listing_body(struct listing *listing);

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define CHUNK_ROWS 64 /* the bits of `used` */
 #define PAGE_BYTES 4096
@@ -29,11 +30,19 @@ struct chunk {
     _Atomic uint32_t is_dirty; /* it has memory */
 };
 
-struct roster {
-    size_t chunk_count;
-    size_t rows_at; /* from the beginning, in bytes */
+/* What all processes share: the rows begin at `rows_at` bytes. */
+struct shared {
     _Atomic uint32_t wishes[ROSTER_SLOTS_MAX];
     struct chunk chunks[];
+};
+
+/* A process has its own, after the fork a copy. */
+struct roster {
+    int fd;
+    size_t size;
+    size_t chunk_count;
+    size_t rows_at;
+    struct shared *shared; /* NULL: this process has not looked yet */
 };
 
 /* --- memory ---------------------------------------------------------------------------------- */
@@ -46,24 +55,36 @@ static size_t paged(size_t size)
 struct roster *roster_new(const struct config *config)
 {
     uint64_t connections = config->max_sessions + config->max_pending;
-    size_t chunks = (size_t)(2 * connections / CHUNK_ROWS) + ROSTER_SLOTS_MAX;
-    size_t rows_at = paged(sizeof(struct roster) + chunks * sizeof(struct chunk));
-    size_t size = rows_at + chunks * CHUNK_ROWS * sizeof(struct row);
-    /* Pages that nobody touches take no memory, and none is set aside for them. */
-    void *memory =
-        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) {
+    /* Each worker may have a chunk with few rows. */
+    size_t chunks = (size_t)(2 * connections / CHUNK_ROWS) + 2 * (size_t)config->workers + 1;
+    struct roster *roster =
+        mmap(NULL, sizeof(*roster), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (roster == MAP_FAILED) {
         return NULL;
     }
-    struct roster *roster = memory;
-    roster->chunk_count = chunks;
-    roster->rows_at = rows_at;
-    return roster;
+    *roster = (struct roster){
+        .fd = memfd_create("sluice-roster", MFD_CLOEXEC),
+        .chunk_count = chunks,
+        .rows_at = paged(sizeof(struct shared) + chunks * sizeof(struct chunk)),
+    };
+    roster->size = roster->rows_at + chunks * CHUNK_ROWS * sizeof(struct row);
+    return roster->fd != -1 && ftruncate(roster->fd, (off_t)roster->size) == 0 ? roster : NULL;
+}
+
+/* A process takes the addresses for it when it first needs it: they may be short (RLIMIT_AS). */
+static struct shared *open_shared(struct roster *roster)
+{
+    if (roster->shared == NULL) {
+        void *memory = mmap(NULL, roster->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
+                            roster->fd, 0);
+        roster->shared = memory != MAP_FAILED ? memory : NULL;
+    }
+    return roster->shared;
 }
 
 static struct row *rows_of(const struct roster *roster, size_t chunk)
 {
-    return (struct row *)((char *)(uintptr_t)roster + roster->rows_at) + chunk * CHUNK_ROWS;
+    return (struct row *)((char *)roster->shared + roster->rows_at) + chunk * CHUNK_ROWS;
 }
 
 static struct row *row_at(const struct roster *roster, uint32_t row)
@@ -91,8 +112,11 @@ static void disown(struct chunk *chunk)
 
 void roster_clear_slot(struct roster *roster, size_t slot)
 {
+    if (open_shared(roster) == NULL) {
+        return;
+    }
     for (size_t i = 0; i < roster->chunk_count; i++) {
-        struct chunk *chunk = &roster->chunks[i];
+        struct chunk *chunk = &roster->shared->chunks[i];
         if (atomic_load(&chunk->owner) != slot + 1) {
             continue;
         }
@@ -103,7 +127,7 @@ void roster_clear_slot(struct roster *roster, size_t slot)
         }
         disown(chunk);
     }
-    atomic_store(&roster->wishes[slot], 0);
+    atomic_store(&roster->shared->wishes[slot], 0);
 }
 
 /* --- writing --------------------------------------------------------------------------------- */
@@ -151,7 +175,7 @@ void roster_put(struct roster_writer *w, uint32_t row, const struct roster_entry
 /* False: the chunk is another's, or full. */
 static bool has_room(const struct roster_writer *w, size_t i)
 {
-    const struct chunk *chunk = &w->roster->chunks[i];
+    const struct chunk *chunk = &w->roster->shared->chunks[i];
     return atomic_load_explicit(&chunk->owner, memory_order_relaxed) == w->slot + 1 &&
            atomic_load_explicit(&chunk->used, memory_order_relaxed) != UINT64_MAX;
 }
@@ -168,7 +192,7 @@ static bool find_chunk(struct roster_writer *w)
         }
     }
     for (size_t i = 0; i < roster->chunk_count; i++) {
-        if (own(&roster->chunks[i], (uint32_t)w->slot + 1)) {
+        if (own(&roster->shared->chunks[i], (uint32_t)w->slot + 1)) {
             w->at = i;
             return true;
         }
@@ -178,10 +202,10 @@ static bool find_chunk(struct roster_writer *w)
 
 uint32_t roster_take(struct roster_writer *w, const struct roster_entry *entry)
 {
-    if (!find_chunk(w)) {
+    if (open_shared(w->roster) == NULL || !find_chunk(w)) {
         return 0;
     }
-    struct chunk *chunk = &w->roster->chunks[w->at];
+    struct chunk *chunk = &w->roster->shared->chunks[w->at];
     uint64_t used = atomic_load_explicit(&chunk->used, memory_order_relaxed);
     unsigned bit = (unsigned)__builtin_ctzll(~used);
     uint32_t row = (uint32_t)(w->at * CHUNK_ROWS + bit + 1);
@@ -195,7 +219,7 @@ uint32_t roster_take(struct roster_writer *w, const struct roster_entry *entry)
 void roster_give_back(struct roster_writer *w, uint32_t row)
 {
     size_t i = (row - 1) / CHUNK_ROWS;
-    struct chunk *chunk = &w->roster->chunks[i];
+    struct chunk *chunk = &w->roster->shared->chunks[i];
     uint64_t used = atomic_load_explicit(&chunk->used, memory_order_relaxed) &
                     ~(UINT64_C(1) << (row - 1) % CHUNK_ROWS);
     atomic_store_explicit(&chunk->used, used, memory_order_release);
@@ -207,8 +231,8 @@ void roster_give_back(struct roster_writer *w, uint32_t row)
 
 void roster_trim(struct roster_writer *w)
 {
-    for (size_t i = 0; i < w->roster->chunk_count; i++) {
-        struct chunk *chunk = &w->roster->chunks[i];
+    for (size_t i = 0; w->roster->shared != NULL && i < w->roster->chunk_count; i++) {
+        struct chunk *chunk = &w->roster->shared->chunks[i];
         if (atomic_load_explicit(&chunk->is_dirty, memory_order_relaxed) == 0 ||
             !own(chunk, (uint32_t)w->slot + 1)) {
             continue;
@@ -223,7 +247,10 @@ void roster_trim(struct roster_writer *w)
 
 bool roster_take_wishes(struct roster_writer *w)
 {
-    _Atomic uint32_t *wishes = &w->roster->wishes[w->slot];
+    if (open_shared(w->roster) == NULL) {
+        return false;
+    }
+    _Atomic uint32_t *wishes = &w->roster->shared->wishes[w->slot];
     return atomic_load_explicit(wishes, memory_order_relaxed) != 0 &&
            atomic_exchange(wishes, 0) != 0;
 }
@@ -277,11 +304,15 @@ static uint64_t used_from(const struct chunk *chunk, unsigned first)
     return atomic_load_explicit(&chunk->used, memory_order_acquire) & UINT64_MAX << first;
 }
 
-uint32_t roster_next(const struct roster *roster, uint32_t after, struct roster_entry *out)
+uint32_t roster_next(struct roster *roster, uint32_t after, struct roster_entry *out)
 {
+    if (open_shared(roster) == NULL) {
+        return 0;
+    }
     unsigned first = after % CHUNK_ROWS;
     for (size_t i = after / CHUNK_ROWS; i < roster->chunk_count; i++, first = 0) {
-        for (uint64_t used = used_from(&roster->chunks[i], first); used != 0; used &= used - 1) {
+        for (uint64_t used = used_from(&roster->shared->chunks[i], first); used != 0;
+             used &= used - 1) {
             unsigned bit = (unsigned)__builtin_ctzll(used);
             if (read_row(&rows_of(roster, i)[bit], out)) {
                 return (uint32_t)(i * CHUNK_ROWS + bit + 1);
@@ -302,6 +333,6 @@ bool roster_ask_to_end(struct roster *roster, size_t slot, uint64_t number)
         return false;
     }
     atomic_store(&row_at(roster, row)->unwanted, number + 1);
-    atomic_store(&roster->wishes[slot], 1);
+    atomic_store(&roster->shared->wishes[slot], 1);
     return true;
 }

@@ -10,8 +10,8 @@
  *
  * The roster has room for twice as many connections as the first configuration admits. A session
  * beyond that has no row: nobody sees it here, and nobody can end it from here. Memory that no row
- * has needed yet does not exist; roster_trim gives back what none needs any more. No pointer is in
- * the shared memory. */
+ * has needed yet does not exist, and a process that never asks takes not even addresses for it;
+ * roster_trim gives back what none needs any more. No pointer is in the shared memory. */
 #ifndef GATE_ROSTER_H
 #define GATE_ROSTER_H
 
@@ -69,9 +69,9 @@ struct roster_entry {
     struct roster_party party;
 };
 
-/* The shared memory. */
+/* A process's view of the memory. Whoever cannot see it, for want of addresses, finds no rows. */
 struct roster;
-/* NULL: no memory. The roster lives until the process ends. */
+/* NULL: no memory or descriptors. The roster lives until the process ends. */
 MUST_CHECK struct roster *roster_new(const struct config *config);
 /* For the master alone, after the slot's worker is gone. */
 void roster_clear_slot(struct roster *roster, size_t slot);
@@ -102,7 +102,7 @@ bool roster_is_unwanted(const struct roster_writer *w, uint32_t row, uint64_t nu
 /* How many rows there may be; rows are 1 to this. */
 uint32_t roster_size(const struct roster *roster);
 /* Fills *out from the first row in use behind `after`, and returns that row; 0: there is none. */
-uint32_t roster_next(const struct roster *roster, uint32_t after, struct roster_entry *out);
+uint32_t roster_next(struct roster *roster, uint32_t after, struct roster_entry *out);
 
 /* Asks the session's worker to end it. False: there is no such session. */
 MUST_CHECK bool roster_ask_to_end(struct roster *roster, size_t slot, uint64_t number);

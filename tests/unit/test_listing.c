@@ -73,7 +73,7 @@ static size_t count_ids(const char *json)
     return found;
 }
 
-static const char *ask(const struct roster *roster, const char *query)
+static const char *ask(struct roster *roster, const char *query)
 {
     static struct listing listing;
     const char *detail = NULL;

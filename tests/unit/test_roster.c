@@ -42,7 +42,7 @@ static struct roster_entry entry_of(size_t slot, uint64_t number)
     return entry;
 }
 
-static size_t count(const struct roster *roster)
+static size_t count(struct roster *roster)
 {
     struct roster_entry entry;
     size_t found = 0;
