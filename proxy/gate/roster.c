@@ -68,7 +68,11 @@ struct roster *roster_new(const struct config *config)
         .rows_at = paged(sizeof(struct shared) + chunks * sizeof(struct chunk)),
     };
     roster->size = roster->rows_at + chunks * CHUNK_ROWS * sizeof(struct row);
-    return roster->fd != -1 && ftruncate(roster->fd, (off_t)roster->size) == 0 ? roster : NULL;
+    if (roster->fd == -1 || ftruncate(roster->fd, (off_t)roster->size) != 0) {
+        (void)munmap(roster, sizeof(*roster)); /* sluice does not start without it */
+        return NULL;
+    }
+    return roster;
 }
 
 /* A process takes the addresses for it when it first needs it: they may be short (RLIMIT_AS). */
@@ -77,7 +81,10 @@ static struct shared *open_shared(struct roster *roster)
     if (roster->shared == NULL) {
         void *memory = mmap(NULL, roster->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
                             roster->fd, 0);
-        roster->shared = memory != MAP_FAILED ? memory : NULL;
+        if (memory == MAP_FAILED) {
+            return NULL;
+        }
+        roster->shared = memory;
     }
     return roster->shared;
 }
