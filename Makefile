@@ -28,10 +28,10 @@ MODULES = \
     conf/arena conf/snapshot conf/report conf/words conf/file conf/value conf/key conf/draft \
     conf/bundle conf/build conf/listen conf/route conf/config conf/change \
     gate/shared gate/scoreboard gate/descriptors gate/jail gate/flood gate/door gate/dial \
-    gate/upstream gate/seat gate/pump gate/admission gate/answer gate/metrics gate/page \
-    gate/watch gate/flow gate/session gate/control gate/handover gate/listener gate/inherit \
-    gate/notify gate/sockets gate/vitals gate/spread gate/worker gate/heart gate/reload \
-    gate/master gate/health
+    gate/upstream gate/seat gate/roster gate/pump gate/admission gate/answer gate/metrics \
+    gate/listing gate/page gate/watch gate/flow gate/session gate/control gate/handover \
+    gate/listener gate/inherit gate/notify gate/sockets gate/vitals gate/spread gate/worker \
+    gate/heart gate/reload gate/master gate/health
 
 # A name without a file is a mistake, not an empty module.
 NO_MODULE := $(strip $(foreach module,$(MODULES),\
@@ -111,9 +111,9 @@ COMPDB = $(B)/compile_commands.json
 
 SOURCES := $(foreach module,$(MODULES),$(wildcard proxy/$(module).c proxy/$(module)_*.c))
 ifneq ($(filter gate/page,$(MODULES)),)
-DEMO_PAGE := $(and $(wildcard proxy/demo.html),$(wildcard proxy/gate/page.h),$(GEN)/demo_page.c)
+PAGES := $(patsubst proxy/%.html,$(GEN)/%_page.c,$(wildcard proxy/*.html))
 endif
-OBJECTS = $(SOURCES:%.c=$(OUT)/%.o) $(DEMO_PAGE:$(B)/%.c=$(OUT)/%.o)
+OBJECTS = $(SOURCES:%.c=$(OUT)/%.o) $(PAGES:$(B)/%.c=$(OUT)/%.o)
 
 C_FILES := $(sort $(wildcard proxy/*.[ch] proxy/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch]))
 
@@ -172,12 +172,12 @@ $(OUT)/gen/%.o: $(GEN)/%.c $(OUT)/flags
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(COMPILE) -MMD -MP -c -o $@ $<
 
-$(GEN)/demo_page.c: proxy/demo.html
+$(GEN)/%_page.c: proxy/%.html
 	$(call say,GEN,$@)
 	$(Q)mkdir -p $(@D) && { printf '#include "gate/page.h"\n\n'; \
-	  printf 'const unsigned char demo_page[] = {\n'; \
+	  printf 'const unsigned char $*_page[] = {\n'; \
 	  od -An -v -tx1 $< | sed 's/ \([0-9a-f][0-9a-f]\)/ 0x\1,/g'; \
-	  printf '};\nconst size_t demo_page_len = sizeof(demo_page);\n'; } >$@
+	  printf '};\nconst size_t $*_page_len = sizeof($*_page);\n'; } >$@
 
 # Stamps that change only when what they hold changes: flags, the list of objects.
 define stamp

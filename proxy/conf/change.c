@@ -108,10 +108,14 @@ size_t change_find_listen(const struct config *config, const struct config_liste
 
 static bool is_listen_same(const struct config_listen *a, const struct config_listen *b)
 {
-    enum key_section section = a->kind == CONFIG_LISTEN_HEALTH ? KEY_HEALTH : KEY_LISTEN;
+    static const enum key_section sections[] = {
+        [CONFIG_LISTEN_PUBLIC] = KEY_LISTEN,
+        [CONFIG_LISTEN_HEALTH] = KEY_HEALTH,
+        [CONFIG_LISTEN_ADMIN] = KEY_ADMIN,
+    };
 
     return a->kind == b->kind && span_is_equal(a->name, b->name) && change_is_tls_same(a, b) &&
-           count_keys(section, a, b) == 0;
+           span_is_equal(a->token, b->token) && count_keys(sections[a->kind], a, b) == 0;
 }
 
 void change_count(const struct config *before, const struct config *now, struct change *out)

@@ -15,6 +15,7 @@
 
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "base/span.h"
 #include "conf/bundle.h"
 #include "conf/report.h"
@@ -35,7 +36,8 @@ MUST_CHECK struct config *config_build(const struct bundle *bundle, enum config_
 MUST_CHECK struct config *config_load(const char *path, struct report *out_report);
 MUST_CHECK struct config *config_parse(struct span text, struct report *out_report);
 
-/* For a probe: where the [health] that the file names is reached from this machine. Nothing else in
+/* For a probe: where the [health], or else the [admin], that the file names is reached from this
+ * machine. Nothing else in
  * the file counts, nor whether it is right. False: *out_report says why nobody can be asked. */
 MUST_CHECK bool config_health_address(const char *path, struct addr *out,
                                       struct report *out_report);
@@ -43,6 +45,8 @@ MUST_CHECK bool config_health_address(const char *path, struct addr *out,
 /* The effective configuration, every key with its value in force, as INI that parses to the same
  * snapshot. No secrets: paths only. */
 void config_print(const struct config *config, FILE *out);
+/* The same, appended to a queue. False: no memory or room; *out is then of no use. */
+MUST_CHECK bool config_print_to(const struct config *config, struct buf *out);
 
 /* The built-in [server], echo routes and listener of --demo; address_text may be empty for the
  * default 127.0.0.1:8443 (and [::1]:8443 when IPv6 is there). The caller brings the certificate. */

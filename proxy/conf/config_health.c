@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* config_health.c: the address of [health] alone. A probe must not fail because somebody edits the
- * file of a sluice that runs well, or because a key may be read by sluice only as it starts. */
+/* config_health.c: the address of [health] or [admin] alone. A probe must not fail because somebody
+ * edits the file of a sluice that runs well, or because a key may be read by sluice only as it
+ * starts. */
 #include "conf/config.h"
 
 #include <arpa/inet.h>
@@ -10,13 +11,16 @@
 #include "conf/draft.h"
 #include "conf/file.h"
 
+/* Both tell whether sluice is ready; [health] is made for it. */
 static const struct draft_section *find_health(const struct draft *draft)
 {
-    const struct draft_section *section = draft->sections;
-    while (section != NULL && section->kind != KEY_HEALTH) {
-        section = section->next;
+    const struct draft_section *found = NULL;
+    for (const struct draft_section *s = draft->sections; s != NULL; s = s->next) {
+        if (s->kind == KEY_HEALTH || (s->kind == KEY_ADMIN && found == NULL)) {
+            found = s;
+        }
     }
-    return section;
+    return found;
 }
 
 /* Where a sluice that listens on every address of the machine is reached from this machine. */
@@ -41,13 +45,14 @@ static void read_address(struct span text, struct addr *out, struct report *repo
     draft_read(&draft, text, &texts, &others);
     const struct draft_section *health = find_health(&draft);
     if (health == NULL) {
-        report_add(report, 0, "there is no [health] section: nobody to ask");
+        report_add(report, 0, "there is neither [health] nor [admin]: nobody to ask");
     } else {
         build_section(&build, health, &listen);
-        if (!report->is_failed && addr_port(&listen.address) == 0) {
-            report_add(
-                report, draft_value(health, "address")->line,
-                "[health] has port 0: only the log of the running sluice knows the real one");
+        if (!report->is_failed && listen.address.u.sa.sa_family != AF_UNIX &&
+            addr_port(&listen.address) == 0) {
+            report_add(report, draft_value(health, "address")->line,
+                       "[%s] has port 0: only the log of the running sluice knows the real one",
+                       key_section_header(health->kind)->word);
         }
         *out = listen.address;
         make_reachable(out);

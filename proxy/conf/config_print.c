@@ -163,6 +163,11 @@ static void print_listen(struct printer *printer, const struct config_listen *li
         fprintf(printer->out, "\n[health]\n");
         print_section(printer, KEY_HEALTH, listen);
         break;
+    case CONFIG_LISTEN_ADMIN:
+        printer->has_help = true;
+        fprintf(printer->out, "\n[admin]\n");
+        print_section(printer, KEY_ADMIN, listen);
+        break;
     }
 }
 
@@ -186,4 +191,22 @@ void config_print(const struct config *config, FILE *out)
         fprintf(out, "\n[route %.*s]\n", (int)route->policy.name.len, route->policy.name.data);
         print_section(&printer, KEY_ROUTE, route);
     }
+}
+
+static ssize_t append(void *owner, const char *data, size_t len)
+{
+    return buf_append(owner, data, len) == BUF_OK ? (ssize_t)len : 0;
+}
+
+bool config_print_to(const struct config *config, struct buf *out)
+{
+    const cookie_io_functions_t functions = {.write = append};
+    FILE *file = fopencookie(out, "w", functions);
+
+    if (file == NULL) {
+        return false;
+    }
+    config_print(config, file);
+    bool is_whole = ferror(file) == 0;
+    return fclose(file) == 0 && is_whole;
 }

@@ -74,11 +74,10 @@ static void report_unknown_section(struct reader *reader, struct span header, st
         report_add(reader->report, reader->number, "unknown section [%.*s]; did you mean '%s'?",
                    REPORT_SHOW(header), nearest);
     } else {
-        report_add(
-            reader->report, reader->number,
-            "unknown section [%.*s]; there are [server], [listen NAME], [health], [defaults] and "
-            "[route NAME]",
-            REPORT_SHOW(header));
+        report_add(reader->report, reader->number,
+                   "unknown section [%.*s]; there are [server], [listen NAME], [health], [admin], "
+                   "[defaults] and [route NAME]",
+                   REPORT_SHOW(header));
     }
 }
 

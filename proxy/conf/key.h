@@ -18,10 +18,10 @@
 #include "base/span.h"
 #include "conf/value.h"
 
-/* What a section is kept in: struct config, struct config_listen for two of them and, the last two,
- * struct config_route. */
-enum key_section { KEY_SERVER = 0, KEY_LISTEN, KEY_HEALTH, KEY_DEFAULTS, KEY_ROUTE };
-#define KEY_SECTIONS 5
+/* What a section is kept in: struct config, struct config_listen for three of them and, the last
+ * two, struct config_route. */
+enum key_section { KEY_SERVER = 0, KEY_LISTEN, KEY_HEALTH, KEY_ADMIN, KEY_DEFAULTS, KEY_ROUTE };
+#define KEY_SECTIONS 6
 
 /* How a section begins: [server], [listen NAME]. */
 struct key_header {

@@ -234,6 +234,16 @@ static const struct key keys[] = {
         LISTEN_ITEMS(hosts, host_count), .noun = "host", .empty = "addresses and localhost only",
         .help = "names by which it may be asked, besides numeric addresses and localhost"),
 
+    KEY(KEY_ADMIN, "address", TEXT(value_read_near_address, value_show_address),
+        LISTEN_FIELD(address), .is_required = true,
+        .help = "unix:/PATH, or an address of this machine alone, for the status page"),
+    KEY(KEY_ADMIN, "hosts", LIST(value_read_host, value_show_text), LISTEN_ITEMS(hosts, host_count),
+        .noun = "host", .empty = "addresses and localhost only",
+        .help = "names by which it may be asked, besides numeric addresses and localhost"),
+    KEY(KEY_ADMIN, "token_file", TEXT(value_read_text, value_show_text), LISTEN_FIELD(token_path),
+        .names_files = true, .empty = "a Unix socket's rights are enough, others may only read",
+        .help = "a file with the token that whoever ends a session must bring"),
+
     KEY(KEY_ROUTE, "path", TEXT(value_read_path, value_show_path), ROUTE_FIELD(policy),
         .is_required = true, .is_route_only = true,
         .help = "exact, or a prefix when it ends in /*"),

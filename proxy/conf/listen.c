@@ -8,6 +8,9 @@
 #include "io/tls_pem.h"
 #include "io/tls_proof.h"
 
+#define TOKEN_BYTES_MIN 16
+#define TOKEN_BYTES_MAX 512
+
 /* Where findings about one certificate go. */
 struct verdict {
     struct build *build;
@@ -54,8 +57,8 @@ void listen_prove(struct build *build, const struct config_pair *pair,
     }
 }
 
-/* A file that has a private key in it. */
-static void check_exposure(struct build *build, const struct draft_item *item,
+/* A file with a secret in it: "key" or "token". */
+static void check_exposure(struct build *build, const struct draft_item *item, const char *secret,
                            enum file_exposure exposure)
 {
     struct report *report = build->report;
@@ -65,20 +68,20 @@ static void check_exposure(struct build *build, const struct draft_item *item,
         break;
     case FILE_READABLE_MOUNT:
         report_warn(report, item->line,
-                    "%.*s: every user of this machine or container can read the key: mount it with "
+                    "%.*s: every user of this machine or container can read the %s: mount it with "
                     "mode 0400 or 0440 (defaultMode in Kubernetes)",
-                    REPORT_SHOW_PATH(item->text));
+                    REPORT_SHOW_PATH(item->text), secret);
         break;
     case FILE_READABLE:
         report_add(report, item->line,
-                   "%.*s: every user of this machine can read the key: chmod o= FILE (a group may "
+                   "%.*s: every user of this machine can read the %s: chmod o= FILE (a group may "
                    "read it)",
-                   REPORT_SHOW_PATH(item->text));
+                   REPORT_SHOW_PATH(item->text), secret);
         break;
     case FILE_WRITABLE:
         report_add(report, item->line,
-                   "%.*s: every user of this machine can change the key: chmod o= FILE",
-                   REPORT_SHOW_PATH(item->text));
+                   "%.*s: every user of this machine can change the %s: chmod o= FILE",
+                   REPORT_SHOW_PATH(item->text), secret);
         break;
     }
 }
@@ -104,13 +107,24 @@ void listen_forget_keys(const struct config *config)
     }
 }
 
-static bool read_pem(struct build *build, const struct draft_item *item, struct span *out)
+/* NULL, reported: nobody could read it. */
+static const struct bundle_file *find_file(struct build *build, const struct draft_item *item)
 {
     const struct bundle_file *file = bundle_find(build->bundle, item->text);
 
-    if (file == NULL || file->problem.len > 0) {
-        report_add(build->report, item->line, "cannot read %.*s: %s", REPORT_SHOW_PATH(item->text),
-                   file != NULL ? file->problem.data : "the bundle lacks it");
+    if (file != NULL && file->problem.len == 0) {
+        return file;
+    }
+    report_add(build->report, item->line, "cannot read %.*s: %s", REPORT_SHOW_PATH(item->text),
+               file != NULL ? file->problem.data : "the bundle lacks it");
+    return NULL;
+}
+
+static bool read_pem(struct build *build, const struct draft_item *item, struct span *out)
+{
+    const struct bundle_file *file = find_file(build, item);
+
+    if (file == NULL) {
         return false;
     }
     if (!arena_copy(build->texts, file->bytes, out)) {
@@ -118,7 +132,7 @@ static bool read_pem(struct build *build, const struct draft_item *item, struct 
         return false;
     }
     if (tls_pem_has_key(*out)) {
-        check_exposure(build, item, file->exposure);
+        check_exposure(build, item, "key", file->exposure);
     }
     return true;
 }
@@ -177,6 +191,48 @@ static void build_tls(struct build *build, const struct draft_section *section,
     build_pairs(build, certificates, keys, listen);
 }
 
+/* Short ones can be guessed, and what is no word of a header cannot be brought. */
+static const char *token_fault(struct span token)
+{
+    if (token.len < TOKEN_BYTES_MIN || token.len > TOKEN_BYTES_MAX) {
+        return "a token has 16 to 512 characters: openssl rand -hex 32 >FILE";
+    }
+    for (size_t i = 0; i < token.len; i++) {
+        if (token.data[i] <= ' ' || token.data[i] > '~') {
+            return "a token is one line of printable ASCII without blanks";
+        }
+    }
+    return NULL;
+}
+
+static struct span without_line_end(struct span text)
+{
+    while (text.len > 0 && (text.data[text.len - 1] == '\n' || text.data[text.len - 1] == '\r')) {
+        text.len--;
+    }
+    return text;
+}
+
+static void build_token(struct build *build, const struct draft_section *section,
+                        struct config_listen *listen)
+{
+    const struct draft_item *item = draft_value(section, "token_file")->items;
+    const struct bundle_file *file = item != NULL ? find_file(build, item) : NULL;
+
+    if (file == NULL) {
+        return;
+    }
+    struct span text = without_line_end(file->bytes);
+    const char *fault = token_fault(text);
+    if (fault != NULL) {
+        report_add(build->report, item->line, "%.*s: %s", REPORT_SHOW_PATH(item->text), fault);
+    }
+    check_exposure(build, item, "token", file->exposure);
+    if (!arena_copy(build->texts, text, &listen->token)) {
+        report_no_memory(build->report);
+    }
+}
+
 static void check_address_is_new(struct build *build, const struct config_listen *listen,
                                  unsigned line)
 {
@@ -187,9 +243,10 @@ static void check_address_is_new(struct build *build, const struct config_listen
             addr_is_equal(&other->address, &listen->address)) {
             char text[ADDR_TEXT_MAX];
 
-            report_add(build->report, line, "%s is already the address of [listen %.*s] (line %u)",
-                       addr_print(&listen->address, text, sizeof(text)), REPORT_SHOW(other->name),
-                       other->line); /* [health] comes last, so it is never the other one */
+            report_add(build->report, line, "%s is already the address of [%s%.*s] (line %u)",
+                       addr_print(&listen->address, text, sizeof(text)),
+                       other->kind == CONFIG_LISTEN_PUBLIC ? "listen " : "",
+                       REPORT_SHOW(other->name), other->line);
             return;
         }
     }
@@ -206,20 +263,23 @@ static void build_listen(struct build *build, const struct draft_section *sectio
     if (section->kind == KEY_LISTEN) {
         build_tls(build, section, listen);
     }
+    if (section->kind == KEY_ADMIN) {
+        build_token(build, section, listen);
+    }
     build_check_needs(build, section, listen);
 }
 
-/* What the log calls [health] may not be the name of another listener too. */
-static void check_name_is_free(struct build *build, const struct config_listen *health)
+/* What the log calls [health] or [admin] may not be the name of another listener too. */
+static void check_name_is_free(struct build *build, const struct config_listen *listen)
 {
     for (size_t i = 0; i < build->config->listen_count; i++) {
         const struct config_listen *other = &build->config->listens[i];
 
-        if (other->kind == CONFIG_LISTEN_PUBLIC && span_is_equal(other->name, health->name)) {
+        if (other->kind == CONFIG_LISTEN_PUBLIC && span_is_equal(other->name, listen->name)) {
             report_add(build->report, other->line,
-                       "[listen %.*s] has the name that the log gives to [health]; call it "
+                       "[listen %.*s] has the name that the log gives to [%.*s]; call it "
                        "something else",
-                       REPORT_SHOW(other->name));
+                       REPORT_SHOW(other->name), REPORT_SHOW(other->name));
         }
     }
 }
@@ -234,8 +294,8 @@ static void build_all(struct build *build, enum key_section section, enum config
         if (s->kind == section) {
             listen->kind = kind;
             listen->name = s->name;
-            if (kind == CONFIG_LISTEN_HEALTH) {
-                listen->name = SPAN_LIT("health");
+            if (kind != CONFIG_LISTEN_PUBLIC) {
+                listen->name = span_from_str(key_section_header(section)->word);
                 check_name_is_free(build, listen);
             }
             build_listen(build, s, listen);
@@ -252,13 +312,14 @@ void listen_build(struct build *build)
     if (count == 0 && !build->draft->has_lost_section) {
         report_add(build->report, 0, "there is no [listen NAME] section: nothing to listen on");
     }
-    count += draft_count(build->draft, KEY_HEALTH);
+    count += draft_count(build->draft, KEY_HEALTH) + draft_count(build->draft, KEY_ADMIN);
     config->listens = build_array(build, count, sizeof(*config->listens));
     if (config->listens == NULL) {
         return;
     }
     build_all(build, KEY_LISTEN, CONFIG_LISTEN_PUBLIC);
     build_all(build, KEY_HEALTH, CONFIG_LISTEN_HEALTH);
+    build_all(build, KEY_ADMIN, CONFIG_LISTEN_ADMIN);
 }
 
 /* False also for a plain listener: something in front of it may have the certificate. */

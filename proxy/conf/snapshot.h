@@ -33,7 +33,8 @@ struct config_pair {
 
 enum config_listen_kind {
     CONFIG_LISTEN_PUBLIC = 0, /* [listen NAME]: clients come here for the routes */
-    CONFIG_LISTEN_HEALTH      /* [health]: probes and scrapers read here, and no route is served */
+    CONFIG_LISTEN_HEALTH,     /* [health]: probes and scrapers read here, and no route is served */
+    CONFIG_LISTEN_ADMIN       /* [admin]: people look here, and end sessions */
 };
 
 /* What stands behind the public ones in `listens` has a kind of its own. */
@@ -51,8 +52,10 @@ struct config_listen {
     enum config_tls_version tls_min_version;
     bool has_pages;          /* the demo page is served at "/" (only --demo sets it) */
     struct span health_path; /* public: sluice answers here itself; empty = nowhere */
-    struct span *hosts;      /* health: names under which it is asked, besides addresses */
+    struct span *hosts;      /* health, admin: names under which it is asked, besides addresses */
     size_t host_count;
+    struct span token_path; /* admin; empty = none */
+    struct span token;      /* what token_path has: whoever writes must bring it */
     unsigned line;
     const struct config *config; /* the snapshot that it belongs to */
 };

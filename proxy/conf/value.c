@@ -51,6 +51,25 @@ bool value_read_address(struct span text, struct arena *texts, void *field, cons
     return addr_parse(text, field);
 }
 
+bool value_read_near_address(struct span text, struct arena *texts, void *field,
+                             const char **out_detail)
+{
+    const struct span prefix = SPAN_LIT("unix:");
+    struct addr *out = field;
+
+    (void)texts;
+    if (span_starts_with(text, prefix)) {
+        struct span path = cut_front(text, prefix.len);
+
+        *out_detail = "a Unix socket is unix:/PATH, with one slash and at most 107 bytes";
+        return span_starts_with(path, SPAN_LIT("/")) && !span_starts_with(path, SPAN_LIT("//")) &&
+               addr_from_unix_path(path, out);
+    }
+    *out_detail = "whoever can connect can read everything, so the address is unix:/PATH or one of "
+                  "this machine alone, such as 127.0.0.1:9091 or [::1]:9091";
+    return addr_parse(text, out) && addr_is_loopback(out);
+}
+
 struct span value_show_address(const void *field, char scratch[VALUE_BYTES_MAX + 1])
 {
     const struct addr *address = field;

@@ -31,6 +31,9 @@ value_show_fn value_show_text;
 value_read_fn value_read_address; /* struct addr */
 value_show_fn value_show_address;
 
+/* "unix:/run/sluice/admin.sock", or a loopback address and port */
+value_read_fn value_read_near_address; /* struct addr */
+
 /* "/vnc", or "/app/" and a star for all below it: sets path and is_prefix */
 value_read_fn value_read_path; /* struct policy_route */
 value_show_fn value_show_path;

@@ -37,13 +37,13 @@ void answer_close(struct pump *p, uint16_t code, struct span reason)
 
 /* The fields that RFC 9110 demands with a status (15.5.2, 15.5.6, 15.5.22), and when a client that
  * is refused for now may come back. */
-static struct span fields_of(unsigned status)
+static struct span fields_of(const struct answer_http *http)
 {
-    switch (status) {
+    switch (http->status) {
     case 401:
         return SPAN_LIT("WWW-Authenticate: Bearer\r\n");
     case 405:
-        return SPAN_LIT("Allow: GET, HEAD\r\n");
+        return http->allow.len > 0 ? http->allow : SPAN_LIT("Allow: GET, HEAD\r\n");
     case 426:
         return SPAN_LIT("Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
     case 429:
@@ -97,7 +97,7 @@ void answer_more(struct pump *p, struct answer_body *body)
 static size_t write_head(char out[HEAD_MAX], const struct answer_http *http, uint64_t len_bytes)
 {
     char extra[HEAD_MAX / 2];
-    struct span fields = fields_of(http->status);
+    struct span fields = fields_of(http);
 
     int extra_len = snprintf(extra, sizeof(extra), "%.*s%.*s", (int)fields.len,
                              fields.len > 0 ? fields.data : "", (int)http->headers.len,

@@ -54,6 +54,7 @@ struct answer_http {
     enum answer_content content;
     struct span content_type;
     struct span headers; /* whole header lines, each with its CRLF; may be empty */
+    struct span allow;   /* the line that a 405 has; empty = "Allow: GET, HEAD" */
 };
 
 /* Sends the head of an HTTP answer, and as much of the body as the client's queue has room for: all

@@ -296,7 +296,8 @@ static bool make_memory(struct master *m)
 {
     m->scoreboard = scoreboard_new(m->slot_count, clock_date_s());
     m->seats = seats_new(m->slot_count, m->config);
-    return m->scoreboard != NULL && m->seats != NULL;
+    m->roster = roster_new(m->config);
+    return m->scoreboard != NULL && m->seats != NULL && m->roster != NULL;
 }
 
 static void release(struct master *m)

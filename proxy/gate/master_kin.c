@@ -44,6 +44,19 @@ static void log_generation(const struct master *m, const char *event, const char
 
 /* --- the elder ------------------------------------------------------------------------------- */
 
+static bool inherit_roster(struct master *m, struct handover *handover)
+{
+    const char *detail = "the version before had none";
+    int fd = handover->roster_fd;
+    handover->roster_fd = -1;
+    m->roster = fd != -1 ? roster_open(fd, &detail) : NULL;
+    if (m->roster == NULL) {
+        log_message(LOG_WARN, "upgrade.memory", "[admin] shows no older session: %s", detail);
+        m->roster = roster_new(m->config);
+    }
+    return m->roster != NULL;
+}
+
 /* Session ids go on, and the sessions of both generations count, only where the memory does. */
 static bool inherit_memory(struct master *m, struct handover *handover)
 {
@@ -70,7 +83,7 @@ static bool inherit_memory(struct master *m, struct handover *handover)
         log_message(LOG_WARN, "upgrade.memory", "the counters of /metrics begin anew: %s", detail);
         m->seats = seats_new(1, m->config);
     }
-    return m->seats != NULL;
+    return m->seats != NULL && inherit_roster(m, handover);
 }
 
 static bool inherit_sockets(struct master *m, struct handover *handover,

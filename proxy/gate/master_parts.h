@@ -27,6 +27,7 @@
 #include "gate/master.h"
 #include "gate/notify.h"
 #include "gate/reload.h"
+#include "gate/roster.h"
 #include "gate/scoreboard.h"
 #include "gate/seat.h"
 #include "gate/sockets.h"
@@ -129,6 +130,7 @@ struct master {
     bool is_bad_told;
     struct scoreboard *scoreboard;
     struct seats *seats;
+    struct roster *roster;
     struct inherit inherited; /* until the first sockets are bound */
     struct notify notify;
     struct sockets sockets;

@@ -104,6 +104,7 @@ static int be_worker(struct master *m, size_t slot, int control_fd)
         .config = m->config,
         .scoreboard = m->scoreboard,
         .seats = m->seats,
+        .roster = m->roster,
         .slot = slot,
         .seat = seat,
         .generation = m->generation,
@@ -267,6 +268,7 @@ static void clear_seat(const struct master *m, size_t seat, bool is_expected)
 {
     if (scoreboard_hold_slot(m->scoreboard, seat)) {
         seats_clear_slot(m->seats, seat);
+        roster_clear_slot(m->roster, seat);
         scoreboard_release_slot(m->scoreboard, seat, is_expected);
     }
 }

@@ -223,6 +223,7 @@ static bool make_list(const struct master *m, int link_fd, struct handover *out)
         .link_fd = link_fd,
         .scoreboard_fd = scoreboard_fd(),
         .seats_fd = seats_fd(),
+        .roster_fd = roster_fd(m->roster),
         .sockets = mem_alloc_zero((most + 1) * sizeof(struct handover_socket)),
     };
     if (out->sockets == NULL) {

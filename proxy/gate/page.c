@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "gate/page.h"
 
-#include "base/host.h"
+#include "gate/page_parts.h"
 
-typedef void page_open_fn(const struct page_question *question, struct page *out);
-
-static void open_text(struct page *out, unsigned status, struct span text)
+void page_text(struct page *out, unsigned status, struct span text)
 {
     *out = (struct page){
         .status = status,
@@ -35,15 +33,15 @@ static void open_demo(const struct page_question *question, struct page *out)
 static void open_livez(const struct page_question *question, struct page *out)
 {
     (void)question;
-    open_text(out, 200, SPAN_LIT("ok\n"));
+    page_text(out, 200, SPAN_LIT("ok\n"));
 }
 
 static void open_readyz(const struct page_question *question, struct page *out)
 {
     if (scoreboard_is_ready(question->scoreboard)) {
-        open_text(out, 200, SPAN_LIT("ready\n"));
+        page_text(out, 200, SPAN_LIT("ready\n"));
     } else {
-        open_text(out, 503, SPAN_LIT("sluice stops, or no worker takes sessions\n"));
+        page_text(out, 503, SPAN_LIT("sluice stops, or no worker takes sessions\n"));
     }
 }
 
@@ -66,7 +64,7 @@ static void open_metrics(const struct page_question *question, struct page *out)
 
 /* --- the table ------------------------------------------------------------------------------- */
 
-enum page_home { HOME_DEMO, HOME_HEALTH };
+enum page_home { HOME_DEMO, HOME_HEALTH, HOME_ADMIN };
 
 static const struct {
     enum page_home home;
@@ -77,6 +75,9 @@ static const struct {
     {HOME_HEALTH, SPAN_LIT("/livez"), open_livez},
     {HOME_HEALTH, SPAN_LIT("/readyz"), open_readyz},
     {HOME_HEALTH, SPAN_LIT("/metrics"), open_metrics},
+    {HOME_ADMIN, SPAN_LIT("/"), page_open_status},
+    {HOME_ADMIN, SPAN_LIT("/sessions"), page_open_sessions},
+    {HOME_ADMIN, SPAN_LIT("/config"), page_open_config},
 };
 
 static bool find_row(const struct page_question *question, enum page_home home, struct page *out)
@@ -90,52 +91,31 @@ static bool find_row(const struct page_question *question, enum page_home home, 
     return false;
 }
 
-/* --- who may ask ----------------------------------------------------------------------------- */
+/* --- homes ----------------------------------------------------------------------------------- */
 
-static bool is_own_host(const struct config_listen *listen, struct span host)
+static void find_health(const struct page_question *question, struct page *out)
 {
-    if (host.len == 0 || host_is_local_or_address(host)) {
-        return true; /* a browser always names a host */
+    if (!find_row(question, HOME_HEALTH, out)) {
+        page_text(out, 404, SPAN_LIT("there are /livez, /readyz and /metrics\n"));
     }
-    for (size_t i = 0; i < listen->host_count; i++) {
-        if (host_match(listen->hosts[i], host) != HOST_DIFFERS) {
-            return true;
-        }
-    }
-    return false;
 }
 
-/* The origin of a page that this very listener has served. */
-static bool is_own_origin(const struct request *request, struct span origin)
+static void find_admin(const struct page_question *question, struct page *out)
 {
-    static const struct span scheme = SPAN_LIT("http://");
-    return span_starts_with(origin, scheme) &&
-           span_is_equal_nocase((struct span){origin.data + scheme.len, origin.len - scheme.len},
-                                request->authority);
-}
+    struct span method = question->request->method;
+    bool is_read =
+        span_is_equal(method, SPAN_LIT("GET")) || span_is_equal(method, SPAN_LIT("HEAD"));
 
-/* True: nobody else's page asks. False: *out says so. */
-static bool is_asked_by_right(const struct page_question *question, struct page *out)
-{
-    const struct request *request = question->request;
-    struct span origin;
-    size_t at = 0;
-
-    if (!is_own_host(question->listen, request->host_name)) {
-        open_text(out, 421,
-                  SPAN_LIT("this is no name of this server: ask by its address, or add the name "
-                           "to `hosts` of [health]\n"));
-        out->detail = "Host is no address and not in `hosts` of [health]";
-        return false;
+    if (page_find_session(question, out)) {
+        return;
     }
-    while (request_next_header(request, SPAN_LIT("Origin"), &at, &origin)) {
-        if (!is_own_origin(request, origin)) {
-            open_text(out, 403, SPAN_LIT("pages of other origins may not read this\n"));
-            out->detail = "a page of another origin asks";
-            return false;
-        }
+    if (!is_read) {
+        page_text(out, 405, SPAN_LIT("this is there to be read\n"));
+    } else if (!find_row(question, HOME_ADMIN, out) && !find_row(question, HOME_HEALTH, out)) {
+        page_text(out, 404,
+                  SPAN_LIT("there are /, /sessions, /config, /metrics, /livez and /readyz, and "
+                           "DELETE /sessions/ID\n"));
     }
-    return true;
 }
 
 bool page_find(const struct page_question *question, struct page *out)
@@ -151,10 +131,20 @@ bool page_find(const struct page_question *question, struct page *out)
         }
         return listen->has_pages && find_row(question, HOME_DEMO, out);
     case CONFIG_LISTEN_HEALTH:
-        if (is_asked_by_right(question, out) && !find_row(question, HOME_HEALTH, out)) {
-            open_text(out, 404, SPAN_LIT("there are /livez, /readyz and /metrics\n"));
+        if (page_is_asked_by_right(question, out)) {
+            find_health(question, out);
+        }
+        return true;
+    case CONFIG_LISTEN_ADMIN:
+        if (page_is_asked_by_right(question, out)) {
+            find_admin(question, out);
         }
         return true;
     }
     return false;
+}
+
+void page_done(struct page *page)
+{
+    buf_clear(&page->text);
 }

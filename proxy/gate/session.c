@@ -430,12 +430,20 @@ static void on_timer(struct reactor_timer *timer)
 
 struct door *session_door(const struct session_context *context, const struct config_listen *listen)
 {
-    return listen->kind == CONFIG_LISTEN_HEALTH ? context->health_door : context->door;
+    switch (listen->kind) {
+    case CONFIG_LISTEN_PUBLIC:
+        break;
+    case CONFIG_LISTEN_HEALTH:
+        return context->health_door;
+    case CONFIG_LISTEN_ADMIN:
+        return context->admin_door;
+    }
+    return context->door;
 }
 
 static size_t *count_of(struct session_context *context, const struct config_listen *listen)
 {
-    return listen->kind == CONFIG_LISTEN_HEALTH ? &context->health_count : &context->session_count;
+    return listen->kind == CONFIG_LISTEN_PUBLIC ? &context->session_count : &context->health_count;
 }
 
 static void on_retire(struct reactor_deferred *deferred)

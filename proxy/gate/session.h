@@ -20,6 +20,7 @@
 #include "gate/door.h"
 #include "gate/flood.h"
 #include "gate/page.h"
+#include "gate/roster.h"
 #include "gate/scoreboard.h"
 #include "gate/seat.h"
 #include "gate/upstream.h"
@@ -38,16 +39,20 @@ struct session_context {
     struct upstream *upstream;   /* of `config`; NULL: nobody notes how dials end */
     const struct config *config; /* in force: judges requests that come; the worker holds it */
     struct scoreboard *scoreboard;
-    const struct seats *seats; /* of all workers, for pages that tell of them */
-    const struct seat *seat;   /* this worker's, of `config`; NULL: nobody counts */
-    struct door *door;         /* NULL: every connection is served at once and without a limit */
-    struct door *health_door;  /* the same for [health]: strangers at `door` keep no probe out */
-    struct flood *flood;       /* NULL: every line comes out */
-    size_t slot;               /* the worker's, in the scoreboard and in the sessions' names */
-    page_find_fn *find_page;   /* NULL: there are no pages */
-    struct list sessions;      /* private to the session module */
+    const struct seats *seats;    /* of all workers, for pages that tell of them */
+    const struct seat *seat;      /* this worker's, of `config`; NULL: nobody counts */
+    struct door *door;            /* NULL: every connection is served at once and without a limit */
+    struct door *health_door;     /* the same for [health]: strangers at `door` keep no probe out */
+    struct door *admin_door;      /* the same for [admin] */
+    struct flood *flood;          /* NULL: every line comes out */
+    size_t slot;                  /* the worker's, in the scoreboard and in the sessions' names */
+    page_find_fn *find_page;      /* NULL: there are no pages */
+    struct roster_writer *roster; /* NULL: sessions have no rows */
+    bool is_shown;                /* somebody may look at the roster: sessions write their rows */
+    struct list sessions;         /* private to the session module */
+    struct list *walk; /* the same: where session_show_some goes on; NULL = at the front */
     size_t session_count;
-    size_t health_count; /* connections to [health]; session_count has the others */
+    size_t health_count; /* connections to [health] and [admin]; session_count has the others */
     bool is_draining;    /* refuse new requests: `shutdown` */
     void (*on_gone)(struct session_context *context); /* after a session has freed itself */
     void (*on_park)(struct session_context *context); /* after a session has parked; may be NULL */
@@ -63,8 +68,8 @@ MUST_CHECK bool session_start(struct session_context *context, const struct conf
 struct door *session_door(const struct session_context *context,
                           const struct config_listen *listen);
 
-/* Sessions that have asked for something and have not ended yet. Connections to [health] count
- * neither here nor below, and go on: a probe must learn that sluice is not ready. */
+/* Sessions that have asked for something and have not ended yet. Connections to [health] and [admin]
+ * count neither here nor below, and go on: whoever asks must learn that sluice is not ready. */
 size_t session_count_live(const struct session_context *context);
 /* Ends the oldest `most` of these, with an ending of the program's own (shutdown, drain). Returns
  * how many it ended. */
@@ -78,7 +83,13 @@ size_t session_end_changed(struct session_context *context, enum life_ending end
  * allocated (base/mem) or nothing is queued: as stalled, on the side for which more waits. Returns
  * how many. */
 size_t session_end_largest(struct session_context *context, size_t bytes);
-/* Kills all sessions and connections to [health] (LIFE_EV_KILL): no Close, no waiting. */
+/* Writes what has moved into the rows of the next `most` sessions; after the last one it begins
+ * anew. */
+void session_show_some(struct session_context *context, size_t most);
+/* Ends the sessions whose end somebody has asked the roster for (LIFE_KICKED). */
+void session_end_unwanted(struct session_context *context);
+/* Kills all sessions and connections to [health] and [admin] (LIFE_EV_KILL): no Close, no
+ * waiting. */
 void session_kill_all(struct session_context *context);
 
 /* What the door of a worker calls. */

@@ -42,6 +42,7 @@ static void do_retire(struct session *s)
     door_leave(s->door, &s->guest);
     session_log_end(s);
     session_tally_end(s);
+    session_show_end(s);
     reactor_timer_stop(&s->timer);
     list_unlink(&s->link);
     reactor_defer(s->context->reactor, &s->retire);

@@ -38,6 +38,13 @@ static void end(struct session *s, enum life_ending ending)
     session_take_event(s, &event);
 }
 
+void session_end_one(struct session *s, enum life_ending ending)
+{
+    if (may_end(s)) {
+        end(s, ending);
+    }
+}
+
 size_t session_end_changed(struct session_context *context, enum life_ending ending, size_t most)
 {
     const struct config_route *known[KNOWN] = {NULL};

@@ -62,6 +62,8 @@ struct session {
     struct watch pong_watch;    /* a Ping that the client has not answered */
     struct watch idle_watch;    /* both sides; acked_bytes is their sum */
     struct session_tally tally;
+    uint32_t row;         /* of the roster; 0 = none */
+    uint32_t shown_bytes; /* session_moved_bytes when the row was written */
     struct door_guest guest;
     struct reactor_timer timer;
     uint64_t timer_at_ms; /* 0 = not armed */
@@ -84,7 +86,8 @@ struct session {
     bool has_asked;          /* a byte of a request has come */
     bool is_up_due;          /* an echo route has no dial: LIFE_EV_BACKEND_UP is due */
     bool is_no_memory_told;
-    bool is_eof_due; /* the client has ended, but the life does not know yet: held bytes
+    bool is_shown_still; /* no unsent byte waited when the row was written */
+    bool is_eof_due;     /* the client has ended, but the life does not know yet: held bytes
                                 go first */
 };
 
@@ -137,6 +140,13 @@ void session_tally_now(struct session *s);
 /* The session leaves OPEN: what the kernel knows of the two sides now, before they close. */
 void session_tally_kernel(struct session *s);
 void session_tally_end(struct session *s);
+
+/* session_show.c: the session's row of the roster. Each is harmless where nobody looks. */
+void session_show(struct session *s);
+void session_show_end(struct session *s);
+
+/* session_ends.c: ends the session, unless it has ended. */
+void session_end_one(struct session *s, enum life_ending ending);
 
 #define SESSION_TALLY_BYTES 65536 /* a session that moved fewer is counted later */
 

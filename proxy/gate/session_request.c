@@ -53,6 +53,7 @@ void session_send_http(struct session *s)
         .content = content_for(request),
         .content_type = request->page.content_type,
         .headers = request->page.headers,
+        .allow = request->page.allow,
     };
     answer_http(&s->pump, &http, &request->page.body);
 }
@@ -154,16 +155,23 @@ static struct session_event admit(struct session *s)
 static bool is_page_request(const struct session *s)
 {
     struct session_request *request = s->request;
+    struct addr source;
+    addr_from_sockaddr((const struct sockaddr *)&s->peer, sizeof(s->peer), &source);
     const struct page_question question = {
         .listen = s->listen,
         .request = &request->asked,
+        .source = &source,
         .config = s->config,
         .scoreboard = s->context->scoreboard,
         .seats = s->context->seats,
+        .roster = s->context->roster != NULL ? s->context->roster->roster : NULL,
     };
     const char *detail;
-    return s->context->find_page != NULL &&
-           upgrade_check_plain(&request->head, &request->asked, &detail) == UPGRADE_OK &&
+    enum upgrade_result result =
+        s->listen->kind == CONFIG_LISTEN_ADMIN
+            ? upgrade_check_any(&request->head, &request->asked, &detail)
+            : upgrade_check_plain(&request->head, &request->asked, &detail);
+    return s->context->find_page != NULL && result == UPGRADE_OK &&
            s->context->find_page(&question, &request->page);
 }
 
@@ -176,7 +184,9 @@ static struct session_event on_head_complete(struct session *s, size_t bytes_beh
     s->config = s->context->config;
     config_share(s->config);
     enum upgrade_result result =
-        upgrade_check(&request->head, &request->asked, &request->key, &detail);
+        s->listen->kind == CONFIG_LISTEN_ADMIN
+            ? upgrade_check_any(&request->head, &request->asked, &detail)
+            : upgrade_check(&request->head, &request->asked, &request->key, &detail);
     bool is_for_routes = s->listen->kind == CONFIG_LISTEN_PUBLIC;
     if ((result != UPGRADE_OK || !is_for_routes) && is_page_request(s)) {
         s->http_status = (uint16_t)request->page.status;
@@ -234,6 +244,7 @@ void session_drop_request(struct session *s)
 {
     if (s->request != NULL) {
         http_parser_done(&s->request->head);
+        page_done(&s->request->page);
         mem_free(s->request);
         s->request = NULL;
     }

@@ -113,6 +113,9 @@ void session_tally_route(struct session *s)
 void session_tally_phase(struct session *s, enum life_phase before)
 {
     struct seat_route *route = s->tally.route;
+    if (s->life.phase != LIFE_DEAD) {
+        session_show(s);
+    }
     if (route == NULL) {
         return;
     }

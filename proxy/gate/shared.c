@@ -77,6 +77,12 @@ void shared_drop_file(struct shared *shared)
     shared->fd = -1;
 }
 
+void shared_unmap(struct shared *shared)
+{
+    munmap(shared->memory, ((struct shared_head *)shared->memory)->bytes);
+    shared->memory = NULL;
+}
+
 /* FNV-1a: nobody has a reason to find two layouts with the same sum. */
 static uint64_t add_byte(uint64_t layout, uint8_t byte)
 {

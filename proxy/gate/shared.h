@@ -35,6 +35,8 @@ MUST_CHECK bool shared_new(struct shared *out, const char *name, size_t bytes, u
  * file is none, or is laid out in another way; *out_detail then says why, a constant. */
 MUST_CHECK bool shared_open(struct shared *out, int fd, uint64_t layout, const char **out_detail);
 void shared_close(struct shared *shared);
+/* Gives up the addresses; the descriptor stays the caller's, who can map the file again. */
+void shared_unmap(struct shared *shared);
 
 /* Adds a number, or a text, that the layout depends on. */
 #define SHARED_LAYOUT UINT64_C(14695981039346656037) /* of nothing */

@@ -100,6 +100,11 @@ size_t sockets_count_leaving(const struct sockets *s)
     return count;
 }
 
+static bool is_unix(const struct addr *address)
+{
+    return address->u.sa.sa_family == AF_UNIX;
+}
+
 /* A wildcard address and one of its own addresses overlap only with the same port. */
 static bool has_port(const struct sockets *s, uint16_t port)
 {
@@ -111,23 +116,37 @@ static bool has_port(const struct sockets *s, uint16_t port)
     return false;
 }
 
-/* Asks for the port alone first: with SO_REUSEPORT a second program of the same user would share
+/* Asks for the address alone first: with SO_REUSEPORT a second program of the same user would share
  * it. This program itself may have the port already, at an address that overlaps. */
 static bool is_free(const struct sockets *s, const struct config_listen *listen, char *text)
 {
     const char *detail = NULL;
     uint16_t port = addr_port(&listen->address);
-    return port == 0 || has_port(s, port) || net_is_free(&listen->address, &detail) ||
-           sockets_fail(listen, detail, text);
+    bool is_known = !is_unix(&listen->address) && (port == 0 || has_port(s, port));
+    return is_known || net_is_free(&listen->address, &detail) || sockets_fail(listen, detail, text);
 }
 
+/* The slot from whose socket this slot takes a copy, where it can have none of its own;
+ * SOCKETS_SLOTS_MAX: there is none yet. */
+static size_t origin_of(const struct sockets_place *place, size_t slot)
+{
+    size_t origin = place->inherited > 0 ? slot % place->inherited : 0;
+    while (origin < SOCKETS_SLOTS_MAX && place->fds[origin] == -1) {
+        origin++;
+    }
+    return origin;
+}
+
+/* A Unix socket is one, which all slots share; so is a socket unit's without ReusePort=yes. */
 static int open_slot(struct sockets_place *place, size_t slot, const char **out_detail)
 {
-    bool has_group = place->inherited == 0 || net_has_group(place->fds[0]);
-    int fd = has_group ? net_bind(&place->bound, out_detail) : -1;
+    size_t origin = origin_of(place, slot);
+    bool is_first = origin == SOCKETS_SLOTS_MAX;
+    bool has_group = is_first || place->inherited == 0 || net_has_group(place->fds[origin]);
+    bool can_bind = is_first || (!is_unix(&place->bound) && has_group);
+    int fd = can_bind ? net_bind(&place->bound, out_detail) : -1;
     place->is_foreign[slot] = false;
-    if (fd == -1 && place->inherited > 0) {
-        size_t origin = slot % place->inherited;
+    if (fd == -1 && !is_first && (place->inherited > 0 || is_unix(&place->bound))) {
         fd = net_copy(place->fds[origin]);
         place->is_foreign[slot] = place->is_foreign[origin];
         *out_detail = "too many open files";

@@ -3,8 +3,8 @@
  *
  * For: binding one SO_REUSEPORT socket per (address, slot), or taking one that somebody has handed
  * over, and keeping it open as long as the configuration has the address, so that neither the death
- * of a worker nor a reload refuses a connection. Not for: accepting (listener), sending descriptors
- * to workers (master).
+ * of a worker nor a reload refuses a connection. A Unix socket is one for all slots. Not for:
+ * accepting (listener), sending descriptors to workers (master).
  *
  * A new configuration comes in two steps. sockets_plan binds what it needs besides the sockets that
  * are there; none of these listens yet, so that nobody notices a plan that is dropped.

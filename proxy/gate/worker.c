@@ -15,6 +15,7 @@
 #include "io/tls.h"
 
 #define HEALTH_PENDING_MAX 8 /* connections to [health] at once */
+#define ADMIN_PENDING_MAX 24 /* the same for [admin]: a browser asks with several at once */
 #define TICKETS_MS (60 * 60 * 1000)
 
 void worker_tell_accepting(struct worker *w)
@@ -147,9 +148,12 @@ static void open_door(struct worker *w)
     door_init(&w->door, w->context.reactor, &settings);
     settings.pending_max = HEALTH_PENDING_MAX;
     door_init(&w->health_door, w->context.reactor, &settings);
+    settings.pending_max = ADMIN_PENDING_MAX;
+    door_init(&w->admin_door, w->context.reactor, &settings);
     flood_init(&w->flood, w->context.reactor, w->setup.config->log_limit);
     w->context.door = &w->door;
     w->context.health_door = &w->health_door;
+    w->context.admin_door = &w->admin_door;
     w->context.flood = &w->flood;
 }
 
@@ -162,6 +166,8 @@ static void init_events(struct worker *w)
     reactor_timer_init(&w->change, r, worker_on_change_tick);
     reactor_timer_init(&w->tickets, r, on_tickets);
     on_tickets(&w->tickets);
+    reactor_timer_init(&w->show, r, worker_on_show);
+    worker_show(w);
     worker_begin_memory(w);
     reactor_io_init(&w->control, r, w->start->control_fd, on_control);
     /* A worker whose master is gone leaves whoever waits to be accepted to the next master. */
@@ -202,6 +208,8 @@ static bool init(struct worker *w, const struct worker_start *start, const char 
     w->context.config = w->setup.config;
     w->context.upstream = w->setup.upstream;
     w->context.seats = start->seats;
+    w->roster = (struct roster_writer){.roster = start->roster, .slot = start->seat};
+    w->context.roster = &w->roster;
     w->context.seat = w->setup.seat;
     vitals_init(&w->vitals, w->context.reactor, seat_worker(w->setup.seat), &w->flood);
     open_door(w);
@@ -252,12 +260,14 @@ int worker_run(const struct worker_start *start, const char **out_detail)
     reactor_timer_stop(&w.change);
     reactor_timer_stop(&w.drain);
     vitals_done(&w.vitals);
+    reactor_timer_stop(&w.show);
     reactor_timer_stop(&w.tickets);
     worker_end_memory(&w);
     worker_drop_all_posts(&w);
     worker_abandon(&w);
     door_done(&w.door);
     door_done(&w.health_door);
+    door_done(&w.admin_door);
     flood_done(&w.flood);
     resolver_free(w.context.resolver);
     worker_drop_setup(&w.setup);

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "conf/snapshot.h"
+#include "gate/roster.h"
 #include "gate/scoreboard.h"
 #include "gate/seat.h"
 
@@ -24,8 +25,9 @@ struct worker_start {
     const struct config *config; /* the worker takes over the caller's hold */
     struct scoreboard *scoreboard;
     struct seats *seats;
+    struct roster *roster;
     size_t slot; /* of its sockets */
-    size_t seat; /* its slot in the scoreboard and the seats */
+    size_t seat; /* its slot in the scoreboard, the seats and the roster */
     uint64_t generation;
     bool is_waiting;       /* it accepts nobody before CONTROL_OPEN */
     const int *listen_fds; /* one per config->listens, taken over */

@@ -18,6 +18,7 @@ static void on_trim(struct reactor_timer *timer)
     w->is_trim_due = false;
     w->peak_sessions = w->context.session_count;
     mem_trim();
+    roster_trim(&w->roster);
 }
 
 static void trim_soon(struct worker *w)

@@ -3,8 +3,8 @@
  *
  * worker.c is the process: its events, what the master says. worker_posts.c has the sockets that
  * the worker accepts from; worker_reload.c prepares another configuration and puts it in force;
- * worker_memory.c is what the worker does about memory; worker_drain.c is how it ends. Not for:
- * anybody else. */
+ * worker_memory.c is what the worker does about memory; worker_drain.c is how it ends;
+ * worker_show.c keeps what [admin] shows. Not for: anybody else. */
 #ifndef GATE_WORKER_PARTS_H
 #define GATE_WORKER_PARTS_H
 
@@ -50,6 +50,9 @@ struct worker {
     struct scratch scratch;
     struct door door;
     struct door health_door;
+    struct door admin_door;
+    struct roster_writer roster;
+    struct reactor_timer show; /* what [admin] needs */
     struct flood flood;
     struct vitals vitals;
     const struct worker_start *start;
@@ -110,6 +113,12 @@ void worker_drop_public_posts(struct worker *w);
 /* Lets nobody new in, anywhere, and leaves them. */
 void worker_leave_public_posts(struct worker *w, uint64_t wait_ms);
 void worker_drop_all_posts(struct worker *w);
+
+/* --- worker_show.c --- */
+
+void worker_on_show(struct reactor_timer *timer);
+/* Begins or stops to show the sessions, as the configuration in force wants. */
+void worker_show(struct worker *w);
 
 /* --- worker_reload.c --- */
 

@@ -39,7 +39,7 @@ static bool is_unix(const struct addr *a)
 
 /* --- listening ----------------------------------------------------------------------------- */
 
-static const char *listen_detail(int error)
+const char *net_listen_detail(int error)
 {
     switch (error) {
     case EADDRINUSE:
@@ -57,6 +57,11 @@ static const char *listen_detail(int error)
     case ENOBUFS:
     case ENOMEM:
         return "out of memory";
+    case ENOENT:
+    case ENOTDIR:
+        return "its directory is not there";
+    case EROFS:
+        return "read-only file system";
     default:
         return "cannot make a listening socket";
     }
@@ -79,17 +84,17 @@ static bool prepare_and_bind(int fd, const struct addr *a)
 int net_bind(const struct addr *a, const char **out_detail)
 {
     *out_detail = NULL;
-    if (a->len == 0 || is_unix(a)) {
-        *out_detail = "only IPv4 and IPv6 addresses can be listened on";
+    if (a->len == 0) {
+        *out_detail = "no address to listen on";
         return -1;
     }
     int fd = socket(a->u.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd == -1) {
-        *out_detail = listen_detail(errno);
+        *out_detail = net_listen_detail(errno);
         return -1;
     }
-    if (!prepare_and_bind(fd, a)) {
-        *out_detail = listen_detail(errno);
+    if (!(is_unix(a) ? net_bind_file(fd, a) : prepare_and_bind(fd, a))) {
+        *out_detail = net_listen_detail(errno);
         net_close(fd);
         return -1;
     }
@@ -99,7 +104,7 @@ int net_bind(const struct addr *a, const char **out_detail)
 bool net_start_listening(int fd, const char **out_detail)
 {
     bool is_listening = listen(fd, LISTEN_BACKLOG) == 0;
-    *out_detail = is_listening ? NULL : listen_detail(errno);
+    *out_detail = is_listening ? NULL : net_listen_detail(errno);
     return is_listening;
 }
 
@@ -127,17 +132,22 @@ bool net_set_deaf(int fd, bool is_deaf)
 {
     int family = AF_UNSPEC;
     socklen_t len = sizeof(family);
-    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) == 0 &&
-           set_least_ttl(fd, family, is_deaf ? 255 : 0);
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) != 0) {
+        return false;
+    }
+    return family == AF_UNIX ? !is_deaf : set_least_ttl(fd, family, is_deaf ? 255 : 0);
 }
 
 bool net_is_free(const struct addr *a, const char **out_detail)
 {
     const int on = 1;
     *out_detail = NULL;
+    if (is_unix(a)) {
+        return net_is_file_free(a, out_detail);
+    }
     int fd = socket(a->u.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd == -1) {
-        *out_detail = listen_detail(errno);
+        *out_detail = net_listen_detail(errno);
         return false;
     }
     /* SO_REUSEADDR passes over connections in TIME_WAIT, but not over a listening socket. */
@@ -145,7 +155,7 @@ bool net_is_free(const struct addr *a, const char **out_detail)
         (a->u.sa.sa_family == AF_INET6 &&
          setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == -1) ||
         bind(fd, &a->u.sa, a->len) == -1) {
-        *out_detail = listen_detail(errno);
+        *out_detail = net_listen_detail(errno);
     }
     net_close(fd);
     return *out_detail == NULL;
@@ -205,6 +215,9 @@ enum net_accept_result net_accept(int listen_fd, int *out_fd, struct addr *out_p
         return accept_result(errno);
     }
     addr_from_sockaddr((const struct sockaddr *)&peer, len, out_peer);
+    if (is_unix(out_peer)) {
+        net_name_unix_peer(fd, out_peer);
+    }
     /* What came while the listening socket was deaf has inherited that. */
     (void)set_least_ttl(fd, out_peer->u.sa.sa_family, 0);
     *out_fd = fd;

@@ -27,8 +27,9 @@ enum net_result {
 };
 
 /* A socket with SO_REUSEPORT that has the address and does not listen yet; IPV6_V6ONLY on for IPv6.
- * Returns a descriptor, or -1 and a message for the operator ("address already in use"). Unix
- * sockets are refused. */
+ * Returns a descriptor, or -1 and a message for the operator ("address already in use"). A Unix
+ * socket knows no SO_REUSEPORT: the first one makes the file, with mode 0660, and net_copy makes
+ * the others. Nobody removes the file; net_is_free clears it away when nobody listens there. */
 MUST_CHECK int net_bind(const struct addr *a, const char **out_detail);
 /* Lets such a socket listen, with a backlog of 4096. */
 MUST_CHECK bool net_start_listening(int fd, const char **out_detail);
@@ -36,7 +37,8 @@ MUST_CHECK bool net_start_listening(int fd, const char **out_detail);
 MUST_CHECK int net_listen(const struct addr *a, const char **out_detail);
 /* With is_deaf the listening socket hears no new caller: the system drops each SYN, so the caller
  * tries again a second later. Handshakes that have begun go on, and whoever is in the queue stays
- * there. So a socket can be closed once its queue is empty, and nobody is reset. */
+ * there. So a socket can be closed once its queue is empty, and nobody is reset. False: the system
+ * knows no such thing, and for no Unix socket. */
 MUST_CHECK bool net_set_deaf(int fd, bool is_deaf);
 
 /* A listening socket that another process has made (net_adopt.c). True: `fd` is one, for streams,
@@ -51,7 +53,8 @@ bool net_has_group(int fd);
 MUST_CHECK int net_copy(int fd);
 
 /* False, with a message, when somebody listens on the address already or nobody can bind it.
- * SO_REUSEPORT alone would let a second program of the same user share the address silently. */
+ * SO_REUSEPORT alone would let a second program of the same user share the address silently. True
+ * for a Unix socket: no file is there any more; what a program left that is gone is removed. */
 MUST_CHECK bool net_is_free(const struct addr *a, const char **out_detail);
 
 enum net_accept_result {
@@ -66,7 +69,8 @@ enum net_accept_result {
 /* Somebody waits to be accepted. */
 bool net_has_callers(int listen_fd);
 /* The new socket has TCP_NODELAY and keepalive (60 s, then 3 probes 10 s apart), which it inherits
- * from a socket of net_listen. */
+ * from a socket of net_listen. The caller of a Unix socket has no address: *out_peer is then
+ * "unix:uid=1000", the user who called. */
 MUST_CHECK enum net_accept_result net_accept(int listen_fd, int *out_fd, struct addr *out_peer);
 
 /* Starts a connection; NET_OK (already there), NET_AGAIN (wait for writable, then ask

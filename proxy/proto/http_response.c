@@ -72,6 +72,7 @@ const char *http_status_text(unsigned status)
     } texts[] = {
         {101, "Switching Protocols"},
         {200, "OK"},
+        {202, "Accepted"},
         {400, "Bad Request"},
         {401, "Unauthorized"},
         {403, "Forbidden"},

@@ -43,6 +43,10 @@ enum upgrade_result {
 MUST_CHECK enum upgrade_result upgrade_check_plain(const struct http_parser *p, struct request *out,
                                                    const char **out_detail);
 
+/* The same for a request that may also have another method of RFC 9110 (501 for all others). */
+MUST_CHECK enum upgrade_result upgrade_check_any(const struct http_parser *p, struct request *out,
+                                                 const char **out_detail);
+
 /* Checks that a head is a legal opening handshake: all of upgrade_check_plain, then in this order
  * (400 where no other status stands):
  *   - the method is GET, and the version HTTP/1.1 or a later 1.x (426: HTTP/1.0 knows no Upgrade,

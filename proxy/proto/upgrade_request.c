@@ -148,23 +148,33 @@ static enum upgrade_result check_host(const struct http_parser *p, struct upgrad
     return UPGRADE_OK;
 }
 
-static enum upgrade_result check_method(const struct http_parser *p, struct upgrade_opening *out,
-                                        const char **detail)
+static bool is_read_method(struct span method)
+{
+    return span_is_equal(method, SPAN_LIT("GET")) || span_is_equal(method, SPAN_LIT("HEAD"));
+}
+
+static enum upgrade_result check_known_method(const struct http_parser *p,
+                                              struct upgrade_opening *out, const char **detail)
 {
     static const struct span known[] = {{"POST", 4},    {"PUT", 3},   {"DELETE", 6}, {"CONNECT", 7},
                                         {"OPTIONS", 7}, {"TRACE", 5}, {"PATCH", 5}};
     struct span method = out->request.method;
 
     (void)p;
-    if (span_is_equal(method, SPAN_LIT("GET")) || span_is_equal(method, SPAN_LIT("HEAD"))) {
-        return UPGRADE_OK;
-    }
+    bool is_known = is_read_method(method);
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (span_is_equal(method, known[i])) {
-            return upgrade_refuse(UPGRADE_BAD_METHOD, detail, "method not GET");
-        }
+        is_known |= span_is_equal(method, known[i]);
     }
-    return upgrade_refuse(UPGRADE_NO_METHOD, detail, "unknown method");
+    return is_known ? UPGRADE_OK : upgrade_refuse(UPGRADE_NO_METHOD, detail, "unknown method");
+}
+
+static enum upgrade_result check_read_method(const struct http_parser *p,
+                                             struct upgrade_opening *out, const char **detail)
+{
+    (void)p;
+    return is_read_method(out->request.method)
+               ? UPGRADE_OK
+               : upgrade_refuse(UPGRADE_BAD_METHOD, detail, "method not GET");
 }
 
 /* Content-Length: 0, as some clients send it with a GET. Proxies may read a length that stands
@@ -205,19 +215,34 @@ static bool next_header(const void *head, struct span name, size_t *at, struct s
     return true;
 }
 
-static upgrade_check_fn *const plain_checks[] = {check_target, check_host, check_method,
-                                                 check_no_body, NULL};
+static upgrade_check_fn *const any_checks[] = {check_target, check_host, check_known_method,
+                                               check_no_body, NULL};
+static upgrade_check_fn *const plain_checks[] = {
+    check_target, check_host, check_known_method, check_read_method, check_no_body, NULL};
 
-enum upgrade_result upgrade_check_plain(const struct http_parser *p, struct request *out,
-                                        const char **out_detail)
+static enum upgrade_result check_request(upgrade_check_fn *const *checks,
+                                         const struct http_parser *p, struct request *out,
+                                         const char **out_detail)
 {
     struct upgrade_opening opening = {.request = {.head = p, .next_header = next_header}};
     enum upgrade_result result;
 
     *out_detail = "";
-    result = upgrade_run(plain_checks, p, &opening, out_detail);
+    result = upgrade_run(checks, p, &opening, out_detail);
     if (result == UPGRADE_OK) {
         *out = opening.request;
     }
     return result;
+}
+
+enum upgrade_result upgrade_check_plain(const struct http_parser *p, struct request *out,
+                                        const char **out_detail)
+{
+    return check_request(plain_checks, p, out, out_detail);
+}
+
+enum upgrade_result upgrade_check_any(const struct http_parser *p, struct request *out,
+                                      const char **out_detail)
+{
+    return check_request(any_checks, p, out, out_detail);
 }

@@ -9,10 +9,8 @@ import socket
 
 import harness
 from harness import case, equal, wait_until
+from layout import LAYOUT, LOOKS, SHAPES
 
-SHAPES = {"desktop": (1280, 900, False), "phone": (360, 740, True)}
-LOOKS = [("%s_%s" % (shape, scheme), shape, scheme)
-         for shape in SHAPES for scheme in ("light", "dark")]
 GREETING = "gr\u00fc\u00dfe \u2713"
 
 
@@ -294,43 +292,6 @@ def does_not_retry_a_refusal(t):
 
 
 # How it looks
-
-LAYOUT = """
-const seen = [], problems = [];
-const wide = document.documentElement.scrollWidth - innerWidth;
-if (wide > 0) problems.push('the page is ' + wide + ' px too wide');
-
-const rgb = text => (text.match(/[\\d.]+/g) || []).map(Number);
-function light([r, g, b]) {
-    const one = v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
-    return 0.2126 * one(r) + 0.7152 * one(g) + 0.0722 * one(b);
-}
-function behind(element) {
-    for (; element; element = element.parentElement) {
-        const colour = rgb(getComputedStyle(element).backgroundColor);
-        if (colour.length === 3 || colour[3] === 1) return colour;
-    }
-    return [255, 255, 255];
-}
-for (const element of document.querySelectorAll('body *')) {
-    const box = element.getBoundingClientRect();
-    const name = element.tagName.toLowerCase() + (element.id && '#' + element.id);
-    if (box.width === 0 || box.height === 0 || element.closest('script')) continue;
-    if (box.left < 0 || box.right > innerWidth + 0.5) problems.push(name + ' sticks out');
-    const isControl = element.matches('button, input, textarea');
-    if (isControl && element.type !== 'checkbox' && box.height < 40) {
-        problems.push(name + ' is only ' + box.height + ' px high');
-    }
-    const hasText = isControl || Array.from(element.childNodes).some(
-        node => node.nodeType === Node.TEXT_NODE && node.textContent.trim() !== '');
-    if (!hasText || element.disabled) continue;
-    const levels = [light(rgb(getComputedStyle(element).color)), light(behind(element))];
-    const contrast = (Math.max(...levels) + 0.05) / (Math.min(...levels) + 0.05);
-    seen.push(name);
-    if (contrast < 4.5) problems.push(name + ': contrast ' + contrast.toFixed(2));
-}
-return {count: seen.length, problems};
-"""
 
 
 def fill_page(demo):

@@ -19,7 +19,7 @@ import webdriver  # noqa: E402
 
 
 # These cases look at the console and at how the page is shown, or start a browser of their own.
-CHROMIUM_ONLY = ("demo.", "link.")
+CHROMIUM_ONLY = ("demo.", "link.", "status.")
 
 
 class BrowserTest(harness.Test):
@@ -95,16 +95,19 @@ class BrowserSuite(runner.Suite):
 def main():
     parser = runner.new_parser(__doc__)
     parser.add_argument("--screenshot", metavar="DIR",
-                        help="run no case; save pictures of the demo page there")
+                        help="run no case; save pictures of the pages there")
     parser.add_argument("--firefox", action="store_true",
                         help="run in Firefox what needs no developer tools")
     options = parser.parse_args()
     cases = runner.load_cases(HERE)
     if options.screenshot:
         import cases_demo
+        import cases_status
         os.makedirs(options.screenshot, exist_ok=True)
-        cases = [harness.Case("screenshots", cases_demo.take_pictures,
-                              (os.path.abspath(options.screenshot),), 120, False)]
+        folder = os.path.abspath(options.screenshot)
+        cases = [harness.Case("pictures." + module.__name__, module.take_pictures, (folder,), 240,
+                              False) for module in (cases_demo, cases_status)
+                 if options.k in "pictures." + module.__name__]
     new_browser = webdriver.Browser
     if options.firefox:
         cases = [c for c in cases if not c.name.startswith(CHROMIUM_ONLY)]

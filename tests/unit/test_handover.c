@@ -25,7 +25,7 @@ static const char *parse(struct handover *out, const char *text, size_t len)
 // The descriptors of a list in a test are numbers only: nobody may close them.
 static void forget(struct handover *h)
 {
-    h->link_fd = h->scoreboard_fd = h->seats_fd = -1;
+    h->link_fd = h->scoreboard_fd = h->seats_fd = h->roster_fd = -1;
     for (size_t i = 0; i < h->socket_count; i++) {
         h->sockets[i].fd = -1;
     }
@@ -60,6 +60,7 @@ static void check_whole(const struct handover *got, const struct handover *want)
     CHECK_EQ_INT("link", got->link_fd, want->link_fd);
     CHECK_EQ_INT("scoreboard", got->scoreboard_fd, want->scoreboard_fd);
     CHECK_EQ_INT("seats", got->seats_fd, want->seats_fd);
+    CHECK_EQ_INT("roster", got->roster_fd, want->roster_fd);
     CHECK_TRUE("program", span_is_equal(got->program, want->program));
     CHECK_EQ_U64("tickets", got->tickets_len, want->tickets_len);
     CHECK_TRUE("tickets", memcmp(got->tickets, want->tickets, want->tickets_len) == 0);
@@ -67,7 +68,7 @@ static void check_whole(const struct handover *got, const struct handover *want)
     for (size_t i = 0; i < got->socket_count; i++) {
         check_socket(&got->sockets[i], &want->sockets[i]);
     }
-    CHECK_EQ_U64("descriptors", got->fd_count, want->socket_count + 3);
+    CHECK_EQ_U64("descriptors", got->fd_count, want->socket_count + 4);
     for (size_t i = 1; i < got->fd_count; i++) {
         CHECK_TRUE("they grow", got->fds[i] > got->fds[i - 1]);
     }
@@ -87,6 +88,7 @@ static void test_text(void)
                                   .link_fd = 5,
                                   .scoreboard_fd = 7,
                                   .seats_fd = 6,
+                                  .roster_fd = 4,
                                   .program = SPAN_LIT("/opt/a b/sluice"),
                                   .tickets = {0, 1, 0xab, 0xff},
                                   .tickets_len = 4,

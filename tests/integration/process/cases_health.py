@@ -194,7 +194,7 @@ def option_in_a_bad_file(t):
 
 
 NOBODY = [
-    ("no_section", "[server]\n", "there is no [health] section"),
+    ("no_section", "[server]\n", "there is neither [health] nor [admin]"),
     ("no_address", "[health]\nhosts = a\n", "[health] has no address"),
     ("bad_address", "[health]\naddress = x\n", "bad value 'x' for 'address'"),
     ("port_0", "[health]\naddress = 127.0.0.1:0\n", "port 0"),

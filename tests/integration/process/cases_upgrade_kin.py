@@ -250,7 +250,8 @@ def what_crosses_the_exec(t):
           "descriptors of the check")
     equal(sum(name.startswith("socket:") for name in heir), 3 * 2 + 1, "sockets of the heir")
     equal(sorted(name.split(" ")[0] for name in heir if name.startswith("/memfd")),
-          ["/memfd:sluice-handover", "/memfd:sluice-scoreboard", "/memfd:sluice-seats"], "memory")
+          ["/memfd:sluice-handover", "/memfd:sluice-roster", "/memfd:sluice-scoreboard",
+           "/memfd:sluice-seats"], "memory")
     equal([name for name in heir if name.startswith("anon_inode")], [], "other descriptors")
     echo(held)
     p.stop()

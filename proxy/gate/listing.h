@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* listing.h: the sessions of all workers as JSON.
+ *
+ * For: what a query asks for, and the text, produced in parts: 10,000 sessions cost no more memory
+ * than any other answer. Not for: keeping the rows (roster), sending (answer).
+ *
+ * The query names conditions, which all must hold, and a page:
+ *   route, listen, phase, client (address without port), id: exactly this;
+ *   paused=yes: sluice does not read a side;
+ *   limit: so many sessions at most, 1 to 10000, 1000 without it;
+ *   after: `next` of the page before.
+ * A session that lives on while somebody asks for one page after the other is on exactly one of
+ * them. `next` is null on the last page.
+ *
+ *   {"sessions":[{"id":"0-17", ...}, ...],"next":"4711"} */
+#ifndef GATE_LISTING_H
+#define GATE_LISTING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/span.h"
+#include "gate/answer.h"
+#include "gate/roster.h"
+
+enum listing_filter {
+    LISTING_ROUTE = 0,
+    LISTING_LISTEN,
+    LISTING_PHASE,
+    LISTING_CLIENT,
+    LISTING_ID,
+    LISTING_PAUSED,
+    LISTING_FILTERS
+};
+#define LISTING_TEXT_MAX 64 /* what a condition may be, with its NUL */
+
+enum listing_stage { LISTING_BEGINS = 0, LISTING_GOES_ON, LISTING_ENDS };
+
+/* It must outlive the body and may not be copied meanwhile. */
+struct listing {
+    struct roster *roster;
+    char wanted[LISTING_FILTERS][LISTING_TEXT_MAX]; /* empty: whatever it is */
+    uint32_t after;
+    uint32_t left; /* rows of this page */
+    bool has_rows; /* already, of this page */
+    enum listing_stage stage;
+};
+
+/* Reads the query. False: it asks for what there is not; *out_detail is a constant that says what
+ * would be right. */
+MUST_CHECK bool listing_init(struct listing *out, struct roster *roster, struct span query,
+                             const char **out_detail);
+/* A body of unknown length. */
+struct answer_body listing_body(struct listing *listing);
+
+/* "0-17" to the slot and the number. */
+MUST_CHECK bool listing_parse_id(struct span text, size_t *out_slot, uint64_t *out_number);
+
+#endif

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "gate/roster.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "gate/shared.h"
+#include "proto/life.h"
+
+#define CHUNK_ROWS 64 /* the bits of `used` */
+#define PAGE_BYTES 4096
+#define READ_TRIES 100 /* the worker writes for some nanoseconds; it may have died meanwhile */
+
+#define WORDS(type_) (sizeof(struct type_) / sizeof(uint64_t))
+_Static_assert(sizeof(struct roster_live) % sizeof(uint64_t) == 0, "whole words");
+_Static_assert(sizeof(struct roster_party) % sizeof(uint64_t) == 0, "whole words");
+
+struct row {
+    _Atomic uint64_t version;  /* odd while the worker writes */
+    _Atomic uint64_t unwanted; /* 1 + the number of the session that somebody wants to end */
+    _Atomic uint64_t live[WORDS(roster_live)];
+    _Atomic uint64_t party[WORDS(roster_party)];
+};
+_Static_assert(CHUNK_ROWS * sizeof(struct row) % PAGE_BYTES == 0, "a chunk is whole pages");
+
+/* The rows of a chunk exist once somebody owns it. */
+struct chunk {
+    _Atomic uint64_t used;     /* a bit for each row; the owner's */
+    _Atomic uint32_t owner;    /* 1 + its slot; 0 = free */
+    _Atomic uint32_t is_dirty; /* it has memory */
+};
+
+/* What all processes share: the rows begin at `rows_at` bytes. */
+struct memory {
+    struct shared_head head;
+    _Atomic uint32_t wishes[ROSTER_SLOTS_MAX];
+    struct chunk chunks[];
+};
+
+/* A process has its own, after the fork a copy. */
+struct roster {
+    int fd;
+    size_t size;
+    size_t chunk_count;
+    size_t rows_at;
+    struct memory *memory; /* NULL: this process has not looked yet */
+};
+
+/* --- memory ---------------------------------------------------------------------------------- */
+
+static size_t paged(size_t size)
+{
+    return (size + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+}
+
+static uint64_t layout(void)
+{
+    uint64_t sum = shared_layout_text(SHARED_LAYOUT, "roster 1");
+    const uint64_t numbers[] = {sizeof(struct memory), sizeof(struct chunk), sizeof(struct row),
+                                CHUNK_ROWS, LIFE_DEAD};
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        sum = shared_layout_number(sum, numbers[i]);
+    }
+    return sum;
+}
+
+static size_t rows_at(size_t chunks)
+{
+    return paged(sizeof(struct memory) + chunks * sizeof(struct chunk));
+}
+
+static size_t size_for(size_t chunks)
+{
+    return rows_at(chunks) + chunks * CHUNK_ROWS * sizeof(struct row);
+}
+
+static struct roster *new_roster(struct shared *file, size_t chunks)
+{
+    struct roster *roster =
+        mmap(NULL, sizeof(*roster), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (roster == MAP_FAILED) {
+        shared_close(file);
+        return NULL;
+    }
+    *roster = (struct roster){.fd = file->fd,
+                              .size = size_for(chunks),
+                              .chunk_count = chunks,
+                              .rows_at = rows_at(chunks)};
+    shared_unmap(file);
+    return roster;
+}
+
+struct roster *roster_new(const struct config *config)
+{
+    uint64_t connections = config->max_sessions + config->max_pending;
+    /* Each worker may have a chunk with few rows. */
+    size_t chunks = (size_t)(2 * connections / CHUNK_ROWS) + 2 * (size_t)config->workers + 1;
+    struct shared file;
+    return shared_new(&file, "sluice-roster", size_for(chunks), layout())
+               ? new_roster(&file, chunks)
+               : NULL;
+}
+
+struct roster *roster_open(int fd, const char **out_detail)
+{
+    struct shared file;
+    if (!shared_open(&file, fd, layout(), out_detail)) {
+        return NULL;
+    }
+    size_t bytes = ((struct shared_head *)file.memory)->bytes;
+    size_t chunks = bytes / (sizeof(struct chunk) + CHUNK_ROWS * sizeof(struct row)) + 1;
+    while (chunks > 0 && size_for(chunks) > bytes) {
+        chunks--;
+    }
+    if (chunks == 0 || size_for(chunks) != bytes) {
+        *out_detail = "its parts do not fit together";
+        shared_close(&file);
+        return NULL;
+    }
+    *out_detail = "out of memory";
+    return new_roster(&file, chunks);
+}
+
+int roster_fd(const struct roster *roster)
+{
+    return roster->fd;
+}
+
+/* A process takes the addresses for it when it first needs it: they may be short (RLIMIT_AS). */
+static struct memory *open_memory(struct roster *roster)
+{
+    if (roster->memory == NULL) {
+        void *memory = mmap(NULL, roster->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
+                            roster->fd, 0);
+        if (memory == MAP_FAILED) {
+            return NULL;
+        }
+        roster->memory = memory;
+    }
+    return roster->memory;
+}
+
+static struct row *rows_of(const struct roster *roster, size_t chunk)
+{
+    return (struct row *)((char *)roster->memory + roster->rows_at) + chunk * CHUNK_ROWS;
+}
+
+static struct row *row_at(const struct roster *roster, uint32_t row)
+{
+    assert(row > 0 && row <= roster->chunk_count * CHUNK_ROWS);
+    return rows_of(roster, 0) + (row - 1);
+}
+
+uint32_t roster_size(const struct roster *roster)
+{
+    return (uint32_t)(roster->chunk_count * CHUNK_ROWS);
+}
+
+static bool own(struct chunk *chunk, uint32_t owner)
+{
+    uint32_t nobody = 0;
+    return atomic_load_explicit(&chunk->owner, memory_order_relaxed) == 0 &&
+           atomic_compare_exchange_strong(&chunk->owner, &nobody, owner);
+}
+
+static void disown(struct chunk *chunk)
+{
+    atomic_store_explicit(&chunk->owner, 0, memory_order_release);
+}
+
+void roster_clear_slot(struct roster *roster, size_t slot)
+{
+    if (open_memory(roster) == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < roster->chunk_count; i++) {
+        struct chunk *chunk = &roster->memory->chunks[i];
+        if (atomic_load(&chunk->owner) != slot + 1) {
+            continue;
+        }
+        atomic_store(&chunk->used, 0);
+        for (size_t k = 0; k < CHUNK_ROWS; k++) {
+            /* The worker may have died while it wrote. */
+            atomic_store(&rows_of(roster, i)[k].version, 0);
+        }
+        disown(chunk);
+    }
+    atomic_store(&roster->memory->wishes[slot], 0);
+}
+
+/* --- writing --------------------------------------------------------------------------------- */
+
+static void write_words(_Atomic uint64_t *to, const void *from, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint64_t word;
+        memcpy(&word, (const char *)from + i * sizeof(word), sizeof(word));
+        atomic_store_explicit(&to[i], word, memory_order_relaxed);
+    }
+}
+
+/* Behind it a reader of what is written sees an odd version, too. */
+static uint64_t begin_write(struct row *row)
+{
+    uint64_t version = atomic_load_explicit(&row->version, memory_order_relaxed);
+    atomic_store_explicit(&row->version, version + 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+    return version + 2;
+}
+
+static void end_write(struct row *row, uint64_t version)
+{
+    atomic_store_explicit(&row->version, version, memory_order_release);
+}
+
+void roster_put_live(struct roster_writer *w, uint32_t row, const struct roster_live *live)
+{
+    struct row *r = row_at(w->roster, row);
+    uint64_t version = begin_write(r);
+    write_words(r->live, live, WORDS(roster_live));
+    end_write(r, version);
+}
+
+void roster_put(struct roster_writer *w, uint32_t row, const struct roster_entry *entry)
+{
+    struct row *r = row_at(w->roster, row);
+    uint64_t version = begin_write(r);
+    write_words(r->live, &entry->live, WORDS(roster_live));
+    write_words(r->party, &entry->party, WORDS(roster_party));
+    end_write(r, version);
+}
+
+/* False: the chunk is another's, or full. */
+static bool has_room(const struct roster_writer *w, size_t i)
+{
+    const struct chunk *chunk = &w->roster->memory->chunks[i];
+    return atomic_load_explicit(&chunk->owner, memory_order_relaxed) == w->slot + 1 &&
+           atomic_load_explicit(&chunk->used, memory_order_relaxed) != UINT64_MAX;
+}
+
+/* The chunk that had room last, else any of its own with room, else a free one. */
+static bool find_chunk(struct roster_writer *w)
+{
+    struct roster *roster = w->roster;
+    size_t start = w->at;
+    for (size_t i = 0; i < roster->chunk_count; i++) {
+        w->at = (start + i) % roster->chunk_count;
+        if (has_room(w, w->at)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < roster->chunk_count; i++) {
+        if (own(&roster->memory->chunks[i], (uint32_t)w->slot + 1)) {
+            w->at = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+uint32_t roster_take(struct roster_writer *w, const struct roster_entry *entry)
+{
+    if (open_memory(w->roster) == NULL || !find_chunk(w)) {
+        return 0;
+    }
+    struct chunk *chunk = &w->roster->memory->chunks[w->at];
+    uint64_t used = atomic_load_explicit(&chunk->used, memory_order_relaxed);
+    unsigned bit = (unsigned)__builtin_ctzll(~used);
+    uint32_t row = (uint32_t)(w->at * CHUNK_ROWS + bit + 1);
+    atomic_store_explicit(&chunk->is_dirty, 1, memory_order_relaxed);
+    atomic_store_explicit(&row_at(w->roster, row)->unwanted, 0, memory_order_relaxed);
+    roster_put(w, row, entry);
+    atomic_store_explicit(&chunk->used, used | UINT64_C(1) << bit, memory_order_release);
+    return row;
+}
+
+void roster_give_back(struct roster_writer *w, uint32_t row)
+{
+    size_t i = (row - 1) / CHUNK_ROWS;
+    struct chunk *chunk = &w->roster->memory->chunks[i];
+    uint64_t used = atomic_load_explicit(&chunk->used, memory_order_relaxed) &
+                    ~(UINT64_C(1) << (row - 1) % CHUNK_ROWS);
+    atomic_store_explicit(&chunk->used, used, memory_order_release);
+    w->at = i;
+    if (used == 0) {
+        disown(chunk);
+    }
+}
+
+void roster_trim(struct roster_writer *w)
+{
+    for (size_t i = 0; w->roster->memory != NULL && i < w->roster->chunk_count; i++) {
+        struct chunk *chunk = &w->roster->memory->chunks[i];
+        if (atomic_load_explicit(&chunk->is_dirty, memory_order_relaxed) == 0 ||
+            !own(chunk, (uint32_t)w->slot + 1)) {
+            continue;
+        }
+        (void)madvise(rows_of(w->roster, i), CHUNK_ROWS * sizeof(struct row), MADV_REMOVE);
+        atomic_store_explicit(&chunk->is_dirty, 0, memory_order_relaxed);
+        disown(chunk);
+    }
+}
+
+/* --- ends ------------------------------------------------------------------------------------ */
+
+bool roster_take_wishes(struct roster_writer *w)
+{
+    if (open_memory(w->roster) == NULL) {
+        return false;
+    }
+    _Atomic uint32_t *wishes = &w->roster->memory->wishes[w->slot];
+    return atomic_load_explicit(wishes, memory_order_relaxed) != 0 &&
+           atomic_exchange(wishes, 0) != 0;
+}
+
+bool roster_is_unwanted(const struct roster_writer *w, uint32_t row, uint64_t number)
+{
+    return atomic_load(&row_at(w->roster, row)->unwanted) == number + 1;
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+static void read_words(void *to, const _Atomic uint64_t *from, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint64_t word = atomic_load_explicit(&from[i], memory_order_relaxed);
+        memcpy((char *)to + i * sizeof(word), &word, sizeof(word));
+    }
+}
+
+/* Whatever a worker wrote there. */
+static void end_texts(struct roster_party *party)
+{
+    party->listen[sizeof(party->listen) - 1] = '\0';
+    party->route[sizeof(party->route) - 1] = '\0';
+    party->backend[sizeof(party->backend) - 1] = '\0';
+}
+
+/* False: the row is being written all the time, or nobody has written it yet. */
+static bool read_row(const struct row *row, struct roster_entry *out)
+{
+    for (int i = 0; i < READ_TRIES; i++) {
+        uint64_t before = atomic_load_explicit(&row->version, memory_order_acquire);
+        read_words(&out->live, row->live, WORDS(roster_live));
+        read_words(&out->party, row->party, WORDS(roster_party));
+        atomic_thread_fence(memory_order_acquire);
+        if (before % 2 == 0 &&
+            atomic_load_explicit(&row->version, memory_order_relaxed) == before) {
+            end_texts(&out->party);
+            return out->party.started_ms != 0;
+        }
+    }
+    return false;
+}
+
+/* The rows of the chunk in use from `first` on, as bits; 0 = none, and nothing may be read. */
+static uint64_t used_from(const struct chunk *chunk, unsigned first)
+{
+    if (atomic_load_explicit(&chunk->owner, memory_order_acquire) == 0) {
+        return 0;
+    }
+    return atomic_load_explicit(&chunk->used, memory_order_acquire) & UINT64_MAX << first;
+}
+
+uint32_t roster_next(struct roster *roster, uint32_t after, struct roster_entry *out)
+{
+    if (open_memory(roster) == NULL) {
+        return 0;
+    }
+    unsigned first = after % CHUNK_ROWS;
+    for (size_t i = after / CHUNK_ROWS; i < roster->chunk_count; i++, first = 0) {
+        for (uint64_t used = used_from(&roster->memory->chunks[i], first); used != 0;
+             used &= used - 1) {
+            unsigned bit = (unsigned)__builtin_ctzll(used);
+            if (read_row(&rows_of(roster, i)[bit], out)) {
+                return (uint32_t)(i * CHUNK_ROWS + bit + 1);
+            }
+        }
+    }
+    return 0;
+}
+
+bool roster_ask_to_end(struct roster *roster, size_t slot, uint64_t number)
+{
+    struct roster_entry entry;
+    uint32_t row = roster_next(roster, 0, &entry);
+    while (row != 0 && (entry.party.slot != slot || entry.party.number != number)) {
+        row = roster_next(roster, row, &entry);
+    }
+    if (row == 0 || slot >= ROSTER_SLOTS_MAX) {
+        return false;
+    }
+    atomic_store(&row_at(roster, row)->unwanted, number + 1);
+    atomic_store(&roster->memory->wishes[slot], 1);
+    return true;
+}

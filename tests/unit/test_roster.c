@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+// Rows of several workers in shared memory: who has which, and that nobody reads half of one.
+#include "gate/roster.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "check.h"
+#include "suites.h"
+
+#define READS 200000
+
+static struct roster *make(uint64_t sessions)
+{
+    const struct config config = {.max_sessions = sessions, .max_pending = 1};
+    struct roster *roster = roster_new(&config);
+    if (roster == NULL) {
+        abort();
+    }
+    return roster;
+}
+
+static struct roster_writer writer(struct roster *roster, size_t slot)
+{
+    return (struct roster_writer){.roster = roster, .slot = slot};
+}
+
+// Every number of it is `number`.
+static struct roster_entry entry_of(size_t slot, uint64_t number)
+{
+    struct roster_entry entry = {
+        .live = {.up_bytes = number,
+                 .down_bytes = number,
+                 .up_messages = number,
+                 .down_messages = number},
+        .party = {.number = number, .started_ms = number + 1, .slot = (uint32_t)slot}};
+    memset(entry.party.route, (int)('a' + number % 26), sizeof(entry.party.route) - 1);
+    return entry;
+}
+
+static size_t count(struct roster *roster)
+{
+    struct roster_entry entry;
+    size_t found = 0;
+    for (uint32_t row = roster_next(roster, 0, &entry); row != 0;
+         row = roster_next(roster, row, &entry)) {
+        found++;
+    }
+    return found;
+}
+
+static void test_rows(void)
+{
+    struct roster *roster = make(1000);
+    struct roster_writer a = writer(roster, 0);
+    struct roster_writer b = writer(roster, 5);
+    struct roster_entry entry;
+    uint32_t rows[300];
+
+    CHECK_EQ_U64("none", roster_next(roster, 0, &entry), 0);
+    for (size_t i = 0; i < 300; i++) {
+        const struct roster_entry one = entry_of(i % 2 == 0 ? 0 : 5, i);
+        rows[i] = roster_take(i % 2 == 0 ? &a : &b, &one);
+        CHECK_TRUE("a row", rows[i] != 0 && rows[i] <= roster_size(roster));
+    }
+    CHECK_EQ_U64("all", count(roster), 300);
+    CHECK_EQ_U64("at its row", roster_next(roster, rows[7] - 1, &entry), rows[7]);
+    CHECK_EQ_U64("number", entry.party.number, 7);
+    CHECK_EQ_U64("slot", entry.party.slot, 5);
+    CHECK_EQ_STR("route", entry.party.route, "hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh");
+
+    const struct roster_live live = {.up_bytes = 4711, .phase = 4};
+    roster_put_live(&b, rows[7], &live);
+    CHECK_EQ_U64("again", roster_next(roster, rows[7] - 1, &entry), rows[7]);
+    CHECK_EQ_U64("what moves", entry.live.up_bytes, 4711);
+    CHECK_EQ_U64("what stays", entry.party.number, 7);
+    const struct roster_entry other = entry_of(5, 9);
+    roster_put(&b, rows[7], &other);
+    CHECK_EQ_U64("again", roster_next(roster, rows[7] - 1, &entry), rows[7]);
+    CHECK_EQ_U64("all of it", entry.party.number, 9);
+
+    for (size_t i = 0; i < 300; i += 2) {
+        roster_give_back(&a, rows[i]);
+    }
+    CHECK_EQ_U64("half", count(roster), 150);
+    roster_trim(&a);
+    CHECK_EQ_U64("trimmed", count(roster), 150);
+    CHECK_TRUE("a row again", roster_take(&a, &other) != 0);
+    roster_clear_slot(roster, 5);
+    CHECK_EQ_U64("the dead have none", count(roster), 1);
+    roster_clear_slot(roster, 0);
+    CHECK_EQ_U64("none", count(roster), 0);
+}
+
+// Chunks that one worker has given back are another's.
+static void test_ceiling(void)
+{
+    struct roster *roster = make(1);
+    struct roster_writer a = writer(roster, 0);
+    struct roster_writer b = writer(roster, 1);
+    const struct roster_entry entry = entry_of(0, 1);
+    uint32_t last = 0;
+    size_t taken = 0;
+
+    for (uint32_t row = roster_take(&a, &entry); row != 0; row = roster_take(&a, &entry)) {
+        last = row;
+        taken++;
+    }
+    CHECK_EQ_U64("the ceiling", taken, roster_size(roster));
+    CHECK_EQ_U64("no room", roster_take(&b, &entry), 0);
+    roster_give_back(&a, last);
+    CHECK_EQ_U64("its own room", roster_take(&a, &entry), last);
+    CHECK_EQ_U64("no chunk", roster_take(&b, &entry), 0);
+    roster_clear_slot(roster, 0);
+    CHECK_TRUE("a chunk", roster_take(&b, &entry) != 0);
+    CHECK_EQ_U64("one", count(roster), 1);
+}
+
+static void test_wishes(void)
+{
+    struct roster *roster = make(100);
+    struct roster_writer a = writer(roster, 0);
+    struct roster_writer b = writer(roster, 1);
+    const struct roster_entry one = entry_of(0, 17);
+    const struct roster_entry other = entry_of(1, 17);
+    uint32_t row = roster_take(&a, &one);
+    uint32_t row_b = roster_take(&b, &other);
+
+    CHECK_FALSE("no such number", roster_ask_to_end(roster, 0, 16));
+    CHECK_FALSE("no such slot", roster_ask_to_end(roster, 2, 17));
+    CHECK_FALSE("no slot at all", roster_ask_to_end(roster, 100000, 17));
+    CHECK_FALSE("nothing", roster_take_wishes(&a));
+    CHECK_TRUE("asked", roster_ask_to_end(roster, 0, 17));
+    CHECK_TRUE("a wish", roster_take_wishes(&a));
+    CHECK_FALSE("once", roster_take_wishes(&a));
+    CHECK_TRUE("it", roster_is_unwanted(&a, row, 17));
+    CHECK_FALSE("another session", roster_is_unwanted(&a, row, 18));
+    CHECK_FALSE("another worker", roster_take_wishes(&b));
+    CHECK_FALSE("the same number elsewhere", roster_is_unwanted(&b, row_b, 17));
+
+    // The next session of that row has nothing to do with it, whatever its number is.
+    roster_give_back(&a, row);
+    CHECK_EQ_U64("the same row", roster_take(&a, &one), row);
+    CHECK_FALSE("forgotten", roster_is_unwanted(&a, row, 17));
+
+    CHECK_TRUE("asked again", roster_ask_to_end(roster, 0, 17));
+    roster_clear_slot(roster, 0);
+    CHECK_FALSE("its worker is gone", roster_take_wishes(&a));
+    CHECK_FALSE("and so is the session", roster_ask_to_end(roster, 0, 17));
+}
+
+static bool is_whole(const struct roster_entry *entry)
+{
+    uint64_t number = entry->party.number;
+    return entry->live.up_bytes == number && entry->live.down_messages == number &&
+           entry->party.started_ms == number + 1 &&
+           entry->party.route[0] == (char)('a' + number % 26) &&
+           entry->party.route[ROSTER_NAME_MAX - 2] == entry->party.route[0];
+}
+
+// A process writes as fast as it can, another reads.
+static void test_torn(void)
+{
+    struct roster *roster = make(100);
+    struct roster_writer w = writer(roster, 0);
+    struct roster_entry entry = entry_of(0, 0);
+    uint32_t row = roster_take(&w, &entry);
+    size_t bad = 0;
+    size_t read = 0;
+    uint64_t newest = 0;
+
+    pid_t pid = fork();
+    if (pid == 0) {
+        for (uint64_t i = 1;; i++) {
+            entry = entry_of(0, i);
+            roster_put(&w, row, &entry);
+            if (i % 1000 == 0 && getppid() == 1) {
+                _exit(0);
+            }
+        }
+    }
+    uint64_t end_ms = clock_now_ms() + 20000;
+    for (size_t i = 0; i < READS || (newest < READS && clock_now_ms() < end_ms); i++) {
+        if (roster_next(roster, 0, &entry) == row) {
+            read++;
+            bad += !is_whole(&entry);
+            newest = entry.party.number;
+        }
+    }
+    kill(pid, SIGKILL);
+    CHECK_TRUE("ended", waitpid(pid, NULL, 0) == pid);
+    CHECK_TRUE("it was read", read > READS / 10);
+    CHECK_TRUE("while it was written", newest >= READS);
+    CHECK_EQ_U64("torn", bad, 0);
+
+    // Whoever died while it wrote is no reason to wait.
+    CHECK_TRUE("one or none", count(roster) <= 1);
+    roster_clear_slot(roster, 0);
+    entry = entry_of(0, 5);
+    CHECK_TRUE("a row", roster_take(&w, &entry) != 0);
+    CHECK_EQ_U64("one", count(roster), 1);
+}
+
+CU_TestInfo roster_tests[] = {
+    {"rows", test_rows},
+    {"the ceiling", test_ceiling},
+    {"ends that somebody wants", test_wishes},
+    {"nobody reads half a row", test_torn},
+    CU_TEST_INFO_NULL,
+};
