@@ -236,14 +236,15 @@ static size_t write_row(const struct roster_entry *entry, const struct words *wo
     }
     int len = snprintf(
         out, ROW_MAX,
-        "{\"id\":\"%s\",\"worker\":%" PRIu32 ",\"route\":%s,\"listen\":%s,\"client\":%s,"
+        "{\"id\":\"%s\",\"worker\":%" PRIu32 ",\"generation\":%" PRIu32
+        ",\"route\":%s,\"listen\":%s,\"client\":%s,"
         "\"identity\":null,\"backend\":%s,\"phase\":\"%s\",\"age_ms\":%" PRIu64
         ",\"idle_ms\":%" PRIu64 ",\"up_bytes\":%" PRIu64 ",\"down_bytes\":%" PRIu64
         ",\"up_messages\":%" PRIu64 ",\"down_messages\":%" PRIu64
         ",\"buffered_client_bytes\":%" PRIu32 ",\"buffered_backend_bytes\":%" PRIu32
         ",\"unsent_client_bytes\":%" PRIu32 ",\"unsent_backend_bytes\":%" PRIu32
         ",\"client_rtt_us\":%s,\"client_paused\":%s,\"backend_paused\":%s}",
-        words->id, party->slot, quote(party->route, route, sizeof(route)),
+        words->id, party->slot, party->generation, quote(party->route, route, sizeof(route)),
         quote(party->listen, listen, sizeof(listen)), quote(words->client, client, sizeof(client)),
         quote(party->backend, backend, sizeof(backend)), words->phase, since(party->started_ms),
         since(live->payload_ms), live->up_bytes, live->down_bytes, live->up_messages,

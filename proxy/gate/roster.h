@@ -25,7 +25,7 @@
 #include "conf/snapshot.h"
 
 #define ROSTER_NAME_MAX 48 /* of a route or listener, with its NUL */
-#define ROSTER_BACKEND_MAX 96
+#define ROSTER_BACKEND_MAX 92
 #define ROSTER_SLOTS_MAX 512 /* as many as the scoreboard has */
 
 /* Why a side is not read. */
@@ -42,6 +42,7 @@ struct roster_party {
     uint64_t started_ms;
     struct sockaddr_in6 client; /* or a sockaddr_in */
     uint32_t slot;
+    uint32_t generation; /* of its worker: 1, and one more after each upgrade */
     char listen[ROSTER_NAME_MAX];
     char route[ROSTER_NAME_MAX]; /* empty: not known */
     char backend[ROSTER_BACKEND_MAX];

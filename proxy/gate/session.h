@@ -46,6 +46,7 @@ struct session_context {
     struct door *admin_door;      /* the same for [admin] */
     struct flood *flood;          /* NULL: every line comes out */
     size_t slot;                  /* the worker's, in the scoreboard and in the sessions' names */
+    uint32_t generation;          /* the worker's */
     page_find_fn *find_page;      /* NULL: there are no pages */
     struct roster_writer *roster; /* NULL: sessions have no rows */
     bool is_shown;                /* somebody may look at the roster: sessions write their rows */

@@ -24,6 +24,7 @@ static void fill_party(const struct session *s, struct roster_party *out)
         .started_ms = s->started_ms,
         .client = s->peer,
         .slot = (uint32_t)s->context->slot,
+        .generation = s->context->generation,
     };
     set_text(out->listen, sizeof(out->listen), s->listen->name);
     if (s->route != NULL) {

@@ -179,6 +179,7 @@ static bool init(struct worker *w, const struct worker_start *start, const char 
 {
     w->context.scoreboard = start->scoreboard;
     w->context.slot = start->seat;
+    w->context.generation = (uint32_t)start->generation;
     w->context.find_page = page_find;
     w->context.on_gone = worker_on_session_gone;
     w->context.on_park = worker_on_session_park;

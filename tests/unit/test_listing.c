@@ -171,7 +171,7 @@ static void test_text(void)
     CHECK_TRUE("row", roster_take(&w, &entry) != 0);
     CHECK_EQ_STR(
         "one", ask(roster, ""),
-        "{\"sessions\":[\n{\"id\":\"0-12\",\"worker\":0,\"route\":\"<b>"
+        "{\"sessions\":[\n{\"id\":\"0-12\",\"worker\":0,\"generation\":0,\"route\":\"<b>"
         "\\\"\\\\\\n\\u0001\xef\xbf\xbd\","
         "\"listen\":\"p\",\"client\":\"192.0.2.1:443\",\"identity\":null,\"backend\":\"unix:/s\","
         "\"phase\":\"open\",\"age_ms\":0,\"idle_ms\":0,\"up_bytes\":18446744073709551615,"

@@ -41,6 +41,8 @@ def both_generations(t, address):
     new = [p.client().open("/r") for _ in range(4)]
     rows = wait_until(lambda: len(listing(p)) == 10 and listing(p), "rows of both generations")
     assert set(before) < set(rows), (sorted(before), sorted(rows))
+    equal({row["generation"] for row in before.values()}, {1}, "the only generation")
+    equal(sorted(row["generation"] for row in rows.values()), [1] * 6 + [2] * 4, "generations")
 
     gone = min(before)
     port = int(rows[gone]["client"].rsplit(":", 1)[1])
