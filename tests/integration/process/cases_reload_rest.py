@@ -11,9 +11,9 @@ import time
 
 from descriptors import DescriptorFault
 from harness import Skip, case, equal, free_port, wait_until
-from processes import (ECHO, PTRACE_DETACH, both_started, clients_by_worker, echo,
-                       hold_by_a_debugger, ptrace)
-from reloads import certificates, reload, wait_result
+from processes import (ECHO, PTRACE_DETACH, WorkerFault, both_started, clients_by_worker,
+                       echo, hold_by_a_debugger, is_alive, ptrace)
+from reloads import certificates, reload, results, wait_result
 from scrape import scrape
 from wsclient import CLOSE, Client, Wire
 
@@ -133,6 +133,46 @@ def limits_change(t):
     for _ in range(60):
         assert is_full()
     p.log.wait("session.end", before + 60, ending="full")
+    p.stop()
+
+
+@case(rows=[("master", True), ("worker", False)])
+def a_death_between_the_phases(t, is_master):
+    """The master has committed, and no worker has heard of it. When the master dies, the workers
+    swap and drain; when a worker dies, its successor and the others have what is in force."""
+    fault = WorkerFault(t)
+    p = both_started(t.start(t.config(server=TWO, r=ECHO) + HEALTH % 0, env=fault.environment))
+    p.may_lose_workers = True
+    workers, clients = p.workers(), clients_by_worker(p, 1)
+    fault.set("one")
+    t.write("sluice-0.ini", t.config(server=TWO, n=ECHO) + HEALTH % 0)
+    p.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    equal(results(p), [], "reloads that ended")
+    for c in sum(clients.values(), []):
+        echo(c)
+    os.kill(p.pid if is_master else workers[0], signal.SIGKILL)
+    if not is_master:
+        p.log.wait("worker.exit")
+    fault.set("")
+    if is_master:
+        for c in sum(clients.values(), []):
+            c.recv_close(1001)
+            c.close(1001)
+        wait_until(lambda: not any(map(is_alive, workers)), "the end of the workers")
+        p.process.wait()
+        p.log.thread.join(10)
+        p.is_stopped = True
+        p.check_log()
+        return
+    equal(wait_result(p, 1)["event"], "reload.done", "the reload")
+    p.log.wait("worker.start", 3)
+    for _ in range(12):
+        c = p.client("plain").open("/n")
+        echo(c)
+        c.wire.reset()
+    for c in clients[workers[1]]:
+        echo(c)
     p.stop()
 
 
