@@ -21,7 +21,7 @@ static void on_trim(struct reactor_timer *timer)
     roster_trim(&w->roster);
 }
 
-static void trim_soon(struct worker *w)
+void worker_trim_soon(struct worker *w)
 {
     if (!w->is_trim_due) {
         w->is_trim_due = true;
@@ -31,7 +31,7 @@ static void trim_soon(struct worker *w)
 
 void worker_on_session_park(struct session_context *context)
 {
-    trim_soon(container_of(context, struct worker, context));
+    worker_trim_soon(container_of(context, struct worker, context));
 }
 
 void worker_on_session_gone(struct session_context *context)
@@ -43,7 +43,7 @@ void worker_on_session_gone(struct session_context *context)
         w->peak_sessions = left + 1;
     }
     if (w->peak_sessions >= TRIM_SESSIONS_MIN && left < w->peak_sessions / 2) {
-        trim_soon(w);
+        worker_trim_soon(w);
     }
     worker_stop_when_empty(w);
 }
@@ -147,7 +147,7 @@ static void on_full(struct reactor_deferred *deferred)
         log_full(w, bytes, ended);
     }
     if (ended > 0) {
-        trim_soon(w);
+        worker_trim_soon(w);
     }
 }
 

@@ -141,6 +141,8 @@ void worker_on_change_tick(struct reactor_timer *timer);
 /* What the sessions call. */
 void worker_on_session_gone(struct session_context *context);
 void worker_on_session_park(struct session_context *context);
+/* Gives memory that nobody uses back to the system, in a second. */
+void worker_trim_soon(struct worker *w);
 void worker_begin_memory(struct worker *w);
 void worker_end_memory(struct worker *w);
 /* The configuration in force has another max_memory. */

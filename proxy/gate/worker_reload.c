@@ -271,6 +271,7 @@ void worker_commit(struct worker *w, uint32_t number)
     worker_show(w);
     worker_drop_setup(&before);
     mem_free(next);
+    worker_trim_soon(w); /* what the old configuration took */
     w->next = NULL;
     if (w->setup.config->is_reload_drain) {
         end_changed(w);

@@ -319,7 +319,7 @@ def all_kinds_are_limited(t):
         "listen.failed", "limits", "user.shared", "sandbox.missing", "ready", "stop", "stopped",
         "worker.start", "worker.retired", "drain.begin", "drain.end", "master.gone",
         "listen.inherited", "upgrade.begin", "upgrade.done", "upgrade.failed", "upgrade.memory",
-        "upgrade.tickets", "master.killed", "master.exit",
+        "upgrade.tickets", "master.killed", "master.exit", "session.kick",
         # where the log has the pause that it ends
         "listen.resumed",
         # the process ends with it, and the master waits longer and longer with the next one
