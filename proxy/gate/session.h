@@ -69,8 +69,9 @@ MUST_CHECK bool session_start(struct session_context *context, const struct conf
 struct door *session_door(const struct session_context *context,
                           const struct config_listen *listen);
 
-/* Sessions that have asked for something and have not ended yet. Connections to [health] and [admin]
- * count neither here nor below, and go on: whoever asks must learn that sluice is not ready. */
+/* Sessions that have asked for something and have not ended yet. Connections to [health] and
+ * [admin] count neither here nor below, and go on: whoever asks must learn that sluice is not
+ * ready. */
 size_t session_count_live(const struct session_context *context);
 /* Ends the oldest `most` of these, with an ending of the program's own (shutdown, drain). Returns
  * how many it ended. */
