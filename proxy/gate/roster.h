@@ -9,8 +9,8 @@
  * (listing).
  *
  * The roster has room for twice as many connections as the first configuration admits; an upgrade
- * hands it on as it is. A session beyond that has no row: nobody sees it here, and nobody can end
- * it from here. Memory that no row has needed yet does not exist, and a process that never asks takes
+ * hands it on as it is. A session beyond that has no row: nobody sees it here, nobody can end it
+ * from here. Memory that no row has needed yet does not exist, and a process that never asks takes
  * not even addresses for it; roster_trim gives back what none needs any more. No pointer is in the
  * shared memory. */
 #ifndef GATE_ROSTER_H
