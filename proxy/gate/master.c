@@ -72,9 +72,10 @@ void master_stop(struct master *m, int worker_signal)
     }
     master_fail_upgrade(m, "sluice stops");
     if (m->phase == MASTER_SERVING) {
-        scoreboard_set(&m->scoreboard->is_stopping, true);
+        atomic_store(&m->scoreboard->stop, SCOREBOARD_DRAINS);
     }
     m->phase = MASTER_STOPPING;
+    m->drain_at_ms = UINT64_MAX; /* it would be a second request */
     /* The workers serve those who have called already, and close the sockets. */
     sockets_done(&m->sockets);
     m->stopped_ms = clock_now_ms();
@@ -88,7 +89,6 @@ static void drain(struct master *m)
 {
     log_message(LOG_INFO, "stop", "the workers drain for at most %llu ms",
                 (unsigned long long)m->config->drain_ms);
-    m->drain_at_ms = UINT64_MAX;
     master_stop(m, SIGTERM);
 }
 
@@ -102,8 +102,9 @@ static void drain_soon(struct master *m)
         return;
     }
     m->drain_at_ms = clock_now_ms() + m->config->pre_drain_ms;
+    master_fail_upgrade(m, "sluice stops");
     if (m->phase == MASTER_SERVING) {
-        scoreboard_set(&m->scoreboard->is_stopping, true);
+        atomic_store(&m->scoreboard->stop, SCOREBOARD_UNREADY);
         log_message(LOG_INFO, "stop", "not ready any more; the drain begins in %llu ms",
                     (unsigned long long)m->config->pre_drain_ms);
     }

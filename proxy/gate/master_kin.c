@@ -171,7 +171,8 @@ static void take_over(struct master *m)
         }
     }
     join_group(m);
-    scoreboard_set(&m->scoreboard->is_stopping, false);
+    atomic_store(&m->scoreboard->stop, SCOREBOARD_RUNS);
+    atomic_store(&m->scoreboard->serving, m->generation);
     scoreboard_set(&m->scoreboard->is_reload_good, true);
     seat_put(&m->scoreboard->loaded_s, clock_date_s());
     master_serve(m);

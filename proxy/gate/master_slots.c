@@ -309,7 +309,7 @@ static void on_exit_of(struct master *m, size_t slot, int status)
     s->pid = 0;
     clear_seat(m, s->seat, s->is_wanted && m->phase == MASTER_SERVING);
     s->ended_ms = clock_now_ms();
-    if (m->phase == MASTER_STARTING) {
+    if (m->phase == MASTER_STARTING && !m->elder.is_asked) { /* else the callers may come already */
         master_fail_start(m, "worker %zu ended with %s %d before all workers served", slot,
                           WIFSIGNALED(status) ? "signal" : "status",
                           WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
@@ -319,7 +319,7 @@ static void on_exit_of(struct master *m, size_t slot, int status)
         log_exit(slot, pid, status, s->ended_ms - s->forked_ms,
                  m->phase == MASTER_STOPPING || !s->is_wanted);
     }
-    if (m->phase == MASTER_SERVING && s->is_wanted) {
+    if ((m->phase == MASTER_SERVING || m->phase == MASTER_STARTING) && s->is_wanted) {
         plan_respawn(m, slot, s->ended_ms - s->forked_ms);
     }
 }

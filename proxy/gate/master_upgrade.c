@@ -108,7 +108,7 @@ void master_fail_upgrade(struct master *m, const char *reason)
     close_fd(&upgrade->pipe_fd);
     close_fd(&m->heir.fd);
     if (m->phase == MASTER_SERVING) {
-        scoreboard_set(&m->scoreboard->is_stopping, false);
+        atomic_store(&m->scoreboard->stop, SCOREBOARD_RUNS);
     }
     note_failure(m, reason);
     *upgrade = (struct upgrade){.is_wanted = upgrade->is_wanted, .pipe_fd = -1};
@@ -345,6 +345,7 @@ static void fail_late(struct master *m)
 static bool may_begin(const struct master *m)
 {
     return m->phase == MASTER_SERVING && m->upgrade.is_wanted && m->upgrade.phase == UPGRADE_IDLE &&
+           m->drain_at_ms == UINT64_MAX && /* the heir would not know that it is to stop */
            m->reload.phase == RELOAD_IDLE && sockets_due_ms(&m->sockets) == UINT64_MAX;
 }
 
@@ -428,8 +429,12 @@ static void pass_on_wishes(struct master *m)
 void master_yield(struct master *m, uint64_t leaving_count)
 {
     uint64_t now_ms = clock_now_ms();
-    if (m->upgrade.phase != UPGRADE_STARTING ||
-        !handover_send(m->heir.fd, HANDOVER_YOURS, 0, "", -1)) {
+    if (m->upgrade.phase != UPGRADE_STARTING) {
+        return;
+    }
+    atomic_store(&m->scoreboard->serving, m->generation + 1); /* no worker here is the last */
+    if (!handover_send(m->heir.fd, HANDOVER_YOURS, 0, "", -1)) {
+        atomic_store(&m->scoreboard->serving, m->generation);
         return; /* it is dead, and its exit says why */
     }
     m->heir.pid = m->upgrade.pid;

@@ -11,7 +11,7 @@ static struct shared shared = {.fd = -1};
 
 static uint64_t layout(void)
 {
-    uint64_t sum = shared_layout_text(SHARED_LAYOUT, "scoreboard 1");
+    uint64_t sum = shared_layout_text(SHARED_LAYOUT, "scoreboard 2");
     sum = shared_layout_number(sum, sizeof(struct scoreboard));
     return shared_layout_number(sum, BYTES);
 }
@@ -25,6 +25,7 @@ struct scoreboard *scoreboard_new(size_t slot_count, uint64_t now_s)
     }
     struct scoreboard *board = shared.memory;
     atomic_store(&board->slot_count, slot_count);
+    atomic_store(&board->serving, 1);
     atomic_store(&board->is_reload_good, 1);
     atomic_store(&board->loaded_s, now_s);
     for (size_t i = 0; i < slot_count; i++) {
@@ -117,15 +118,6 @@ size_t scoreboard_generations(const struct scoreboard *board)
         count += is_new;
     }
     return count;
-}
-
-uint64_t scoreboard_newest_generation(const struct scoreboard *board)
-{
-    uint64_t newest = 0;
-    for (size_t i = 0; i < board->slot_count; i++) {
-        newest = board->slots[i].generation > newest ? board->slots[i].generation : newest;
-    }
-    return newest;
 }
 
 /* --- what it says ---------------------------------------------------------------------------- */

@@ -35,11 +35,20 @@ struct scoreboard_slot {
                                     * nobody's */
 } __attribute__((aligned(64)));
 
+/* How far the end of the program is. */
+enum scoreboard_stop {
+    SCOREBOARD_RUNS = 0,
+    SCOREBOARD_UNREADY, /* it still accepts (pre_drain) */
+    SCOREBOARD_DRAINS,  /* the workers end */
+};
+
 struct scoreboard {
     struct shared_head head;
     _Atomic size_t slot_count; /* so many have ever been in use */
+    _Atomic uint64_t
+        serving; /* the generation that has the callers; the master that yields says so */
     /* The newest master's: */
-    _Atomic uint64_t is_stopping;    /* 1: it has begun to stop the program */
+    _Atomic uint64_t stop;           /* enum scoreboard_stop */
     _Atomic uint64_t reloads[2];     /* that failed, that succeeded */
     _Atomic uint64_t upgrades[2];    /* the same */
     _Atomic uint64_t is_reload_good; /* 1: the last one, or the start, took the configuration */
@@ -75,8 +84,6 @@ void scoreboard_clear_slot(struct scoreboard *board, size_t slot);
 
 /* The generations that have workers, or expect some. */
 size_t scoreboard_generations(const struct scoreboard *board);
-/* Of these the newest; 0 = there is none. */
-uint64_t scoreboard_newest_generation(const struct scoreboard *board);
 
 /* Counts one session more, or returns false when all slots together have `max_sessions` already. It
  * counts first and looks at the sum afterwards: of two workers that want the last place at the same
@@ -95,7 +102,7 @@ bool scoreboard_is_up(const struct scoreboard *board, size_t slot);
 /* True: the master has been told to stop; sluice may still take sessions (pre_drain). */
 static inline bool scoreboard_is_stopping(const struct scoreboard *board)
 {
-    return atomic_load_explicit(&board->is_stopping, memory_order_relaxed) != 0;
+    return atomic_load_explicit(&board->stop, memory_order_relaxed) != SCOREBOARD_RUNS;
 }
 /* True: callers are welcome; so sluice does not stop, and some worker is up. */
 bool scoreboard_is_ready(const struct scoreboard *board);

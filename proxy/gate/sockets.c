@@ -340,9 +340,10 @@ bool sockets_is_new(const struct sockets *s, size_t listen)
 
 bool sockets_have_keeper(const struct sockets *s)
 {
-    for (size_t i = 0; i < s->current.count; i++) {
+    const struct sockets_set *set = sockets_newest(s); /* an heir has a plan */
+    for (size_t i = 0; i < set->count; i++) {
         for (size_t slot = 0; slot < SOCKETS_SLOTS_MAX; slot++) {
-            if (s->current.places[i]->is_foreign[slot]) {
+            if (set->places[i]->is_foreign[slot]) {
                 return true;
             }
         }
@@ -383,7 +384,7 @@ static bool store_place(struct sockets_place *place, struct notify *n, const cha
 static bool forget_place(struct sockets_place *place, struct notify *n, const char *name,
                          uint64_t now_ms)
 {
-    bool is_stored = false;
+    bool is_stored = place->is_handed; /* the master before may have stored them */
     for (size_t i = 0; i < SOCKETS_SLOTS_MAX; i++) {
         is_stored |= place->is_stored[i];
     }
@@ -391,6 +392,7 @@ static bool forget_place(struct sockets_place *place, struct notify *n, const ch
         return false;
     }
     memset(place->is_stored, 0, sizeof(place->is_stored));
+    place->is_handed = false;
     return true;
 }
 

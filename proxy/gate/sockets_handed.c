@@ -107,6 +107,7 @@ static const char *take(struct sockets_place *place, const struct handover_socke
     }
     place->fds[socket->slot] = socket->fd;
     place->is_listening[socket->slot] = true;
+    place->is_handed |= !socket->is_foreign;
     place->is_foreign[socket->slot] = socket->is_foreign;
     place->inherited = socket->slot >= place->inherited ? socket->slot + 1 : place->inherited;
     return NULL;

@@ -17,6 +17,7 @@ struct sockets_place {
     size_t inherited;     /* so many slots, from 0 on, began with a socket of somebody else */
     int fds[SOCKETS_SLOTS_MAX];
     bool is_listening[SOCKETS_SLOTS_MAX];
+    bool is_handed;                    /* by a master before, whose manager may keep them */
     bool is_stored[SOCKETS_SLOTS_MAX]; /* the manager has a copy */
     /* It is the socket of a unit, or a copy of one: the manager has it anyway. */
     bool is_foreign[SOCKETS_SLOTS_MAX];

@@ -132,6 +132,7 @@ static void on_control(struct reactor_io *io, unsigned ready)
             log_message(LOG_WARN, "master.gone", "the master is gone: this worker drains");
             w->is_orphan = true;
             worker_drain(w, LIFE_SHUTDOWN);
+            worker_drop_posts(w); /* [health] too: the next master binds its address */
             return;
         }
     }

@@ -57,8 +57,9 @@ uint64_t worker_seed(const struct worker *w)
 static bool is_last(const struct worker *w)
 {
     const struct scoreboard *board = w->context.scoreboard;
-    bool is_newest = !w->is_waiting && w->start->generation == scoreboard_newest_generation(board);
-    return is_newest && !w->start->is_kept && (w->is_orphan || scoreboard_is_stopping(board));
+    bool has_callers = !w->is_waiting && w->start->generation >= board->serving;
+    bool is_end = w->is_orphan || board->stop == SCOREBOARD_DRAINS;
+    return has_callers && is_end && !w->start->is_kept;
 }
 
 static void stop_accepting(struct worker *w)

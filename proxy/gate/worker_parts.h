@@ -112,6 +112,8 @@ void worker_leave_post(struct post *post, uint64_t wait_ms);
 void worker_drop_public_posts(struct worker *w);
 /* Lets nobody new in, anywhere, and leaves them. */
 void worker_leave_public_posts(struct worker *w, uint64_t wait_ms);
+/* All but those that leave. */
+void worker_drop_posts(struct worker *w);
 void worker_drop_all_posts(struct worker *w);
 
 /* --- worker_show.c --- */

@@ -204,6 +204,11 @@ void worker_leave_public_posts(struct worker *w, uint64_t wait_ms)
     }
 }
 
+void worker_drop_posts(struct worker *w)
+{
+    drop_list(&w->posts);
+}
+
 void worker_drop_all_posts(struct worker *w)
 {
     drop_list(&w->posts);

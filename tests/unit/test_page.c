@@ -184,9 +184,9 @@ static void test_pages(void)
         check_row(i, board, rows[i].unready, NULL);
         scoreboard_set(&board->slots[0].is_accepting, true);
         check_row(i, board, rows[i].ready, rows[i].begin);
-        scoreboard_set(&board->is_stopping, true);
+        atomic_store(&board->stop, SCOREBOARD_UNREADY);
         check_row(i, board, rows[i].unready, NULL);
-        scoreboard_set(&board->is_stopping, false);
+        atomic_store(&board->stop, SCOREBOARD_RUNS);
         scoreboard_clear_slot(board, 0);
     }
     config_free(config);

@@ -249,7 +249,7 @@ def worker_dies(t):
     p = t.start(with_admin(t))
     p.may_lose_workers = True
     open_many(p, 24)
-    wait_until(lambda: len(sessions(p)[0]) == 12, "all rows")
+    wait_until(lambda: len(sessions(p)[0]) == 24, "all rows")
     by_worker = {n: [row["id"] for row in sessions(p)[0] if row["worker"] == n] for n in (0, 1)}
     assert by_worker[0] and by_worker[1], by_worker
     pid = int(p.log.wait("worker.start", slot="0")[0]["pid"])

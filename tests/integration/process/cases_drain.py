@@ -13,6 +13,7 @@ from processes import ECHO, both_started, echo
 from scrape import ask
 from sessions import WIRES
 from threads import in_thread, join
+from upgrades import Upgradable
 from wsclient import BINARY, FIN, Client, Ended, Timeout, frame
 
 HEALTH = "[health]\naddress = 127.0.0.1:0\n"
@@ -308,3 +309,44 @@ def pre_drain_and_a_lost_worker(t):
     echo(p.client().open("/r"))
     equal(ask(p.ports["health"])[0], 503, "not ready")
     p.send_signal(signal.SIGTERM)
+
+
+@case()
+def one_worker_ends_in_pre_drain(t):
+    """Another one takes its callers: its sockets must go on hearing them."""
+    p = start_with_pre_drain(t, "1h")
+    p.may_lose_workers = True
+    gone = p.workers()[0]
+    p.send_signal(signal.SIGTERM)
+    p.log.wait("stop")
+    os.kill(gone, signal.SIGTERM)
+    wait_until(lambda: gone not in p.workers(), "the end of the worker")
+    for _ in range(24):  # each socket gets some
+        c = p.client().open("/r")
+        echo(c)
+        c.end_cleanly()
+    p.stop()
+
+
+@case(rows=[("before_it_begins", False), ("while_it_starts", True)])
+def pre_drain_and_an_upgrade(t, is_upgrade_first):
+    """A program that is to stop begins no upgrade, and gives up one that it has begun."""
+    text = t.config(server="workers = 2\ndrain_timeout = 2s\npre_drain = 1s", r=ECHO)
+    u = Upgradable(t, text + HEALTH)
+    p = both_started(u.p)
+    c = p.client().open("/r")
+    if is_upgrade_first:
+        u.put_bad("hangs_at_start")
+        p.send_signal(signal.SIGUSR2)
+        p.log.wait("upgrade.begin")
+    p.send_signal(signal.SIGTERM)
+    p.log.wait("stop")
+    p.send_signal(signal.SIGUSR2)
+    if is_upgrade_first:
+        equal(p.log.wait("upgrade.failed")[0]["detail"], "sluice stops", "why")
+    equal(ask(p.ports["health"])[0], 503, "not ready")
+    c.recv_close(1001)
+    c.wire.reset()
+    equal(p.wait_exit(), 0, "exit code")
+    p.is_stopped = True
+    equal(len(p.log.find("upgrade.begin")), int(is_upgrade_first), "upgrades")
