@@ -11,7 +11,7 @@ static struct shared shared = {.fd = -1};
 
 static uint64_t layout(void)
 {
-    uint64_t sum = shared_layout_text(SHARED_LAYOUT, "scoreboard 2");
+    uint64_t sum = shared_layout_text(SHARED_LAYOUT, "scoreboard 1");
     sum = shared_layout_number(sum, sizeof(struct scoreboard));
     return shared_layout_number(sum, BYTES);
 }
