@@ -304,15 +304,17 @@ static void look_at_files(struct master *m)
         bundle_done(&bundle);
         return;
     }
-    m->next.bundle = bundle;
+    bundle_read_again(&m->next.bundle, &m->bundle);
     m->next.is_watch = true;
     begin(m, !is_known);
     if (m->reload.phase != RELOAD_IDLE) {
+        bundle_done(&bundle);
         return;
     }
-    /* It has failed: remember with which files. */
+    /* It has failed. What was read first is never newer than what has failed: files that somebody
+     * mended meanwhile are other ones, and the next look takes them. */
     bundle_done(&m->bad);
-    bundle_read_again(&m->bad, &m->bundle);
+    m->bad = bundle;
     m->is_bad_told = is_known;
     m->watch_ms = is_known ? m->watch_ms : now_ms + soon_ms;
 }
