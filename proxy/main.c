@@ -45,7 +45,7 @@ static const char usage[] =
     "      --print-config  print the configuration in force, defaults included, and exit\n"
     "      --demo          serve echo routes and a demo page with a throw-away certificate\n"
     "      --listen A:P    let the demo listen there; default 127.0.0.1:8443\n"
-    "      --health        ask the [health] of a running sluice; 0 = it takes sessions\n"
+    "      --health        ask [health] or [admin] of a running sluice; 0 = it takes sessions\n"
     "      --version       print the versions of sluice and wolfSSL\n"
     "  -h, --help          print this text\n"
     "\n"

@@ -292,7 +292,7 @@ static void take_pair(struct reader *reader, struct span name, struct span text)
         if (!reader->is_skipping) {
             report_add(reader->report, reader->number,
                        "'%.*s' stands before the first section; put it below [server], "
-                       "[listen NAME], [health], [defaults] or [route NAME]",
+                       "[listen NAME], [health], [admin], [defaults] or [route NAME]",
                        REPORT_SHOW(name));
         }
         return;

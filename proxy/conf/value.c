@@ -61,8 +61,9 @@ bool value_read_near_address(struct span text, struct arena *texts, void *field,
     if (span_starts_with(text, prefix)) {
         struct span path = cut_front(text, prefix.len);
 
-        *out_detail = "a Unix socket is unix:/PATH, with one slash and at most 107 bytes";
-        return span_starts_with(path, SPAN_LIT("/")) && !span_starts_with(path, SPAN_LIT("//")) &&
+        *out_detail = "a Unix socket is unix:/PATH of a file, with one slash and at most 107 bytes";
+        bool is_file = path.len > 1 && path.data[path.len - 1] != '/';
+        return is_file && path.data[0] == '/' && path.data[1] != '/' &&
                addr_from_unix_path(path, out);
     }
     *out_detail = "whoever can connect can read everything, so the address is unix:/PATH or one of "

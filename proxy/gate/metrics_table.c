@@ -117,8 +117,8 @@ static const struct metrics_family families[] = {
     GAUGE("sluice_memory_limit_bytes", "max_memory of the configuration; 0 is no limit.", NULL,
           metrics_write_memory_limit, 0),
     COUNTER("sluice_memory_ended_sessions_total",
-            "Sessions that ended because a worker had reached max_memory.", NULL,
-            metrics_write_worker_sum, WORKER(memory_ends)),
+            "Queues of sessions that were thrown away because a worker had reached max_memory.",
+            NULL, metrics_write_worker_sum, WORKER(memory_ends)),
 
     COUNTER("process_cpu_seconds_total", "Processor time of the worker and those before it.",
             metrics_count_slots, metrics_write_worker_milli, WORKER(cpu_ms)),

@@ -145,6 +145,7 @@ size_t session_end_largest(struct session_context *context, size_t bytes)
         const struct session_event event = {
             {.type = LIFE_EV_END, .ending = is_client ? LIFE_CLIENT_STALLED : LIFE_BACKEND_STALLED},
             "max_memory: it had most in its queues"};
+        s->detail = s->detail != NULL ? s->detail : event.detail; /* it may have ended already */
         session_take_event(s, &event);
         ended++;
     }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "conf/change.h"
 #include "gate/session_parts.h"
 #include "proto/upgrade.h"
 
@@ -152,13 +153,21 @@ static struct session_event admit(struct session *s)
     return (struct session_event){{.type = LIFE_EV_REQUEST_OK}, NULL};
 }
 
+/* The configuration in force judges a request: a token that a reload replaced opens nothing. */
+static const struct config_listen *listen_in_force(const struct session *s)
+{
+    size_t at = change_find_listen(s->config, s->listen, 0);
+    bool is_there = at < s->config->listen_count && s->config->listens[at].kind == s->listen->kind;
+    return is_there ? &s->config->listens[at] : s->listen;
+}
+
 static bool is_page_request(const struct session *s)
 {
     struct session_request *request = s->request;
     struct addr source;
     addr_from_sockaddr((const struct sockaddr *)&s->peer, sizeof(s->peer), &source);
     const struct page_question question = {
-        .listen = s->listen,
+        .listen = listen_in_force(s),
         .request = &request->asked,
         .source = &source,
         .config = s->config,

@@ -122,8 +122,9 @@ static void log_full(struct worker *w, size_t bytes, size_t ended)
     log_u64(&line, "sessions", w->context.session_count);
     log_u64(&line, "ended", ended);
     log_str(&line, "msg",
-            w->is_full ? "nothing is queued, so no session ends: this worker accepts nobody"
-                       : "the sessions with the largest queues have ended");
+            ended == 0   ? "nothing is queued, so no session ends: this worker accepts nobody"
+            : w->is_full ? "every session with a queue has ended, and this worker accepts nobody"
+                         : "the sessions with the largest queues have ended");
     log_end(&line);
 }
 

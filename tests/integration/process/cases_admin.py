@@ -331,8 +331,13 @@ def tokens(t, address):
         equal(end(p, row["id"], headers=headers), status, name)
     c.text(b"x")
     equal(c.recv_message(), (TEXT, b"x"), "it lives")
+    early = connect(p.ports["admin"])
+    t.cleanup(early.close)
     token_file(t, "another-token-of-the-tests")
     p.log.wait("reload.done", cause="watch")
+    early.sendall(("DELETE /sessions/%s HTTP/1.1\r\nHost: localhost\r\n"
+                   "Authorization: Bearer %s\r\n\r\n" % (row["id"], TOKEN)).encode())
+    assert early.recv(100).startswith(b"HTTP/1.1 401 "), "the old token on an older connection"
     equal(end(p, row["id"], TOKEN), 401, "the old token")
     token_file(t, "short")
     p.log.wait("reload.failed")

@@ -356,4 +356,5 @@ def looks_at_the_port(t, listen):
     warnings = [e["event"] for e in p.log.events
                 if e["proc"] != "master" and e["level"] in ("warn", "error")]
     equal(warnings, [], "warnings of the worker")
+    wait_until(lambda: len(p.ends()) >= 1, "the line of the session")
     equal(len(p.ends()), 1, "lines")
