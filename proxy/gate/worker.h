@@ -7,8 +7,8 @@
  * done so, it puts the configuration in force without touching a session. A worker that retires
  * accepts nobody and ends with its last session. Without memory a worker accepts nobody. Not for:
  * binding, supervision (master). Single-threaded. SIGTERM drains: the sessions get 1001, spread
- * over a third of the drain time. SIGQUIT and the end of the drain time stop the worker at once. A
- * worker whose master is gone drains too. */
+ * over three quarters of the drain time (gate/spread). SIGQUIT and the end of the drain time stop
+ * the worker at once. A worker whose master is gone drains too. */
 #ifndef GATE_WORKER_H
 #define GATE_WORKER_H
 
