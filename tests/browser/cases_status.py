@@ -50,10 +50,8 @@ class Status:
         wait_until(lambda: len(self.ids()) == count, "%d rows" % count, 30)
 
     def clients(self, count, path="/echo"):
-        found = [self.program.client("plain") for _ in range(count)]
-        for c in found:
-            c.open(path)
-        return found
+        """One after the other: many that say nothing yet would put each other out."""
+        return [self.program.client("plain").open(path) for _ in range(count)]
 
     def wants_quiet_console(self):
         equal(self.browser.console(), [], "the console")
