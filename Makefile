@@ -21,14 +21,16 @@ WOLFSSL_PREFIX ?= build/wolfssl
 # Every module, in order: a module may include only modules above its own (`make lint`). A module
 # is NAME.h and NAME.c, and NAME_PART.c once it has outgrown one file.
 MODULES = \
-    base/list base/span base/host base/utf8 base/clock base/mem base/buf base/addr base/log \
+    base/list base/span base/host base/utf8 base/siphash base/clock base/mem base/buf base/addr \
+    base/log \
     proto/mask proto/ws proto/base64 proto/deflate proto/framing proto/shape \
-    proto/http proto/request proto/upgrade proto/policy proto/life \
+    proto/http proto/request proto/upgrade proto/policy proto/life proto/proxy_header \
+    proto/forwarded proto/limit \
     io/scratch io/reactor io/net io/carrier io/tls io/tls_proof io/cert io/conn io/resolver \
     conf/arena conf/snapshot conf/report conf/words conf/file conf/value conf/key conf/draft \
     conf/bundle conf/build conf/listen conf/route conf/config conf/change \
-    gate/shared gate/scoreboard gate/descriptors gate/jail gate/flood gate/door gate/dial \
-    gate/upstream gate/seat gate/roster gate/pump gate/admission gate/answer gate/metrics \
+    gate/shared gate/scoreboard gate/quota gate/descriptors gate/jail gate/flood gate/door \
+    gate/dial gate/upstream gate/seat gate/roster gate/pump gate/admission gate/answer gate/metrics \
     gate/listing gate/page gate/watch gate/flow gate/session gate/control gate/handover \
     gate/listener gate/inherit gate/notify gate/sockets gate/vitals gate/spread gate/worker \
     gate/heart gate/reload gate/master gate/health
