@@ -22,11 +22,12 @@ WOLFSSL_PREFIX ?= build/wolfssl
 # is NAME.h and NAME.c, and NAME_PART.c once it has outgrown one file.
 MODULES = \
     base/list base/span base/host base/utf8 base/siphash base/clock base/mem base/buf base/addr \
-    base/log \
-    proto/mask proto/ws proto/base64 proto/deflate proto/framing proto/shape \
-    proto/http proto/request proto/upgrade proto/policy proto/life proto/proxy_header \
+    base/json base/sigkey base/log \
+    proto/mask proto/ws proto/base64 proto/jwt proto/accounts proto/deflate proto/framing \
+    proto/shape proto/http proto/request proto/token proto/upgrade proto/policy proto/life proto/proxy_header \
     proto/forwarded proto/limit \
-    io/scratch io/reactor io/net io/carrier io/tls io/tls_proof io/cert io/conn io/resolver \
+    io/scratch io/reactor io/net io/carrier io/tls io/tls_proof io/cert io/signature io/conn \
+    io/resolver \
     conf/arena conf/snapshot conf/report conf/words conf/file conf/value conf/key conf/draft \
     conf/bundle conf/build conf/listen conf/route conf/config conf/change \
     gate/shared gate/scoreboard gate/quota gate/descriptors gate/jail gate/flood gate/door \
@@ -101,7 +102,7 @@ DEFINES = -Iproxy -DSLUICE_VERSION='"$(VERSION)"' -D_GNU_SOURCE -isystem $(WOLFS
 COMPILE = $(CC) -std=gnu11 $(WARN) $(DEFINES) $(CPPFLAGS) -fPIE $(CFLAGS_$(VARIANT)) $(CFLAGS)
 LINK_FLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,-z,nodlopen \
     -Wl,--as-needed $(LDFLAGS_$(VARIANT)) $(LDFLAGS)
-LIBS = $(WOLFSSL_LIB) -lev -linih -lcares -lseccomp -lz -lm
+LIBS = $(WOLFSSL_LIB) -lev -linih -lcares -lseccomp -ljansson -lz -lm
 
 # ---------------------------------------------------------------------------------- files
 
@@ -201,9 +202,9 @@ $(WOLFSSL_STAMP): FORCE
 endif
 
 $(B)/libraries:
-	$(Q)mkdir -p $(@D) && printf '#include <ev.h>\n#include <ini.h>\n#include <ares.h>\n#include <seccomp.h>\n#include <zlib.h>\n' | \
+	$(Q)mkdir -p $(@D) && printf '#include <ev.h>\n#include <ini.h>\n#include <ares.h>\n#include <seccomp.h>\n#include <jansson.h>\n#include <zlib.h>\n' | \
 	  $(CC) $(CPPFLAGS) $(CFLAGS) -E -x c - >/dev/null 2>&1 || \
-	  { echo 'libev, inih, c-ares, libseccomp or zlib is missing; run: make deps' >&2; exit 1; }
+	  { echo 'libev, inih, c-ares, libseccomp, jansson or zlib is missing; run: make deps' >&2; exit 1; }
 	$(Q)touch $@
 
 # For editors and clang-tidy: warnings and paths, without flags that only gcc knows.
@@ -243,7 +244,7 @@ distclean:  ## remove build/ altogether
 
 # What the build needs from apt.
 BUILD_PACKAGES = gcc libc6-dev make libev-dev libinih-dev libc-ares-dev \
-    libseccomp-dev zlib1g-dev dpkg-dev autoconf automake libtool debian-archive-keyring
+    libseccomp-dev libjansson-dev zlib1g-dev dpkg-dev autoconf automake libtool debian-archive-keyring
 
 deps:  ## install the Debian packages that the build needs (nothing if all are there)
 	$(Q)proxy/packages.sh 'to build' $(B)/packages.log $(BUILD_PACKAGES)

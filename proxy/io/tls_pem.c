@@ -270,6 +270,15 @@ static const char *explain_no_key(struct span text)
     return name_stranger(text, "key is not PEM");
 }
 
+static const char *explain_no_public_key(struct span text)
+{
+    if (has_kind(text, KIND_CERTIFICATE) || has_kind(text, KIND_TRUSTED)) {
+        return "the file has a certificate: openssl x509 -in FILE -pubkey -noout makes PEM of its "
+               "public key";
+    }
+    return name_stranger(text, "the file has no public key in PEM");
+}
+
 static bool start(struct span text, struct tls_der *out)
 {
     *out = (struct tls_der){0};
@@ -311,6 +320,40 @@ const char *tls_pem_key(struct span text, struct tls_der *out)
         }
     }
     return take_block(out, &block) ? NULL : give_up(text, out, "key is damaged");
+}
+
+static const char *take_public_keys(struct span text, struct tls_der *out)
+{
+    struct block block;
+    while (next_block(&text, &block)) {
+        if (block.kind != KIND_PUBLIC) {
+            continue;
+        }
+        if (out->count == TLS_PEM_CERTIFICATES) {
+            return "the file has more than 21 public keys: a JWKS may have more";
+        }
+        if (!take_block(out, &block)) {
+            return "a public key is damaged";
+        }
+    }
+    return NULL;
+}
+
+const char *tls_pem_public_keys(struct span text, struct tls_der *out)
+{
+    if (!start(text, out)) {
+        return "out of memory";
+    }
+    if (tls_pem_has_key(text) || has_kind(text, KIND_OPENSSH)) {
+        return give_up(text, out,
+                       "the file has a private key: openssl pkey -in FILE -pubout makes "
+                       "PEM of the public one");
+    }
+    const char *detail = take_public_keys(text, out);
+    if (detail == NULL && out->count == 0) {
+        detail = explain_no_public_key(text);
+    }
+    return detail != NULL ? give_up(text, out, detail) : NULL;
 }
 
 void tls_pem_done(struct tls_der *der)

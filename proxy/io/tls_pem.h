@@ -34,6 +34,10 @@ MUST_CHECK const char *tls_pem_certificates(struct span text, struct tls_der *ou
 /* The first private key. NULL, or what is wrong; *out is then empty. */
 MUST_CHECK const char *tls_pem_key(struct span text, struct tls_der *out);
 
+/* All public keys ("PUBLIC KEY", "RSA PUBLIC KEY"), in the file's order; a private key beside them
+ * is an error. NULL, or what is wrong; *out is then empty. */
+MUST_CHECK const char *tls_pem_public_keys(struct span text, struct tls_der *out);
+
 /* Wipes and frees. */
 void tls_pem_done(struct tls_der *der);
 

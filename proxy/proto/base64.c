@@ -129,3 +129,39 @@ bool base64_is_complete(const struct base64_decoder *d)
 {
     return d->padding == 0 ? d->have == 0 : d->have + d->padding == 4;
 }
+
+/* The same alphabet but for its last two characters. */
+static uint8_t url_value(char c)
+{
+    if (c == '-' || c == '_') {
+        return c == '-' ? values['+'] : values['/'];
+    }
+    return c == '+' || c == '/' ? 0 : values[(uint8_t)c];
+}
+
+bool base64url_decode(struct span text, uint8_t *out, size_t *out_len)
+{
+    size_t at = 0;
+    uint32_t bits = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t value = url_value(text.data[i]);
+        if (value == 0) {
+            return false;
+        }
+        bits = bits << 6 | (uint32_t)(value - 1);
+        if (i % 4 > 0) {
+            out[at++] = (uint8_t)(bits >> (2 * (3 - i % 4)));
+        }
+    }
+    *out_len = at;
+    switch (text.len % 4) {
+    case 1:
+        return false;
+    case 2:
+        return (bits & 0x0f) == 0;
+    case 3:
+        return (bits & 0x03) == 0;
+    default:
+        return true;
+    }
+}

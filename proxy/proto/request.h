@@ -36,6 +36,10 @@ struct request {
     struct span origin;
     struct span offers[REQUEST_OFFERS_MAX]; /* subprotocols, the client's favourite first */
     size_t offer_count;
+    /* Subprotocols that carry a token (token.h) are not among the offers, so that nobody chooses,
+     * answers or logs one. */
+    struct span token_offer; /* the last of them, as the client wrote it */
+    size_t token_offer_count;
 
     /* Private: request_next_header reads all other headers through these. */
     const void *head;

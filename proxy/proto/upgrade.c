@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What makes a legal request an opening handshake. */
+#include "proto/token.h"
 #include "proto/upgrade_parts.h"
 
 static bool is_digit(char c)
@@ -129,6 +130,11 @@ static enum upgrade_result add_offer(struct request *out, struct span offer, con
 {
     if (!span_is_token(offer)) {
         return upgrade_refuse(UPGRADE_BAD, detail, "malformed Sec-WebSocket-Protocol");
+    }
+    if (token_is_offer(offer)) {
+        out->token_offer = offer;
+        out->token_offer_count++;
+        return UPGRADE_OK;
     }
     if (offer.len > REQUEST_OFFER_LEN_MAX) {
         return upgrade_refuse(UPGRADE_BAD, detail, "subprotocol too long");

@@ -57,7 +57,8 @@ MUST_CHECK enum upgrade_result upgrade_check_any(const struct http_parser *p, st
  *   - the authority is not empty;
  *   - Origin comes at most once;
  *   - the list in all lines of Sec-WebSocket-Protocol has at most REQUEST_OFFERS_MAX tokens, each
- *     one once and of at most REQUEST_OFFER_LEN_MAX bytes;
+ *     one once and of at most REQUEST_OFFER_LEN_MAX bytes; those that carry a token stand apart
+ *     in the request, and may be of any length;
  *   - the path can be read in one way only: it has no encoded slash or control byte, no dot segment
  *     ("/../", "/./") or backslash, encoded or not, and no bad %-encoding.
  * A recipient ignores empty items of lists (RFC 9110 5.6.1.2). deflate_negotiate checks

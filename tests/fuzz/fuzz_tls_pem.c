@@ -28,5 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     detail = tls_pem_key(text, &der);
     assert(detail != NULL || tls_pem_has_key(text));
     check(detail, &der, text);
+    detail = tls_pem_public_keys(text, &der);
+    check(detail, &der, text);
     return 0;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/token.h"
 #include "proto/upgrade.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -148,9 +149,11 @@ static void expect_offers(const struct request *request)
 {
     expect(request->offer_count <= REQUEST_OFFERS_MAX);
     expect(request->offer_count == 0 || count_headers(SPAN_LIT("Sec-WebSocket-Protocol")) > 0);
+    expect((request->token_offer_count == 0) == (request->token_offer.len == 0));
     for (size_t i = 0; i < request->offer_count; i++) {
         expect(span_is_token(request->offers[i]));
         expect(request->offers[i].len <= REQUEST_OFFER_LEN_MAX);
+        expect(!token_is_offer(request->offers[i]));
         for (size_t j = 0; j < i; j++) {
             expect(!span_is_equal(request->offers[i], request->offers[j]));
         }

@@ -105,6 +105,23 @@ static const struct row key_rows[] = {
     {"nothing", {"", 0}, "empty", 0, 0},
 };
 
+#define PUBLIC "-----BEGIN PUBLIC KEY-----\nMAMCAQU=\n-----END PUBLIC KEY-----\n"
+#define RSA_PUBLIC "-----BEGIN RSA PUBLIC KEY-----\nMAQCAgEF\n-----END RSA PUBLIC KEY-----\n"
+
+static const struct row public_rows[] = {
+    {"one", SPAN_LIT(PUBLIC), NULL, 1, 5},
+    {"three", SPAN_LIT("a\n" PUBLIC RSA_PUBLIC "b\n" PUBLIC), NULL, 3, 16},
+    {"beside a certificate", SPAN_LIT(FIVE PUBLIC), NULL, 1, 5},
+    {"beside a private key", SPAN_LIT(PUBLIC KEY), "private key", 0, 0},
+    {"a private key", SPAN_LIT(KEY), "-pubout", 0, 0},
+    {"a certificate", SPAN_LIT(FIVE), "-pubkey", 0, 0},
+    {"damaged", SPAN_LIT("-----BEGIN PUBLIC KEY-----\nMAMCAQ\n-----END PUBLIC KEY-----\n"),
+     "damaged", 0, 0},
+    {"cut off", SPAN_LIT("-----BEGIN PUBLIC KEY-----\nMAMCAQU=\n"), "damaged", 0, 0},
+    {"nothing", {"", 0}, "empty", 0, 0},
+    {"a JWKS", SPAN_LIT("{\"keys\":[]}"), "no public key", 0, 0},
+};
+
 typedef const char *read_fn(struct span text, struct tls_der *out);
 
 static void check_rows(const struct row *rows, size_t count, read_fn *read)
@@ -144,6 +161,11 @@ static void test_keys(void)
     CHECK_FALSE("none", tls_pem_has_key(SPAN_LIT(FIVE)));
 }
 
+static void test_public_keys(void)
+{
+    check_rows(public_rows, COUNT(public_rows), tls_pem_public_keys);
+}
+
 /* Each file cut at every place: whole certificates, or an error. */
 static void test_cuts(void)
 {
@@ -153,6 +175,7 @@ static void test_cuts(void)
         const char *detail = tls_pem_certificates((struct span){text.data, len}, &der);
         CHECK_TRUE("cut", detail != NULL || der.count > 0);
         tls_pem_done(&der);
+        CHECK_TRUE("cut", tls_pem_public_keys((struct span){text.data, len}, &der) != NULL);
         CHECK_TRUE("cut", tls_pem_key((struct span){text.data, len}, &der) != NULL || der.len == 5);
         tls_pem_done(&der);
     }
@@ -179,9 +202,6 @@ static void test_limits(void)
 }
 
 CU_TestInfo tls_pem_tests[] = {
-    {"certificates", test_certificates},
-    {"keys", test_keys},
-    {"cut everywhere", test_cuts},
-    {"limits", test_limits},
-    CU_TEST_INFO_NULL,
+    {"certificates", test_certificates}, {"keys", test_keys},     {"public keys", test_public_keys},
+    {"cut everywhere", test_cuts},       {"limits", test_limits}, CU_TEST_INFO_NULL,
 };

@@ -131,3 +131,20 @@ def subprotocol_order(t, order, want):
     c = p.client().open("/r", subprotocols="x, a, b")
     equal(c.subprotocol, want, "subprotocol")
     c.end_cleanly()
+
+
+@case(rows=[("sluice", "sluice.token."),
+            ("kubernetes", "base64url.bearer.authorization.k8s.io.")])
+def a_token_among_the_offers_stays_secret(t, prefix):
+    token = prefix + "c2VjcmV0" * 1000
+    p = t.gateway(any="backend = echo:", r="backend = echo:\nsubprotocols = mqtt",
+                  server="log_level = debug")
+    c = p.client().open("/any", subprotocols=token + ", a")
+    equal(c.subprotocol, "a", "the client's first offer that is no token")
+    c.end_cleanly()
+    c = p.client().open("/any", subprotocols=token)
+    equal(c.subprotocol, None, "subprotocol")
+    c.end_cleanly()
+    got, line = is_admitted(p, 3, path="/r", subprotocols="amqp, " + token)
+    equal((got, line["ending"], line["offers"]), (False, "subprotocol", "amqp"), "the log line")
+    assert "c2VjcmV0" not in p.log.text(), "the log has the token"
