@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "gate/session.h"
 
-#include <string.h>
-
 #include "base/log.h"
-#include "base/mem.h"
 #include "gate/session_parts.h"
 
 #define DISCARD_BYTES (64 * 1024) /* one read from a side whose bytes nobody wants */
@@ -86,47 +83,6 @@ static void apply_close(struct session *s, uint16_t code)
     apply(s, &event);
 }
 
-/* The upstream knows the backends of the configuration in force. */
-static void note_outcomes(struct session *s)
-{
-    struct session_context *context = s->context;
-    size_t count = 0;
-    const struct dial_outcome *outcomes = dial_outcomes(s->dial, &count);
-    for (size_t i = 0; i < count; i++) {
-        session_tally_dial(s, i, &outcomes[i]);
-        if (context->upstream != NULL && s->config == context->config) {
-            upstream_note(context->upstream, s->route, i, &outcomes[i],
-                          reactor_now_ms(context->reactor));
-        }
-    }
-}
-
-struct session_event session_finish_dial(struct session *s)
-{
-    static const enum life_ending endings[] = {
-        [DIAL_OK] = LIFE_NOT_ENDED,
-        [DIAL_NAME] = LIFE_BACKEND_NAME,
-        [DIAL_UNREACHABLE] = LIFE_BACKEND_REFUSED,
-        [DIAL_TIMEOUT] = LIFE_BACKEND_TIMEOUT,
-        [DIAL_REFUSED] = LIFE_BACKEND_REFUSED,
-        [DIAL_TLS] = LIFE_BACKEND_TLS,
-        [DIAL_NO_MEMORY] = LIFE_INTERNAL,
-        [DIAL_EXHAUSTED] = LIFE_FULL,
-    };
-    size_t candidate = 0;
-
-    note_outcomes(s);
-    const struct dial_outcome outcome = dial_finish(s->dial, &s->pump.backend, &candidate);
-    s->dial = NULL;
-    s->backend = &s->route->backends[candidate];
-    s->connect_ms = reactor_now_ms(s->context->reactor) - s->times.phase_since_ms;
-    if (outcome.result == DIAL_OK) {
-        return (struct session_event){.life = {.type = LIFE_EV_BACKEND_UP}};
-    }
-    return (struct session_event){{.type = LIFE_EV_END, .ending = endings[outcome.result]},
-                                  outcome.detail};
-}
-
 /* Makes an event of what the pump reports. */
 static void take_report(struct session *s, const struct pump_report *report)
 {
@@ -204,7 +160,7 @@ static void note_flow(struct session *s, uint64_t now_ms)
 }
 
 /* Called last in every event. */
-static void settle(struct session *s)
+void session_settle(struct session *s)
 {
     struct session_event event;
     uint64_t now_ms = reactor_now_ms(s->context->reactor);
@@ -231,7 +187,7 @@ static void settle(struct session *s)
 
 void session_on_dial(void *owner)
 {
-    settle(owner);
+    session_settle(owner);
 }
 
 /* --- readiness ----------------------------------------------------------------------------- */
@@ -336,10 +292,10 @@ static void client_ready(struct session *s, unsigned ready)
     if ((ready & REACTOR_READ) && life_reads_client(&s->life) && !pump_is_held(&s->pump)) {
         read_client(s);
     }
-    settle(s);
+    session_settle(s);
 }
 
-static void on_client_ready(struct conn *conn, unsigned ready)
+void session_on_client_ready(struct conn *conn, unsigned ready)
 {
     struct session *s = container_of(conn, struct session, pump.client);
     if (door_is_guest(&s->guest)) {
@@ -396,7 +352,7 @@ static void read_backend(struct session *s)
     }
 }
 
-static void on_backend_ready(struct conn *conn, unsigned ready)
+void session_on_backend_ready(struct conn *conn, unsigned ready)
 {
     struct session *s = container_of(conn, struct session, pump.backend);
     if ((ready & REACTOR_WRITE) && conn_queued(conn) > 0) {
@@ -406,16 +362,16 @@ static void on_backend_ready(struct conn *conn, unsigned ready)
     if ((ready & REACTOR_READ) && life_reads_backend(&s->life)) {
         read_backend(s);
     }
-    settle(s);
+    session_settle(s);
 }
 
 void session_take_event(struct session *s, const struct session_event *event)
 {
     apply(s, event);
-    settle(s);
+    session_settle(s);
 }
 
-static void on_timer(struct reactor_timer *timer)
+void session_on_timer(struct reactor_timer *timer)
 {
     struct session *s = container_of(timer, struct session, timer);
     struct session_event event;
@@ -423,76 +379,5 @@ static void on_timer(struct reactor_timer *timer)
     if (session_take_deadline(s, &event)) {
         apply(s, &event);
     }
-    settle(s);
-}
-
-/* --- from outside -------------------------------------------------------------------------- */
-
-struct door *session_door(const struct session_context *context, const struct config_listen *listen)
-{
-    switch (listen->kind) {
-    case CONFIG_LISTEN_PUBLIC:
-        break;
-    case CONFIG_LISTEN_HEALTH:
-        return context->health_door;
-    case CONFIG_LISTEN_ADMIN:
-        return context->admin_door;
-    }
-    return context->door;
-}
-
-static size_t *count_of(struct session_context *context, const struct config_listen *listen)
-{
-    return listen->kind == CONFIG_LISTEN_PUBLIC ? &context->session_count : &context->health_count;
-}
-
-static void on_retire(struct reactor_deferred *deferred)
-{
-    struct session *s = container_of(deferred, struct session, retire);
-    struct session_context *context = s->context;
-    conn_close(&s->pump.client);
-    conn_close(&s->pump.backend);
-    pump_done(&s->pump);
-    session_drop_request(s);
-    (*count_of(context, s->listen))--;
-    mem_free(s->sni);
-    config_free(s->listen->config);
-    config_free(s->config);
-    mem_free(s);
-    context->on_gone(context);
-}
-
-bool session_start(struct session_context *context, const struct config_listen *listen,
-                   const struct carrier *carrier, struct tls *tls, const struct addr *peer)
-{
-    struct session *s = mem_alloc_zero(sizeof(*s));
-    if (s == NULL) {
-        tls_free(tls);
-        struct carrier lost = *carrier;
-        lost.ops->close(&lost);
-        return false;
-    }
-    uint64_t now_ms = reactor_now_ms(context->reactor);
-    s->context = context;
-    s->door = session_door(context, listen);
-    s->listen = listen;
-    config_share(listen->config);
-    memcpy(&s->peer, &peer->u, sizeof(s->peer));
-    s->id = scoreboard_next_id(context->scoreboard, context->slot);
-    s->started_ms = now_ms;
-    s->times.phase_since_ms = now_ms;
-    pump_init(&s->pump, context->scratch, on_client_ready, on_backend_ready);
-    life_init(&s->life, tls != NULL);
-    reactor_timer_init(&s->timer, context->reactor, on_timer);
-    reactor_deferred_init(&s->retire, on_retire);
-    list_init(&s->link);
-    list_append(&context->sessions, &s->link);
-    (*count_of(context, listen))++;
-    session_tally_start(s);
-    conn_open(&s->pump.client, carrier, tls);
-    if (s->door != NULL) {
-        door_enter(s->door, &s->guest);
-    }
-    settle(s);
-    return true;
+    session_settle(s);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* session_parts.h: what the session's own sources share; for nobody else.
  *
- * Every event ends in settle() of session.c: follow-up events until nothing is pending, then corked
- * bytes leave, then the interest function, then the deadlines. Only session.c steps the life; the
- * other parts return the event that they found. */
+ * Every event ends in session_settle() of session.c: follow-up events until nothing is pending,
+ * then corked bytes leave, then the interest function, then the deadlines. Only session.c steps the
+ * life; the other parts return the event that they found. */
 #ifndef GATE_SESSION_PARTS_H
 #define GATE_SESSION_PARTS_H
 
@@ -101,12 +101,18 @@ void session_on_dial(void *owner);
 
 /* session.c: an event from outside. The session may be retired afterwards. */
 void session_take_event(struct session *s, const struct session_event *event);
+/* session.c: called last in every event. */
+void session_settle(struct session *s);
+/* session.c: what the two connections and the timer call. */
+void session_on_client_ready(struct conn *conn, unsigned ready);
+void session_on_backend_ready(struct conn *conn, unsigned ready);
+void session_on_timer(struct reactor_timer *timer);
 
-/* session.c: takes the result of the dial, which is decided. */
+/* session_dial.c: takes the result of the dial, which is decided. */
 struct session_event session_finish_dial(struct session *s);
 
 /* session_pending.c: finds the event that follows from the state alone. Each such event changes the
- * state, so settle() comes to an end. False: none is pending. */
+ * state, so session_settle() comes to an end. False: none is pending. */
 bool session_take_pending(struct session *s, struct session_event *out);
 
 /* session_act.c: carries out the actions (enum life_action, or-ed). */

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A session's first moment and its last. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "gate/session_parts.h"
+
+struct door *session_door(const struct session_context *context, const struct config_listen *listen)
+{
+    switch (listen->kind) {
+    case CONFIG_LISTEN_PUBLIC:
+        break;
+    case CONFIG_LISTEN_HEALTH:
+        return context->health_door;
+    case CONFIG_LISTEN_ADMIN:
+        return context->admin_door;
+    }
+    return context->door;
+}
+
+static size_t *count_of(struct session_context *context, const struct config_listen *listen)
+{
+    return listen->kind == CONFIG_LISTEN_PUBLIC ? &context->session_count : &context->health_count;
+}
+
+static void on_retire(struct reactor_deferred *deferred)
+{
+    struct session *s = container_of(deferred, struct session, retire);
+    struct session_context *context = s->context;
+    conn_close(&s->pump.client);
+    conn_close(&s->pump.backend);
+    pump_done(&s->pump);
+    session_drop_request(s);
+    (*count_of(context, s->listen))--;
+    mem_free(s->sni);
+    config_free(s->listen->config);
+    config_free(s->config);
+    mem_free(s);
+    context->on_gone(context);
+}
+
+bool session_start(struct session_context *context, const struct config_listen *listen,
+                   const struct carrier *carrier, struct tls *tls, const struct addr *peer)
+{
+    struct session *s = mem_alloc_zero(sizeof(*s));
+    if (s == NULL) {
+        tls_free(tls);
+        struct carrier lost = *carrier;
+        lost.ops->close(&lost);
+        return false;
+    }
+    uint64_t now_ms = reactor_now_ms(context->reactor);
+    s->context = context;
+    s->door = session_door(context, listen);
+    s->listen = listen;
+    config_share(listen->config);
+    memcpy(&s->peer, &peer->u, sizeof(s->peer));
+    s->id = scoreboard_next_id(context->scoreboard, context->slot);
+    s->started_ms = now_ms;
+    s->times.phase_since_ms = now_ms;
+    pump_init(&s->pump, context->scratch, session_on_client_ready, session_on_backend_ready);
+    life_init(&s->life, tls != NULL);
+    reactor_timer_init(&s->timer, context->reactor, session_on_timer);
+    reactor_deferred_init(&s->retire, on_retire);
+    list_init(&s->link);
+    list_append(&context->sessions, &s->link);
+    (*count_of(context, listen))++;
+    session_tally_start(s);
+    conn_open(&s->pump.client, carrier, tls);
+    if (s->door != NULL) {
+        door_enter(s->door, &s->guest);
+    }
+    session_settle(s);
+    return true;
+}
