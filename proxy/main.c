@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "conf/config.h"
@@ -272,12 +274,24 @@ static bool take_inherited(struct handover *handover, struct inherit *inherited)
     return is_read && is_taken;
 }
 
+/* The workers inherit it: they can open no file to find an own one. */
+static bool seed_json(void)
+{
+    uint64_t random = 0;
+    bool is_there = getrandom(&random, sizeof(random), 0) == (ssize_t)sizeof(random);
+    if (!is_there) {
+        fprintf(stderr, "sluice: cannot start: the system gives no random numbers\n");
+    }
+    json_doc_start(random);
+    return is_there;
+}
+
 int main(int argc, char **argv)
 {
     struct handover handover;
     struct inherit inherited;
     int code = EXIT_NOT_STARTED;
-    if (take_inherited(&handover, &inherited)) {
+    if (take_inherited(&handover, &inherited) && seed_json()) {
         code = run(argc, argv, &handover, &inherited);
     }
     handover_done(&handover);

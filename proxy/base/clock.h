@@ -14,7 +14,8 @@ uint64_t clock_now_ms(void);
 /* The same clock in microseconds, for what is shorter than a turn. */
 uint64_t clock_now_us(void);
 
-/* The time of day in seconds since 1970; it may jump. For people only, never for a deadline. */
+/* The time of day in seconds since 1970; it may jump. For people and for what bears a date: a token
+ * that ends. A deadline on it looks again now and then. */
 uint64_t clock_date_s(void);
 
 #endif

@@ -15,6 +15,46 @@ void *build_array(struct build *build, size_t count, size_t size)
     return array;
 }
 
+const struct bundle_file *build_file(struct build *build, const struct draft_item *item)
+{
+    const struct bundle_file *file = bundle_find(build->bundle, item->text);
+
+    if (file != NULL && file->problem.len == 0) {
+        return file;
+    }
+    report_add(build->report, item->line, "cannot read %.*s: %s", REPORT_SHOW_PATH(item->text),
+               file != NULL ? file->problem.data : "the bundle lacks it");
+    return NULL;
+}
+
+void build_check_exposure(struct build *build, const struct draft_item *item, const char *secret,
+                          enum file_exposure exposure)
+{
+    struct report *report = build->report;
+
+    switch (exposure) {
+    case FILE_PRIVATE:
+        break;
+    case FILE_READABLE_MOUNT:
+        report_warn(report, item->line,
+                    "%.*s: every user of this machine or container can read the %s: mount it with "
+                    "mode 0400 or 0440 (defaultMode in Kubernetes)",
+                    REPORT_SHOW_PATH(item->text), secret);
+        break;
+    case FILE_READABLE:
+        report_add(report, item->line,
+                   "%.*s: every user of this machine can read the %s: chmod o= FILE (a group may "
+                   "read it)",
+                   REPORT_SHOW_PATH(item->text), secret);
+        break;
+    case FILE_WRITABLE:
+        report_add(report, item->line,
+                   "%.*s: every user of this machine can change the %s: chmod o= FILE",
+                   REPORT_SHOW_PATH(item->text), secret);
+        break;
+    }
+}
+
 /* Says what a value or item is called, and of which key unless its name says the same. */
 static void report_bad(struct build *build, const struct key *key, const struct draft_item *item,
                        const char *detail)

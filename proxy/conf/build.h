@@ -29,6 +29,14 @@ struct build {
 /* Zeroed room for `count` things in the snapshot; NULL (reported) when out of memory. */
 MUST_CHECK void *build_array(struct build *build, size_t count, size_t size);
 
+/* The file that a key names. NULL, reported: nobody could read it. */
+MUST_CHECK const struct bundle_file *build_file(struct build *build, const struct draft_item *item);
+/* Reports a file with a secret in it that others can read or change. `secret` is what messages call
+ * it: "key", "token". A group may read and write: a group for keys (Debian's ssl-cert) is the usual
+ * way to let a service read them. */
+void build_check_exposure(struct build *build, const struct draft_item *item, const char *secret,
+                          enum file_exposure exposure);
+
 /* `base` is what sections of this kind are kept in (enum key_section). */
 void build_fallbacks(struct build *build, enum key_section kind, void *base);
 /* Fills what the section sets, and reports the required keys that it lacks. A list replaces the

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "conf/auth.h"
 #include "conf/build.h"
 #include "conf/draft.h"
 #include "conf/listen.h"
@@ -115,7 +116,9 @@ static struct config *build_snapshot(struct build *build)
     build->config->holders = build_array(build, 1, sizeof(struct config_holders));
     build_server(build);
     listen_build(build);
+    auth_build(build);
     route_build(build);
+    auth_check_use(build);
     listen_check_hosts(build);
     check_memory(build);
     return build->config;
@@ -148,6 +151,9 @@ struct config *config_build(const struct bundle *bundle, enum config_proof proof
     report_sort(out_report);
     if (out_report->is_failed || config == NULL) {
         out_report->is_failed = true;
+        if (config != NULL) {
+            config_drop_auths(config);
+        }
         arena_done(&texts);
         return NULL;
     }

@@ -182,6 +182,13 @@ void config_print(const struct config *config, FILE *out)
     for (size_t i = 0; i < config->listen_count; i++) {
         print_listen(&printer, &config->listens[i], i == 0);
     }
+    for (size_t i = 0; i < config->auth_count; i++) {
+        const struct config_auth *auth = &config->auths[i];
+
+        printer.has_help = i == 0;
+        fprintf(out, "\n[auth %.*s]\n", (int)auth->name.len, auth->name.data);
+        print_section(&printer, KEY_AUTH, auth);
+    }
     fprintf(out, "\n[defaults]\n; before its route is known, a session uses these\n");
     print_defaults(&printer, config);
     for (size_t i = 0; i < config->route_count; i++) {

@@ -76,7 +76,7 @@ static void report_unknown_section(struct reader *reader, struct span header, st
     } else {
         report_add(reader->report, reader->number,
                    "unknown section [%.*s]; there are [server], [listen NAME], [health], [admin], "
-                   "[defaults] and [route NAME]",
+                   "[auth NAME], [defaults] and [route NAME]",
                    REPORT_SHOW(header));
     }
 }

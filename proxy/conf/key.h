@@ -18,10 +18,18 @@
 #include "base/span.h"
 #include "conf/value.h"
 
-/* What a section is kept in: struct config, struct config_listen for three of them and, the last
- * two, struct config_route. */
-enum key_section { KEY_SERVER = 0, KEY_LISTEN, KEY_HEALTH, KEY_ADMIN, KEY_DEFAULTS, KEY_ROUTE };
-#define KEY_SECTIONS 6
+/* What a section is kept in: struct config, struct config_listen for three of them, struct
+ * config_auth and, the last two, struct config_route. */
+enum key_section {
+    KEY_SERVER = 0,
+    KEY_LISTEN,
+    KEY_HEALTH,
+    KEY_ADMIN,
+    KEY_AUTH,
+    KEY_DEFAULTS,
+    KEY_ROUTE
+};
+#define KEY_SECTIONS 7
 
 /* How a section begins: [server], [listen NAME]. */
 struct key_header {
@@ -78,7 +86,7 @@ struct key {
     const char *empty; /* what no value means: "any" */
 };
 
-#define KEY_MAX 96         /* ceiling of the table, asserted by the tests */
+#define KEY_MAX 160        /* ceiling of the table, asserted by the tests */
 #define KEY_RANGE_TEXT 160 /* bytes that key_describe needs at most */
 #define KEY_NUMBER_TEXT 32 /* bytes that key_format needs at most */
 

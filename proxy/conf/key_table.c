@@ -24,6 +24,8 @@
 #define SERVER_FIELD(member_) FIELD(config, member_)
 #define LISTEN_FIELD(member_) FIELD(config_listen, member_)
 #define LISTEN_ITEMS(items_, count_) ITEMS(config_listen, items_, count_)
+#define AUTH_FIELD(member_) FIELD(config_auth, member_)
+#define AUTH_ITEMS(items_, count_) ITEMS(config_auth, items_, count_)
 #define ROUTE_FIELD(member_) FIELD(config_route, member_)
 #define ROUTE_ITEMS(items_, count_) ITEMS(config_route, items_, count_)
 
@@ -45,6 +47,9 @@ static const struct key_choice sink_words[] = {
     {"stderr", LOG_STDERR}, {"syslog", LOG_SYSLOG}, {"journald", LOG_JOURNALD}, {NULL, 0}};
 static const struct key_choice tls_words[] = {
     {"1.2", CONFIG_TLS_1_2}, {"1.3", CONFIG_TLS_1_3}, {NULL, 0}};
+static const struct key_choice auth_words[] = {
+    {"jwt", CONFIG_AUTH_JWT}, {"tokens", CONFIG_AUTH_TOKENS}, {NULL, 0}};
+static const struct key_choice exp_words[] = {{"yes", 0}, {"no", 1}, {NULL, 0}};
 static const struct key_choice refuse_words[] = {{"close", 0}, {"http", 1}, {NULL, 0}};
 static const struct key_choice code_words[] = {{"1011", 1011}, {"1014", 1014}, {NULL, 0}};
 static const struct key_choice accept_words[] = {
@@ -98,6 +103,19 @@ static const struct key_need need_certificate = {has_certificate, "tls_certifica
 static const struct key_need need_key = {has_key, "tls_key"};
 static const struct key_need need_tls = {has_tls, "tls_certificate and tls_key"};
 
+static bool is_jwt(const void *base)
+{
+    return ((const struct config_auth *)base)->type == CONFIG_AUTH_JWT;
+}
+
+static bool has_accounts(const void *base)
+{
+    return ((const struct config_auth *)base)->type == CONFIG_AUTH_TOKENS;
+}
+
+static const struct key_need need_jwt = {is_jwt, "type = jwt"};
+static const struct key_need need_accounts = {has_accounts, "type = tokens"};
+
 static bool has_service(const void *base)
 {
     const struct config_route *route = base;
@@ -146,6 +164,25 @@ static bool is_compressed(const void *base)
     return ((const struct config_route *)base)->is_deflate;
 }
 
+static bool has_auth(const void *base)
+{
+    return ((const struct config_route *)base)->auth_name_count > 0;
+}
+
+static bool has_first_message(const void *base)
+{
+    const struct config_route *route = base;
+
+    for (size_t i = 0; i < route->auth_from_count; i++) {
+        if (route->auth_from[i].place == TOKEN_FIRST_MESSAGE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct key_need need_auth = {has_auth, "auth"};
+static const struct key_need need_first_message = {has_first_message, "auth_from = first_message"};
 static const struct key_need need_service = {has_service, "a backend other than echo:"};
 static const struct key_need need_text = {has_text,
                                           "payload = text or the subprotocol text.ircv3.net"};
@@ -243,6 +280,37 @@ static const struct key keys[] = {
     KEY(KEY_ADMIN, "token_file", TEXT(value_read_text, value_show_text), LISTEN_FIELD(token_path),
         .names_files = true, .empty = "a Unix socket's rights are enough, others may only read",
         .help = "a file with the token that whoever ends a session must bring"),
+
+    KEY(KEY_AUTH, "type", CHOICE(auth_words), .is_required = true, AUTH_FIELD(type),
+        .help = "what a client must bring"),
+    KEY(KEY_AUTH, "keys", TEXT(value_read_text, value_show_text), AUTH_FIELD(keys_path),
+        .need = &need_jwt, .names_files = true, .empty = "no file",
+        .help = "a JWKS or PEM file of the public keys that tokens are signed with"),
+    KEY(KEY_AUTH, "secret_file", TEXT(value_read_text, value_show_text), AUTH_FIELD(secret_path),
+        .need = &need_jwt, .names_files = true, .empty = "no file",
+        .help = "a file with the secret that tokens are signed with (HS256)"),
+    KEY(KEY_AUTH, "algorithms", LIST(value_read_algorithm, value_show_algorithm),
+        AUTH_ITEMS(algorithms, algorithm_count), .need = &need_jwt, .noun = "algorithm",
+        .empty = "required for type = jwt", .help = "that tokens may be signed with"),
+    KEY(KEY_AUTH, "issuer", TEXT(value_read_text, value_show_text), AUTH_FIELD(rules.issuer),
+        .need = &need_jwt, .empty = "any", .help = "what iss must be"),
+    KEY(KEY_AUTH, "audience", LIST(value_read_text, value_show_text),
+        AUTH_ITEMS(rules.audiences, rules.audience_count), .need = &need_jwt,
+        .empty = "tokens without aud only", .help = "of these aud must have one"),
+    KEY(KEY_AUTH, "require", LIST(value_read_requirement, value_show_requirement),
+        AUTH_ITEMS(rules.required, rules.required_count), .need = &need_jwt, .noun = "claim",
+        .empty = "none", .help = "claims that must hold: equal, or a member of a list"),
+    KEY(KEY_AUTH, "leeway", DURATION(SECOND_MS, 10 * MINUTE_MS), .zero_word = "none",
+        .fallback = "30s", AUTH_FIELD(leeway_ms), .need = &need_jwt,
+        .help = "how far the clocks of the issuer and of sluice may differ"),
+    KEY(KEY_AUTH, "file", TEXT(value_read_text, value_show_text), AUTH_FIELD(file_path),
+        .need = &need_accounts, .names_files = true, .empty = "no file",
+        .help = "who may enter: name:sha256-of-the-token[:expiry] lines"),
+    KEY(KEY_AUTH, "typ", TEXT(value_read_text, value_show_text), AUTH_FIELD(rules.type),
+        .need = &need_jwt, .empty = "any", .help = "what the token's typ must be"),
+    KEY(KEY_AUTH, "require_exp", CHOICE(exp_words), .fallback = "yes",
+        AUTH_FIELD(rules.is_exp_optional), .need = &need_jwt,
+        .help = "whether a token without exp is refused"),
 
     KEY(KEY_ROUTE, "path", TEXT(value_read_path, value_show_path), ROUTE_FIELD(policy),
         .is_required = true, .is_route_only = true,
@@ -347,6 +415,15 @@ static const struct key keys[] = {
         .help = "for all that a client must still take when its session has ended"),
     KEY(KEY_ROUTE, "max_age", DURATION(10, 365 * DAY_MS), .zero_word = "off", .fallback = "0",
         ROUTE_FIELD(timeouts.max_age_ms), .help = "longest life of a session"),
+    KEY(KEY_ROUTE, "auth", LIST(value_read_text, value_show_text),
+        ROUTE_ITEMS(auth_names, auth_name_count), .noun = "[auth]", .empty = "nobody is asked",
+        .help = "[auth NAME] sections; all of them must hold"),
+    KEY(KEY_ROUTE, "auth_from", LIST(value_read_token_source, value_show_token_source),
+        ROUTE_ITEMS(auth_from, auth_from_count), .need = &need_auth, .noun = "place",
+        .empty = "nowhere", .help = "where a token is looked for, in this order"),
+    KEY(KEY_ROUTE, "auth_timeout", DURATION(10, HOUR_MS), .fallback = "5s",
+        ROUTE_FIELD(timeouts.token_ms), .need = &need_first_message,
+        .help = "for the first message"),
 };
 
 _Static_assert(sizeof(keys) / sizeof(keys[0]) <= KEY_MAX, "the table is beyond its ceiling");

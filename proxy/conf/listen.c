@@ -57,35 +57,6 @@ void listen_prove(struct build *build, const struct config_pair *pair,
     }
 }
 
-/* A file with a secret in it: "key" or "token". */
-static void check_exposure(struct build *build, const struct draft_item *item, const char *secret,
-                           enum file_exposure exposure)
-{
-    struct report *report = build->report;
-
-    switch (exposure) {
-    case FILE_PRIVATE:
-        break;
-    case FILE_READABLE_MOUNT:
-        report_warn(report, item->line,
-                    "%.*s: every user of this machine or container can read the %s: mount it with "
-                    "mode 0400 or 0440 (defaultMode in Kubernetes)",
-                    REPORT_SHOW_PATH(item->text), secret);
-        break;
-    case FILE_READABLE:
-        report_add(report, item->line,
-                   "%.*s: every user of this machine can read the %s: chmod o= FILE (a group may "
-                   "read it)",
-                   REPORT_SHOW_PATH(item->text), secret);
-        break;
-    case FILE_WRITABLE:
-        report_add(report, item->line,
-                   "%.*s: every user of this machine can change the %s: chmod o= FILE",
-                   REPORT_SHOW_PATH(item->text), secret);
-        break;
-    }
-}
-
 static void forget(struct span text)
 {
     if (text.len > 0) {
@@ -107,22 +78,9 @@ void listen_forget_keys(const struct config *config)
     }
 }
 
-/* NULL, reported: nobody could read it. */
-static const struct bundle_file *find_file(struct build *build, const struct draft_item *item)
-{
-    const struct bundle_file *file = bundle_find(build->bundle, item->text);
-
-    if (file != NULL && file->problem.len == 0) {
-        return file;
-    }
-    report_add(build->report, item->line, "cannot read %.*s: %s", REPORT_SHOW_PATH(item->text),
-               file != NULL ? file->problem.data : "the bundle lacks it");
-    return NULL;
-}
-
 static bool read_pem(struct build *build, const struct draft_item *item, struct span *out)
 {
-    const struct bundle_file *file = find_file(build, item);
+    const struct bundle_file *file = build_file(build, item);
 
     if (file == NULL) {
         return false;
@@ -132,7 +90,7 @@ static bool read_pem(struct build *build, const struct draft_item *item, struct 
         return false;
     }
     if (tls_pem_has_key(*out)) {
-        check_exposure(build, item, "key", file->exposure);
+        build_check_exposure(build, item, "key", file->exposure);
     }
     return true;
 }
@@ -217,7 +175,7 @@ static void build_token(struct build *build, const struct draft_section *section
                         struct config_listen *listen)
 {
     const struct draft_item *item = draft_value(section, "token_file")->items;
-    const struct bundle_file *file = item != NULL ? find_file(build, item) : NULL;
+    const struct bundle_file *file = item != NULL ? build_file(build, item) : NULL;
 
     if (file == NULL) {
         return;
@@ -227,7 +185,7 @@ static void build_token(struct build *build, const struct draft_section *section
     if (fault != NULL) {
         report_add(build->report, item->line, "%.*s: %s", REPORT_SHOW_PATH(item->text), fault);
     }
-    check_exposure(build, item, "token", file->exposure);
+    build_check_exposure(build, item, "token", file->exposure);
     if (!arena_copy(build->texts, text, &listen->token)) {
         report_no_memory(build->report);
     }

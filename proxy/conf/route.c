@@ -2,6 +2,7 @@
 #include "conf/route.h"
 
 #include "base/host.h"
+#include "conf/auth.h"
 #include "proto/policy.h"
 #include "proto/shape.h"
 
@@ -153,6 +154,7 @@ static void build_route(struct build *build, const struct draft_section *section
     check_subprotocols(build, route);
     check_place_is_new(build, route);
     check_same(build, route);
+    auth_of_route(build, section, route);
 }
 
 /* What every route starts from: the table's defaults, the server's deadlines, then [defaults]. */

@@ -8,11 +8,20 @@ void config_share(const struct config *config)
     }
 }
 
+void config_drop_auths(const struct config *config)
+{
+    for (size_t i = 0; i < config->auth_count; i++) {
+        jwt_keys_done(&config->auths[i].keys);
+        accounts_done(&config->auths[i].accounts);
+    }
+}
+
 void config_free(const struct config *config)
 {
     if (config != NULL && config->holders != NULL && --config->holders->count == 0) {
         struct arena memory = config->holders->memory; /* the snapshot itself is in it */
 
+        config_drop_auths(config);
         arena_done(&memory);
     }
 }

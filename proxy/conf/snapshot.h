@@ -16,10 +16,13 @@
 #include "base/log.h"
 #include "base/span.h"
 #include "conf/arena.h"
+#include "proto/accounts.h"
 #include "proto/http.h"
+#include "proto/jwt.h"
 #include "proto/life.h"
 #include "proto/policy.h"
 #include "proto/shape.h"
+#include "proto/token.h"
 #include "proto/ws.h"
 
 struct config;
@@ -60,6 +63,30 @@ struct config_listen {
     const struct config *config; /* the snapshot that it belongs to */
 };
 
+/* How a client proves who it is. */
+enum config_auth_type { CONFIG_AUTH_JWT = 0, CONFIG_AUTH_TOKENS };
+
+/* What a client must bring for it; a route names at most one [auth] for each. */
+enum config_credential { CONFIG_TOKEN = 0 };
+#define CONFIG_CREDENTIALS 1
+
+/* An [auth NAME] section. */
+struct config_auth {
+    struct span name;
+    enum config_auth_type type;
+    enum config_credential credential; /* follows from the type */
+    struct span keys_path;             /* jwt; as written; empty = not set */
+    struct span secret_path;
+    enum sigkey_alg *algorithms;
+    size_t algorithm_count;
+    uint64_t leeway_ms;
+    struct jwt_rules rules;   /* jwt; `keys` is the next */
+    struct jwt_keys keys;     /* owned */
+    struct span file_path;    /* tokens; as written */
+    struct accounts accounts; /* owned */
+    unsigned line;
+};
+
 enum config_backend_kind { CONFIG_BACKEND_TCP = 0, CONFIG_BACKEND_UNIX, CONFIG_BACKEND_ECHO };
 
 struct config_backend {
@@ -93,6 +120,12 @@ struct config_route {
     size_t buffer_high_bytes;
     size_t buffer_low_bytes;
     enum config_latency latency;
+    struct span *auth_names; /* as written */
+    size_t auth_name_count;
+    const struct config_auth **auths; /* all must hold; in the order of the names */
+    size_t auth_count;                /* 0 = the route asks nobody who it is */
+    struct token_source *auth_from;   /* in the order in which they are asked */
+    size_t auth_from_count;
     struct life_timeouts timeouts; /* tls_ms and request_ms are the server's, copied here */
     unsigned line;
 };
@@ -125,6 +158,8 @@ struct config {
 
     struct config_listen *listens;
     size_t listen_count;
+    struct config_auth *auths;
+    size_t auth_count;
     struct config_route *routes;
     struct policy_route *policies; /* routes[i].policy, side by side, for policy_decide */
     size_t route_count;
@@ -142,5 +177,8 @@ struct config_holders {
  * makes a snapshot holds it. NULL is allowed. */
 void config_share(const struct config *config);
 void config_free(const struct config *config);
+
+/* Wipes and frees what the [auth] sections own; config_free does it. */
+void config_drop_auths(const struct config *config);
 
 #endif

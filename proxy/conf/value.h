@@ -60,4 +60,16 @@ value_show_fn value_show_network;
 value_read_fn value_read_backend; /* struct config_backend */
 value_show_fn value_show_backend;
 
+/* value_auth.c */
+value_read_fn value_read_algorithm; /* enum sigkey_alg */
+value_show_fn value_show_algorithm;
+
+/* "role:operator" or "role=operator" */
+value_read_fn value_read_requirement; /* struct jwt_requirement */
+value_show_fn value_show_requirement;
+
+/* "cookie:session", "bearer" */
+value_read_fn value_read_token_source; /* struct token_source */
+value_show_fn value_show_token_source;
+
 #endif

@@ -122,6 +122,12 @@ void admission_decide(const struct admission_question *question, struct admissio
         refuse(out, ending_of_policy(decision.verdict), decision.detail);
         return;
     }
+    if (question->request->offer_count == 0 && question->request->token_offer_count > 0) {
+        refuse(out, LIFE_SUBPROTOCOL,
+               "the only subprotocol offered carries a token, and sluice never names that one in "
+               "its answer: offer another one beside it");
+        return;
+    }
     out->subprotocol = decision.subprotocol;
     out->shape = shape_of(out->route, decision.subprotocol);
     if (!negotiate_deflate(question->request, out->route, &out->shape)) {

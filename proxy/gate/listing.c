@@ -12,7 +12,7 @@
 
 #define LIMIT_DEFAULT 1000
 #define LIMIT_MAX 10000
-#define ROW_MAX 3072        /* bytes: every character of a name escaped */
+#define ROW_MAX 3456        /* bytes: every character of a name escaped */
 #define LOOKS_PER_PART 2000 /* then other sessions have their turn */
 _Static_assert(2 * ROW_MAX <= ANSWER_PART_BYTES, "each row fits an empty part");
 
@@ -229,6 +229,7 @@ static size_t write_row(const struct roster_entry *entry, const struct words *wo
     char listen[6 * ROSTER_NAME_MAX + 2];
     char backend[6 * ROSTER_BACKEND_MAX + 2];
     char client[6 * ADDR_TEXT_MAX + 2];
+    char identity[6 * ROSTER_IDENTITY_MAX + 2];
     char rtt[16] = "null";
 
     if (live->client_rtt_us != 0) {
@@ -238,7 +239,7 @@ static size_t write_row(const struct roster_entry *entry, const struct words *wo
         out, ROW_MAX,
         "{\"id\":\"%s\",\"worker\":%" PRIu32 ",\"generation\":%" PRIu32
         ",\"route\":%s,\"listen\":%s,\"client\":%s,"
-        "\"identity\":null,\"backend\":%s,\"phase\":\"%s\",\"age_ms\":%" PRIu64
+        "\"identity\":%s,\"backend\":%s,\"phase\":\"%s\",\"age_ms\":%" PRIu64
         ",\"idle_ms\":%" PRIu64 ",\"up_bytes\":%" PRIu64 ",\"down_bytes\":%" PRIu64
         ",\"up_messages\":%" PRIu64 ",\"down_messages\":%" PRIu64
         ",\"buffered_client_bytes\":%" PRIu32 ",\"buffered_backend_bytes\":%" PRIu32
@@ -246,6 +247,7 @@ static size_t write_row(const struct roster_entry *entry, const struct words *wo
         ",\"client_rtt_us\":%s,\"client_paused\":%s,\"backend_paused\":%s}",
         words->id, party->slot, party->generation, quote(party->route, route, sizeof(route)),
         quote(party->listen, listen, sizeof(listen)), quote(words->client, client, sizeof(client)),
+        quote(party->identity, identity, sizeof(identity)),
         quote(party->backend, backend, sizeof(backend)), words->phase, since(party->started_ms),
         since(live->payload_ms), live->up_bytes, live->down_bytes, live->up_messages,
         live->down_messages, live->queued_client_bytes, live->queued_backend_bytes,

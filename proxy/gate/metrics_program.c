@@ -200,6 +200,25 @@ void metrics_write_worker_sum(const struct metrics *m, const struct metrics_fami
     sheet_count(sheet, sum_workers(m, f->offset));
 }
 
+/* --- credentials ----------------------------------------------------------------------------- */
+
+/* Not one where nobody is asked. */
+size_t metrics_count_reasons(const struct metrics *m)
+{
+    return m->config->auth_count > 0 ? IDENTITY_REASONS : 0;
+}
+
+/* JWT_OK is no reason. */
+void metrics_write_refusals(const struct metrics *m, const struct metrics_family *f, size_t row,
+                            struct sheet *sheet)
+{
+    if (row != JWT_OK) {
+        sheet_begin(sheet, "");
+        sheet_label(sheet, "reason", identity_reason_word((unsigned)row));
+        sheet_count(sheet, sum_workers(m, f->offset + row * sizeof(uint64_t)));
+    }
+}
+
 /* --- lines of the log ------------------------------------------------------------------------ */
 
 size_t metrics_count_sinks(const struct metrics *m)

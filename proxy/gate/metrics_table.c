@@ -78,6 +78,11 @@ static const struct metrics_family families[] = {
           "Bytes that the kernel has taken for that side and the peer has not acknowledged.",
           metrics_count_routes, metrics_write_sides, ROUTE(unacked_bytes)),
 
+    GAUGE("sluice_sessions_identified", "Sessions whose client has proven who it is.", NULL,
+          metrics_write_worker_sum, WORKER(identified)),
+    COUNTER("sluice_auth_refusals_total", "Credentials that were refused, by the reason.",
+            metrics_count_reasons, metrics_write_refusals, WORKER(auth_refusals)),
+
     GAUGE("sluice_backend_up", "0 if the last dial did not reach the backend.",
           metrics_count_backends, metrics_write_backend_up, 0),
     HISTOGRAM("sluice_backend_connect_duration_seconds",

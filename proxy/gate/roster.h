@@ -26,7 +26,8 @@
 
 #define ROSTER_NAME_MAX 48 /* of a route or listener, with its NUL */
 #define ROSTER_BACKEND_MAX 92
-#define ROSTER_SLOTS_MAX 512 /* as many as the scoreboard has */
+#define ROSTER_IDENTITY_MAX 64 /* a longer one is cut */
+#define ROSTER_SLOTS_MAX 512   /* as many as the scoreboard has */
 
 /* Why a side is not read. */
 enum roster_pause {
@@ -46,6 +47,7 @@ struct roster_party {
     char listen[ROSTER_NAME_MAX];
     char route[ROSTER_NAME_MAX]; /* empty: not known */
     char backend[ROSTER_BACKEND_MAX];
+    char identity[ROSTER_IDENTITY_MAX]; /* empty: not known */
 };
 
 /* What moves. `client` and `backend` say for which side bytes wait. */

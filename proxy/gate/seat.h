@@ -27,6 +27,7 @@
 #include "base/span.h"
 #include "conf/snapshot.h"
 #include "gate/dial.h"
+#include "gate/identity.h"
 #include "proto/life.h"
 
 #define SEAT_SLOTS_MAX 512
@@ -98,6 +99,8 @@ struct seat_worker {
     _Atomic uint64_t log_suppressed;
     _Atomic uint64_t allocated_bytes;
     _Atomic uint64_t memory_ends; /* sessions that ended because of max_memory */
+    _Atomic uint64_t identified;  /* gauge: sessions whose client has proven who it is */
+    _Atomic uint64_t auth_refusals[IDENTITY_REASONS]; /* by enum identity_reason */
 };
 
 /* The shared memory. */

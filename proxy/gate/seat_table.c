@@ -52,7 +52,7 @@ static size_t lay_out(struct seats *seats)
 /* Whatever a number in the memory means: a program with one ending more must not read it. */
 static uint64_t layout(void)
 {
-    uint64_t sum = shared_layout_text(SHARED_LAYOUT, "seats 1");
+    uint64_t sum = shared_layout_text(SHARED_LAYOUT, "seats 2");
     const uint64_t numbers[] = {sizeof(struct seats),
                                 sizeof(struct seat_route_name),
                                 sizeof(struct seat_backend_name),
@@ -65,6 +65,7 @@ static uint64_t layout(void)
                                 SEAT_BUCKETS,
                                 SEAT_ENDS,
                                 LIFE_DEAD,
+                                IDENTITY_REASONS,
                                 DIAL_EXHAUSTED};
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         sum = shared_layout_number(sum, numbers[i]);
@@ -78,6 +79,9 @@ static uint64_t layout(void)
     for (int i = 0; i < LIFE_ENDING_COUNT; i++) {
         const char *word = life_ending_row((enum life_ending)i)->word;
         sum = shared_layout_text(sum, word != NULL ? word : "");
+    }
+    for (unsigned i = 0; i < IDENTITY_REASONS; i++) {
+        sum = shared_layout_text(sum, identity_reason_word(i));
     }
     return sum;
 }
@@ -280,4 +284,5 @@ void seats_clear_slot(struct seats *seats, size_t slot)
     seat_put(&worker->virtual_bytes, 0);
     seat_put(&worker->open_fds, 0);
     seat_put(&worker->allocated_bytes, 0);
+    seat_put(&worker->identified, 0);
 }

@@ -13,6 +13,7 @@ static void on_open(struct session *s, uint64_t now_ms)
     s->times.open_since_ms = now_ms;
     s->times.payload_ms = now_ms;
     s->times.client_heard_ms = now_ms;
+    session_await_expiry(s); /* ended in the dial: then the timer rings at once */
     session_log_open(s);
 }
 

@@ -8,6 +8,8 @@
 #include "base/mem.h"
 #include "gate/session_parts.h"
 
+#define IDENTITY_SHOWN_MAX 128 /* bytes of a subject */
+
 /* "0-17": the worker's slot and a number that the slot gives out once. */
 static void log_id(struct log_line *line, const struct session *s)
 {
@@ -31,6 +33,22 @@ static void log_parties(struct log_line *line, const struct session *s)
     }
 }
 
+/* Subjects are as long as their issuer likes. */
+static void log_identity(struct log_line *line, const struct session *s)
+{
+    if (s->who == NULL) {
+        return;
+    }
+    log_text(line, "auth", s->who->auth);
+    if (s->who->subject.len > 0) {
+        struct span subject = s->who->subject;
+        log_text(line, "identity",
+                 (struct span){subject.data, subject.len < IDENTITY_SHOWN_MAX
+                                                 ? subject.len
+                                                 : IDENTITY_SHOWN_MAX});
+    }
+}
+
 void session_log_open(const struct session *s)
 {
     struct log_line line;
@@ -40,6 +58,7 @@ void session_log_open(const struct session *s)
     log_begin(&line, LOG_DEBUG, "session.open");
     log_id(&line, s);
     log_parties(&line, s);
+    log_identity(&line, s);
     log_u64(&line, "connect_ms", s->connect_ms);
     if (s->tls_version != NULL) {
         log_str(&line, "tls", s->tls_version);
@@ -158,6 +177,7 @@ void session_log_end(const struct session *s)
     log_begin(&line, level, "session.end");
     log_id(&line, s);
     log_parties(&line, s);
+    log_identity(&line, s);
     log_str(&line, "ending", life_ending_row(s->life.ending)->word);
     if (session_close_code(s) != 0) {
         log_u64(&line, "code", session_close_code(s));

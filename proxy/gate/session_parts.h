@@ -15,6 +15,7 @@
 #include "gate/answer.h"
 #include "gate/dial.h"
 #include "gate/flow.h"
+#include "gate/identity.h"
 #include "gate/pump.h"
 #include "gate/session.h"
 #include "gate/watch.h"
@@ -53,6 +54,7 @@ struct session {
     const struct config_backend *backend; /* connected, or dialled last; NULL before */
     struct session_request *request;      /* NULL before its first byte and when no longer needed */
     struct dial *dial;                    /* NULL unless dialling */
+    struct identity *who;                 /* owned; NULL: the route asks nobody */
     struct pump pump;
     struct life life;
     struct flow up;             /* from the client to the backend, or back to the client (echo) */
@@ -132,12 +134,17 @@ void session_send_close(struct session *s);
 /* session_timer.c */
 struct life_deadline session_deadline(const struct session *s);
 void session_set_timer(struct session *s);
+/* Says when to look whether the client's proof still holds. False: it does not any more. */
+bool session_await_expiry(struct session *s);
 /* The timer rang: *out is what the deadline leads to. False: nothing. */
 bool session_take_deadline(struct session *s, struct session_event *out);
 
 /* session_tally.c: monitoring. Each is harmless where nobody counts. */
 void session_tally_start(struct session *s);
 void session_tally_route(struct session *s); /* s->route has become known */
+/* s->who has become known. */
+void session_tally_identity(struct session *s);
+void session_tally_refusal(struct session *s, unsigned reason); /* enum identity_reason */
 void session_tally_phase(struct session *s, enum life_phase before);
 void session_tally_handshake(struct session *s);
 /* In the phase DIAL: so it went with backend `index` of the route. */

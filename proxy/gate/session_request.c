@@ -3,6 +3,7 @@
  * what the session then says to the client. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "conf/change.h"
 #include "gate/session_parts.h"
@@ -111,6 +112,39 @@ static bool is_memory_scarce(const struct config *config)
     return config->max_memory_bytes != 0 && mem_live_bytes() >= config->max_memory_bytes / 5 * 4;
 }
 
+/* Asks the client of an admitted request who it is. LIFE_EV_END: it does not prove it. */
+static struct session_event identify(struct session *s)
+{
+    const struct identity_question question = {
+        .route = s->route,
+        .request = &s->request->asked,
+        .now_s = clock_date_s(),
+    };
+    struct identity_answer answer;
+
+    switch (identity_of_request(&question, &answer)) {
+    case IDENTITY_OK:
+        s->who = answer.who;
+        session_tally_identity(s);
+        break;
+    case IDENTITY_LATER: /* the configuration lets nobody ask for these two */
+    case IDENTITY_WAIT:
+    case IDENTITY_REFUSED:
+        session_tally_refusal(s, answer.reason);
+        return end_event(LIFE_AUTH, answer.detail);
+    case IDENTITY_NO_MEMORY:
+        return end_event(LIFE_INTERNAL, "out of memory");
+    }
+    return (struct session_event){{.type = LIFE_EV_REQUEST_OK}, NULL};
+}
+
+static void uncount(struct session *s)
+{
+    struct session_context *context = s->context;
+    scoreboard_sub(&context->scoreboard->slots[context->slot].sessions_now, 1);
+    s->is_counted = false;
+}
+
 /* Asks whether a legal opening handshake may have a session. */
 static struct session_event admit(struct session *s)
 {
@@ -145,12 +179,16 @@ static struct session_event admit(struct session *s)
     if (!s->is_counted) {
         return end_event(LIFE_FULL, "max_sessions");
     }
+    const struct session_event event = identify(s);
+    if (event.life.type == LIFE_EV_END) {
+        uncount(s);
+        return event;
+    }
     if (!door_admit(s->door, &s->guest)) {
-        scoreboard_sub(&context->scoreboard->slots[context->slot].sessions_now, 1);
-        s->is_counted = false;
+        uncount(s);
         return end_event(LIFE_FULL, "the limit of descriptors");
     }
-    return (struct session_event){{.type = LIFE_EV_REQUEST_OK}, NULL};
+    return event;
 }
 
 /* The configuration in force judges a request: a token that a reload replaced opens nothing. */

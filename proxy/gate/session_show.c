@@ -33,6 +33,9 @@ static void fill_party(const struct session *s, struct roster_party *out)
     if (s->backend != NULL) {
         set_text(out->backend, sizeof(out->backend), s->backend->text);
     }
+    if (s->who != NULL) {
+        set_text(out->identity, sizeof(out->identity), s->who->subject);
+    }
 }
 
 static uint8_t client_pause(const struct session *s)

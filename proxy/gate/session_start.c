@@ -33,6 +33,7 @@ static void on_retire(struct reactor_deferred *deferred)
     session_drop_request(s);
     (*count_of(context, s->listen))--;
     mem_free(s->sni);
+    identity_free(s->who);
     config_free(s->listen->config);
     config_free(s->config);
     mem_free(s);

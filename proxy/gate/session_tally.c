@@ -110,6 +110,20 @@ void session_tally_route(struct session *s)
     seat_add(&t->route->phases[s->life.phase], 1);
 }
 
+void session_tally_identity(struct session *s)
+{
+    if (s->who != NULL && s->context->seat != NULL) {
+        seat_add(&seat_worker(s->context->seat)->identified, 1);
+    }
+}
+
+void session_tally_refusal(struct session *s, unsigned reason)
+{
+    if (s->context->seat != NULL) {
+        seat_add(&seat_worker(s->context->seat)->auth_refusals[reason], 1);
+    }
+}
+
 void session_tally_phase(struct session *s, enum life_phase before)
 {
     struct seat_route *route = s->tally.route;
@@ -175,6 +189,9 @@ void session_tally_end(struct session *s)
         return;
     }
     session_tally_now(s);
+    if (s->who != NULL) {
+        seat_sub(&seat_worker(seat)->identified, 1);
+    }
     seat_end(seat, s->route, s->life.ending, session_close_code(s));
     struct seat_listen *listen = seat_listen(seat, s->listen);
     if (session_is_probe(s)) {

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The one timer of a session: every deadline of its life, and parking. */
+#include "base/clock.h"
 #include "gate/session_parts.h"
+
+#define CLOCK_LOOK_MS (60 * UINT64_C(1000))
 
 struct life_deadline session_deadline(const struct session *s)
 {
@@ -34,8 +37,28 @@ void session_set_timer(struct session *s)
     }
 }
 
-/* True when the peer is slow rather than stuck: its wait begins again. */
-static bool is_still_taking(struct session *s, enum life_excuse excuse)
+/* Somebody may set the clock, and a machine that sleeps counts no milliseconds: so the look comes
+ * once a minute at least. */
+bool session_await_expiry(struct session *s)
+{
+    uint64_t date_s = clock_date_s();
+    uint64_t wait_ms = CLOCK_LOOK_MS;
+
+    if (s->who == NULL || s->who->ends_s == 0) {
+        return true;
+    }
+    bool is_left = s->who->ends_s > date_s;
+    if (!is_left) {
+        wait_ms = 0;
+    } else if (s->who->ends_s - date_s < CLOCK_LOOK_MS / 1000) {
+        wait_ms = (s->who->ends_s - date_s) * 1000;
+    }
+    s->times.expires_ms = reactor_now_ms(s->context->reactor) + wait_ms;
+    return is_left;
+}
+
+/* True when the peer is slow rather than stuck, or the clock early: the wait begins again. */
+static bool is_excused(struct session *s, enum life_excuse excuse)
 {
     uint64_t now_ms = reactor_now_ms(s->context->reactor);
     switch (excuse) {
@@ -48,6 +71,8 @@ static bool is_still_taking(struct session *s, enum life_excuse excuse)
     case LIFE_EXCUSE_EITHER:
         return watch_renew_either(&s->idle_watch, &s->times.payload_ms, &s->pump.client,
                                   &s->pump.backend, now_ms);
+    case LIFE_EXCUSE_CLOCK:
+        return session_await_expiry(s);
     case LIFE_EXCUSE_NONE:
         break;
     }
@@ -81,13 +106,13 @@ bool session_take_deadline(struct session *s, struct session_event *out)
     switch (deadline.kind) {
     case LIFE_DEADLINE_END:
         out->life = (struct life_event){.type = LIFE_EV_END, .ending = deadline.ending};
-        return !is_still_taking(s, deadline.excuse);
+        return !is_excused(s, deadline.excuse);
     case LIFE_DEADLINE_CLIENT:
         if (s->dial != NULL) {
             dial_expire(s->dial); /* it knows what it has waited for */
             return false;
         }
-        if (is_still_taking(s, deadline.excuse)) {
+        if (is_excused(s, deadline.excuse)) {
             s->times.phase_since_ms = now_ms;
             return false;
         }

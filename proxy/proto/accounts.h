@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* accounts.h: files of those who may enter: tokens by their digests, users by password hashes.
+/* accounts.h: files of those who may enter: tokens by their digests, users by their password
+ * hashes.
  *
  * For: reading such files, telling everything that is wrong with them by line, and looking somebody
  * up. Not for: calculating digests and hashes, which the caller does: SHA-256 in the worker, a

@@ -339,9 +339,18 @@ void http_parser_init(struct http_parser *p, const struct http_limits *limits)
     *p = (struct http_parser){.limits = *limits, .result = HTTP_NEED_MORE, .detail = ""};
 }
 
+/* Cookies and tokens stand in heads. */
+static void wipe(struct http_parser *p)
+{
+    if (p->text != NULL) {
+        explicit_bzero(p->text, p->len);
+        mem_free(p->text);
+    }
+}
+
 void http_parser_done(struct http_parser *p)
 {
-    mem_free(p->text);
+    wipe(p);
     mem_free(p->headers);
     p->text = NULL;
     p->headers = NULL;
@@ -359,10 +368,14 @@ static bool reserve_text(struct http_parser *p, size_t len)
         return true;
     }
     size = size < need ? need : size;
-    char *text = mem_resize(p->text, size);
+    char *text = mem_alloc(size);
     if (text == NULL) {
         return false;
     }
+    if (p->len > 0) {
+        memcpy(text, p->text, p->len);
+    }
+    wipe(p);
     p->text = text;
     p->size = (uint32_t)size;
     return true;

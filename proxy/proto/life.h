@@ -2,9 +2,8 @@
 /* life.h: the life cycle of a session, and every way it can end.
  *
  * Ahead of the program: no configuration sets is_token_first yet, so no session comes into TOKEN,
- * and nothing reports LIFE_AUTH, LIFE_TARGET, LIFE_LIMIT_SOURCE, LIFE_LIMIT_ROUTE, LIFE_RATE,
- * LIFE_AUTH_EXPIRED, LIFE_AUTH_REVOKED, LIFE_KICKED or LIFE_DRAIN. The tests of the life cover all
- * of them.
+ * and nothing reports LIFE_TARGET, LIFE_LIMIT_SOURCE, LIFE_LIMIT_ROUTE, LIFE_RATE or
+ * LIFE_AUTH_REVOKED. The tests of the life cover all of them.
  *
  * For: event in, next phase and a set of actions out; which deadline runs; the table of endings.
  * Not for: carrying anything out, sockets, clocks. Pure and total: every event is legal in every
@@ -278,6 +277,7 @@ struct life_times {
     uint64_t payload_ms;       /* last payload byte either way; also when a peer was last excused */
     uint64_t client_heard_ms;  /* last byte of any kind from the client */
     uint64_t ping_sent_ms;     /* a Ping is unanswered since */
+    uint64_t expires_ms;       /* when to look whether the client's proof still holds */
     uint64_t client_stuck_ms;  /* the client's queue is not empty and has not moved since */
     uint64_t backend_stuck_ms; /* the same for the backend's */
     bool is_client_paused;     /* the client is not read: its Pong could not be seen */
@@ -299,7 +299,8 @@ enum life_excuse {
     LIFE_EXCUSE_PONG,    /* the client's acknowledgements since ping_sent_ms */
     LIFE_EXCUSE_CLIENT,  /* the client's since client_stuck_ms; in ANSWER since phase_since_ms */
     LIFE_EXCUSE_BACKEND, /* the backend's since backend_stuck_ms */
-    LIFE_EXCUSE_EITHER   /* either's since payload_ms */
+    LIFE_EXCUSE_EITHER,  /* either's since payload_ms */
+    LIFE_EXCUSE_CLOCK    /* no progress, but the time of day: expires_ms was an estimate */
 };
 
 struct life_deadline {

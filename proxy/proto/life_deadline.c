@@ -31,6 +31,9 @@ static void open_deadlines(struct life_deadline *nearest, const struct life_time
         nearer_ending(nearest, LIFE_MAX_AGE, LIFE_EXCUSE_NONE,
                       times->open_since_ms + timeouts->max_age_ms);
     }
+    if (times->expires_ms != 0) {
+        nearer_ending(nearest, LIFE_AUTH_EXPIRED, LIFE_EXCUSE_CLOCK, times->expires_ms);
+    }
     if (times->is_client_paused) {
         return; /* a Pong would wait unread: the stuck queue's deadline runs instead */
     }

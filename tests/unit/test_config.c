@@ -139,7 +139,7 @@ static void test_all_errors(void)
         "f.ini:8: bad backend 'b'; a backend is tcp://HOST:PORT, unix:/PATH or echo:\n"
         "f.ini:9: unknown key 'color'\n"
         "f.ini:10: unknown section [what]; there are [server], [listen NAME], [health], [admin], "
-        "[defaults] and [route NAME]\n";
+        "[auth NAME], [defaults] and [route NAME]\n";
     struct report report;
     char *got;
 

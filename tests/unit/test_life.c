@@ -357,6 +357,23 @@ static void test_deadlines(void)
     CHECK_EQ_U64("answer", life_step(&life, &due), LIFE_DO_CLIENT_ABORT | LIFE_DO_RETIRE);
 }
 
+/* A proof that ends; the time of day decides. */
+static void test_expiry(void)
+{
+    struct life life = open_session();
+    struct life_times times = {.payload_ms = 200, .client_heard_ms = 300, .expires_ms = 250};
+    struct life_deadline d = life_deadline(&life, &life_kit_timeouts, &times);
+    CHECK_EQ_INT("open", d.ending, LIFE_AUTH_EXPIRED);
+    CHECK_EQ_INT("open", d.excuse, LIFE_EXCUSE_CLOCK);
+    CHECK_EQ_U64("open", d.at_ms, 250);
+    times.is_client_paused = true;
+    CHECK_EQ_U64("paused", life_deadline(&life, &life_kit_timeouts, &times).at_ms, 250);
+    CHECK_TRUE("closing", end_step(&life, LIFE_AUTH_EXPIRED) != 0);
+    CHECK_EQ_U64("code", life.close_code, 1008);
+    d = life_deadline(&life, &life_kit_timeouts, &times);
+    CHECK_TRUE("closing", d.ending != LIFE_AUTH_EXPIRED);
+}
+
 /* Whatever the phase: how long a client may take what waits for it has an end. */
 static void test_end_timeout(void)
 {
@@ -454,6 +471,7 @@ CU_TestInfo life_tests[] = {
     {"kill", test_kill},
     {"deadlines", test_deadlines},
     {"the limit for a client's last bytes", test_end_timeout},
+    {"a proof that ends", test_expiry},
     {"names", test_names},
     CU_TEST_INFO_NULL,
 };

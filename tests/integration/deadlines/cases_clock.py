@@ -14,6 +14,7 @@ import subprocess
 import time
 from datetime import datetime, timedelta, timezone
 
+import provider
 import services
 from harness import TLS12, TLS13, Settings, Skip, case, equal, scale
 from keepalive import check_duration, settings
@@ -239,3 +240,23 @@ def tickets_over_epochs(t, version):
     equal(connect(session)[0], False, "in the epoch after that")
     _, session = connect()
     equal(connect(session)[0], True, "a new ticket")
+
+
+@case()
+def a_token_ends_by_the_clock(t):
+    """Its end is a date. Somebody sets the clock back, and the session goes on; the same token
+    opens none any more when the clock is ahead."""
+    clock = Clock(t)
+    text = provider.token("HS256", exp=int(time.time()) + 2)
+    p = t.start(t.config(r="backend = echo:\nauth = idp\nauth_from = bearer") + provider.auth(
+        "idp", "type = jwt", "algorithms = HS256", "leeway = 0", "audience = sluice",
+        "secret_file = " + provider.write_secret(t, "secret", provider.SECRET)),
+        env=clock.environment)
+    held = provider.enter(p, text)
+    clock.set(-DAYS)
+    time.sleep(3)
+    held.text("still here")
+    equal(held.recv_message()[1], b"still here", "echo")
+    clock.set(DAYS)
+    provider.refuse(p, text, "has expired")
+    held.end_cleanly()

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "gate/identity.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "io/signature.h"
+#include "proto/token.h"
+
+static const char *const words[IDENTITY_REASONS - JWT_REFUSALS] = {
+    [IDENTITY_MISSING - JWT_REFUSALS] = "missing",
+    [IDENTITY_MALFORMED - JWT_REFUSALS] = "malformed",
+    [IDENTITY_TWICE - JWT_REFUSALS] = "twice",
+    [IDENTITY_UNKNOWN_TOKEN - JWT_REFUSALS] = "unknown_token",
+    [IDENTITY_EXPIRED_TOKEN - JWT_REFUSALS] = "expired_token",
+};
+
+const char *identity_reason_word(unsigned reason)
+{
+    assert(reason < IDENTITY_REASONS);
+    return reason < JWT_REFUSALS ? jwt_refusal_word((enum jwt_refusal)reason)
+                                 : words[reason - JWT_REFUSALS];
+}
+
+void identity_free(struct identity *who)
+{
+    mem_free(who);
+}
+
+/* ---- making one ---- */
+
+static struct span keep(char **room, struct span text)
+{
+    struct span kept = {*room, text.len};
+
+    if (text.len > 0) {
+        memcpy(*room, text.data, text.len);
+    }
+    *room += text.len;
+    return kept;
+}
+
+/* The texts of `like` follow the struct in the same block. */
+static struct identity *make(const struct identity *like)
+{
+    size_t len = like->auth.len + like->subject.len + like->id.len + like->kid.len;
+    struct identity *who = mem_alloc(sizeof(*who) + len);
+
+    if (who == NULL) {
+        return NULL;
+    }
+    char *room = (char *)(who + 1);
+    *who = *like;
+    who->auth = keep(&room, like->auth);
+    who->subject = keep(&room, like->subject);
+    who->id = keep(&room, like->id);
+    who->kid = keep(&room, like->kid);
+    return who;
+}
+
+/* Adds what another section has proven. */
+static void join(struct identity *who, const struct identity *other)
+{
+    if (other->ends_s != 0 && (who->ends_s == 0 || other->ends_s < who->ends_s)) {
+        who->ends_s = other->ends_s;
+    }
+}
+
+static enum identity_verdict approve(const struct identity *proof, struct identity_answer *out)
+{
+    if (out->who != NULL && (out->who->subject.len > 0 || proof->subject.len == 0)) {
+        join(out->who, proof);
+        return IDENTITY_OK;
+    }
+    struct identity *who = make(proof);
+    if (who == NULL) {
+        return IDENTITY_NO_MEMORY;
+    }
+    if (out->who != NULL) {
+        join(who, out->who);
+        identity_free(out->who);
+    }
+    out->who = who;
+    return IDENTITY_OK;
+}
+
+static enum identity_verdict refuse(const struct config_auth *auth, unsigned reason,
+                                    const char *detail, struct identity_answer *out)
+{
+    out->auth = auth;
+    out->reason = reason;
+    out->detail = detail;
+    return IDENTITY_REFUSED;
+}
+
+/* ---- the types of tokens ---- */
+
+static uint64_t issued_of(const struct jwt *jwt)
+{
+    double issued_s = json_value_number(json_value_member(jwt->claims, SPAN_LIT("iat")));
+    return issued_s > 0 ? (uint64_t)issued_s : 0; /* jwt_check has seen that it is a time */
+}
+
+static enum identity_verdict check_jwt(const struct config_auth *auth, struct span token,
+                                       uint64_t now_s, struct identity_answer *out)
+{
+    struct jwt jwt;
+    enum jwt_refusal refusal = jwt_check(token, &auth->rules, now_s, signature_prove, &jwt);
+
+    if (refusal == JWT_NO_MEMORY) {
+        return IDENTITY_NO_MEMORY;
+    }
+    if (refusal != JWT_OK) {
+        return refuse(auth, refusal, jwt_refusal_detail(refusal), out);
+    }
+    const struct identity proof = {
+        .auth = auth->name,
+        .subject = jwt.subject,
+        .id = jwt.id,
+        .kid = jwt.kid,
+        .issued_s = issued_of(&jwt),
+        .ends_s = jwt.ends_s,
+    };
+    enum identity_verdict verdict = approve(&proof, out);
+    jwt_done(&jwt);
+    return verdict;
+}
+
+static enum identity_verdict check_listed(const struct config_auth *auth, struct span token,
+                                          uint64_t now_s, struct identity_answer *out)
+{
+    struct identity proof = {.auth = auth->name, .has_digest = true};
+    const struct accounts_entry *entry;
+
+    if (!signature_digest(token, proof.digest)) {
+        return IDENTITY_NO_MEMORY;
+    }
+    switch (accounts_find_token(&auth->accounts, proof.digest, now_s, &entry)) {
+    case ACCOUNTS_GOOD:
+        break;
+    case ACCOUNTS_UNKNOWN:
+        return refuse(auth, IDENTITY_UNKNOWN_TOKEN, "the file of tokens does not have the token",
+                      out);
+    case ACCOUNTS_EXPIRED:
+        return refuse(auth, IDENTITY_EXPIRED_TOKEN,
+                      "the file of tokens says that the token has expired", out);
+    }
+    proof.subject = entry->name;
+    proof.ends_s = entry->ends_s;
+    return approve(&proof, out);
+}
+
+static enum identity_verdict check_token(const struct config_auth *auth, struct span token,
+                                         uint64_t now_s, struct identity_answer *out)
+{
+    switch (auth->type) {
+    case CONFIG_AUTH_JWT:
+        return check_jwt(auth, token, now_s, out);
+    case CONFIG_AUTH_TOKENS:
+        return check_listed(auth, token, now_s, out);
+    }
+    return IDENTITY_REFUSED;
+}
+
+/* ---- requests ---- */
+
+static enum identity_verdict refuse_find(const struct config_auth *auth, enum token_result result,
+                                         const char *detail, struct identity_answer *out)
+{
+    switch (result) {
+    case TOKEN_FOUND:
+        break;
+    case TOKEN_LATER:
+        return IDENTITY_LATER;
+    case TOKEN_NONE:
+        return refuse(auth, IDENTITY_MISSING, "the request has no token where auth_from looks",
+                      out);
+    case TOKEN_BAD:
+        return refuse(auth, IDENTITY_MALFORMED, detail, out);
+    case TOKEN_TWICE:
+        return refuse(auth, IDENTITY_TWICE, detail, out);
+    case TOKEN_TOO_LONG:
+        return refuse(auth, JWT_TOO_LONG, detail, out);
+    case TOKEN_NO_MEMORY:
+        return IDENTITY_NO_MEMORY;
+    }
+    return IDENTITY_OK;
+}
+
+static enum identity_verdict ask_for_token(const struct config_auth *auth,
+                                           const struct identity_question *question,
+                                           struct identity_answer *out)
+{
+    const struct token_question places = {
+        .request = question->request,
+        .sources = question->route->auth_from,
+        .source_count = question->route->auth_from_count,
+        .is_from_trusted_proxy = question->is_from_trusted_proxy,
+    };
+    struct token token = {.bytes = NULL};
+    enum token_result result = token_find(&places, &token);
+    enum identity_verdict verdict = result == TOKEN_FOUND
+                                        ? check_token(auth, token.text, question->now_s, out)
+                                        : refuse_find(auth, result, token.detail, out);
+    token_done(&token);
+    return verdict;
+}
+
+/* Whatever comes out, only IDENTITY_OK brings an identity. */
+static enum identity_verdict finish(enum identity_verdict verdict, struct identity_answer *out)
+{
+    if (verdict != IDENTITY_OK) {
+        identity_free(out->who);
+        out->who = NULL;
+    }
+    return verdict;
+}
+
+enum identity_verdict identity_of_request(const struct identity_question *question,
+                                          struct identity_answer *out)
+{
+    const struct config_route *route = question->route;
+    enum identity_verdict verdict = IDENTITY_OK;
+
+    *out = (struct identity_answer){.who = NULL};
+    for (size_t i = 0; i < route->auth_count && verdict == IDENTITY_OK; i++) {
+        switch (route->auths[i]->credential) {
+        case CONFIG_TOKEN:
+            verdict = ask_for_token(route->auths[i], question, out);
+            break;
+        }
+    }
+    return finish(verdict, out);
+}
+
+enum identity_verdict identity_of_token(const struct identity_question *question, struct span token,
+                                        struct identity_answer *out)
+{
+    const struct config_route *route = question->route;
+    enum identity_verdict verdict = IDENTITY_OK;
+
+    *out = (struct identity_answer){.who = NULL};
+    for (size_t i = 0; i < route->auth_count && verdict == IDENTITY_OK; i++) {
+        switch (route->auths[i]->credential) {
+        case CONFIG_TOKEN:
+            verdict = check_token(route->auths[i], token, question->now_s, out);
+            break;
+        }
+    }
+    return finish(verdict, out);
+}
+
+bool identity_holds(const struct identity *who, const struct config *config, uint64_t now_s,
+                    enum life_ending *out_ending)
+{
+    (void)who;
+    (void)config;
+    (void)now_s;
+    *out_ending = LIFE_NOT_ENDED;
+    return true;
+}

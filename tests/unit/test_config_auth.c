@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+// [auth NAME], and routes that name them: what fits, what is refused and where, and that nothing of
+// the files gets out again.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "check.h"
+#include "conf/change.h"
+#include "conf/config.h"
+#include "http_feed.h"
+#include "report_kit.h"
+#include "suites.h"
+
+#define LISTEN "[listen a]\naddress = 127.0.0.1:8080\n"
+#define ROUTE "[route r]\npath = /r\nbackend = echo:\n"
+#define ALICE "alice:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+#define SECRET "0123456789abcdef0123456789ABCDEF"
+// RFC 8037 A.2, and the same key as PEM.
+#define ED25519 \
+    "{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"one\"," \
+    "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}"
+#define ED25519_PEM \
+    "-----BEGIN PUBLIC KEY-----\n" \
+    "MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n" \
+    "-----END PUBLIC KEY-----\n"
+
+static char folder[] = "/tmp/sluice-auth-XXXXXX";
+
+static void write_file(const char *name, const char *content, mode_t mode)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    if (file == NULL || fputs(content, file) == EOF || fclose(file) != 0 ||
+        chmod(path, mode) != 0) {
+        abort();
+    }
+}
+
+// Every "DIR/" of the text becomes the folder's path.
+static struct config *parse(const char *text, struct report *report)
+{
+    char full[8192];
+    size_t used = 0;
+    for (const char *at = text; *at != '\0';) {
+        bool is_dir = strncmp(at, "DIR/", 4) == 0;
+        used += (size_t)snprintf(full + used, sizeof(full) - used, is_dir ? "%s/" : "%.1s",
+                                 is_dir ? folder : at);
+        at += is_dir ? 4 : 1;
+    }
+    return config_parse(span_from_str(full), report);
+}
+
+static const struct {
+    const char *name;
+    const char *text;
+    unsigned line;       // of the message; 0: the configuration is good
+    const char *message; // NULL: nothing is reported
+} rows[] = {
+    {"tokens", LISTEN ROUTE "auth = t\nauth_from = bearer\n[auth t]\ntype = tokens\nfile = DIR/t\n",
+     0, NULL},
+    {"an unknown one",
+     LISTEN ROUTE "auth = tt\nauth_from = bearer\n[auth t]\ntype = tokens\nfile = DIR/t\n", 6,
+     "there is no [auth tt]; did you mean 't'?"},
+    {"no type", LISTEN ROUTE "[auth t]\nfile = DIR/t\n", 6, "[auth t] has no type"},
+    {"another type", LISTEN ROUTE "[auth t]\ntype = ldap\n", 7, "one of jwt"},
+    {"nobody names it", LISTEN ROUTE "[auth t]\ntype = tokens\nfile = DIR/t\n", 6,
+     "no route names [auth t]"},
+    {"no file", LISTEN ROUTE "[auth t]\ntype = tokens\n", 6, "[auth t] has no file"},
+    {"a missing file", LISTEN ROUTE "[auth t]\ntype = tokens\nfile = DIR/none\n", 8, "cannot read"},
+    {"a broken file", LISTEN ROUTE "[auth t]\ntype = tokens\nfile = DIR/broken\n", 8,
+     "/broken:2: "},
+    {"readable by others", LISTEN ROUTE "[auth t]\ntype = tokens\nfile = DIR/loose\n", 8,
+     "every user of this machine can read the digests of the tokens"},
+    {"a key of another type", LISTEN ROUTE "[auth t]\ntype = tokens\nfile = DIR/t\nissuer = x\n", 9,
+     "'issuer' means nothing without type = jwt"},
+
+    {"JWKS",
+     LISTEN ROUTE "auth = j\nauth_from = cookie:s\n[auth j]\ntype = jwt\nkeys = DIR/jwks\n"
+                  "algorithms = EdDSA\nissuer = https://i\naudience = a, b\n"
+                  "require = role:operator, scope=x\nleeway = 5s\ntyp = at+jwt\n"
+                  "require_exp = no\n",
+     0, NULL},
+    {"PEM",
+     LISTEN ROUTE "auth = j\nauth_from = query:t\n[auth j]\ntype = jwt\nkeys = DIR/pem\n"
+                  "algorithms = Ed25519\n",
+     0, NULL},
+    {"a secret",
+     LISTEN ROUTE "auth = j\nauth_from = subprotocol\n[auth j]\ntype = jwt\nsecret_file = "
+                  "DIR/secret\nalgorithms = HS256\n",
+     0, NULL},
+    {"no keys", LISTEN ROUTE "[auth j]\ntype = jwt\nalgorithms = HS256\n", 6,
+     "neither keys nor secret_file"},
+    {"both",
+     LISTEN ROUTE "[auth j]\ntype = jwt\nalgorithms = EdDSA\nkeys = DIR/jwks\nsecret_file = "
+                  "DIR/secret\n",
+     10, "keys and secret_file"},
+    {"no algorithms", LISTEN ROUTE "[auth j]\ntype = jwt\nkeys = DIR/jwks\n", 6,
+     "has no algorithms"},
+    {"an unknown algorithm",
+     LISTEN ROUTE "[auth j]\ntype = jwt\nkeys = DIR/jwks\nalgorithms = none\n", 9,
+     "bad algorithm 'none'"},
+    {"a secret's algorithm",
+     LISTEN ROUTE "[auth j]\ntype = jwt\nkeys = DIR/jwks\nalgorithms = EdDSA, HS256\n", 9,
+     "HS256 is for secret_file"},
+    {"a key's algorithm",
+     LISTEN ROUTE "[auth j]\ntype = jwt\nsecret_file = DIR/secret\nalgorithms = HS256, ES256\n", 9,
+     "secret_file is for HS256 alone"},
+    {"no key of the algorithm",
+     LISTEN ROUTE "[auth j]\ntype = jwt\nkeys = DIR/jwks\nalgorithms = ES256\n", 8,
+     "no key in the file is for signatures of an allowed algorithm"},
+    {"the same in PEM", LISTEN ROUTE "[auth j]\ntype = jwt\nkeys = DIR/pem\nalgorithms = ES256\n",
+     8, "not allowed"},
+    {"an algorithm too many",
+     LISTEN ROUTE "[auth j]\ntype = jwt\nkeys = DIR/jwks\nalgorithms = EdDSA, ES384\n"
+                  "[route s]\npath = /s\nbackend = echo:\nauth = j\nauth_from = bearer\n",
+     9, "allows ES384, but has no key for it"},
+    {"keys that are none", LISTEN ROUTE "[auth j]\ntype = jwt\nkeys = DIR/t\nalgorithms = ES256\n",
+     8, "/t: "},
+    {"broken JSON", LISTEN ROUTE "[auth j]\ntype = jwt\nkeys = DIR/half\nalgorithms = ES256\n", 8,
+     "/half:2: "},
+    {"keys that others can change",
+     LISTEN ROUTE "[auth j]\ntype = jwt\nkeys = DIR/changeable\nalgorithms = EdDSA\n", 8,
+     "every user of this machine can change the keys"},
+    {"a short secret",
+     LISTEN ROUTE "[auth j]\ntype = jwt\nsecret_file = DIR/short\nalgorithms = HS256\n", 8,
+     "/short: "},
+    {"a secret that others can read",
+     LISTEN ROUTE "[auth j]\ntype = jwt\nsecret_file = DIR/told\nalgorithms = HS256\n", 8,
+     "every user of this machine can read the secret"},
+    {"a claim without value",
+     LISTEN ROUTE "[auth j]\ntype = jwt\nkeys = DIR/jwks\nalgorithms = EdDSA\nrequire = role\n", 10,
+     "CLAIM:VALUE"},
+
+    {"two that want a token",
+     LISTEN ROUTE "auth = t, u\nauth_from = bearer\n[auth t]\ntype = tokens\nfile = DIR/t\n"
+                  "[auth u]\ntype = tokens\nfile = DIR/t\n",
+     6, "auth names [auth t] and [auth u]"},
+    {"no place", LISTEN ROUTE "auth = t\n[auth t]\ntype = tokens\nfile = DIR/t\n", 3,
+     "does not say where a token stands"},
+    {"a place of passwords",
+     LISTEN ROUTE "auth = t\nauth_from = basic\n[auth t]\ntype = tokens\nfile = DIR/t\n", 7,
+     "does not say where a token stands"},
+    {"a place for nobody", LISTEN ROUTE "auth_from = bearer\n", 6,
+     "'auth_from' means nothing without auth"},
+    {"a timeout for nothing",
+     LISTEN ROUTE
+     "auth_timeout = 3s\nauth = t\nauth_from = bearer\n[auth t]\ntype = tokens\nfile = DIR/t\n",
+     6, "'auth_timeout' means nothing without auth_from = first_message"},
+    {"no place's name",
+     LISTEN ROUTE "auth_from = cookie\nauth = t\n[auth t]\ntype = tokens\nfile = DIR/t\n", 6,
+     "bad place 'cookie' for 'auth_from'"},
+    {"a place twice",
+     LISTEN ROUTE
+     "auth = t\nauth_from = query:a, query:b, query:a\n[auth t]\ntype = tokens\nfile = DIR/t\n",
+     7, "names a place twice"},
+    {"a cookie for every page",
+     LISTEN ROUTE
+     "auth = t\nauth_from = bearer, cookie:s\norigins = *\n[auth t]\ntype = tokens\nfile = DIR/t\n",
+     7, "takes a cookie and has origins = * or none"},
+    {"a cookie without an origin",
+     LISTEN ROUTE "auth = t\nauth_from = cookie:s\norigins = https://a, none\n[auth t]\ntype = "
+                  "tokens\nfile = DIR/t\n",
+     7, "takes a cookie and has origins = * or none"},
+    {"[defaults]",
+     LISTEN "[defaults]\nauth = t\nauth_from = bearer\n" ROUTE
+            "[auth t]\ntype = tokens\nfile = DIR/t\n",
+     0, NULL},
+    {"an unknown one of [defaults]", LISTEN "[defaults]\nauth = x\nauth_from = bearer\n" ROUTE, 4,
+     "there is no [auth x]"},
+};
+
+static void test_rows(void)
+{
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct report report;
+        struct config *config = parse(rows[i].text, &report);
+        char *got = report_text(&report);
+        char where[32];
+        snprintf(where, sizeof(where), "f.ini:%u: ", rows[i].line);
+        if (rows[i].message == NULL) {
+            CHECK_EQ_STR(rows[i].name, got, "");
+            CHECK_TRUE(rows[i].name, config != NULL);
+        } else {
+            char *at = strstr(got, rows[i].message);
+            CHECK_TRUE(rows[i].name, at != NULL);
+            CHECK_TRUE(rows[i].name, strstr(got, where) != NULL);
+            if (at == NULL) {
+                printf("%s: %s\n", rows[i].name, got);
+            }
+        }
+        free(got);
+        report_done(&report);
+        config_free(config);
+    }
+}
+
+static const char whole[] =
+    LISTEN "[auth one]\ntype = jwt\nkeys = DIR/jwks\nalgorithms = EdDSA\nissuer = https://i\n"
+           "audience = a, b\nrequire = role:operator, x:y=z\nleeway = 5s\ntyp = at+jwt\n"
+           "require_exp = no\n[auth two]\ntype = tokens\nfile = DIR/t\n[auth three]\ntype = jwt\n"
+           "secret_file = DIR/secret\nalgorithms = HS256\n"
+           "[route r]\npath = /r\nbackend = echo:\nauth = one\n"
+           "auth_from = cookie:__Host-s, bearer, query:t, header:X-Token, subprotocol\n"
+           "[route s]\npath = /s\nbackend = echo:\nauth = two\nauth_from = bearer\n"
+           "[route t]\npath = /t\nbackend = echo:\nauth = three\nauth_from = bearer\n";
+
+// What is printed makes the same snapshot, and nothing of the files is printed.
+static void test_printed(void)
+{
+    struct report report;
+    struct config *config = parse(whole, &report);
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    if (!CHECK_TRUE("good", config != NULL)) {
+        return;
+    }
+    config_print(config, out);
+    fclose(out);
+    CHECK_TRUE("a secret", strstr(text, SECRET) == NULL);
+    CHECK_TRUE("a digest", strstr(text, "9f86d081") == NULL && strstr(text, "alice") == NULL);
+    CHECK_TRUE("a key", strstr(text, "11qYAYKxCrf") == NULL);
+    CHECK_TRUE("a requirement", strstr(text, "require = role=operator, x:y=z\n") != NULL);
+    CHECK_TRUE("places", strstr(text, "auth_from = cookie:__Host-s, bearer, query:t, "
+                                      "header:X-Token, subprotocol\n") != NULL);
+    report_done(&report);
+    struct config *again = config_parse(span_from_str(text), &report);
+    if (CHECK_TRUE("again", again != NULL)) {
+        struct change change;
+        change_count(config, again, &change);
+        CHECK_EQ_U64("routes", change.routes_changed + change.routes_new + change.routes_gone, 0);
+        CHECK_EQ_U64("auths", again->auth_count, 3);
+        CHECK_EQ_U64("leeway", again->auths[0].rules.leeway_s, 5);
+        CHECK_TRUE("exp", again->auths[0].rules.is_exp_optional);
+        CHECK_EQ_U64("keys", again->auths[2].keys.count, 1);
+    }
+    free(text);
+    report_done(&report);
+    config_free(again);
+    config_free(config);
+}
+
+static const struct {
+    const char *name;
+    const char *content;
+    mode_t mode;
+} files[] = {
+    {"t", "# who may enter\n" ALICE "\n", 0640},
+    {"broken", ALICE "\nbob:12\n", 0600},
+    {"loose", ALICE "\n", 0644},
+    {"jwks", ED25519, 0644},
+    {"changeable", ED25519, 0646},
+    {"half", "{\n\"keys\": [", 0644},
+    {"pem", ED25519_PEM, 0644},
+    {"secret", SECRET "\n", 0600},
+    {"told", SECRET "\n", 0604},
+    {"short", "short", 0600},
+};
+
+static void test_all(void)
+{
+    char path[128];
+    json_doc_start(1);
+    if (mkdtemp(folder) == NULL || chmod(folder, 0755) != 0) {
+        abort();
+    }
+    for (size_t i = 0; i < COUNT(files); i++) {
+        write_file(files[i].name, files[i].content, files[i].mode);
+    }
+    test_rows();
+    test_printed();
+    for (size_t i = 0; i < COUNT(files); i++) {
+        snprintf(path, sizeof(path), "%s/%s", folder, files[i].name);
+        unlink(path);
+    }
+    rmdir(folder);
+}
+
+CU_TestInfo config_auth_tests[] = {
+    {"[auth]", test_all},
+    CU_TEST_INFO_NULL,
+};
