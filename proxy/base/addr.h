@@ -50,7 +50,7 @@ bool addr_is_loopback(const struct addr *a);                    /* Unix sockets 
 struct addr_cidr {
     uint8_t bytes[16]; /* network order; IPv4 uses the first four */
     uint8_t bits;      /* prefix length */
-    uint8_t family;    /* AF_INET or AF_INET6 */
+    uint8_t family;    /* AF_INET or AF_INET6; AF_UNIX: all Unix sockets, with bits = 0 */
 };
 
 /* "10.0.0.0/8", "2001:db8::/32", a lone address = /32 or /128. Bits beyond the prefix are an error:

@@ -73,6 +73,12 @@ static const struct key_choice order_words[] = {
 static const struct key_choice yes_words[] = {{"yes", 1}, {"no", 0}, {NULL, 0}};
 static const struct key_choice on_words[] = {{"on", 1}, {"off", 0}, {NULL, 0}};
 static const struct key_choice side_words[] = {{"server", 0}, {"client", 1}, {NULL, 0}};
+static const struct key_choice forwarded_words[] = {{"off", CONFIG_FORWARDED_OFF},
+                                                    {"x-forwarded-for", CONFIG_FORWARDED_X},
+                                                    {"forwarded", CONFIG_FORWARDED_RFC7239},
+                                                    {NULL, 0}};
+static const struct key_choice proxy_out_words[] = {
+    {"off", CONFIG_PROXY_OFF}, {"v1", CONFIG_PROXY_V1}, {"v2", CONFIG_PROXY_V2}, {NULL, 0}};
 static const struct key_choice half_close_words[] = {{"close", 0}, {"keep", 1}, {NULL, 0}};
 
 /* ---- what a key means nothing without ---- */
@@ -99,6 +105,24 @@ static bool has_tls(const void *base)
     return ((const struct config_listen *)base)->is_tls;
 }
 
+static bool has_trusted(const void *base)
+{
+    return ((const struct config_listen *)base)->trusted_proxy_count > 0;
+}
+
+static bool is_header_trusted(const void *base)
+{
+    return !((const struct config_listen *)base)->has_proxy_header || has_trusted(base);
+}
+
+static bool is_forwarded_trusted(const void *base)
+{
+    return ((const struct config_listen *)base)->forwarded == CONFIG_FORWARDED_OFF ||
+           has_trusted(base);
+}
+
+static const struct key_need need_trusted_header = {is_header_trusted, "trusted_proxies"};
+static const struct key_need need_trusted_forwarded = {is_forwarded_trusted, "trusted_proxies"};
 static const struct key_need need_certificate = {has_certificate, "tls_certificate"};
 static const struct key_need need_key = {has_key, "tls_key"};
 static const struct key_need need_tls = {has_tls, "tls_certificate and tls_key"};
@@ -264,6 +288,15 @@ static const struct key keys[] = {
     KEY(KEY_LISTEN, "health_path", TEXT(value_read_page_path, value_show_text),
         LISTEN_FIELD(health_path), .empty = "off",
         .help = "where a plain GET asks whether sluice takes sessions: 200, or 503"),
+    KEY(KEY_LISTEN, "trusted_proxies", LIST(value_read_proxy, value_show_proxy),
+        LISTEN_ITEMS(trusted_proxies, trusted_proxy_count), .noun = "network", .empty = "none",
+        .help = "networks of the proxies in front that may say who the client is; unix"),
+    KEY(KEY_LISTEN, "proxy_protocol", CHOICE(on_words), .fallback = "off",
+        LISTEN_FIELD(has_proxy_header), .need = &need_trusted_header,
+        .help = "whether each connection begins with a PROXY header of version 1 or 2"),
+    KEY(KEY_LISTEN, "forwarded", CHOICE(forwarded_words), .fallback = "off",
+        LISTEN_FIELD(forwarded), .need = &need_trusted_forwarded,
+        .help = "the header in which trusted_proxies tell the client's address"),
 
     KEY(KEY_HEALTH, "address", TEXT(value_read_address, value_show_address), LISTEN_FIELD(address),
         .is_required = true, .help = "numeric address and port of /livez, /readyz and /metrics"),
@@ -424,6 +457,9 @@ static const struct key keys[] = {
     KEY(KEY_ROUTE, "auth_timeout", DURATION(10, HOUR_MS), .fallback = "5s",
         ROUTE_FIELD(timeouts.token_ms), .need = &need_first_message,
         .help = "for the first message"),
+    KEY(KEY_ROUTE, "proxy_protocol_out", CHOICE(proxy_out_words), .fallback = "off",
+        ROUTE_FIELD(proxy_out), .need = &need_service,
+        .help = "the PROXY header that tells the backend the client's address"),
 };
 
 _Static_assert(sizeof(keys) / sizeof(keys[0]) <= KEY_MAX, "the table is beyond its ceiling");

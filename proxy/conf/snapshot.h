@@ -40,6 +40,9 @@ enum config_listen_kind {
     CONFIG_LISTEN_ADMIN       /* [admin]: people look here, and end sessions */
 };
 
+/* Which header of a request tells for whom a trusted proxy speaks. */
+enum config_forwarded { CONFIG_FORWARDED_OFF = 0, CONFIG_FORWARDED_X, CONFIG_FORWARDED_RFC7239 };
+
 /* What stands behind the public ones in `listens` has a kind of its own. */
 struct config_listen {
     enum config_listen_kind kind;
@@ -59,6 +62,11 @@ struct config_listen {
     size_t host_count;
     struct span token_path; /* admin; empty = none */
     struct span token;      /* what token_path has: whoever writes must bring it */
+    /* public: proxies in front */
+    bool has_proxy_header; /* proxy_protocol = on: each connection begins with a PROXY header */
+    enum config_forwarded forwarded;
+    struct addr_cidr *trusted_proxies; /* of family AF_UNIX: whoever comes over a Unix socket */
+    size_t trusted_proxy_count;
     unsigned line;
     const struct config *config; /* the snapshot that it belongs to */
 };
@@ -101,6 +109,9 @@ struct config_backend {
 /* How much the kernel may hold of a session's bytes (gate/flow.h). */
 enum config_latency { CONFIG_LATENCY_AUTO = 0, CONFIG_LATENCY_LOW, CONFIG_LATENCY_BULK };
 
+/* What comes in front of the first byte for a backend; the values are PROXY's versions. */
+enum config_proxy_out { CONFIG_PROXY_OFF = 0, CONFIG_PROXY_V1 = 1, CONFIG_PROXY_V2 = 2 };
+
 struct config_route {
     struct policy_route policy;      /* name, path, host, origins, subprotocols, allow, deny */
     struct config_backend *backends; /* tried in turn; echo stands alone */
@@ -127,6 +138,7 @@ struct config_route {
     struct token_source *auth_from;   /* in the order in which they are asked */
     size_t auth_from_count;
     struct life_timeouts timeouts; /* tls_ms and request_ms are the server's, copied here */
+    enum config_proxy_out proxy_out;
     unsigned line;
 };
 

@@ -266,6 +266,27 @@ struct span value_show_network(const void *field, char scratch[VALUE_BYTES_MAX +
     return span_from_str(scratch);
 }
 
+bool value_read_proxy(struct span text, struct arena *texts, void *field, const char **out_detail)
+{
+    struct addr_cidr *out = field;
+
+    (void)texts;
+    *out_detail = "10.0.0.0/8, 2001:db8::/32 or one address, with no bit set behind the prefix, or "
+                  "unix";
+    if (span_is_equal(text, SPAN_LIT("unix"))) {
+        *out = (struct addr_cidr){.family = AF_UNIX};
+        return true;
+    }
+    return addr_cidr_parse(text, out);
+}
+
+struct span value_show_proxy(const void *field, char scratch[VALUE_BYTES_MAX + 1])
+{
+    return ((const struct addr_cidr *)field)->family == AF_UNIX
+               ? SPAN_LIT("unix")
+               : value_show_network(field, scratch);
+}
+
 /* ---- backends ---- */
 
 static bool read_tcp(struct span text, struct arena *texts, struct config_backend *out,

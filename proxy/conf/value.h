@@ -56,6 +56,10 @@ value_read_fn value_read_subprotocol; /* struct span */
 value_read_fn value_read_network; /* struct addr_cidr */
 value_show_fn value_show_network;
 
+/* The same, or "unix", which becomes a block of family AF_UNIX */
+value_read_fn value_read_proxy; /* struct addr_cidr */
+value_show_fn value_show_proxy;
+
 /* "tcp://HOST:PORT", "unix:/PATH", "echo:" */
 value_read_fn value_read_backend; /* struct config_backend */
 value_show_fn value_show_backend;

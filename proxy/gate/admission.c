@@ -100,17 +100,27 @@ static void make_plan(const struct config_route *route, struct admission *out)
 void admission_decide(const struct admission_question *question, struct admission *out)
 {
     const struct config *config = question->config;
-    struct policy_request asked = {
-        .asked = question->request,
+    const struct front_question before = {
+        .listen = question->listen,
         .source = question->source,
         .is_secure = question->is_secure,
         .sni = question->sni,
     };
+
+    out->route = NULL;
+    front_read(&before, question->request, &out->front);
+    refuse(out, out->front.refusal, out->front.detail);
+    if (out->refusal != LIFE_NOT_ENDED) {
+        return;
+    }
+    const struct policy_request asked = {
+        .asked = question->request,
+        .source = &out->front.client,
+        .is_secure = out->front.is_secure,
+        .sni = out->front.sni,
+    };
     struct policy_decision decision = policy_decide(config->policies, config->route_count, &asked);
 
-    out->refusal = LIFE_NOT_ENDED;
-    out->detail = NULL;
-    out->route = NULL;
     if (decision.verdict != POLICY_NO_ROUTE) {
         out->route = &config->routes[decision.route];
     }

@@ -18,6 +18,7 @@
 #include "base/span.h"
 #include "conf/snapshot.h"
 #include "gate/dial.h"
+#include "gate/front.h"
 #include "proto/life.h"
 #include "proto/request.h"
 #include "proto/shape.h"
@@ -25,16 +26,18 @@
 /* Everything that the decision depends on. */
 struct admission_question {
     const struct config *config;
-    const struct request *request;
-    const struct addr *source; /* the client */
+    const struct config_listen *listen; /* where it came */
+    struct request *request;   /* a host that a trusted proxy tells takes the place of its own */
+    const struct addr *source; /* who sent it: the client, or a proxy that tells of the client */
     bool is_secure;            /* the request came over TLS */
-    struct span sni;           /* the name that the client asked for in TLS; empty = none */
+    struct span sni;           /* the name in that TLS; empty = none */
     bool is_draining;          /* the worker takes no new sessions */
 };
 
 struct admission {
     enum life_ending refusal;         /* LIFE_NOT_ENDED: the request is admitted */
     const char *detail;               /* of a refusal; constant, or NULL */
+    struct front front;               /* who the client is */
     const struct config_route *route; /* NULL: no route fits */
     /* Of an admitted request: */
     struct span subprotocol;  /* what the 101 names; empty = none */

@@ -138,16 +138,25 @@ bool listing_parse_id(struct span text, size_t *out_slot, uint64_t *out_number)
 /* What a row says as text. */
 struct words {
     char id[48];
-    char client[ADDR_TEXT_MAX];
+    char client[ADDR_TEXT_MAX]; /* "": nobody knows */
+    char proxy[ADDR_TEXT_MAX];  /* "": none */
     const char *phase;
 };
 
+static void write_address(const struct sockaddr_in6 *kept, char out[ADDR_TEXT_MAX])
+{
+    struct addr a;
+    addr_from_sockaddr((const struct sockaddr *)kept, sizeof(*kept), &a);
+    out[0] = '\0';
+    if (a.len > 0) {
+        (void)addr_print(&a, out, ADDR_TEXT_MAX);
+    }
+}
+
 static void write_words(const struct roster_entry *entry, struct words *out)
 {
-    struct addr client;
-    addr_from_sockaddr((const struct sockaddr *)&entry->party.client, sizeof(entry->party.client),
-                       &client);
-    (void)addr_print(&client, out->client, sizeof(out->client));
+    write_address(&entry->party.client, out->client);
+    write_address(&entry->party.proxy, out->proxy);
     snprintf(out->id, sizeof(out->id), "%" PRIu32 "-%" PRIu64, entry->party.slot,
              entry->party.number);
     out->phase = life_phase_name((enum life_phase)entry->live.phase);
@@ -230,6 +239,7 @@ static size_t write_row(const struct roster_entry *entry, const struct words *wo
     char backend[6 * ROSTER_BACKEND_MAX + 2];
     char client[6 * ADDR_TEXT_MAX + 2];
     char identity[6 * ROSTER_IDENTITY_MAX + 2];
+    char proxy[6 * ADDR_TEXT_MAX + 2];
     char rtt[16] = "null";
 
     if (live->client_rtt_us != 0) {
@@ -244,7 +254,7 @@ static size_t write_row(const struct roster_entry *entry, const struct words *wo
         ",\"up_messages\":%" PRIu64 ",\"down_messages\":%" PRIu64
         ",\"buffered_client_bytes\":%" PRIu32 ",\"buffered_backend_bytes\":%" PRIu32
         ",\"unsent_client_bytes\":%" PRIu32 ",\"unsent_backend_bytes\":%" PRIu32
-        ",\"client_rtt_us\":%s,\"client_paused\":%s,\"backend_paused\":%s}",
+        ",\"client_rtt_us\":%s,\"client_paused\":%s,\"backend_paused\":%s,\"proxy\":%s}",
         words->id, party->slot, party->generation, quote(party->route, route, sizeof(route)),
         quote(party->listen, listen, sizeof(listen)), quote(words->client, client, sizeof(client)),
         quote(party->identity, identity, sizeof(identity)),
@@ -252,7 +262,7 @@ static size_t write_row(const struct roster_entry *entry, const struct words *wo
         since(live->payload_ms), live->up_bytes, live->down_bytes, live->up_messages,
         live->down_messages, live->queued_client_bytes, live->queued_backend_bytes,
         live->unsent_client_bytes, live->unsent_backend_bytes, rtt, pause_word(live->client_pause),
-        pause_word(live->backend_pause));
+        pause_word(live->backend_pause), quote(words->proxy, proxy, sizeof(proxy)));
     return len > 0 ? (size_t)len : 0;
 }
 

@@ -25,7 +25,7 @@
 #include "conf/snapshot.h"
 
 #define ROSTER_NAME_MAX 48 /* of a route or listener, with its NUL */
-#define ROSTER_BACKEND_MAX 92
+#define ROSTER_BACKEND_MAX 128
 #define ROSTER_IDENTITY_MAX 64 /* a longer one is cut */
 #define ROSTER_SLOTS_MAX 512   /* as many as the scoreboard has */
 
@@ -41,7 +41,8 @@ enum roster_pause {
 struct roster_party {
     uint64_t number; /* of the session within its slot: "0-17" is slot 0, number 17 */
     uint64_t started_ms;
-    struct sockaddr_in6 client; /* or a sockaddr_in */
+    struct sockaddr_in6 client; /* or a sockaddr_in; family 0: nobody knows */
+    struct sockaddr_in6 proxy;  /* the peer that tells of the client; family 0: the client itself */
     uint32_t slot;
     uint32_t generation; /* of its worker: 1, and one more after each upgrade */
     char listen[ROSTER_NAME_MAX];

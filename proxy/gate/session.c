@@ -195,7 +195,8 @@ void session_on_dial(void *owner)
 
 static void finish_handshake(struct session *s)
 {
-    if (s->life.phase == LIFE_TLS && tls_is_established(s->pump.client.tls)) {
+    if (s->life.phase == LIFE_TLS && s->pump.client.tls != NULL &&
+        tls_is_established(s->pump.client.tls)) {
         s->tls_version = tls_version_name(s->pump.client.tls);
         session_tally_handshake(s);
         apply_type(s, LIFE_EV_TLS_DONE);
@@ -242,6 +243,13 @@ static void read_client(struct session *s)
     size_t most = s->life.phase == LIFE_OPEN ? pump_client_room(&s->pump) : DISCARD_BYTES;
     enum conn_result result = conn_read(&s->pump.client, most, &data, &len);
 
+    if (len > 0 && session_is_header_due(s) && !life_has_ended(&s->life)) {
+        struct session_event event;
+        result = session_take_header(s, &data, &len, &event);
+        if (event.life.type != LIFE_EV_COUNT) {
+            apply(s, &event);
+        }
+    }
     /* The end of a handshake may come with close_notify, and then no byte with it. */
     if (len > 0 || result == CONN_OK || s->life.phase == LIFE_TLS) {
         client_bytes(s, data, len);

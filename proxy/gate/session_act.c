@@ -12,8 +12,11 @@ static void do_dial(struct session *s)
         s->is_up_due = true;
         return;
     }
-    s->dial = dial_start(s->context->reactor, s->context->resolver, s->context->scratch,
-                         &s->request->admission.plan, session_on_dial, s);
+    uint8_t introduction[PROXY_HEADER_BYTES_MAX];
+    struct dial_plan plan = s->request->admission.plan;
+    plan.preamble = session_introduction(s, introduction);
+    s->dial = dial_start(s->context->reactor, s->context->resolver, s->context->scratch, &plan,
+                         session_on_dial, s);
     s->pump.no_memory = s->pump.no_memory || s->dial == NULL;
 }
 

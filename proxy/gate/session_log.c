@@ -10,20 +10,29 @@
 
 #define IDENTITY_SHOWN_MAX 128 /* bytes of a subject */
 
-/* "0-17": the worker's slot and a number that the slot gives out once. */
-static void log_id(struct log_line *line, const struct session *s)
+const char *session_id_text(const struct session *s, char out[SESSION_ID_MAX])
 {
-    char text[48];
-    snprintf(text, sizeof(text), "%zu-%llu", s->context->slot, (unsigned long long)s->id);
-    log_str(line, "id", text);
+    snprintf(out, SESSION_ID_MAX, "%zu-%llu", s->context->slot, (unsigned long long)s->id);
+    return out;
 }
 
-static void log_parties(struct log_line *line, const struct session *s)
+static void log_id(struct log_line *line, const struct session *s)
+{
+    char text[SESSION_ID_MAX];
+    log_str(line, "id", session_id_text(s, text));
+}
+
+void session_log_parties(struct log_line *line, const struct session *s)
 {
     char text[ADDR_TEXT_MAX];
-    struct addr peer;
-    addr_from_sockaddr((const struct sockaddr *)&s->peer, sizeof(s->peer), &peer);
-    log_str(line, "client", addr_print(&peer, text, sizeof(text)));
+    struct addr a;
+    log_id(line, s);
+    session_client_address(s, &a);
+    log_str(line, "client", addr_print(&a, text, sizeof(text)));
+    if (s->told != NULL) {
+        session_peer_address(s, &a);
+        log_str(line, "proxy", addr_print(&a, text, sizeof(text)));
+    }
     log_text(line, "listen", s->listen->name);
     if (s->route != NULL) {
         log_text(line, "route", s->route->policy.name);
@@ -56,8 +65,7 @@ void session_log_open(const struct session *s)
         return;
     }
     log_begin(&line, LOG_DEBUG, "session.open");
-    log_id(&line, s);
-    log_parties(&line, s);
+    session_log_parties(&line, s);
     log_identity(&line, s);
     log_u64(&line, "connect_ms", s->connect_ms);
     if (s->tls_version != NULL) {
@@ -136,15 +144,17 @@ static void log_request(struct log_line *line, const struct session *s)
     }
 }
 
-/* A health check, a port scanner or a browser that connects ahead of need: the connection asked
- * for nothing and broke no rule, and nothing failed here. */
+/* A health check, also behind a PROXY header, a port scanner or a browser that connects ahead of
+ * need: the connection asked for nothing and broke no rule, and nothing failed here. */
 bool session_is_probe(const struct session *s)
 {
     if (s->request != NULL && s->request->page.use == PAGE_FOR_PROBES) {
         return s->life.ending == LIFE_PAGE && s->request->page.detail == NULL;
     }
-    bool is_silent_tls = s->life.ended_in != LIFE_TLS || s->pump.client.received_bytes == 0;
-    return !s->is_counted && !s->has_asked && is_silent_tls && s->life.ending != LIFE_INTERNAL;
+    bool is_before_request = s->life.ended_in == LIFE_TLS || session_is_header_due(s);
+    bool is_silent = !is_before_request || session_client_bytes(s) == 0;
+    return !s->is_counted && !s->has_asked && !s->is_no_proxy && is_silent &&
+           s->life.ending != LIFE_INTERNAL;
 }
 
 uint16_t session_close_code(const struct session *s)
@@ -175,8 +185,7 @@ void session_log_end(const struct session *s)
         return;
     }
     log_begin(&line, level, "session.end");
-    log_id(&line, s);
-    log_parties(&line, s);
+    session_log_parties(&line, s);
     log_identity(&line, s);
     log_str(&line, "ending", life_ending_row(s->life.ending)->word);
     if (session_close_code(s) != 0) {

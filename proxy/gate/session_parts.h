@@ -20,6 +20,7 @@
 #include "gate/session.h"
 #include "gate/watch.h"
 #include "proto/http.h"
+#include "proto/proxy_header.h"
 
 /* The request. The session keeps it until it is OPEN, a refused one until its end. */
 struct session_request {
@@ -42,6 +43,20 @@ struct session_tally {
     uint32_t unacked_bytes[SEAT_SIDES];
     uint64_t unacked_at_ms;               /* not asked before then */
     uint64_t paused_since_ms[SEAT_SIDES]; /* 0 = this side is read */
+};
+
+/* The PROXY header of a session, until the session is OPEN or over. */
+struct session_header {
+    struct proxy_header_parser parser;
+    struct tls *tls; /* owned; begins behind the header; NULL on a plain listener and afterwards */
+};
+
+/* Of a session whose client is not its peer, or must yet be told. */
+struct session_told {
+    struct sockaddr_in6 client;    /* or a sockaddr_in; family 0: nobody knows */
+    struct session_header *header; /* owned; NULL: none, or no longer needed */
+    bool is_header_due;            /* the header is not complete */
+    uint16_t header_bytes;         /* the length of the complete header */
 };
 
 struct session {
@@ -70,7 +85,8 @@ struct session {
     struct reactor_timer timer;
     uint64_t timer_at_ms; /* 0 = not armed */
     struct reactor_deferred retire;
-    struct sockaddr_in6 peer; /* or a sockaddr_in; a struct addr is larger, for a Unix path */
+    struct sockaddr_in6 peer;  /* or a sockaddr_in; a struct addr is larger, for a Unix path */
+    struct session_told *told; /* owned; NULL: the peer is the client */
     uint64_t id;
 
     struct life_times times; /* the reactor's time */
@@ -86,6 +102,7 @@ struct session {
     bool is_close_lost;      /* the client's connection was broken when a Close was due */
     bool is_counted;         /* admitted: the scoreboard counts it */
     bool has_asked;          /* a byte of a request has come */
+    bool is_no_proxy;        /* the listener expects a trusted proxy, and the peer is none */
     bool is_up_due;          /* an echo route has no dial: LIFE_EV_BACKEND_UP is due */
     bool is_no_memory_told;
     bool is_shown_still; /* no unsent byte waited when the row was written */
@@ -110,12 +127,34 @@ void session_on_client_ready(struct conn *conn, unsigned ready);
 void session_on_backend_ready(struct conn *conn, unsigned ready);
 void session_on_timer(struct reactor_timer *timer);
 
-/* session_dial.c: takes the result of the dial, which is decided. */
+/* session_dial.c: what the route's backends hear before the client's first byte: a PROXY header in
+ * `out`, or nothing. */
+struct span session_introduction(const struct session *s, uint8_t out[PROXY_HEADER_BYTES_MAX]);
+/* Takes the result of the dial, which is decided. */
 struct session_event session_finish_dial(struct session *s);
 
 /* session_pending.c: finds the event that follows from the state alone. Each such event changes the
  * state, so session_settle() comes to an end. False: none is pending. */
 bool session_take_pending(struct session *s, struct session_event *out);
+
+/* session_front.c: who the client is. The only place that knows: len 0 means that a proxy in front
+ * does not tell, or has not told yet. */
+void session_client_address(const struct session *s, struct addr *out);
+void session_peer_address(const struct session *s, struct addr *out);
+/* The request tells of another client than was known. False: no memory. */
+MUST_CHECK bool session_tell_client(struct session *s, const struct addr *client);
+/* The client's address is known as far as it can be before TLS. The session calls this once: when
+ * it starts, or when its PROXY header has come. */
+void session_know_client(struct session *s);
+/* A PROXY header must come first; it takes over `tls` unless there is no memory (false). */
+MUST_CHECK bool session_await_header(struct session *s, struct tls *tls);
+/* Takes bytes that conn_read gave while the header is due; *data and *len then are what came behind
+ * it, decrypted where the listener has TLS. out->life.type is LIFE_EV_COUNT: no event. */
+MUST_CHECK enum conn_result session_take_header(struct session *s, uint8_t **data, size_t *len,
+                                                struct session_event *out);
+/* NULL: there is none, it is not complete, or it is gone. */
+const struct proxy_header *session_header(const struct session *s);
+void session_drop_header(struct session *s);
 
 /* session_act.c: carries out the actions (enum life_action, or-ed). */
 void session_act(struct session *s, unsigned actions);
@@ -172,6 +211,17 @@ static inline uint64_t session_moved_bytes(const struct session *s)
            backend->sent_bytes;
 }
 
+static inline bool session_is_header_due(const struct session *s)
+{
+    return s->told != NULL && s->told->is_header_due;
+}
+
+/* Wire bytes of the client itself: those behind a PROXY header. */
+static inline uint64_t session_client_bytes(const struct session *s)
+{
+    return s->pump.client.received_bytes - (s->told != NULL ? s->told->header_bytes : 0);
+}
+
 /* Called last in every event. */
 static inline void session_tally(struct session *s)
 {
@@ -185,6 +235,12 @@ static inline void session_tally(struct session *s)
 }
 
 /* session_log.c */
+/* The id of a session, the words `id`, `client` and whatever else names its parties. */
+#define SESSION_ID_MAX 48
+/* "0-17": the worker's slot and a number that the slot gives out once. Returns `out`. */
+const char *session_id_text(const struct session *s, char out[SESSION_ID_MAX]);
+struct log_line;
+void session_log_parties(struct log_line *line, const struct session *s);
 /* The connection asked for nothing and broke no rule, and nothing failed here. */
 bool session_is_probe(const struct session *s);
 /* Of the Close that the client was sent, LIFE_NO_CODE for an empty one; 0 = none. */

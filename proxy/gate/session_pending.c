@@ -35,8 +35,11 @@ static const char *cut_detail(const struct session *s)
 {
     const struct conn *client = &s->pump.client;
 
+    if (session_is_header_due(s)) {
+        return client->received_bytes > 0 ? "FIN inside the PROXY header" : NULL;
+    }
     if (s->life.phase == LIFE_TLS) {
-        return client->received_bytes > 0 ? "FIN inside the TLS handshake" : NULL;
+        return session_client_bytes(s) > 0 ? "FIN inside the TLS handshake" : NULL;
     }
     if (s->life.phase == LIFE_REQUEST && s->request != NULL) {
         return "FIN inside the request head";

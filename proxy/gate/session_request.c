@@ -118,6 +118,7 @@ static struct session_event identify(struct session *s)
     const struct identity_question question = {
         .route = s->route,
         .request = &s->request->asked,
+        .is_from_trusted_proxy = s->request->admission.front.is_from_trusted_proxy,
         .now_s = clock_date_s(),
     };
     struct identity_answer answer;
@@ -145,23 +146,51 @@ static void uncount(struct session *s)
     s->is_counted = false;
 }
 
+/* The configuration in force judges a request: a token that a reload replaced opens nothing. */
+static const struct config_listen *listen_in_force(const struct session *s)
+{
+    size_t at = change_find_listen(s->config, s->listen, 0);
+    bool is_there = at < s->config->listen_count && s->config->listens[at].kind == s->listen->kind;
+    return is_there ? &s->config->listens[at] : s->listen;
+}
+
+/* On a plain listener a trusted proxy in front may have the client's TLS. */
+static bool is_secure(const struct session *s)
+{
+    const struct proxy_header *header = session_header(s);
+    return s->listen->is_tls || (header != NULL && header->tls.is_used);
+}
+
+static struct span sni_of(const struct session *s)
+{
+    const struct proxy_header *header = session_header(s);
+    if (s->pump.client.tls != NULL) {
+        return tls_sni(s->pump.client.tls);
+    }
+    return header != NULL ? header->authority : (struct span){NULL, 0};
+}
+
 /* Asks whether a legal opening handshake may have a session. */
 static struct session_event admit(struct session *s)
 {
     struct session_context *context = s->context;
     struct admission *admission = &s->request->admission;
     struct addr source;
-    addr_from_sockaddr((const struct sockaddr *)&s->peer, sizeof(s->peer), &source);
+    session_client_address(s, &source);
     const struct admission_question question = {
         .config = s->config,
+        .listen = listen_in_force(s),
         .request = &s->request->asked,
         .source = &source,
-        .is_secure = s->listen->is_tls,
-        .sni = s->pump.client.tls != NULL ? tls_sni(s->pump.client.tls) : (struct span){NULL, 0},
+        .is_secure = is_secure(s),
+        .sni = sni_of(s),
         .is_draining = context->is_draining,
     };
 
     admission_decide(&question, admission);
+    if (!session_tell_client(s, &admission->front.client)) {
+        return end_event(LIFE_INTERNAL, "out of memory");
+    }
     life_set_websocket(&s->life);
     if (admission->route != NULL) {
         take_route(s, admission->route);
@@ -191,19 +220,11 @@ static struct session_event admit(struct session *s)
     return event;
 }
 
-/* The configuration in force judges a request: a token that a reload replaced opens nothing. */
-static const struct config_listen *listen_in_force(const struct session *s)
-{
-    size_t at = change_find_listen(s->config, s->listen, 0);
-    bool is_there = at < s->config->listen_count && s->config->listens[at].kind == s->listen->kind;
-    return is_there ? &s->config->listens[at] : s->listen;
-}
-
 static bool is_page_request(const struct session *s)
 {
     struct session_request *request = s->request;
     struct addr source;
-    addr_from_sockaddr((const struct sockaddr *)&s->peer, sizeof(s->peer), &source);
+    session_client_address(s, &source);
     const struct page_question question = {
         .listen = listen_in_force(s),
         .request = &request->asked,
@@ -289,6 +310,7 @@ bool session_take_head(struct session *s, const uint8_t *data, size_t len,
 
 void session_drop_request(struct session *s)
 {
+    session_drop_header(s);
     if (s->request != NULL) {
         http_parser_done(&s->request->head);
         page_done(&s->request->page);

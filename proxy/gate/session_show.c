@@ -22,10 +22,13 @@ static void fill_party(const struct session *s, struct roster_party *out)
     *out = (struct roster_party){
         .number = s->id,
         .started_ms = s->started_ms,
-        .client = s->peer,
+        .client = s->told != NULL ? s->told->client : s->peer,
         .slot = (uint32_t)s->context->slot,
         .generation = s->context->generation,
     };
+    if (s->told != NULL) {
+        out->proxy = s->peer;
+    }
     set_text(out->listen, sizeof(out->listen), s->listen->name);
     if (s->route != NULL) {
         set_text(out->route, sizeof(out->route), s->route->policy.name);

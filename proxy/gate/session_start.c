@@ -31,6 +31,7 @@ static void on_retire(struct reactor_deferred *deferred)
     conn_close(&s->pump.backend);
     pump_done(&s->pump);
     session_drop_request(s);
+    mem_free(s->told);
     (*count_of(context, s->listen))--;
     mem_free(s->sni);
     identity_free(s->who);
@@ -40,10 +41,35 @@ static void on_retire(struct reactor_deferred *deferred)
     context->on_gone(context);
 }
 
+/* A listener that expects a PROXY header takes nothing else, and from nobody else. */
+static void begin(struct session *s)
+{
+    static const struct session_event no_proxy = {
+        {.type = LIFE_EV_END, .ending = LIFE_SOURCE},
+        "proxy_protocol = on, and trusted_proxies does not list this address",
+    };
+    if (session_is_header_due(s)) {
+        session_settle(s);
+        return;
+    }
+    s->is_no_proxy = s->listen->has_proxy_header;
+    if (s->is_no_proxy) {
+        session_take_event(s, &no_proxy);
+        return;
+    }
+    session_know_client(s);
+    session_settle(s);
+}
+
 bool session_start(struct session_context *context, const struct config_listen *listen,
                    const struct carrier *carrier, struct tls *tls, const struct addr *peer)
 {
+    bool is_header_due = listen->has_proxy_header && front_trusts(listen, peer);
     struct session *s = mem_alloc_zero(sizeof(*s));
+    if (s != NULL && is_header_due && !session_await_header(s, tls)) {
+        mem_free(s);
+        s = NULL;
+    }
     if (s == NULL) {
         tls_free(tls);
         struct carrier lost = *carrier;
@@ -67,10 +93,10 @@ bool session_start(struct session_context *context, const struct config_listen *
     list_append(&context->sessions, &s->link);
     (*count_of(context, listen))++;
     session_tally_start(s);
-    conn_open(&s->pump.client, carrier, tls);
+    conn_open(&s->pump.client, carrier, is_header_due ? NULL : tls);
     if (s->door != NULL) {
         door_enter(s->door, &s->guest);
     }
-    session_settle(s);
+    begin(s);
     return true;
 }

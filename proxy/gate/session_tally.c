@@ -196,7 +196,7 @@ void session_tally_end(struct session *s)
     struct seat_listen *listen = seat_listen(seat, s->listen);
     if (session_is_probe(s)) {
         seat_add(&listen->probes, 1);
-    } else if (s->life.ended_in == LIFE_TLS) {
+    } else if (s->life.ended_in == LIFE_TLS && !session_is_header_due(s) && !s->is_no_proxy) {
         seat_add(&listen->handshake_failures, 1);
     }
 }

@@ -79,11 +79,20 @@ static bool is_excused(struct session *s, enum life_excuse excuse)
     return false;
 }
 
-/* What a client did whose time for the TLS handshake is over. */
+/* What a client did whose time for the TLS handshake or the request is over; NULL: the ending says
+ * it all. */
 static const char *late_detail(const struct session *s)
 {
-    return s->pump.client.received_bytes == 0 ? "the client sent nothing within tls_timeout"
-                                              : "the TLS handshake took longer than tls_timeout";
+    bool is_silent = session_client_bytes(s) == 0;
+    if (session_is_header_due(s) && !is_silent) {
+        return s->life.phase == LIFE_TLS ? "the PROXY header took longer than tls_timeout"
+                                         : "the PROXY header took longer than request_timeout";
+    }
+    if (s->life.phase != LIFE_TLS) {
+        return NULL;
+    }
+    return is_silent ? "the client sent nothing within tls_timeout"
+                     : "the TLS handshake took longer than tls_timeout";
 }
 
 bool session_take_deadline(struct session *s, struct session_event *out)
@@ -117,7 +126,7 @@ bool session_take_deadline(struct session *s, struct session_event *out)
             return false;
         }
         out->life.type = LIFE_EV_DEADLINE;
-        out->detail = s->life.phase == LIFE_TLS ? late_detail(s) : NULL;
+        out->detail = late_detail(s);
         return true;
     case LIFE_DEADLINE_BACKEND:
         out->life.type = LIFE_EV_BACKEND_DEADLINE;

@@ -73,6 +73,13 @@ static enum net_bound socket_bound_unread(struct carrier *carrier, size_t bytes)
     return net_bound_unread(fd_of(carrier), bytes);
 }
 
+static void socket_local(const struct carrier *carrier, struct addr *out)
+{
+    if (!net_local_addr(fd_of(carrier), out)) {
+        out->len = 0;
+    }
+}
+
 struct carrier carrier_of_socket(struct reactor *r, int fd)
 {
     static const struct carrier_ops socket_ops = {
@@ -87,6 +94,7 @@ struct carrier carrier_of_socket(struct reactor *r, int fd)
         .observe = socket_observe,
         .bound_unsent = socket_bound_unsent,
         .bound_unread = socket_bound_unread,
+        .local = socket_local,
     };
     struct carrier carrier = {.ops = &socket_ops};
     reactor_io_init(&carrier.io, r, fd, on_io);

@@ -37,6 +37,8 @@ typedef void carrier_observe_fn(const struct carrier *carrier, struct net_state 
 typedef void carrier_bound_unsent_fn(struct carrier *carrier, size_t bytes);
 typedef MUST_CHECK enum net_bound carrier_bound_unread_fn(struct carrier *carrier, size_t bytes);
 
+typedef void carrier_local_fn(const struct carrier *carrier, struct addr *out);
+
 struct carrier_ops {
     carrier_recv_fn *recv;
     carrier_send_fn *send;
@@ -50,6 +52,7 @@ struct carrier_ops {
     carrier_observe_fn *observe;
     carrier_bound_unsent_fn *bound_unsent;
     carrier_bound_unread_fn *bound_unread;
+    carrier_local_fn *local; /* the address that the peer has called; len 0: unknown */
 };
 
 struct carrier {

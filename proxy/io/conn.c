@@ -43,6 +43,14 @@ uint64_t conn_acked_bytes(const struct conn *c)
     return c->sent_bytes - (conn_is_open(c) ? c->carrier.ops->unacked(&c->carrier) : 0);
 }
 
+void conn_local(const struct conn *c, struct addr *out)
+{
+    out->len = 0;
+    if (conn_is_open(c)) {
+        c->carrier.ops->local(&c->carrier, out);
+    }
+}
+
 void conn_observe(const struct conn *c, struct net_state *out)
 {
     *out = (struct net_state){.unsent_bytes = 0};
@@ -335,6 +343,20 @@ enum conn_result conn_read(struct conn *c, size_t max_bytes, uint8_t **out_data,
     }
     size_t size = size_min(max_bytes, SCRATCH_PLAIN);
     return receive(c, *out_data, size, out_len);
+}
+
+enum conn_result conn_begin_tls(struct conn *c, struct tls *tls, const uint8_t *wire, size_t len,
+                                uint8_t **out_data, size_t *out_len)
+{
+    assert(c->tls == NULL && len <= SCRATCH_WIRE_IN);
+    c->tls = tls;
+    *out_data = c->scratch->plain;
+    *out_len = 0;
+    if (len == 0) {
+        return CONN_OK;
+    }
+    memcpy(c->scratch->wire_in, wire, len);
+    return feed(c, len, out_len);
 }
 
 /* --- ends ---------------------------------------------------------------------------------- */

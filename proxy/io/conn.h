@@ -55,6 +55,8 @@ void conn_init(struct conn *c, const struct scratch *scratch, size_t out_limit_b
 /* Takes over a copy of the carrier, and the TLS session (or NULL). */
 void conn_open(struct conn *c, const struct carrier *carrier, struct tls *tls);
 bool conn_is_open(const struct conn *c);
+/* The address that the peer has called; len 0: unknown. */
+void conn_local(const struct conn *c, struct addr *out);
 
 enum conn_result {
     CONN_OK = 0,
@@ -72,6 +74,11 @@ enum conn_result {
  * lingering. */
 MUST_CHECK enum conn_result conn_read(struct conn *c, size_t max_bytes, uint8_t **out_data,
                                       size_t *out_len);
+
+/* TLS begins on a connection that was plain so far. `wire` is what the last conn_read gave of its
+ * beginning, at most SCRATCH_WIRE_IN bytes; the rest is as for conn_read. */
+MUST_CHECK enum conn_result conn_begin_tls(struct conn *c, struct tls *tls, const uint8_t *wire,
+                                           size_t len, uint8_t **out_data, size_t *out_len);
 
 /* Sends all the pieces, at most SCRATCH_GATHER bytes: hands the carrier what it takes (when nothing
  * waits before them) and queues the rest. Encrypts on a TLS connection. CONN_OK; CONN_RESET: the

@@ -5,9 +5,6 @@
 
 bool forwarded_is_trusted(const struct forwarded_trust *trust, const struct addr *a)
 {
-    if (a->len > 0 && a->u.sa.sa_family == AF_UNIX) {
-        return trust->has_unix;
-    }
     for (size_t i = 0; i < trust->count; i++) {
         if (addr_cidr_contains(&trust->blocks[i], a)) {
             return true;
@@ -110,7 +107,8 @@ enum node_kind { NODE_ADDRESS, NODE_HIDDEN, NODE_MALFORMED };
 struct element {
     enum node_kind kind;
     struct addr address;
-    struct span host; /* empty: none */
+    struct span host;   /* empty: none */
+    struct span scheme; /* the same */
     const char *detail;
 };
 
@@ -276,6 +274,7 @@ static void read_rfc7239(struct span text, struct element *out)
         }
     }
     out->host = values[PARAMETER_HOST];
+    out->scheme = values[PARAMETER_PROTO];
     if (values[PARAMETER_FOR].data == NULL) {
         out->kind = NODE_HIDDEN;
         out->detail = "Forwarded without for=";
@@ -304,15 +303,22 @@ static bool take_host(struct span host, struct forwarded *out)
     return host_split(host, &name, &port);
 }
 
+/* The lists beside X-Forwarded-For. */
+struct companions {
+    struct tail hosts;
+    struct tail schemes;
+};
+
 /* Believes one element more. True: it names a trusted proxy. */
-static bool believe(struct span text, enum forwarded_kind kind, struct tail *hosts,
+static bool believe(struct span text, enum forwarded_kind kind, struct companions *beside,
                     const struct forwarded_trust *trust, struct forwarded *out)
 {
     struct element element = {.detail = ""};
     switch (kind) {
     case FORWARDED_X:
         read_x(text, &element);
-        (void)!take_last(hosts, false, &element.host);
+        (void)!take_last(&beside->hosts, false, &element.host);
+        (void)!take_last(&beside->schemes, false, &element.scheme);
         break;
     case FORWARDED_RFC7239:
         read_rfc7239(text, &element);
@@ -327,6 +333,7 @@ static bool believe(struct span text, enum forwarded_kind kind, struct tail *hos
         stop(out, FORWARDED_MALFORMED, "a proxy forwards a host that is none");
         return false;
     }
+    out->scheme = element.scheme.len > 0 ? element.scheme : out->scheme;
     out->hops++;
     if (element.kind == NODE_HIDDEN) {
         stop(out, FORWARDED_HIDDEN, element.detail);
@@ -338,24 +345,26 @@ static bool believe(struct span text, enum forwarded_kind kind, struct tail *hos
 }
 
 void forwarded_find(enum forwarded_kind kind, const struct forwarded_lines *lines,
-                    const struct forwarded_lines *hosts, const struct addr *peer,
-                    const struct forwarded_trust *trust, struct forwarded *out)
+                    const struct forwarded_lines *hosts, const struct forwarded_lines *schemes,
+                    const struct addr *peer, const struct forwarded_trust *trust,
+                    struct forwarded *out)
 {
     struct tail tail;
-    struct tail host_tail;
+    struct companions beside;
     struct span text;
     *out = (struct forwarded){.end = FORWARDED_PEER, .client = *peer, .detail = ""};
     if (!forwarded_is_trusted(trust, peer)) {
         return;
     }
     begin(&tail, lines);
-    begin(&host_tail, kind == FORWARDED_X ? hosts : NULL);
+    begin(&beside.hosts, kind == FORWARDED_X ? hosts : NULL);
+    begin(&beside.schemes, kind == FORWARDED_X ? schemes : NULL);
     while (take_last(&tail, kind == FORWARDED_RFC7239, &text)) {
         if (out->hops == FORWARDED_HOPS_MAX) {
             stop(out, FORWARDED_TOO_MANY, "too many trusted proxies in a row");
             return;
         }
-        if (!believe(text, kind, &host_tail, trust, out)) {
+        if (!believe(text, kind, &beside, trust, out)) {
             return;
         }
     }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* forwarded.h: who the client is, as HTTP proxies in front tell it.
  *
- * For: X-Forwarded-For with X-Forwarded-Host, and Forwarded (RFC 7239). Not for: the PROXY protocol
- * (proxy_header), choosing the header (the listener's `forwarded` does; the other one is not looked
- * at), refusing anybody (admission).
+ * For: X-Forwarded-For with X-Forwarded-Host and X-Forwarded-Proto, and Forwarded (RFC 7239). Not
+ * for: the PROXY protocol (proxy_header), choosing the header (the listener's `forwarded` does; the
+ * other one is not looked at), refusing anybody (admission).
  *
  * Every proxy writes whom it has seen behind what is there already, and anybody may write anything
  * in front of that. So the scan goes from right to left, and believes an element only when a
@@ -28,8 +28,7 @@
 
 struct forwarded_trust {
     const struct addr_cidr *blocks;
-    size_t count;
-    bool has_unix; /* peers on a Unix socket are trusted */
+    size_t count; /* a block of family AF_UNIX: whoever comes over a Unix socket */
 };
 
 /* True: this address may speak for others. */
@@ -63,19 +62,21 @@ struct forwarded {
     struct addr client;
     struct span host;   /* HOST[:PORT] that the client asked for, in the word of the proxy that is
                            nearest to it; empty: no trusted proxy told */
+    struct span scheme; /* "https": how the client came to that proxy; empty: nobody told */
     size_t hops;        /* elements that were believed */
     const char *detail; /* a constant text, for the log; empty with PEER and FOUND */
 };
 
-/* `lines`: of X-Forwarded-For or Forwarded; `hosts`: of X-Forwarded-Host, NULL with Forwarded. Of
- * X-Forwarded-Host each element belongs to the element of X-Forwarded-For at the same place from
- * the right; proxies often write only one.
+/* `lines`: of X-Forwarded-For or Forwarded; `hosts` and `schemes`: of X-Forwarded-Host and
+ * X-Forwarded-Proto, NULL with Forwarded. Of these two each element belongs to the element of
+ * X-Forwarded-For at the same place from the right; proxies often write only one.
  *
  * Addresses may have ports, and in X-Forwarded-For IPv6 needs no brackets. Empty elements do not
  * count (RFC 9110 5.6.1.2). Forwarded is read as RFC 7239 4 says, but blanks may stand around a
  * pair, and `for=1.2.3.4:80` and `for=[::1]` need no quotes, because their meaning is clear. */
 void forwarded_find(enum forwarded_kind kind, const struct forwarded_lines *lines,
-                    const struct forwarded_lines *hosts, const struct addr *peer,
-                    const struct forwarded_trust *trust, struct forwarded *out);
+                    const struct forwarded_lines *hosts, const struct forwarded_lines *schemes,
+                    const struct addr *peer, const struct forwarded_trust *trust,
+                    struct forwarded *out);
 
 #endif

@@ -285,8 +285,12 @@ static bool is_in(const struct addr_cidr *blocks, size_t count, const struct add
     return false;
 }
 
+/* An address that nobody knows could be any. */
 static bool is_source_allowed(const struct policy_route *route, const struct addr *source)
 {
+    if (source->len == 0) {
+        return route->allow_count == 0 && route->deny_count == 0;
+    }
     return !is_in(route->deny, route->deny_count, source) &&
            (route->allow_count == 0 || is_in(route->allow, route->allow_count, source));
 }
@@ -402,6 +406,9 @@ static bool subprotocol_choose(const struct policy_route *route, const struct re
 
 static const char *source_detail(const struct policy_route *route, const struct addr *source)
 {
+    if (source->len == 0) {
+        return "a proxy does not tell the client's address, and the route has allow or deny";
+    }
     return is_in(route->deny, route->deny_count, source)
                ? "the client's address is in the route's deny"
                : "the client's address is not in the route's allow";

@@ -58,9 +58,9 @@ struct policy_route {
 
 struct policy_request {
     const struct request *asked;
-    const struct addr *source;
-    bool is_secure;  /* the request came over TLS */
-    struct span sni; /* empty = the client sent none */
+    const struct addr *source; /* len 0: nobody knows it, so a route with allow or deny refuses */
+    bool is_secure;            /* the request came over TLS */
+    struct span sni;           /* empty = the client sent none */
 };
 
 struct policy_decision {

@@ -29,7 +29,8 @@ static struct forwarded_lines lines_of(struct span rest)
 static void expect_same(const struct forwarded *a, const struct forwarded *b)
 {
     assert(a->end == b->end && a->hops == b->hops && strcmp(a->detail, b->detail) == 0);
-    assert(addr_is_equal(&a->client, &b->client) && span_is_equal(a->host, b->host));
+    assert(addr_is_equal(&a->client, &b->client) && span_is_equal(a->host, b->host) &&
+           span_is_equal(a->scheme, b->scheme));
 }
 
 /* The same list with something in front of its first line. */
@@ -48,7 +49,7 @@ static void expect_same_behind(const char *garbage, enum forwarded_kind kind,
         memcpy(text + len, lines->values[0].data, lines->values[0].len);
     }
     longer.values[0] = (struct span){text, len + lines->values[0].len};
-    forwarded_find(kind, &longer, hosts, peer, trust, &got);
+    forwarded_find(kind, &longer, hosts, hosts, peer, trust, &got);
     expect_same(&got, want);
     free(text);
 }
@@ -66,7 +67,7 @@ static void check(enum forwarded_kind kind, const struct forwarded_lines *lines,
     assert(addr_parse(SPAN_LIT("10.0.0.1:5000"), &peer));
     const struct forwarded_trust trust = {.blocks = blocks, .count = 2};
 
-    forwarded_find(kind, lines, hosts, &peer, &trust, &got);
+    forwarded_find(kind, lines, hosts, hosts, &peer, &trust, &got);
     bool is_trusted = forwarded_is_trusted(&trust, &got.client);
     assert(got.client.len > 0 && got.hops <= FORWARDED_HOPS_MAX);
     assert(got.host.len == 0 || host_split(got.host, &name, &port));
@@ -74,13 +75,13 @@ static void check(enum forwarded_kind kind, const struct forwarded_lines *lines,
     assert((got.end == FORWARDED_PEER) == (got.hops == 0 && got.end != FORWARDED_MALFORMED));
     assert((got.detail[0] == '\0') == (got.end <= FORWARDED_FOUND));
     if (got.end == FORWARDED_FOUND && !is_trusted) {
-        expect_same_behind("6.6.6.6, ", kind, lines, hosts, &peer, &trust, &got);
-        expect_same_behind("for=\"x, ", kind, lines, hosts, &peer, &trust, &got);
-        expect_same_behind("\\\"\\, ", kind, lines, hosts, &peer, &trust, &got);
+        expect_same_behind("6.6.6.6, ", kind, lines, hosts, hosts, &peer, &trust, &got);
+        expect_same_behind("for=\"x, ", kind, lines, hosts, hosts, &peer, &trust, &got);
+        expect_same_behind("\\\"\\, ", kind, lines, hosts, hosts, &peer, &trust, &got);
     }
     /* A peer that nobody trusts. */
     const struct forwarded_trust nobody = {.count = 0};
-    forwarded_find(kind, lines, hosts, &peer, &nobody, &got);
+    forwarded_find(kind, lines, hosts, hosts, &peer, &nobody, &got);
     assert(got.end == FORWARDED_PEER && addr_is_equal(&got.client, &peer) && got.host.len == 0);
 }
 

@@ -56,6 +56,7 @@ struct memory {
     size_t unsent_bound_bytes;
     size_t unread_bound_bytes;
     bool is_unread_unable; /* as a Unix socket */
+    struct addr local;     /* what the peer has called */
 
     /* Functions of the test that the memory calls; each may be NULL. */
     memory_sent_fn *on_sent; /* the kernel took bytes */
@@ -211,6 +212,12 @@ static enum net_bound memory_bound_unread(struct carrier *carrier, size_t bytes)
     return bytes == NET_UNBOUNDED ? NET_BOUND_OFF : NET_BOUND_SET;
 }
 
+static void memory_local(const struct carrier *carrier, struct addr *out)
+{
+    const struct memory *m = carrier->owner;
+    *out = m->local;
+}
+
 /* --- for the test ---------------------------------------------------------------------------*/
 
 /* The peer begins silent and takes everything. `in` has `size` bytes. */
@@ -234,6 +241,7 @@ static struct carrier memory_carrier(struct memory *m)
         .observe = memory_observe,
         .bound_unsent = memory_bound_unsent,
         .bound_unread = memory_bound_unread,
+        .local = memory_local,
     };
     memory_expect(m->state == MEMORY_UNUSED, "one carrier of a memory");
     m->state = MEMORY_OPEN;

@@ -110,8 +110,11 @@ static void check_row(const struct config *config, const struct row *row)
     CHECK_EQ_INT(row->name, upgrade_check(&fed.parser, &request, &key, &detail), UPGRADE_OK);
     snprintf(address, sizeof(address), "%s:1", row->source);
     CHECK_TRUE(row->name, addr_parse(span_from_str(address), &source));
-    const struct admission_question question = {
-        .config = config, .request = &request, .source = &source, .is_draining = row->is_draining};
+    const struct admission_question question = {.config = config,
+                                                .listen = &config->listens[0],
+                                                .request = &request,
+                                                .source = &source,
+                                                .is_draining = row->is_draining};
     memset(&got, 0x5a, sizeof(got));
     admission_decide(&question, &got);
     CHECK_EQ_INT(row->name, got.refusal, row->refusal);

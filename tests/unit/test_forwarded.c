@@ -72,7 +72,7 @@ static void check_rows(enum forwarded_kind kind, const struct forwarded_row *row
         struct span host_list = copy_of(rows[i].hosts);
         struct forwarded_lines lines = lines_of(list);
         struct forwarded_lines hosts = lines_of(host_list);
-        forwarded_find(kind, &lines, &hosts, &peer, &trust, &got);
+        forwarded_find(kind, &lines, &hosts, NULL, &peer, &trust, &got);
         CHECK_EQ_STR(rows[i].name, describe(&got, text), rows[i].want);
         bool is_good = got.end == FORWARDED_PEER || got.end == FORWARDED_FOUND;
         CHECK_EQ_INT(rows[i].name, got.detail[0] == '\0', is_good);
@@ -109,8 +109,8 @@ static void test_cut_in_front(void)
             char text[TEXT_MAX];
             struct forwarded got;
             struct forwarded_lines lines = lines_of(span_from_str(begin));
-            forwarded_find(i == 0 ? FORWARDED_X : FORWARDED_RFC7239, &lines, &hosts, &peer, &trust,
-                           &got);
+            forwarded_find(i == 0 ? FORWARDED_X : FORWARDED_RFC7239, &lines, &hosts, NULL, &peer,
+                           &trust, &got);
             CHECK_EQ_STR(begin, describe(&got, text), "FOUND 192.0.2.1:0 - 2");
         }
     }
@@ -137,19 +137,54 @@ static void test_trust(void)
         char text[TEXT_MAX];
         struct addr peer;
         struct forwarded got;
-        struct forwarded_trust some = trust;
-        some.has_unix = rows[i].has_unix;
+        struct addr_cidr blocks[3] = {trusted[0], trusted[1], {.family = AF_UNIX}};
+        struct forwarded_trust some = {.blocks = blocks, .count = rows[i].has_unix ? 3 : 2};
         CHECK_TRUE(rows[i].peer, addr_from_unix_path(span_from_str(rows[i].peer), &peer));
         if (rows[i].peer[0] != '/') {
             peer = addr_of(rows[i].peer);
         }
-        forwarded_find(FORWARDED_X, &lines, &hosts, &peer, &some, &got);
+        forwarded_find(FORWARDED_X, &lines, &hosts, NULL, &peer, &some, &got);
         CHECK_EQ_STR(rows[i].peer, describe(&got, text), rows[i].want);
     }
     const struct forwarded_trust nobody = {.count = 0};
     struct addr none = {.len = 0};
     CHECK_FALSE("nobody", forwarded_is_trusted(&nobody, &(struct addr){.len = 0}));
     CHECK_FALSE("no address", forwarded_is_trusted(&trust, &none));
+}
+
+static void test_scheme(void)
+{
+    static const struct {
+        const char *list;
+        const char *schemes; /* NULL: `list` is of Forwarded */
+        const char *want;
+    } rows[] = {
+        {"192.0.2.1", "https", "https"},
+        {"192.0.2.1", "", ""},
+        {"192.0.2.1", "http, https", "https"},
+        {"192.0.2.1, 10.0.0.2", "https", "https"},
+        {"192.0.2.1, 10.0.0.2", "https, http", "https"},
+        {"192.0.2.1, 10.0.0.2", "wss, https, http", "https"},
+        {"", "https", ""},
+        {"for=192.0.2.1;proto=https", NULL, "https"},
+        {"for=192.0.2.1", NULL, ""},
+        {"for=192.0.2.1;proto=https, for=10.0.0.2;proto=http", NULL, "https"},
+        {"for=192.0.2.1, for=10.0.0.2;proto=https", NULL, "https"},
+        {"for=6.6.6.6;proto=https, for=192.0.2.1;proto=http", NULL, "http"},
+    };
+    struct addr peer = addr_of("10.0.0.1:5000");
+    trust_some();
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct forwarded got;
+        bool is_x = rows[i].schemes != NULL;
+        struct forwarded_lines lines = lines_of(span_from_str(rows[i].list));
+        struct forwarded_lines schemes =
+            lines_of(is_x ? span_from_str(rows[i].schemes) : (struct span){NULL, 0});
+        forwarded_find(is_x ? FORWARDED_X : FORWARDED_RFC7239, &lines, NULL, &schemes, &peer,
+                       &trust, &got);
+        CHECK_EQ_MEM(rows[i].list, got.scheme.data, got.scheme.len, rows[i].want,
+                     strlen(rows[i].want));
+    }
 }
 
 /* --- bounds ---------------------------------------------------------------------------------- */
@@ -166,7 +201,7 @@ static void test_hops(void)
             len += (size_t)snprintf(list + len, sizeof(list) - len, ", 10.0.0.2");
         }
         struct forwarded_lines lines = lines_of((struct span){list, len});
-        forwarded_find(FORWARDED_X, &lines, NULL, &peer, &trust, &got);
+        forwarded_find(FORWARDED_X, &lines, NULL, NULL, &peer, &trust, &got);
         CHECK_EQ_INT("hops", got.end,
                      proxies < FORWARDED_HOPS_MAX ? FORWARDED_FOUND : FORWARDED_TOO_MANY);
         CHECK_TRUE("hops", got.hops <= FORWARDED_HOPS_MAX);
@@ -190,9 +225,9 @@ static void test_long(void)
         }
         for (size_t cut = 0; cut < 3; cut++) {
             struct forwarded_lines lines = {.values = {{text, LONG - cut}}, .count = 1};
-            forwarded_find(FORWARDED_RFC7239, &lines, NULL, &peer, &trust, &got);
+            forwarded_find(FORWARDED_RFC7239, &lines, NULL, NULL, &peer, &trust, &got);
             CHECK_TRUE(pieces[i], got.end != FORWARDED_FOUND);
-            forwarded_find(FORWARDED_X, &lines, &lines, &peer, &trust, &got);
+            forwarded_find(FORWARDED_X, &lines, &lines, NULL, &peer, &trust, &got);
             CHECK_TRUE(pieces[i], got.end != FORWARDED_FOUND);
         }
     }
@@ -237,7 +272,7 @@ static void test_collect(void)
             struct span last = lines.values[lines.count - 1];
             CHECK_EQ_MEM("last", last.data, last.len, values[count - 1], strlen(values[count - 1]));
         }
-        forwarded_find(FORWARDED_RFC7239, &lines, NULL, &peer, &trust, &got);
+        forwarded_find(FORWARDED_RFC7239, &lines, NULL, NULL, &peer, &trust, &got);
         enum forwarded_end want = count == 0                        ? FORWARDED_PEER
                                   : count > FORWARDED_LINES_MAX + 1 ? FORWARDED_TOO_MANY
                                                                     : FORWARDED_FOUND;
@@ -250,6 +285,7 @@ CU_TestInfo forwarded_tests[] = {
     {"Forwarded", test_rfc7239},
     {"what stands in front does not matter", test_cut_in_front},
     {"who is trusted", test_trust},
+    {"how the client came", test_scheme},
     {"too many proxies", test_hops},
     {"long lists", test_long},
     {"header lines", test_collect},

@@ -168,6 +168,8 @@ static void test_text(void)
                                            .backend = "unix:/s"}};
     CHECK_TRUE("address", addr_parse(SPAN_LIT("192.0.2.1:443"), &a));
     memcpy(&entry.party.client, &a.u, sizeof(entry.party.client));
+    CHECK_TRUE("address", addr_parse(SPAN_LIT("10.0.0.1:5"), &a));
+    memcpy(&entry.party.proxy, &a.u, sizeof(entry.party.proxy));
     CHECK_TRUE("row", roster_take(&w, &entry) != 0);
     CHECK_EQ_STR(
         "one", ask(roster, ""),
@@ -178,7 +180,8 @@ static void test_text(void)
         "\"down_bytes\":2,\"up_messages\":3,\"down_messages\":4,"
         "\"buffered_client_bytes\":4294967295,\"buffered_backend_bytes\":6,"
         "\"unsent_client_bytes\":7,\"unsent_backend_bytes\":8,\"client_rtt_us\":9,"
-        "\"client_paused\":\"backend_slow\",\"backend_paused\":\"client_slow\"}\n],"
+        "\"client_paused\":\"backend_slow\",\"backend_paused\":\"client_slow\",\"proxy\":\"10.0.0."
+        "1:5\"}\n],"
         "\"next\":null}\n");
     CHECK_EQ_U64("paused", count_ids(ask(roster, "paused=yes")), 1);
 
