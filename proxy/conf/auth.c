@@ -357,8 +357,12 @@ static void check_places(struct build *build, const struct draft_section *sectio
                    "one",
                    REPORT_SHOW(route->policy.name));
     }
-    if (has_place(route, TOKEN_FIRST_MESSAGE)) {
-        report_add(build->report, line, "auth_from = first_message: nobody reads it yet");
+    if (has_place(route, TOKEN_FIRST_MESSAGE) && route->is_deflate) {
+        report_warn(build->report, line,
+                    "[route %.*s] compresses, and its clients send tokens as messages: what they "
+                    "send behind the token is compressed together with it, so its length may tell "
+                    "of the token (compression = off)",
+                    REPORT_SHOW(route->policy.name));
     }
     for (size_t i = 0; i < route->auth_from_count; i++) {
         for (size_t k = 0; k < i; k++) {

@@ -39,8 +39,7 @@ static bool is_phase_of(size_t row, enum life_phase phase)
     case LIFE_TLS:
     case LIFE_REQUEST:
         return row == 0;
-    case LIFE_TOKEN: /* no route asks for it yet */
-        return false;
+    case LIFE_TOKEN:
     case LIFE_DIAL:
     case LIFE_OPEN:
     case LIFE_HALF_CLOSED:

@@ -39,6 +39,7 @@
 #include "io/conn.h"
 #include "proto/life.h"
 #include "proto/shape.h"
+#include "proto/token.h"
 #include "proto/ws.h"
 
 /* What one event may add to a queue: one read, what framing and TLS put around it, and the rest of
@@ -125,24 +126,25 @@ bool pump_is_held(const struct pump *p);
 /* Goes on with the held bytes, as pump_client_bytes does. Call it only while pump_is_held. */
 void pump_resume(struct pump *p, enum pump_mode mode, struct pump_report *out);
 
-/* Collects the first message, which is for sluice itself. No session asks for that yet.
- * Call it after pump_shape and before the
- * first byte of the client; from here on the mode is PUMP_COLLECT. A failed allocation shows in
- * no_memory.
+/* Collects the first message, which is a token for sluice itself. Call it after pump_shape and
+ * before the first byte of the client; from here on the mode is PUMP_COLLECT. A failed allocation
+ * shows in no_memory.
  *
  * The message may be text or binary, whatever the route accepts, and compressed if both sides
  * agreed on compression. The pump inflates it and checks that text is UTF-8, but it applies neither
- * base64 nor framing (both concern what the backend gets), and does not count it in up_bytes. The
- * message may come in fragments with Pings between them. More than `most_bytes` of payload (1 to
- * PUMP_SHARE_BYTES) is PUMP_BAD with LIFE_TOO_BIG, at the first byte too many.
+ * base64 nor framing (both concern what the backend gets), and counts it neither in up_bytes nor
+ * among the messages. The message may come in fragments with Pings between them. More than
+ * `most_bytes` of payload (1 to TOKEN_MESSAGE_MAX) is PUMP_BAD with LIFE_TOO_BIG, at the first byte
+ * too many.
  *
  * PUMP_MESSAGE comes once. The pump decodes nothing behind the message before the mode changes:
- * calls with PUMP_COLLECT hold their bytes, so the session may dial meanwhile. */
+ * until pump_drop_message, calls with PUMP_COLLECT hold their bytes; what is held then stays held,
+ * so the session may dial meanwhile. */
 void pump_collect(struct pump *p, size_t most_bytes);
-/* The payload of the message, after PUMP_MESSAGE. The pump owns it; it is valid until
+/* The message, after PUMP_MESSAGE: for token_end_message. The pump owns it; it is valid until
  * pump_drop_message or pump_done. */
-struct span pump_message(const struct pump *p);
-/* Frees the message. */
+struct token *pump_message(struct pump *p);
+/* Wipes and frees the message. */
 void pump_drop_message(struct pump *p);
 
 /* --- the backend's bytes -------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the pump keeps for a session between two events: held bytes and a first message. */
 #include <assert.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "gate/pump.h"
@@ -18,7 +19,6 @@ struct pump_kept *pump_make_kept(struct pump *p)
             return NULL;
         }
         buf_init(&p->kept->held, HELD_MAX_BYTES);
-        buf_init(&p->kept->message, 1);
     }
     return p->kept;
 }
@@ -28,7 +28,7 @@ void pump_done(struct pump *p)
     if (p->kept != NULL) {
         shape_free(p->kept->shape);
         buf_clear(&p->kept->held);
-        buf_clear(&p->kept->message);
+        token_done(&p->kept->message);
         mem_free(p->kept);
         p->kept = NULL;
     }
@@ -92,35 +92,28 @@ bool pump_is_held(const struct pump *p)
 void pump_collect(struct pump *p, size_t most_bytes)
 {
     struct pump_kept *kept = pump_make_kept(p);
-    assert(most_bytes > 0 && most_bytes <= PUMP_SHARE_BYTES);
+    assert(most_bytes > 0 && most_bytes <= TOKEN_MESSAGE_MAX);
     if (kept != NULL) {
         assert(kept->first == PUMP_FIRST_NONE);
         kept->first = PUMP_FIRST_OPEN;
-        buf_init(&kept->message, most_bytes);
+        kept->most_bytes = most_bytes;
         kept->accept = p->decoder.accept;
         p->decoder.accept = WS_ACCEPT_ANY;
     }
 }
 
-static bool append(struct pump *p, struct span payload, struct pump_report *out)
+/* Adds the payload to the message. */
+static bool append(struct pump *p, const uint8_t *data, size_t len, struct pump_report *out)
 {
-    enum buf_result result = BUF_OK;
-    if (payload.len > 0) {
-        result = buf_append(&p->kept->message, payload.data, payload.len);
-    }
-    switch (result) {
-    case BUF_OK:
-        return true;
-    case BUF_FULL:
+    struct token *message = &p->kept->message;
+    if (len > p->kept->most_bytes - message->len) {
         out->verdict = PUMP_BAD;
         out->ending = LIFE_TOO_BIG;
         out->detail = "first message too big";
         return false;
-    case BUF_NO_MEMORY:
-        break;
     }
-    p->no_memory = true;
-    return false;
+    p->no_memory = token_add_message(message, data, len) != TOKEN_LATER;
+    return !p->no_memory;
 }
 
 /* Only the ceiling of the message bounds how far one piece inflates. */
@@ -141,39 +134,44 @@ static bool inflate(struct pump *p, const struct ws_item *item, struct pump_batc
         result = shape_up(p->kept->shape, &piece, scratch_of(p)->work, &payload, &payload_bytes);
         room->place = payload.data;
         pump_report_shape(p, result, out);
-        if (out->verdict != PUMP_MORE ||
-            !append(p, (struct span){(const char *)payload.data, payload.len}, out)) {
+        bool is_taken = out->verdict == PUMP_MORE && append(p, payload.data, payload.len, out);
+        explicit_bzero(payload.data, payload.len);
+        if (!is_taken) {
             return false;
         }
     } while (result == SHAPE_AGAIN);
     return true;
 }
 
+/* No copy of the message stays in the memory that all sessions share. */
 bool pump_collect_piece(struct pump *p, const struct ws_item *item, struct pump_batch *room,
                         struct pump_report *out)
 {
-    bool is_taken = item->is_compressed
-                        ? inflate(p, item, room, out)
-                        : append(p, (struct span){(const char *)item->data, item->len}, out);
+    bool is_taken =
+        item->is_compressed ? inflate(p, item, room, out) : append(p, item->data, item->len, out);
+    if (item->len > 0) {
+        explicit_bzero(item->data, item->len);
+    }
     if (!is_taken || !item->is_message_end) {
         return is_taken;
     }
     p->decoder.accept = p->kept->accept;
+    p->decoder.message_count = 0; /* it goes to nobody */
     p->kept->first = PUMP_FIRST_WHOLE;
     out->verdict = PUMP_MESSAGE;
     return false;
 }
 
-struct span pump_message(const struct pump *p)
+struct token *pump_message(struct pump *p)
 {
     assert(p->kept != NULL && p->kept->first == PUMP_FIRST_WHOLE);
-    return buf_peek(&p->kept->message);
+    return &p->kept->message;
 }
 
 void pump_drop_message(struct pump *p)
 {
     if (p->kept != NULL) {
-        buf_clear(&p->kept->message);
+        token_done(&p->kept->message);
         p->kept->first = PUMP_FIRST_NONE;
         pump_free_unused_kept(p);
     }

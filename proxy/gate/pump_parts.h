@@ -30,7 +30,8 @@ struct pump_kept {
     uint64_t parked_ms; /* the last pump_park */
 
     enum pump_first first;
-    struct buf message;    /* the first message; its limit is the caller's ceiling */
+    struct token message;  /* the first message */
+    size_t most_bytes;     /* of it */
     enum ws_accept accept; /* the route's; the decoder takes any kind for the first message */
 };
 

@@ -64,6 +64,9 @@ static void apply(struct session *s, const struct session_event *event)
         session_keep_sni(s);
     }
     session_act(s, actions);
+    if (s->life.phase == LIFE_OPEN) {
+        session_drop_request(s);
+    }
 }
 
 static void apply_type(struct session *s, enum life_event_type type)
@@ -92,8 +95,12 @@ static void take_report(struct session *s, const struct pump_report *report)
     }
     switch (report->verdict) {
     case PUMP_MORE:
-    case PUMP_MESSAGE: /* no phase collects a first message yet */
         break;
+    case PUMP_MESSAGE: {
+        const struct session_event event = session_take_token(s);
+        apply(s, &event);
+        break;
+    }
     case PUMP_CLOSE:
         apply_close(s, report->code);
         break;
@@ -108,10 +115,25 @@ static void take_report(struct session *s, const struct pump_report *report)
     }
 }
 
-/* After OPEN only the client's Close counts. */
+/* What the client has sent behind its token waits for OPEN. After OPEN only its Close counts. */
 static enum pump_mode mode_of(const struct session *s)
 {
-    return s->life.phase == LIFE_OPEN ? PUMP_FORWARD : PUMP_DISCARD;
+    switch (s->life.phase) {
+    case LIFE_TOKEN:
+    case LIFE_DIAL:
+        return PUMP_COLLECT;
+    case LIFE_OPEN:
+        return PUMP_FORWARD;
+    case LIFE_TLS:
+    case LIFE_REQUEST:
+    case LIFE_HALF_CLOSED:
+    case LIFE_CLOSING:
+    case LIFE_ANSWER:
+    case LIFE_LINGER:
+    case LIFE_DEAD:
+        break;
+    }
+    return PUMP_DISCARD;
 }
 
 /* Goes on with the held bytes of the client. */
@@ -217,6 +239,7 @@ static void client_bytes(struct session *s, uint8_t *data, size_t len)
         }
         break;
     }
+    case LIFE_TOKEN:
     case LIFE_OPEN:
     case LIFE_CLOSING:
         if (!s->life.close_received) {
@@ -226,7 +249,6 @@ static void client_bytes(struct session *s, uint8_t *data, size_t len)
         }
         break;
     case LIFE_TLS:
-    case LIFE_TOKEN: /* no route asks for it yet */
     case LIFE_DIAL:
     case LIFE_HALF_CLOSED:
     case LIFE_ANSWER:
@@ -240,7 +262,8 @@ static void read_client(struct session *s)
 {
     uint8_t *data = NULL;
     size_t len = 0;
-    size_t most = s->life.phase == LIFE_OPEN ? pump_client_room(&s->pump) : DISCARD_BYTES;
+    bool is_kept = s->life.phase == LIFE_TOKEN || s->life.phase == LIFE_OPEN;
+    size_t most = is_kept ? pump_client_room(&s->pump) : DISCARD_BYTES;
     enum conn_result result = conn_read(&s->pump.client, most, &data, &len);
 
     if (len > 0 && session_is_header_due(s) && !life_has_ended(&s->life)) {

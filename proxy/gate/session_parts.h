@@ -162,6 +162,10 @@ void session_act(struct session *s, unsigned actions);
 /* session_request.c: parses bytes that come in the phase REQUEST. False: the head goes on. */
 bool session_take_head(struct session *s, const uint8_t *data, size_t len,
                        struct session_event *out);
+/* Lets a client in whose request is admitted, if the limits have a place and it proves who it is.
+ * `token` is its first message; NULL before there is one. LIFE_EV_REQUEST_OK: it is in, or the life
+ * waits for its first message. Else LIFE_EV_END. */
+struct session_event session_let_in(struct session *s, const struct token *token);
 /* Frees the request, if there is one. */
 void session_drop_request(struct session *s);
 /* Each says one thing to the client that the life asks for. */
@@ -169,6 +173,12 @@ void session_send_accept(struct session *s);
 void session_send_refusal(struct session *s);
 void session_send_http(struct session *s);
 void session_send_close(struct session *s);
+
+/* session_token.c */
+/* The 101 asks for a token: the pump collects the first message. */
+void session_await_token(struct session *s);
+/* The first message is whole: judges and wipes it. */
+struct session_event session_take_token(struct session *s);
 
 /* session_timer.c */
 struct life_deadline session_deadline(const struct session *s);

@@ -20,8 +20,8 @@ void session_send_accept(struct session *s)
     answer_101(&s->pump, request->key, request->admission.subprotocol,
                shape->is_deflate ? &shape->deflate_params : NULL);
     s->http_status = 101;
-    if (s->life.phase == LIFE_OPEN) {
-        session_drop_request(s);
+    if (s->life.phase == LIFE_TOKEN) {
+        session_await_token(s);
     }
 }
 
@@ -112,24 +112,46 @@ static bool is_memory_scarce(const struct config *config)
     return config->max_memory_bytes != 0 && mem_live_bytes() >= config->max_memory_bytes / 5 * 4;
 }
 
+/* The configuration in force judges a token that comes later than its request: one that a reload
+ * has taken back opens nothing. */
+static const struct config_route *route_in_force(const struct session *s)
+{
+    const struct config *now = s->context->config;
+    size_t at = s->config == now ? now->route_count
+                                 : change_find_route(now, s->route->policy.name,
+                                                     (size_t)(s->route - s->config->routes));
+    return at < now->route_count ? &now->routes[at] : s->route;
+}
+
+/* The client proves in its first message who it is. */
+static void ask_for_token(struct session *s)
+{
+    struct life_route rules = s->life.route;
+    rules.is_token_first = true;
+    life_set_route(&s->life, &rules);
+}
+
 /* Asks the client of an admitted request who it is. LIFE_EV_END: it does not prove it. */
-static struct session_event identify(struct session *s)
+static struct session_event identify(struct session *s, const struct token *token)
 {
     const struct identity_question question = {
-        .route = s->route,
+        .route = route_in_force(s),
         .request = &s->request->asked,
         .is_from_trusted_proxy = s->request->admission.front.is_from_trusted_proxy,
         .now_s = clock_date_s(),
     };
     struct identity_answer answer;
 
-    switch (identity_of_request(&question, &answer)) {
+    switch (token == NULL ? identity_of_request(&question, &answer)
+                          : identity_of_token(&question, token->text, &answer)) {
     case IDENTITY_OK:
         s->who = answer.who;
         session_tally_identity(s);
         break;
-    case IDENTITY_LATER: /* the configuration lets nobody ask for these two */
-    case IDENTITY_WAIT:
+    case IDENTITY_LATER:
+        ask_for_token(s);
+        break;
+    case IDENTITY_WAIT: /* the configuration lets nobody ask for it */
     case IDENTITY_REFUSED:
         session_tally_refusal(s, answer.reason);
         return end_event(LIFE_AUTH, answer.detail);
@@ -200,6 +222,13 @@ static struct session_event admit(struct session *s)
     if (admission->refusal != LIFE_NOT_ENDED) {
         return end_event(admission->refusal, admission->detail);
     }
+    return session_let_in(s, NULL);
+}
+
+struct session_event session_let_in(struct session *s, const struct token *token)
+{
+    struct session_context *context = s->context;
+
     if (is_memory_scarce(context->config)) {
         return end_event(LIFE_FULL, "max_memory");
     }
@@ -208,8 +237,10 @@ static struct session_event admit(struct session *s)
     if (!s->is_counted) {
         return end_event(LIFE_FULL, "max_sessions");
     }
-    const struct session_event event = identify(s);
-    if (event.life.type == LIFE_EV_END) {
+    const struct session_event event = identify(s, token);
+    /* A client that still has to say who it is stays a guest at the door, and is no session. */
+    bool is_waiting = token == NULL && s->life.route.is_token_first;
+    if (event.life.type == LIFE_EV_END || is_waiting) {
         uncount(s);
         return event;
     }

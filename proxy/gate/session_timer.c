@@ -79,14 +79,16 @@ static bool is_excused(struct session *s, enum life_excuse excuse)
     return false;
 }
 
-/* What a client did whose time for the TLS handshake or the request is over; NULL: the ending says
- * it all. */
+/* What a client did whose time for the phase is over; NULL: the ending says it all. */
 static const char *late_detail(const struct session *s)
 {
     bool is_silent = session_client_bytes(s) == 0;
     if (session_is_header_due(s) && !is_silent) {
         return s->life.phase == LIFE_TLS ? "the PROXY header took longer than tls_timeout"
                                          : "the PROXY header took longer than request_timeout";
+    }
+    if (s->life.phase == LIFE_TOKEN) {
+        return "the first message, which is the token, took longer than auth_timeout";
     }
     if (s->life.phase != LIFE_TLS) {
         return NULL;

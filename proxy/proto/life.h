@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* life.h: the life cycle of a session, and every way it can end.
  *
- * Ahead of the program: no configuration sets is_token_first yet, so no session comes into TOKEN,
- * and nothing reports LIFE_TARGET, LIFE_LIMIT_SOURCE, LIFE_LIMIT_ROUTE, LIFE_RATE or
- * LIFE_AUTH_REVOKED. The tests of the life cover all of them.
+ * Ahead of the program: nothing reports LIFE_TARGET, LIFE_LIMIT_SOURCE, LIFE_LIMIT_ROUTE, LIFE_RATE
+ * or LIFE_AUTH_REVOKED. The tests of the life cover all of them.
  *
  * For: event in, next phase and a set of actions out; which deadline runs; the table of endings.
  * Not for: carrying anything out, sockets, clocks. Pure and total: every event is legal in every

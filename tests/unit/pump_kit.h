@@ -155,8 +155,8 @@ KIT_UNUSED static void kit_heed(struct kit *k, const struct pump_report *report)
     case PUMP_MORE:
         break;
     case PUMP_MESSAGE: {
-        struct span message = pump_message(&k->pump);
-        kit_tell(k, "message(%.*s) ", (int)message.len, message.data);
+        const struct token *message = pump_message(&k->pump);
+        kit_tell(k, "message(%.*s) ", (int)message->len, message->bytes);
         kit_hear(k);
         CHECK_EQ_U64(k->row, k->to_backend.len, 0);
         CHECK_EQ_U64(k->row, k->pump.up_bytes, 0);

@@ -128,7 +128,7 @@ static void test_behind_the_first_message(void)
             pump_resume(&k.pump, PUMP_COLLECT, &report);
             CHECK_EQ_INT(k.row, report.verdict, PUMP_MORE);
         }
-        CHECK_EQ_MEM(k.row, pump_message(&k.pump).data, pump_message(&k.pump).len, "token", 5);
+        CHECK_EQ_MEM(k.row, pump_message(&k.pump)->bytes, pump_message(&k.pump)->len, "token", 5);
         kit_hear(&k);
         CHECK_EQ_U64(k.row, k.to_backend.len + k.to_client.len, 0);
 
@@ -149,19 +149,19 @@ static void test_first_message_that_inflates_far(void)
     struct kit k;
     struct client_bytes wire = {0};
     struct kit_rules rules = {.shape = {KIT_DEFLATE, .is_echo = true},
-                              .collect_bytes = PUMP_SHARE_BYTES};
+                              .collect_bytes = TOKEN_MESSAGE_MAX};
     // The Pong waits for the end of the read, while the message inflates.
     kit_put_frames(&wire, (const struct kit_frame[]){PING("p")}, 1);
-    kit_put_long(&wire, PUMP_SHARE_BYTES, NULL, 0);
+    kit_put_long(&wire, TOKEN_MESSAGE_MAX, NULL, 0);
     kit_open(&k, "just the ceiling", &rules);
     k.is_message_kept = true;
     kit_send_up(&k, &wire);
-    CHECK_EQ_U64(k.row, pump_message(&k.pump).len, PUMP_SHARE_BYTES);
+    CHECK_EQ_U64(k.row, pump_message(&k.pump)->len, TOKEN_MESSAGE_MAX);
     kit_hear(&k);
     CHECK_EQ_MEM(k.row, k.to_client.data, k.to_client.len, "\x8a\x01p", 3);
     kit_close(&k);
     wire.len = 0;
-    kit_put_long(&wire, PUMP_SHARE_BYTES + 1, NULL, 0);
+    kit_put_long(&wire, TOKEN_MESSAGE_MAX + 1, NULL, 0);
     kit_open(&k, "one more", &rules);
     kit_send_up(&k, &wire);
     CHECK_EQ_STR(k.row, k.story, "too_big: first message too big");
