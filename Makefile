@@ -26,8 +26,8 @@ MODULES = \
     proto/mask proto/ws proto/base64 proto/jwt proto/accounts proto/deflate proto/framing \
     proto/shape proto/http proto/request proto/token proto/upgrade proto/policy proto/life proto/proxy_header \
     proto/forwarded proto/limit \
-    io/scratch io/reactor io/net io/carrier io/tls io/tls_proof io/cert io/signature io/conn \
-    io/resolver \
+    io/scratch io/reactor io/net io/carrier io/tls_pem io/der io/x509 io/crl io/peer_cert io/tls \
+    io/tls_proof io/cert io/signature io/trust io/conn io/resolver \
     conf/arena conf/snapshot conf/report conf/words conf/file conf/value conf/key conf/draft \
     conf/bundle conf/build conf/auth conf/listen conf/route conf/config conf/change \
     gate/shared gate/scoreboard gate/quota gate/descriptors gate/jail gate/flood gate/door \

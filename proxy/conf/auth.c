@@ -221,6 +221,15 @@ static void build_tokens(struct build *build, const struct draft_section *sectio
     read_accounts(build, section, ACCOUNTS_TOKENS, auth);
 }
 
+static void build_certificate(struct build *build, const struct draft_section *section,
+                              struct config_auth *auth)
+{
+    /* The row of `names` has said all. */
+    (void)build;
+    (void)section;
+    (void)auth;
+}
+
 /* What follows from a type. */
 static const struct {
     enum config_credential credential;
@@ -229,6 +238,7 @@ static const struct {
 } types[] = {
     [CONFIG_AUTH_JWT] = {CONFIG_TOKEN, build_jwt},
     [CONFIG_AUTH_TOKENS] = {CONFIG_TOKEN, build_tokens},
+    [CONFIG_AUTH_CERTIFICATE] = {CONFIG_CERTIFICATE, build_certificate},
 };
 
 static void build_auth(struct build *build, const struct draft_section *section,
@@ -302,6 +312,18 @@ static const struct config_auth *find_auth(const struct build *build, unsigned l
     return NULL;
 }
 
+static const char *credential_text(enum config_credential credential)
+{
+    switch (credential) {
+    case CONFIG_TOKEN:
+        return "token only: a route takes one [auth] of the types jwt and tokens";
+    case CONFIG_CERTIFICATE:
+        return "certificate only: a route takes one [auth] of the type certificate, which may have "
+               "several names";
+    }
+    return "credential only";
+}
+
 /* Two of a kind would both want the one token that a client brings. */
 static void check_is_only(struct build *build, unsigned line, const struct config_route *route,
                           const struct config_auth *auth)
@@ -309,9 +331,9 @@ static void check_is_only(struct build *build, unsigned line, const struct confi
     for (size_t i = 0; i < route->auth_count; i++) {
         if (route->auths[i]->credential == auth->credential) {
             report_add(build->report, line,
-                       "auth names [auth %.*s] and [auth %.*s], and a client brings one token "
-                       "only: a route takes one [auth] of the types jwt and tokens",
-                       REPORT_SHOW(route->auths[i]->name), REPORT_SHOW(auth->name));
+                       "auth names [auth %.*s] and [auth %.*s], and a client brings one %s",
+                       REPORT_SHOW(route->auths[i]->name), REPORT_SHOW(auth->name),
+                       credential_text(auth->credential));
             return;
         }
     }
@@ -351,6 +373,11 @@ static void check_places(struct build *build, const struct draft_section *sectio
                    "cookie:NAME, query:NAME, bearer, header:NAME or first_message",
                    REPORT_SHOW(route->policy.name));
     }
+    if (!wants(route, CONFIG_TOKEN) && has_token_place) {
+        report_add(build->report, line,
+                   "auth_from of [route %.*s] is for a token, and none of its [auth] asks for one",
+                   REPORT_SHOW(route->policy.name));
+    }
     if (has_basic) {
         report_add(build->report, line,
                    "auth_from = basic is for a password, and no [auth] of [route %.*s] asks for "
@@ -362,6 +389,13 @@ static void check_places(struct build *build, const struct draft_section *sectio
                     "[route %.*s] compresses, and its clients send tokens as messages: what they "
                     "send behind the token is compressed together with it, so its length may tell "
                     "of the token (compression = off)",
+                    REPORT_SHOW(route->policy.name));
+    }
+    if (has_place(route, TOKEN_FIRST_MESSAGE) && route->is_deflate) {
+        report_warn(build->report, line,
+                    "[route %.*s] has compression = on and auth_from = first_message: whoever sees "
+                    "how long encrypted messages are learns about the token when the page sends it "
+                    "beside chosen text",
                     REPORT_SHOW(route->policy.name));
     }
     for (size_t i = 0; i < route->auth_from_count; i++) {
@@ -393,6 +427,24 @@ static void check_cookie(struct build *build, const struct draft_section *sectio
     }
 }
 
+/* The handshake asks for the certificate, before anybody knows the route. */
+static void check_listeners(struct build *build, const struct draft_section *section,
+                            const struct config_route *route)
+{
+    const struct config *config = build->config;
+    bool is_asking = build->draft->has_lost_section;
+
+    for (size_t i = 0; i < config->listen_count; i++) {
+        is_asking |= config->listens[i].client_ca_path_count > 0;
+    }
+    if (!is_asking && wants(route, CONFIG_CERTIFICATE)) {
+        report_add(build->report, line_of(build, section, "auth"),
+                   "[route %.*s] wants a certificate of the client, and no [listen] asks for one: "
+                   "tls_client_ca",
+                   REPORT_SHOW(route->policy.name));
+    }
+}
+
 void auth_of_route(struct build *build, const struct draft_section *section,
                    struct config_route *route)
 {
@@ -413,6 +465,20 @@ void auth_of_route(struct build *build, const struct draft_section *section,
     }
     check_places(build, section, route);
     check_cookie(build, section, route);
+    check_listeners(build, section, route);
+}
+
+size_t auth_bytes(const struct config *config)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < config->auth_count; i++) {
+        const struct config_auth *auth = &config->auths[i];
+
+        bytes += auth->keys.count * sizeof(*auth->keys.items) + auth->accounts.text_size +
+                 auth->accounts.count * sizeof(*auth->accounts.entries);
+    }
+    return bytes;
 }
 
 void auth_check_use(struct build *build)

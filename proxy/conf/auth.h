@@ -18,6 +18,8 @@ void auth_build(struct build *build);
 /* Finds the sections that the route names, and reports what does not fit together. */
 void auth_of_route(struct build *build, const struct draft_section *section,
                    struct config_route *route);
+/* What the sections own besides the arena. */
+size_t auth_bytes(const struct config *config);
 /* Warns of sections that no route names; after route_build. */
 void auth_check_use(struct build *build);
 

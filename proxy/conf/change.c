@@ -66,8 +66,13 @@ bool change_is_route_same(const struct config_route *a, const struct config_rout
 bool change_is_tls_same(const struct config_listen *a, const struct config_listen *b)
 {
     bool is_same = a->is_tls == b->is_tls && a->pair_count == b->pair_count &&
-                   a->tls_min_version == b->tls_min_version;
+                   a->tls_min_version == b->tls_min_version && a->client == b->client &&
+                   span_is_equal(a->client_ca, b->client_ca) &&
+                   a->client_crl_count == b->client_crl_count;
 
+    for (size_t i = 0; is_same && i < a->client_crl_count; i++) {
+        is_same = span_is_equal(a->client_crls[i], b->client_crls[i]);
+    }
     for (size_t i = 0; is_same && i < a->pair_count; i++) {
         is_same = span_is_equal(a->pairs[i].certificate, b->pairs[i].certificate) &&
                   span_is_equal(a->pairs[i].key, b->pairs[i].key);

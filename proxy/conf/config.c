@@ -82,7 +82,7 @@ static void check_memory(struct build *build)
 {
     const struct config *config = build->config;
     uint64_t most = config->max_memory_bytes;
-    uint64_t fixed = CONFIG_COPIES * arena_bytes(build->texts);
+    uint64_t fixed = CONFIG_COPIES * (arena_bytes(build->texts) + auth_bytes(config));
     unsigned line = line_of(build, "max_memory");
 
     if (most == 0) {

@@ -47,8 +47,10 @@ static const struct key_choice sink_words[] = {
     {"stderr", LOG_STDERR}, {"syslog", LOG_SYSLOG}, {"journald", LOG_JOURNALD}, {NULL, 0}};
 static const struct key_choice tls_words[] = {
     {"1.2", CONFIG_TLS_1_2}, {"1.3", CONFIG_TLS_1_3}, {NULL, 0}};
-static const struct key_choice auth_words[] = {
-    {"jwt", CONFIG_AUTH_JWT}, {"tokens", CONFIG_AUTH_TOKENS}, {NULL, 0}};
+static const struct key_choice auth_words[] = {{"jwt", CONFIG_AUTH_JWT},
+                                               {"tokens", CONFIG_AUTH_TOKENS},
+                                               {"certificate", CONFIG_AUTH_CERTIFICATE},
+                                               {NULL, 0}};
 static const struct key_choice exp_words[] = {{"yes", 0}, {"no", 1}, {NULL, 0}};
 static const struct key_choice refuse_words[] = {{"close", 0}, {"http", 1}, {NULL, 0}};
 static const struct key_choice code_words[] = {{"1011", 1011}, {"1014", 1014}, {NULL, 0}};
@@ -70,6 +72,8 @@ static const struct key_choice line_end_words[] = {
     {"lf", FRAMING_LF}, {"crlf", FRAMING_CRLF}, {NULL, 0}};
 static const struct key_choice order_words[] = {
     {"big", FRAMING_BIG}, {"little", FRAMING_LITTLE}, {NULL, 0}};
+static const struct key_choice client_words[] = {
+    {"required", CONFIG_CLIENT_REQUIRED}, {"optional", CONFIG_CLIENT_OPTIONAL}, {NULL, 0}};
 static const struct key_choice yes_words[] = {{"yes", 1}, {"no", 0}, {NULL, 0}};
 static const struct key_choice on_words[] = {{"on", 1}, {"off", 0}, {NULL, 0}};
 static const struct key_choice side_words[] = {{"server", 0}, {"client", 1}, {NULL, 0}};
@@ -123,6 +127,12 @@ static bool is_forwarded_trusted(const void *base)
 
 static const struct key_need need_trusted_header = {is_header_trusted, "trusted_proxies"};
 static const struct key_need need_trusted_forwarded = {is_forwarded_trusted, "trusted_proxies"};
+static bool has_client_ca(const void *base)
+{
+    return ((const struct config_listen *)base)->client_ca_path_count > 0;
+}
+
+static const struct key_need need_client_ca = {has_client_ca, "tls_client_ca"};
 static const struct key_need need_certificate = {has_certificate, "tls_certificate"};
 static const struct key_need need_key = {has_key, "tls_key"};
 static const struct key_need need_tls = {has_tls, "tls_certificate and tls_key"};
@@ -137,6 +147,12 @@ static bool has_accounts(const void *base)
     return ((const struct config_auth *)base)->type == CONFIG_AUTH_TOKENS;
 }
 
+static bool is_certificate(const void *base)
+{
+    return ((const struct config_auth *)base)->type == CONFIG_AUTH_CERTIFICATE;
+}
+
+static const struct key_need need_certificate_type = {is_certificate, "type = certificate"};
 static const struct key_need need_jwt = {is_jwt, "type = jwt"};
 static const struct key_need need_accounts = {has_accounts, "type = tokens"};
 
@@ -297,6 +313,17 @@ static const struct key keys[] = {
     KEY(KEY_LISTEN, "forwarded", CHOICE(forwarded_words), .fallback = "off",
         LISTEN_FIELD(forwarded), .need = &need_trusted_forwarded,
         .help = "the header in which trusted_proxies tell the client's address"),
+    KEY(KEY_LISTEN, "tls_client_ca", LIST(value_read_text, value_show_text),
+        LISTEN_ITEMS(client_ca_paths, client_ca_path_count), .need = &need_tls, .names_files = true,
+        .empty = "clients are asked for no certificate",
+        .help = "PEM files of the CAs that sign clients' certificates"),
+    KEY(KEY_LISTEN, "tls_client", CHOICE(client_words), .fallback = "required",
+        LISTEN_FIELD(client), .need = &need_client_ca,
+        .help = "whether a client without a certificate is refused; a bad one always is"),
+    KEY(KEY_LISTEN, "tls_client_crl", LIST(value_read_text, value_show_text),
+        LISTEN_ITEMS(client_crl_paths, client_crl_path_count), .need = &need_client_ca,
+        .names_files = true, .empty = "nobody asks",
+        .help = "PEM or DER files of revoked clients' certificates"),
 
     KEY(KEY_HEALTH, "address", TEXT(value_read_address, value_show_address), LISTEN_FIELD(address),
         .is_required = true, .help = "numeric address and port of /livez, /readyz and /metrics"),
@@ -344,6 +371,10 @@ static const struct key keys[] = {
     KEY(KEY_AUTH, "require_exp", CHOICE(exp_words), .fallback = "yes",
         AUTH_FIELD(rules.is_exp_optional), .need = &need_jwt,
         .help = "whether a token without exp is refused"),
+    KEY(KEY_AUTH, "names", LIST(value_read_client_name, value_show_text),
+        AUTH_ITEMS(client_names, client_name_count), .need = &need_certificate_type, .noun = "name",
+        .empty = "every certificate that the listener takes",
+        .help = "of these the client's certificate must have one"),
 
     KEY(KEY_ROUTE, "path", TEXT(value_read_path, value_show_path), ROUTE_FIELD(policy),
         .is_required = true, .is_route_only = true,

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "conf/listen_parts.h"
 #include "io/tls_chain.h"
 #include "io/tls_pem.h"
 #include "io/tls_proof.h"
@@ -147,6 +148,7 @@ static void build_tls(struct build *build, const struct draft_section *section,
                    certificates->count, certificates->count == 1 ? "" : "s", keys->count);
     }
     build_pairs(build, certificates, keys, listen);
+    listen_build_client(build, section, listen);
 }
 
 /* Short ones can be guessed, and what is no word of a header cannot be brought. */

@@ -34,6 +34,9 @@ struct config_pair {
     struct span key;
 };
 
+/* Whether a listener asks clients for a certificate, when tls_client_ca names CAs. */
+enum config_client { CONFIG_CLIENT_REQUIRED = 0, CONFIG_CLIENT_OPTIONAL };
+
 enum config_listen_kind {
     CONFIG_LISTEN_PUBLIC = 0, /* [listen NAME]: clients come here for the routes */
     CONFIG_LISTEN_HEALTH,     /* [health]: probes and scrapers read here, and no route is served */
@@ -60,8 +63,16 @@ struct config_listen {
     struct span health_path; /* public: sluice answers here itself; empty = nowhere */
     struct span *hosts;      /* health, admin: names under which it is asked, besides addresses */
     size_t host_count;
-    struct span token_path; /* admin; empty = none */
-    struct span token;      /* what token_path has: whoever writes must bring it */
+    struct span token_path;       /* admin; empty = none */
+    struct span token;            /* what token_path has: whoever writes must bring it */
+    struct span *client_ca_paths; /* none: clients are asked for no certificate */
+    size_t client_ca_path_count;
+    struct span client_ca; /* the certificates of all these files, DER, side by side */
+    enum config_client client;
+    struct span *client_crl_paths;
+    size_t client_crl_path_count;
+    struct span *client_crls; /* what these files have, PEM or DER */
+    size_t client_crl_count;
     /* public: proxies in front */
     bool has_proxy_header; /* proxy_protocol = on: each connection begins with a PROXY header */
     enum config_forwarded forwarded;
@@ -72,11 +83,11 @@ struct config_listen {
 };
 
 /* How a client proves who it is. */
-enum config_auth_type { CONFIG_AUTH_JWT = 0, CONFIG_AUTH_TOKENS };
+enum config_auth_type { CONFIG_AUTH_JWT = 0, CONFIG_AUTH_TOKENS, CONFIG_AUTH_CERTIFICATE };
 
 /* What a client must bring for it; a route names at most one [auth] for each. */
-enum config_credential { CONFIG_TOKEN = 0 };
-#define CONFIG_CREDENTIALS 1
+enum config_credential { CONFIG_TOKEN = 0, CONFIG_CERTIFICATE };
+#define CONFIG_CREDENTIALS 2
 
 /* An [auth NAME] section. */
 struct config_auth {
@@ -88,10 +99,12 @@ struct config_auth {
     enum sigkey_alg *algorithms;
     size_t algorithm_count;
     uint64_t leeway_ms;
-    struct jwt_rules rules;   /* jwt; `keys` is the next */
-    struct jwt_keys keys;     /* owned */
-    struct span file_path;    /* tokens; as written */
-    struct accounts accounts; /* owned */
+    struct jwt_rules rules;    /* jwt; `keys` is the next */
+    struct jwt_keys keys;      /* owned */
+    struct span file_path;     /* tokens; as written */
+    struct accounts accounts;  /* owned */
+    struct span *client_names; /* certificate: patterns of io/peer_cert, as written */
+    size_t client_name_count;  /* 0: any good certificate */
     unsigned line;
 };
 

@@ -76,4 +76,8 @@ value_show_fn value_show_requirement;
 value_read_fn value_read_token_source; /* struct token_source */
 value_show_fn value_show_token_source;
 
+/* A pattern on a name of a client's certificate (io/peer_cert). */
+bool value_read_client_name(struct span text, struct arena *texts, void *field,
+                            const char **out_detail);
+
 #endif

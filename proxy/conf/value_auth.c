@@ -4,6 +4,7 @@
 
 #include "base/sigkey.h"
 #include "conf/value.h"
+#include "io/peer_cert.h"
 #include "proto/jwt.h"
 #include "proto/token.h"
 
@@ -48,6 +49,13 @@ bool value_read_token_source(struct span text, struct arena *texts, void *field,
     *out_detail = "subprotocol, cookie:NAME, query:NAME, bearer, basic, header:NAME or "
                   "first_message";
     return token_source_parse(text, field);
+}
+
+bool value_read_client_name(struct span text, struct arena *texts, void *field,
+                            const char **out_detail)
+{
+    *out_detail = peer_cert_pattern_fault(text);
+    return *out_detail == NULL && value_read_text(text, texts, field, out_detail);
 }
 
 static const char *place_word(enum token_place place)

@@ -15,6 +15,7 @@ static const char *const words[IDENTITY_REASONS - JWT_REFUSALS] = {
     [IDENTITY_TWICE - JWT_REFUSALS] = "twice",
     [IDENTITY_UNKNOWN_TOKEN - JWT_REFUSALS] = "unknown_token",
     [IDENTITY_EXPIRED_TOKEN - JWT_REFUSALS] = "expired_token",
+    [IDENTITY_NAME - JWT_REFUSALS] = "name",
 };
 
 const char *identity_reason_word(unsigned reason)
@@ -160,8 +161,52 @@ static enum identity_verdict check_token(const struct config_auth *auth, struct 
         return check_jwt(auth, token, now_s, out);
     case CONFIG_AUTH_TOKENS:
         return check_listed(auth, token, now_s, out);
+    case CONFIG_AUTH_CERTIFICATE:
+        break; /* no credential of its kind is a token */
     }
     return IDENTITY_REFUSED;
+}
+
+/* ---- certificates ---- */
+
+/* The name that lets the client in; empty: none does. */
+static struct span find_name(const struct config_auth *auth, const struct peer_cert *cert)
+{
+    if (auth->client_name_count == 0) {
+        return peer_cert_title(cert);
+    }
+    for (size_t i = 0; i < auth->client_name_count; i++) {
+        const struct peer_cert_name *name = peer_cert_find(cert, auth->client_names[i]);
+
+        if (name != NULL) {
+            return name->text;
+        }
+    }
+    return (struct span){NULL, 0};
+}
+
+static enum identity_verdict check_certificate(const struct config_auth *auth,
+                                               const struct identity_question *question,
+                                               struct identity_answer *out)
+{
+    const struct peer_cert *cert = question->certificate;
+
+    if (cert == NULL) {
+        return refuse(auth, IDENTITY_MISSING, "the client has shown no certificate", out);
+    }
+    /* notAfter is the last second in which the certificate is good. */
+    const struct identity proof = {
+        .auth = auth->name,
+        .subject = find_name(auth, cert),
+        .ends_s = cert->ends_s < 0 ? 1 : (uint64_t)cert->ends_s + 1,
+    };
+    if (proof.subject.len == 0) {
+        return refuse(auth, IDENTITY_NAME, "the client's certificate has none of the names", out);
+    }
+    if (proof.ends_s <= question->now_s) { /* since the handshake */
+        return refuse(auth, JWT_EXPIRED, "the client's certificate has expired", out);
+    }
+    return approve(&proof, out);
 }
 
 /* ---- requests ---- */
@@ -230,6 +275,9 @@ enum identity_verdict identity_of_request(const struct identity_question *questi
         case CONFIG_TOKEN:
             verdict = ask_for_token(route->auths[i], question, out);
             break;
+        case CONFIG_CERTIFICATE:
+            verdict = check_certificate(route->auths[i], question, out);
+            break;
         }
     }
     return finish(verdict, out);
@@ -247,9 +295,29 @@ enum identity_verdict identity_of_token(const struct identity_question *question
         case CONFIG_TOKEN:
             verdict = check_token(route->auths[i], token, question->now_s, out);
             break;
+        case CONFIG_CERTIFICATE:
+            verdict = check_certificate(route->auths[i], question, out);
+            break;
         }
     }
     return finish(verdict, out);
+}
+
+bool identity_certificate_holds(const struct config_route *route, const struct peer_cert *cert,
+                                const struct config *config)
+{
+    for (size_t i = 0; i < route->auth_count; i++) {
+        for (size_t k = 0; k < config->auth_count; k++) {
+            const struct config_auth *now = &config->auths[k];
+
+            if (route->auths[i]->type == CONFIG_AUTH_CERTIFICATE &&
+                now->type == route->auths[i]->type &&
+                span_is_equal(now->name, route->auths[i]->name) && find_name(now, cert).len == 0) {
+                return false;
+            }
+        }
+    }
+    return true;
 }
 
 bool identity_holds(const struct identity *who, const struct config *config, uint64_t now_s,

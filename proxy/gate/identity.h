@@ -16,6 +16,7 @@
 
 #include "base/span.h"
 #include "conf/snapshot.h"
+#include "io/peer_cert.h"
 #include "proto/life.h"
 #include "proto/request.h"
 
@@ -49,6 +50,7 @@ enum identity_reason {
     IDENTITY_TWICE,
     IDENTITY_UNKNOWN_TOKEN, /* no line of the file has it */
     IDENTITY_EXPIRED_TOKEN, /* its line says so */
+    IDENTITY_NAME,          /* the client's certificate has none of the names */
     IDENTITY_REASONS
 };
 const char *identity_reason_word(unsigned reason);
@@ -57,8 +59,9 @@ const char *identity_reason_word(unsigned reason);
 struct identity_question {
     const struct config_route *route;
     const struct request *request;
-    bool is_from_trusted_proxy; /* else auth_from = header:NAME finds nothing */
-    uint64_t now_s;             /* seconds since 1970 */
+    const struct peer_cert *certificate; /* that TLS found good; NULL: the client has shown none */
+    bool is_from_trusted_proxy;          /* else auth_from = header:NAME finds nothing */
+    uint64_t now_s;                      /* seconds since 1970 */
 };
 
 struct identity_answer {
@@ -74,6 +77,11 @@ MUST_CHECK enum identity_verdict identity_of_request(const struct identity_quest
 /* The same for the token that came as the first message. */
 MUST_CHECK enum identity_verdict identity_of_token(const struct identity_question *question,
                                                    struct span token, struct identity_answer *out);
+
+/* Whether the certificate that let a client in to this route still has one of the names, by the
+ * configuration in force. True where that has no such section any more. */
+bool identity_certificate_holds(const struct config_route *route, const struct peer_cert *cert,
+                                const struct config *config);
 
 /* Whether a session of this route may go on, by the configuration in force. False: *out_ending says
  * why not. Time alone ends a session by its deadline, so `now_s` and `who` may disagree here. */

@@ -219,6 +219,12 @@ bool listener_make_tls(const struct config_listen *listen, struct tls_context **
         .pair_count = listen->pair_count,
         .protocols = protocols,
         .protocol_count = sizeof(protocols) / sizeof(protocols[0]),
+        .trust = listen->client_ca,
+        .verify = listen->client_ca.len == 0                 ? TLS_VERIFY_OFF
+                  : listen->client == CONFIG_CLIENT_OPTIONAL ? TLS_VERIFY_OPTIONAL
+                                                             : TLS_VERIFY_REQUIRED,
+        .revoked = listen->client_crls,
+        .revoked_count = listen->client_crl_count,
     };
     *out = tls_context_new(&settings, out_detail);
     mem_free(pairs);

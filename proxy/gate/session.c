@@ -220,6 +220,7 @@ static void finish_handshake(struct session *s)
     if (s->life.phase == LIFE_TLS && s->pump.client.tls != NULL &&
         tls_is_established(s->pump.client.tls)) {
         s->tls_version = tls_version_name(s->pump.client.tls);
+        s->client_cert = tls_take_peer(s->pump.client.tls);
         session_tally_handshake(s);
         apply_type(s, LIFE_EV_TLS_DONE);
     }

@@ -32,6 +32,12 @@
 #include "proto/life.h"
 
 /* What all sessions of a worker share; owned by the worker. */
+struct session_context;
+/* Whether a listener, by the configuration in force, takes this client's certificate no more.
+ * `listen` may be of an older configuration. */
+typedef bool session_revoked_fn(struct session_context *context, const struct config_listen *listen,
+                                const struct peer_cert *cert);
+
 struct session_context {
     struct reactor *reactor;
     const struct scratch *scratch;
@@ -55,6 +61,7 @@ struct session_context {
     size_t session_count;
     size_t health_count; /* connections to [health] and [admin]; session_count has the others */
     bool is_draining;    /* refuse new requests: `shutdown` */
+    session_revoked_fn *is_revoked;                   /* NULL: no list changes */
     void (*on_gone)(struct session_context *context); /* after a session has freed itself */
     void (*on_park)(struct session_context *context); /* after a session has parked; may be NULL */
 };
@@ -81,6 +88,9 @@ void session_end_early(struct session_context *context, enum life_ending ending,
 /* Ends the oldest `most` sessions whose route is gone from the configuration in force, or has
  * changed since they began. Fewer than `most`: there are no more. */
 size_t session_end_changed(struct session_context *context, enum life_ending ending, size_t most);
+/* Ends the sessions whose client has shown a certificate that context->is_revoked knows, or that
+ * has no name any more that lets it in to its route. */
+void session_end_revoked(struct session_context *context);
 /* Ends the sessions that have most in their queues, the largest first, until at most `bytes` are
  * allocated (base/mem) or nothing is queued: as stalled, on the side for which more waits. Returns
  * how many. */

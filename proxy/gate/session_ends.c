@@ -3,6 +3,7 @@
  * worker holds too much. */
 #include "base/mem.h"
 #include "conf/change.h"
+#include "gate/identity.h"
 #include "gate/session_parts.h"
 
 #define KNOWN 64 /* routes that were found to be kept, by their index: comparing is dear */
@@ -60,6 +61,30 @@ size_t session_end_changed(struct session_context *context, enum life_ending end
         }
     }
     return ended;
+}
+
+void session_end_revoked(struct session_context *context)
+{
+    struct session_event event = {.life = {.type = LIFE_EV_END, .ending = LIFE_AUTH_REVOKED}};
+    struct list *link = context->sessions.next;
+
+    while (link != &context->sessions) {
+        struct session *s = container_of(link, struct session, link);
+        link = link->next;
+        if (s->client_cert == NULL || !may_end(s)) {
+            continue;
+        }
+        event.detail = NULL;
+        if (context->is_revoked(context, s->listen, s->client_cert)) {
+            event.detail = "certificate is revoked";
+        } else if (s->route != NULL &&
+                   !identity_certificate_holds(s->route, s->client_cert, context->config)) {
+            event.detail = "the client's certificate has none of the names any more";
+        }
+        if (event.detail != NULL) {
+            session_take_event(s, &event);
+        }
+    }
 }
 
 /* Its request may still come, and then gets an answer that says why not. */

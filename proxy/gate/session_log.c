@@ -42,6 +42,13 @@ void session_log_parties(struct log_line *line, const struct session *s)
     }
 }
 
+static void log_client_cert(struct log_line *line, const struct session *s)
+{
+    if (s->client_cert != NULL) {
+        log_text(line, "tls_client", peer_cert_title(s->client_cert));
+    }
+}
+
 /* Subjects are as long as their issuer likes. */
 static void log_identity(struct log_line *line, const struct session *s)
 {
@@ -71,6 +78,7 @@ void session_log_open(const struct session *s)
     if (s->tls_version != NULL) {
         log_str(&line, "tls", s->tls_version);
     }
+    log_client_cert(&line, s);
     log_end(&line);
 }
 
@@ -212,6 +220,7 @@ void session_log_end(const struct session *s)
     if (s->tls_version != NULL) {
         log_str(&line, "tls", s->tls_version);
     }
+    log_client_cert(&line, s);
     if (s->sni != NULL) {
         log_str(&line, "sni", s->sni);
     }

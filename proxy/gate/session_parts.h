@@ -95,15 +95,16 @@ struct session {
 
     uint32_t client_rtt_us; /* when the session left OPEN; 0 = unknown */
 
-    const char *detail;      /* constant; for the log and the Close reason */
-    char *sni;               /* owned; of a handshake that failed, else NULL */
-    const char *tls_version; /* constant; NULL on a plain listener or before the handshake */
-    uint16_t http_status;    /* of the answer; 0 = none */
-    bool is_close_lost;      /* the client's connection was broken when a Close was due */
-    bool is_counted;         /* admitted: the scoreboard counts it */
-    bool has_asked;          /* a byte of a request has come */
-    bool is_no_proxy;        /* the listener expects a trusted proxy, and the peer is none */
-    bool is_up_due;          /* an echo route has no dial: LIFE_EV_BACKEND_UP is due */
+    const char *detail;            /* constant; for the log and the Close reason */
+    char *sni;                     /* owned; of a handshake that failed, else NULL */
+    struct peer_cert *client_cert; /* owned; NULL: the client has shown none */
+    const char *tls_version;       /* constant; NULL on a plain listener or before the handshake */
+    uint16_t http_status;          /* of the answer; 0 = none */
+    bool is_close_lost;            /* the client's connection was broken when a Close was due */
+    bool is_counted;               /* admitted: the scoreboard counts it */
+    bool has_asked;                /* a byte of a request has come */
+    bool is_no_proxy;              /* the listener expects a trusted proxy, and the peer is none */
+    bool is_up_due;                /* an echo route has no dial: LIFE_EV_BACKEND_UP is due */
     bool is_no_memory_told;
     bool is_shown_still; /* no unsent byte waited when the row was written */
     bool is_eof_due;     /* the client has ended, but the life does not know yet: held bytes

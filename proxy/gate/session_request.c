@@ -131,6 +131,14 @@ static void ask_for_token(struct session *s)
     life_set_route(&s->life, &rules);
 }
 
+/* The handshake may have begun before the list that is in force now. */
+static bool is_revoked_meanwhile(const struct session *s)
+{
+    struct session_context *context = s->context;
+    return s->client_cert != NULL && s->listen->config != context->config &&
+           context->is_revoked != NULL && context->is_revoked(context, s->listen, s->client_cert);
+}
+
 /* Asks the client of an admitted request who it is. LIFE_EV_END: it does not prove it. */
 static struct session_event identify(struct session *s, const struct token *token)
 {
@@ -138,10 +146,14 @@ static struct session_event identify(struct session *s, const struct token *toke
         .route = route_in_force(s),
         .request = &s->request->asked,
         .is_from_trusted_proxy = s->request->admission.front.is_from_trusted_proxy,
+        .certificate = s->client_cert,
         .now_s = clock_date_s(),
     };
     struct identity_answer answer;
 
+    if (is_revoked_meanwhile(s)) {
+        return end_event(LIFE_AUTH, "certificate is revoked");
+    }
     switch (token == NULL ? identity_of_request(&question, &answer)
                           : identity_of_token(&question, token->text, &answer)) {
     case IDENTITY_OK:

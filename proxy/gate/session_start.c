@@ -34,6 +34,7 @@ static void on_retire(struct reactor_deferred *deferred)
     mem_free(s->told);
     (*count_of(context, s->listen))--;
     mem_free(s->sni);
+    peer_cert_free(s->client_cert);
     identity_free(s->who);
     config_free(s->listen->config);
     config_free(s->config);

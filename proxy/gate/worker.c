@@ -183,6 +183,7 @@ static bool init(struct worker *w, const struct worker_start *start, const char 
     w->context.generation = (uint32_t)start->generation;
     w->context.find_page = page_find;
     w->context.on_gone = worker_on_session_gone;
+    w->context.is_revoked = worker_is_revoked;
     w->context.on_park = worker_on_session_park;
     list_init(&w->context.sessions);
     list_init(&w->posts);

@@ -142,6 +142,9 @@ void worker_on_change_tick(struct reactor_timer *timer);
 
 /* What the sessions call. */
 void worker_on_session_gone(struct session_context *context);
+/* A session_revoked_fn. */
+bool worker_is_revoked(struct session_context *context, const struct config_listen *listen,
+                       const struct peer_cert *cert);
 void worker_on_session_park(struct session_context *context);
 /* Gives memory that nobody uses back to the system, in a second. */
 void worker_trim_soon(struct worker *w);

@@ -254,6 +254,15 @@ static void end_changed(struct worker *w)
     reactor_timer_at(&w->change, now_ms);
 }
 
+bool worker_is_revoked(struct session_context *context, const struct config_listen *listen,
+                       const struct peer_cert *cert)
+{
+    const struct worker *w = container_of(context, struct worker, context);
+    size_t at = change_find_listen(w->setup.config, listen, 0);
+    return at < w->setup.config->listen_count && w->setup.tls[at] != NULL &&
+           tls_context_revokes(w->setup.tls[at], cert);
+}
+
 void worker_commit(struct worker *w, uint32_t number)
 {
     struct next *next = w->next;
@@ -273,6 +282,7 @@ void worker_commit(struct worker *w, uint32_t number)
     mem_free(next);
     worker_trim_soon(w); /* what the old configuration took */
     w->next = NULL;
+    session_end_revoked(&w->context);
     if (w->setup.config->is_reload_drain) {
         end_changed(w);
     }

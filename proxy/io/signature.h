@@ -33,6 +33,18 @@ MUST_CHECK const char *signature_check_key(const struct sigkey *key);
  * an RSA key is the one of RS256 and PS256 that is in `allowed`. NULL, or what is wrong. */
 MUST_CHECK const char *signature_key_of_der(struct span der, unsigned allowed, struct sigkey *out);
 
+enum signature_x509 {
+    SIGNATURE_X509_PROVEN = 0,
+    SIGNATURE_X509_WRONG,
+    SIGNATURE_X509_UNKNOWN, /* neither RSA (PKCS #1) nor ECDSA with SHA-256 and up, nor Ed25519 */
+    SIGNATURE_X509_NO_MEMORY
+};
+
+/* Has the key signed the message? As certificates and revocation lists say it (RFC 5280 4.1.1):
+ * `key` is a SubjectPublicKeyInfo, `algorithm` an AlgorithmIdentifier, both DER. */
+MUST_CHECK enum signature_x509 signature_prove_x509(struct span key, struct span algorithm,
+                                                    struct span message, struct span signature);
+
 /* SHA-256. False: out of memory. */
 MUST_CHECK bool signature_digest(struct span text, uint8_t out[SIGNATURE_DIGEST_LEN]);
 

@@ -24,6 +24,7 @@ void tls_free(struct tls *tls)
     wolfSSL_free(tls->ssl);
     tls_hello_done(&tls->hello);
     mem_free(tls->server_name);
+    peer_cert_free(tls->peer);
     end_shaking(tls);
     tls_context_leave(tls->context);
     mem_free(tls);
@@ -87,10 +88,17 @@ enum tls_result tls_negotiate(struct tls *tls)
 {
     bool is_client = tls->context->role == TLS_CLIENT;
     int returned = is_client ? wolfSSL_connect(tls->ssl) : wolfSSL_accept(tls->ssl);
+    bool is_asking = !is_client && tls->context->verify != TLS_VERIFY_OFF;
+    if (is_asking) {
+        tls_peer_forget_chain(tls);
+    }
     if (returned != WOLFSSL_SUCCESS) {
         return judge(tls, returned);
     }
     if (is_client && conclude_client(tls) != TLS_OK) {
+        return TLS_FAILED;
+    }
+    if (is_asking && tls_peer_conclude(tls) != TLS_OK) {
         return TLS_FAILED;
     }
     tls->is_established = true;

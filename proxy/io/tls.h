@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/span.h"
+#include "io/peer_cert.h"
 
 enum tls_role { TLS_SERVER = 0, TLS_CLIENT };
 enum tls_version { TLS_1_2 = 0, TLS_1_3 };
@@ -43,8 +44,12 @@ struct tls_settings {
     size_t pair_count;
     const struct span *protocols; /* ALPN, best first; a name has no comma */
     size_t protocol_count;        /* 0: the other end's ALPN list is ignored */
-    struct span trust;            /* PEM of the CAs that verify needs; at least one must be good */
+    struct span trust; /* the CAs that verify needs: PEM, of which at least one must be good; or DER
+                        * side by side, of which each must be */
     enum tls_verify verify;
+    const struct span
+        *revoked;         /* servers: revocation lists, PEM or DER, of clients' certificates */
+    size_t revoked_count; /* 0: nobody asks whether a certificate was taken back */
 };
 
 /* Immutable, and may serve many sessions. The process that uses it makes it (after fork). */
@@ -56,6 +61,11 @@ struct tls_context;
  * tickets, so that nobody comes in with the ticket of a server that asked for no certificate. */
 MUST_CHECK struct tls_context *tls_context_new(const struct tls_settings *settings,
                                                const char **out_detail);
+/* A server that verifies looks at the dates of the CAs in DER at each handshake; wolfSSL does not.
+ * With revocation lists a client's certificate needs a list of its issuer, which does not name it;
+ * for a certificate between it and a CA a list need not be there. A list's dates and signature are
+ * io/trust's to judge. Tells whether the lists of this context name a certificate now. */
+bool tls_context_revokes(const struct tls_context *context, const struct peer_cert *cert);
 /* One more owner; each owner calls tls_context_free. A session holds its context too, but once
  * nobody owns it and its last handshake is complete, zeros take the place of its private keys. */
 void tls_context_share(struct tls_context *context);
@@ -138,6 +148,10 @@ struct span tls_protocol(const struct tls *tls);
  * the handshake is complete. */
 const char *tls_version_name(const struct tls *tls);
 const char *tls_suite_name(const struct tls *tls);
+/* The client's certificate, which was found good: the caller's from now on, for peer_cert_free.
+ * NULL: the client showed none, or was not asked, or the handshake is not complete; or somebody has
+ * taken it before. */
+struct peer_cert *tls_take_peer(struct tls *tls);
 /* The handshake took up an earlier session, by a ticket. */
 bool tls_is_resumed(const struct tls *tls);
 /* The server's name, without a dot at its end: the SNI that the client sent, or what

@@ -126,7 +126,7 @@ static enum tls_key_kind kind_of(const DecodedCert *cert)
     }
 }
 
-static size_t rsa_bits(const DecodedCert *cert)
+size_t chain_rsa_bits(const DecodedCert *cert)
 {
     const byte *number = NULL;
     const byte *exponent = NULL;
@@ -150,7 +150,7 @@ static size_t rsa_bits(const DecodedCert *cert)
 
 static void check_rsa(struct chain *chain, size_t i, const DecodedCert *cert)
 {
-    size_t bits = rsa_bits(cert);
+    size_t bits = chain_rsa_bits(cert);
     if (bits > TLS_CHAIN_RSA_MAX && i == 0) {
         chain_tell(chain, TLS_CHAIN_ERROR,
                    "the key has %zu bits, and sluice takes RSA keys up to %d: use ECDSA P-256, or "

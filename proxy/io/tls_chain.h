@@ -2,7 +2,8 @@
 /* tls_chain.h: what clients demand of a server's certificates.
  *
  * For: the configuration, which tells an operator before clients do that they will refuse a
- * certificate, and why; and for the kind of a certificate's key. A trial handshake (tls_proof.h)
+ * certificate, and why; for the kind of a certificate's key; and for what sluice itself demands of
+ * a client's certificate beyond wolfSSL. A trial handshake (tls_proof.h)
  * cannot know: it has the same library at both ends, and no client's rules. Not for: whether
  * anybody trusts the root; whether key and certificate belong together.
  *
@@ -49,6 +50,12 @@ enum tls_key_kind {
     TLS_KEY_P521,
     TLS_KEY_ED25519
 };
+
+/* What is wrong with one certificate (DER) for its role, dates and signatures apart: NULL, or a
+ * constant text. An authority signs clients' certificates; a client's chain is its own certificate
+ * and what stands between that and an authority. */
+MUST_CHECK const char *tls_chain_authority_fault(struct span der);
+MUST_CHECK const char *tls_chain_client_fault(struct span der, bool is_own);
 
 /* The kind of key in one certificate (DER). */
 enum tls_key_kind tls_chain_key_kind(struct span der);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* tls_chain_parts.h: what tls_chain.c and tls_chain_links.c know of each other.
+/* tls_chain_parts.h: what tls_chain.c, tls_chain_links.c and tls_chain_roles.c know of each other.
  *
- * For: the two. Not for: anybody else. */
+ * Not for: anybody else. */
 #ifndef IO_TLS_CHAIN_PARTS_H
 #define IO_TLS_CHAIN_PARTS_H
 
@@ -28,6 +28,9 @@ void chain_tell(struct chain *chain, enum tls_chain_weight weight, const char *f
 
 /* "the certificate", "certificate 2 of the file"; valid until the next call. */
 const char *chain_name(size_t i);
+
+/* Bits of the RSA key in it; 0: nobody can read it. */
+size_t chain_rsa_bits(const struct DecodedCert *cert);
 
 /* tls_chain_links.c: order, signatures, what issuers allow. All certificates are readable. */
 void chain_check_links(struct chain *chain);

@@ -9,6 +9,7 @@
 #include <wolfssl/wolfcrypt/error-crypt.h>
 
 #include "base/mem.h"
+#include "io/der.h"
 #include "io/tls_memory.h"
 #include "io/tls_parts.h"
 #include "io/tls_pem.h"
@@ -155,7 +156,7 @@ static bool set_tickets(WOLFSSL_CTX *library, bool is_given)
 }
 
 /* A client's session adds the callback that looks at the server's name. */
-static int verify_mode(enum tls_verify verify)
+int tls_verify_mode(enum tls_verify verify)
 {
     switch (verify) {
     case TLS_VERIFY_USUAL:
@@ -207,13 +208,9 @@ static WOLFSSL_CTX *open_library(enum tls_role role, enum tls_version min_versio
     return method != NULL ? wolfSSL_CTX_new(method) : NULL;
 }
 
-static const char *load_trust(WOLFSSL_CTX *library, struct span trust)
+static const char *explain_trust(int result)
 {
-    if (trust.len == 0) {
-        return "no CA is named that peers can be verified with";
-    }
-    switch (wolfSSL_CTX_load_verify_buffer(library, (const unsigned char *)trust.data,
-                                           (long)trust.len, WOLFSSL_FILETYPE_PEM)) {
+    switch (result) {
     case WOLFSSL_SUCCESS:
         return NULL;
     case MEMORY_E:
@@ -221,6 +218,34 @@ static const char *load_trust(WOLFSSL_CTX *library, struct span trust)
     default:
         return "no good CA certificate is among those to trust";
     }
+}
+
+/* Those that are out of date too: each handshake looks at the dates. */
+static const char *load_authorities(WOLFSSL_CTX *library, struct span trust)
+{
+    const char *detail = NULL;
+    struct der_item item;
+    while (detail == NULL && trust.len > 0) {
+        if (!der_next(&trust, &item)) {
+            return explain_trust(WOLFSSL_FAILURE);
+        }
+        detail = explain_trust(wolfSSL_CTX_load_verify_buffer_ex(
+            library, (const unsigned char *)item.whole.data, (long)item.whole.len,
+            WOLFSSL_FILETYPE_ASN1, 0, WOLFSSL_LOAD_FLAG_DATE_ERR_OKAY));
+    }
+    return detail;
+}
+
+static const char *load_trust(WOLFSSL_CTX *library, struct span trust)
+{
+    if (trust.len == 0) {
+        return "no CA is named that peers can be verified with";
+    }
+    if (trust.data[0] == DER_SEQUENCE) {
+        return load_authorities(library, trust);
+    }
+    return explain_trust(wolfSSL_CTX_load_verify_buffer(library, (const unsigned char *)trust.data,
+                                                        (long)trust.len, WOLFSSL_FILETYPE_PEM));
 }
 
 static const char *read_pair(const struct tls_pair *pair, struct tls_site *site, struct loaded *out)
@@ -249,7 +274,7 @@ static const char *open_site(const struct tls_context *context, struct tls_site 
         (is_server && !set_tickets(site->library, !is_verified))) {
         return "this build of wolfSSL lacks something that is needed";
     }
-    wolfSSL_CTX_set_verify(site->library, verify_mode(context->verify), NULL);
+    wolfSSL_CTX_set_verify(site->library, tls_verify_mode(context->verify), NULL);
     /* Without this wolfSSL sends no alert to a client of TLS 1.2 that shows no certificate. */
     if (is_server && context->verify == TLS_VERIFY_REQUIRED &&
         wolfSSL_CTX_mutual_auth(site->library, 1) != 0) {
@@ -316,6 +341,13 @@ static bool copy_protocols(struct tls_context *context, const struct tls_setting
 static const char *fill(struct tls_context *context, const struct tls_settings *settings)
 {
     const char *detail = copy_protocols(context, settings) ? NULL : "out of memory";
+    if (detail == NULL && context->role == TLS_SERVER && context->verify != TLS_VERIFY_OFF) {
+        detail = tls_peer_keep_trust(context, settings->trust);
+    }
+    if (detail == NULL && settings->revoked_count > 0) {
+        size_t file = 0;
+        context->revoked = crl_set_new(settings->revoked, settings->revoked_count, &detail, &file);
+    }
     for (size_t i = 0; detail == NULL && i < context->count; i++) {
         const struct tls_pair *pair = settings->pair_count > 0 ? &settings->pairs[i] : NULL;
         detail = load_site(context, &context->sites[i], settings, pair);
@@ -399,6 +431,9 @@ static void let_go(struct tls_context *context)
         }
         tls_names_done(&context->sites[i].names);
     }
+    crl_set_free(context->revoked);
+    mem_free(context->authorities);
+    mem_free(context->trust);
     mem_free(context->protocols);
     mem_free(context);
 }

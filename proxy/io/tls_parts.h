@@ -2,8 +2,8 @@
 /* tls_parts.h: what the sources of tls.h know of each other.
  *
  * tls.c moves bytes, tls_record.c guards them and lends them to wolfSSL, tls_server.c and
- * tls_client.c know what only one end does, tls_context.c makes contexts, tls_detail.c puts
- * failures into words.  Not for: anybody else. */
+ * tls_client.c know what only one end does, tls_peer.c looks at clients' certificates,
+ * tls_context.c makes contexts, tls_detail.c puts failures into words. Not for: anybody else. */
 #ifndef IO_TLS_PARTS_H
 #define IO_TLS_PARTS_H
 
@@ -11,8 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "io/crl.h"
 #include "io/tls.h"
 #include "io/tls_chain.h"
+#include "io/tls_flight.h"
 #include "io/tls_foreign.h"
 #include "io/tls_hello.h"
 #include "io/tls_names.h"
@@ -31,6 +33,14 @@ struct tls_site {
     enum tls_key_kind key_kind;
 };
 
+/* A CA whose certificates are taken. */
+struct tls_authority {
+    struct span subject;     /* DER */
+    struct span constraints; /* what it may sign; empty: anything */
+    int64_t from_s;
+    int64_t ends_s;
+};
+
 struct tls_context {
     size_t owners;   /* without one there are no more handshakes than those that have begun */
     size_t sessions; /* they keep it alive too */
@@ -39,6 +49,10 @@ struct tls_context {
     enum tls_role role;
     enum tls_verify verify; /* never TLS_VERIFY_USUAL */
     enum tls_version min_version;
+    struct crl_set *revoked; /* NULL: nobody asks */
+    char *trust;             /* owned: the CAs in DER */
+    struct tls_authority *authorities;
+    size_t authority_count;
     char *protocols; /* "h2,http/1.1"; NULL: none */
     size_t count;
     struct tls_site sites[];
@@ -61,10 +75,12 @@ enum tls_phase {
 
 struct tls {
     struct tls_context *context;
-    struct WOLFSSL *ssl; /* a server's is NULL until the first ClientHello is whole */
-    char *server_name;   /* NULL: none */
+    struct peer_cert *peer; /* servers: good, but not yet proven before is_established */
+    struct WOLFSSL *ssl;    /* a server's is NULL until the first ClientHello is whole */
+    char *server_name;      /* NULL: none */
     const char *detail;
     struct tls_hello_reader hello;    /* servers */
+    struct tls_flight flight;         /* servers that ask for a certificate, in TLS 1.2 */
     uint8_t foreign[TLS_FOREIGN_MAX]; /* the first bytes of a client that does not speak TLS */
     uint8_t foreign_len;
     /* Only during a call: wire bytes that wolfSSL may take, and where it may write. */
@@ -81,6 +97,7 @@ struct tls {
     enum tls_phase phase;
     bool is_shaking; /* as the context counts it */
     bool is_established;
+    bool is_encrypted; /* the peer has changed to its keys, in TLS 1.2 */
     bool is_finished;
     bool is_name_good;    /* clients: the certificate is good for server_name */
     bool is_name_unknown; /* servers: no certificate is for the SNI; the first one is shown */
@@ -99,6 +116,17 @@ bool tls_record_put(struct tls_wire *out, const void *data, size_t len);
 /* tls_server.c: takes bytes up to the end of a ClientHello, and answers it. */
 MUST_CHECK enum tls_result tls_server_hello(struct tls *tls, const uint8_t *wire, size_t len,
                                             size_t *out_used);
+
+/* tls_peer.c: makes ssl show sluice the client's certificate. */
+void tls_peer_ask(struct tls *tls);
+/* The handshake is complete: TLS_FAILED when a certificate is missing, or came from a ticket. */
+MUST_CHECK enum tls_result tls_peer_conclude(struct tls *tls);
+/* wolfSSL keeps what a client has sent between its certificate and a CA: takes that away again. */
+void tls_peer_forget_chain(struct tls *tls);
+/* Keeps the CAs of the settings, if they are in DER. NULL, or what is wrong. */
+MUST_CHECK const char *tls_peer_keep_trust(struct tls_context *context, struct span trust);
+/* tls_context.c: what wolfSSL calls it. */
+int tls_verify_mode(enum tls_verify verify);
 
 /* tls_detail.c: words for an error code of wolfSSL, and for the alert behind it; never NULL. */
 const char *tls_detail_of(const struct tls *tls, int error);

@@ -11,7 +11,7 @@
 
 /* What one block is, by its label and headers. */
 enum kind {
-    KIND_OTHER = 0, /* parameters, CRLs and whatever else may stand beside */
+    KIND_OTHER = 0, /* parameters and whatever else may stand beside */
     KIND_CERTIFICATE,
     KIND_TRUSTED, /* a certificate with words of OpenSSL's behind it */
     KIND_REQUEST,
@@ -21,6 +21,7 @@ enum kind {
     KIND_OPENSSH,
     KIND_DSA,
     KIND_PUBLIC,
+    KIND_REVOCATIONS,
     KIND_COUNT
 };
 
@@ -42,6 +43,7 @@ static const struct {
     {"DSA PRIVATE KEY", KIND_DSA},
     {"PUBLIC KEY", KIND_PUBLIC},
     {"RSA PUBLIC KEY", KIND_PUBLIC},
+    {"X509 CRL", KIND_REVOCATIONS},
 };
 
 struct block {
@@ -180,16 +182,22 @@ static size_t item_len(const uint8_t *der, size_t len)
     return body <= len - header ? header + body : 0;
 }
 
+/* Writes what a block holds; 0: it is damaged. */
+static size_t write_block(const struct block *block, uint8_t *at)
+{
+    size_t len = 0;
+    if (!block->is_whole || !decode(block->base64, at, &len)) {
+        return 0;
+    }
+    size_t item = item_len(at, len);
+    return item < len && block->kind != KIND_TRUSTED ? 0 : item;
+}
+
 /* Appends what a block holds; false: it is damaged. */
 static bool take_block(struct tls_der *der, const struct block *block)
 {
-    uint8_t *at = der->data + der->len;
-    size_t len = 0;
-    if (!block->is_whole || !decode(block->base64, at, &len)) {
-        return false;
-    }
-    size_t item = item_len(at, len);
-    if (item == 0 || (item < len && block->kind != KIND_TRUSTED)) {
+    size_t item = write_block(block, der->data + der->len);
+    if (item == 0) {
         return false;
     }
     der->len += item;
@@ -354,6 +362,31 @@ const char *tls_pem_public_keys(struct span text, struct tls_der *out)
         detail = explain_no_public_key(text);
     }
     return detail != NULL ? give_up(text, out, detail) : NULL;
+}
+
+const char *tls_pem_revocations(struct span text, uint8_t *out, size_t *out_len)
+{
+    struct span rest = text;
+    struct block block;
+    *out_len = 0;
+    if (item_len((const uint8_t *)text.data, text.len) == text.len && text.len > 0) {
+        memcpy(out, text.data, text.len);
+        *out_len = text.len;
+        return NULL;
+    }
+    while (next_block(&rest, &block)) {
+        size_t item = block.kind == KIND_REVOCATIONS ? write_block(&block, out + *out_len) : 0;
+        if (block.kind == KIND_REVOCATIONS && item == 0) {
+            return "the revocation list is damaged";
+        }
+        *out_len += item;
+    }
+    if (*out_len > 0) {
+        return NULL;
+    }
+    return has_kind(text, KIND_CERTIFICATE)
+               ? "the file has certificates and no revocation list (X509 CRL)"
+               : "the file has no revocation list, neither PEM (X509 CRL) nor DER";
 }
 
 void tls_pem_done(struct tls_der *der)

@@ -38,6 +38,10 @@ MUST_CHECK const char *tls_pem_key(struct span text, struct tls_der *out);
  * is an error. NULL, or what is wrong; *out is then empty. */
 MUST_CHECK const char *tls_pem_public_keys(struct span text, struct tls_der *out);
 
+/* All revocation lists ("X509 CRL") of a PEM text, or of DER, side by side as DER; `out` has room
+ * for text.len bytes. NULL, or what is wrong. Whether they are lists is io/crl's to say. */
+MUST_CHECK const char *tls_pem_revocations(struct span text, uint8_t *out, size_t *out_len);
+
 /* Wipes and frees. */
 void tls_pem_done(struct tls_der *der);
 

@@ -11,7 +11,7 @@ enum { RECORD_CHANGE_CIPHER_SPEC = 20 };
  * wolfSSL read out of bounds. */
 enum { CIPHERTEXT_MIN = 17, CIPHERTEXT_MAX = TLS_RECORD_MAX + 256 };
 /* The most records in a row that bring no byte of data: key updates, warnings, empty records. A
- * server may cut the certificates of its handshake into more. */
+ * peer may cut the certificates of its handshake into more. */
 enum { IDLE_RECORDS_MAX = 32, HANDSHAKE_RECORDS_MAX = 250 };
 
 static bool is_record_allowed(const struct tls *tls)
@@ -36,8 +36,21 @@ static bool is_record_allowed(const struct tls *tls)
 
 static bool is_idle_too_long(const struct tls *tls)
 {
-    bool is_server_speaking = tls->context->role == TLS_CLIENT && !tls->is_established;
-    return tls->idle_records > (is_server_speaking ? HANDSHAKE_RECORDS_MAX : IDLE_RECORDS_MAX);
+    bool is_chain_due = tls->context->verify != TLS_VERIFY_OFF && !tls->is_established;
+    return tls->idle_records > (is_chain_due ? HANDSHAKE_RECORDS_MAX : IDLE_RECORDS_MAX);
+}
+
+/* The bytes of a record that tell how a client proves its certificate; false: they must not be. */
+static bool pass_flight(struct tls *tls, const uint8_t *body, size_t len)
+{
+    bool is_proving = tls->context->role == TLS_SERVER && tls->context->verify != TLS_VERIFY_OFF &&
+                      tls->header[0] == TLS_RECORD_HANDSHAKE && !tls->is_encrypted &&
+                      wolfSSL_version(tls->ssl) == TLS1_2_VERSION;
+    const char *detail = is_proving ? tls_flight_follow(&tls->flight, body, len) : NULL;
+    if (detail != NULL) {
+        (void)tls_fail(tls, detail);
+    }
+    return detail == NULL;
 }
 
 static bool pass_header(struct tls *tls, const uint8_t *data, size_t len)
@@ -54,6 +67,7 @@ static bool pass_header(struct tls *tls, const uint8_t *data, size_t len)
         (void)tls_fail(tls, "too many records without data");
         return false;
     }
+    tls->is_encrypted |= tls->header[0] == RECORD_CHANGE_CIPHER_SPEC;
     if (!is_record_allowed(tls)) {
         (void)tls_fail(tls, "a record that TLS does not allow here");
         return false;
@@ -86,6 +100,9 @@ static int lend(WOLFSSL *ssl, char *buffer, int size, void *context)
     len = size_min(size_min(len, tls->lent_len), (size_t)size);
     if (is_body) {
         tls->record_left -= len;
+        if (!tls->is_established && !pass_flight(tls, tls->lent, len)) {
+            return WOLFSSL_CBIO_ERR_GENERAL;
+        }
     } else if (!pass_header(tls, tls->lent, len)) {
         return WOLFSSL_CBIO_ERR_GENERAL;
     } else if (tls->record_left > 0) {

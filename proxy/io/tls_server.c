@@ -129,6 +129,9 @@ static bool start_session(struct tls *tls, const struct tls_site *site)
         return false;
     }
     tls_record_attach(tls);
+    if (tls->context->verify != TLS_VERIFY_OFF) {
+        tls_peer_ask(tls);
+    }
     return use_protocol(tls);
 }
 

@@ -18,8 +18,9 @@ import runner  # noqa: E402
 import webdriver  # noqa: E402
 
 
-# These cases look at the console and at how the page is shown, or start a browser of their own.
-CHROMIUM_ONLY = ("demo.", "link.", "status.")
+# These cases look at the console and at how the page is shown, start a browser of their own, or
+# are about what Chromium does.
+CHROMIUM_ONLY = ("certificates.", "demo.", "link.", "status.")
 
 
 class BrowserTest(harness.Test):

@@ -166,6 +166,10 @@ static const struct {
      LISTEN ROUTE "auth = t\nauth_from = cookie:s\norigins = https://a, none\n[auth t]\ntype = "
                   "tokens\nfile = DIR/t\n",
      7, "takes a cookie and has origins = * or none"},
+    {"a compressed first message",
+     LISTEN ROUTE "auth = t\nauth_from = first_message\ncompression = on\n[auth t]\ntype = "
+                  "tokens\nfile = DIR/t\n",
+     7, "has compression = on and auth_from = first_message"},
     {"[defaults]",
      LISTEN "[defaults]\nauth = t\nauth_from = bearer\n" ROUTE
             "[auth t]\ntype = tokens\nfile = DIR/t\n",

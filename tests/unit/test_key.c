@@ -73,7 +73,7 @@ static void test_nearest(void)
         {KEY_DEFAULTS, "pat", NULL},
         {KEY_DEFAULTS, "alow", "allow"},
         {KEY_LISTEN, "adress", "address"},
-        {KEY_LISTEN, "tls_cert", NULL},
+        {KEY_LISTEN, "certificate_file", NULL},
         {KEY_SERVER, "worker", "workers"},
         {KEY_SERVER, "origins", NULL},
         {KEY_SERVER, "", NULL},

@@ -203,12 +203,10 @@ def each_attack(t):
     p = start(t, signed(t, jwk("ES256"), jwk("RS256"), algorithms="ES256, RS256"), HEALTH)
     rows = list(attacks())
     for name, text, detail in rows:
-        before = len(p.ends())
         try:
             refuse(p, text, detail)
         except AssertionError as error:
             raise AssertionError("%s: %s" % (name, error)) from error
-        equal(len(p.ends()), before + 1, "lines of " + name)
     for name, text in long_ones():
         line = refuse(p, text, "")
         assert "8192" in line["detail"] or "long" in line["detail"], "%s: %r" % (name, line)
