@@ -30,9 +30,9 @@ MODULES = \
     io/tls_proof io/cert io/signature io/trust io/conn io/resolver \
     conf/arena conf/snapshot conf/report conf/words conf/file conf/value conf/key conf/draft \
     conf/bundle conf/build conf/auth conf/listen conf/route conf/config conf/change \
-    gate/shared gate/scoreboard gate/quota gate/descriptors gate/jail gate/flood gate/door \
-    gate/dial gate/upstream gate/identity gate/seat gate/roster gate/pump gate/front gate/admission \
-    gate/answer gate/metrics \
+    gate/shared gate/scoreboard gate/quota gate/limits gate/descriptors gate/jail gate/flood \
+    gate/door gate/dial gate/upstream gate/identity gate/seat gate/roster gate/pump gate/front \
+    gate/admission gate/answer gate/metrics \
     gate/listing gate/page gate/watch gate/flow gate/session gate/control gate/handover \
     gate/listener gate/inherit gate/notify gate/sockets gate/vitals gate/spread gate/worker \
     gate/heart gate/reload gate/master gate/health

@@ -42,7 +42,7 @@ test-deps:  ## install the Debian packages that only the tests need
 # ---------------------------------------------------------------------------------- running
 
 .PHONY: test test-deps gate check lint format format-check unit replay differential integration
-.PHONY: faults heads browser firefox fuzz fuzz-run coverage coverage-run docker-test
+.PHONY: faults flood heads browser firefox fuzz fuzz-run coverage coverage-run docker-test
 
 test:  ## install what is missing, build, and run the whole gate
 	+$(Q)$(MAKE) --no-print-directory deps
@@ -132,6 +132,9 @@ integration: $(BIN)  ## test the program on real sockets with real services
 faults: $(BIN)  ## play what can happen to each side on every kind of session; FAULTS=all: the long run
 	$(Q)$(SAN_ENV) $(RECORD) faults-$(VARIANT) $(PYTHON) tests/faults/run.py \
 	  --sluice $(BIN) $(if $(T),-k '$(T)') $(if $(filter all,$(FAULTS)),--all)
+
+flood: $(BIN)  ## large floods against the limits, HAProxy beside (10 min, a quiet machine)
+	$(Q)$(PYTHON) tests/flood/run.py --sluice $(BIN) $(if $(T),-k '$(T)')
 
 browser: $(BIN)  ## test the program and its page in headless Chromium
 	$(Q)$(SAN_ENV) $(RECORD) browser-$(VARIANT) $(PYTHON) tests/browser/run.py \

@@ -386,13 +386,6 @@ static void check_places(struct build *build, const struct draft_section *sectio
     }
     if (has_place(route, TOKEN_FIRST_MESSAGE) && route->is_deflate) {
         report_warn(build->report, line,
-                    "[route %.*s] compresses, and its clients send tokens as messages: what they "
-                    "send behind the token is compressed together with it, so its length may tell "
-                    "of the token (compression = off)",
-                    REPORT_SHOW(route->policy.name));
-    }
-    if (has_place(route, TOKEN_FIRST_MESSAGE) && route->is_deflate) {
-        report_warn(build->report, line,
                     "[route %.*s] has compression = on and auth_from = first_message: whoever sees "
                     "how long encrypted messages are learns about the token when the page sends it "
                     "beside chosen text",

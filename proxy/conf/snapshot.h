@@ -20,6 +20,7 @@
 #include "proto/http.h"
 #include "proto/jwt.h"
 #include "proto/life.h"
+#include "proto/limit.h"
 #include "proto/policy.h"
 #include "proto/shape.h"
 #include "proto/token.h"
@@ -151,6 +152,11 @@ struct config_route {
     struct token_source *auth_from;   /* in the order in which they are asked */
     size_t auth_from_count;
     struct life_timeouts timeouts; /* tls_ms and request_ms are the server's, copied here */
+    /* Over all workers; 0 = no limit. */
+    uint64_t max_sessions;
+    uint64_t max_sessions_per_source;
+    struct limit_rate new_sessions_per_source;
+    uint64_t max_sessions_per_identity;
     enum config_proxy_out proxy_out;
     unsigned line;
 };
@@ -180,6 +186,11 @@ struct config {
     struct http_limits head_limits;
     struct life_timeouts early_timeouts; /* what a session uses before its route is known */
     bool is_http_refusal;                /* the same for on_refuse: requests that match no route */
+    struct limit_prefix source_prefix;   /* what counts as one source */
+    uint64_t max_connections_per_source; /* over all workers; 0 = no limit, as for the next one */
+    uint64_t max_pending_per_source;     /* those without a session */
+    uint64_t auth_failures;              /* of a source, before it must wait */
+    uint64_t auth_pause_ms;              /* the longest wait; 0 = none */
 
     struct config_listen *listens;
     size_t listen_count;

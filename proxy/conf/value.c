@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -285,6 +286,47 @@ struct span value_show_proxy(const void *field, char scratch[VALUE_BYTES_MAX + 1
     return ((const struct addr_cidr *)field)->family == AF_UNIX
                ? SPAN_LIT("unix")
                : value_show_network(field, scratch);
+}
+
+/* ---- rates ---- */
+
+static const struct {
+    const char *name;
+    uint64_t period_ms;
+} periods[] = {{"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+
+bool value_read_rate(struct span text, struct arena *texts, void *field, const char **out_detail)
+{
+    size_t slash = span_find(text, '/');
+    struct limit_rate *out = field;
+
+    (void)texts;
+    *out_detail = "20/m, for example: 1 to 1000000, and one of /s, /m, /h and /d; or 0";
+    if (span_is_equal(text, SPAN_LIT("0"))) {
+        return true;
+    }
+    if (slash == text.len || !span_parse_u64((struct span){text.data, slash}, &out->count)) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof(periods) / sizeof(periods[0]); i++) {
+        if (span_is_equal(cut_front(text, slash + 1), span_from_str(periods[i].name))) {
+            out->period_ms = periods[i].period_ms;
+        }
+    }
+    return out->period_ms != 0 && out->count > 0 && out->count <= LIMIT_RATE_COUNT_MAX;
+}
+
+struct span value_show_rate(const void *field, char scratch[VALUE_BYTES_MAX + 1])
+{
+    const struct limit_rate *rate = field;
+
+    for (size_t i = 0; rate->count > 0 && i < sizeof(periods) / sizeof(periods[0]); i++) {
+        if (rate->period_ms == periods[i].period_ms) {
+            snprintf(scratch, VALUE_BYTES_MAX + 1, "%" PRIu64 "/%s", rate->count, periods[i].name);
+            return span_from_str(scratch);
+        }
+    }
+    return (struct span){NULL, 0};
 }
 
 /* ---- backends ---- */

@@ -60,6 +60,10 @@ value_show_fn value_show_network;
 value_read_fn value_read_proxy; /* struct addr_cidr */
 value_show_fn value_show_proxy;
 
+/* "20/m": so many in a second, minute, hour or day; "0" is no limit. */
+value_read_fn value_read_rate; /* struct limit_rate */
+value_show_fn value_show_rate;
+
 /* "tcp://HOST:PORT", "unix:/PATH", "echo:" */
 value_read_fn value_read_backend; /* struct config_backend */
 value_show_fn value_show_backend;

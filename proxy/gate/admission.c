@@ -97,6 +97,12 @@ static void make_plan(const struct config_route *route, struct admission *out)
     out->plan.candidate_count = route->backend_count;
 }
 
+/* A browser fails such a handshake, whatever the answer is. */
+static bool offers_only_token(const struct request *request, const struct config_route *route)
+{
+    return route->auth_count > 0 && request->offer_count == 0 && request->token_offer_count > 0;
+}
+
 void admission_decide(const struct admission_question *question, struct admission *out)
 {
     const struct config *config = question->config;
@@ -132,7 +138,7 @@ void admission_decide(const struct admission_question *question, struct admissio
         refuse(out, ending_of_policy(decision.verdict), decision.detail);
         return;
     }
-    if (question->request->offer_count == 0 && question->request->token_offer_count > 0) {
+    if (offers_only_token(question->request, out->route)) {
         refuse(out, LIFE_SUBPROTOCOL,
                "the only subprotocol offered carries a token, and sluice never names that one in "
                "its answer: offer another one beside it");

@@ -2,6 +2,7 @@
 #include "gate/answer.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,8 @@
 #include "proto/upgrade.h"
 
 #define HEAD_MAX 2048
+#define FIELD_MAX 40 /* Retry-After with the longest number */
+#define SOON_S 5
 #define LINE_MAX_BYTES 128 /* the body that says a status in words */
 /* After so many, other sessions have their turn: to produce a part may take a tenth of a
  * millisecond. */
@@ -37,8 +40,9 @@ void answer_close(struct pump *p, uint16_t code, struct span reason)
 
 /* The fields that RFC 9110 demands with a status (15.5.2, 15.5.6, 15.5.22), and when a client that
  * is refused for now may come back. */
-static struct span fields_of(const struct answer_http *http)
+static struct span fields_of(const struct answer_http *http, char scratch[FIELD_MAX])
 {
+    uint64_t wait_s = http->wait_ms > 0 ? (http->wait_ms + 999) / 1000 : SOON_S;
     switch (http->status) {
     case 401:
         return SPAN_LIT("WWW-Authenticate: Bearer\r\n");
@@ -48,7 +52,8 @@ static struct span fields_of(const struct answer_http *http)
         return SPAN_LIT("Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
     case 429:
     case 503:
-        return SPAN_LIT("Retry-After: 5\r\n");
+        (void)snprintf(scratch, FIELD_MAX, "Retry-After: %" PRIu64 "\r\n", wait_s);
+        return span_from_str(scratch);
     default:
         return (struct span){NULL, 0};
     }
@@ -97,7 +102,8 @@ void answer_more(struct pump *p, struct answer_body *body)
 static size_t write_head(char out[HEAD_MAX], const struct answer_http *http, uint64_t len_bytes)
 {
     char extra[HEAD_MAX / 2];
-    struct span fields = fields_of(http);
+    char scratch[FIELD_MAX];
+    struct span fields = fields_of(http, scratch);
 
     int extra_len = snprintf(extra, sizeof(extra), "%.*s%.*s", (int)fields.len,
                              fields.len > 0 ? fields.data : "", (int)http->headers.len,
@@ -132,13 +138,14 @@ void answer_http(struct pump *p, const struct answer_http *http, struct answer_b
 
 /* The line goes with its head however much is queued: TLS may have queued a lot for a client that
  * asks for new keys and does not read. */
-void answer_status(struct pump *p, unsigned status, enum answer_content content)
+void answer_status(struct pump *p, unsigned status, enum answer_content content, uint64_t wait_ms)
 {
     char line[LINE_MAX_BYTES];
     char text[HEAD_MAX + LINE_MAX_BYTES];
     const struct answer_http http = {
         .status = status,
         .content_type = SPAN_LIT("text/plain; charset=utf-8"),
+        .wait_ms = wait_ms,
     };
 
     int line_len = snprintf(line, sizeof(line), "%u %s\n", status, http_status_text(status));

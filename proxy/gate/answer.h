@@ -55,6 +55,7 @@ struct answer_http {
     struct span content_type;
     struct span headers; /* whole header lines, each with its CRLF; may be empty */
     struct span allow;   /* the line that a 405 has; empty = "Allow: GET, HEAD" */
+    uint64_t wait_ms;    /* of a 429 or 503: when the client may come again; 0 = soon */
 };
 
 /* Sends the head of an HTTP answer, and as much of the body as the client's queue has room for: all
@@ -65,7 +66,7 @@ void answer_http(struct pump *p, const struct answer_http *http, struct answer_b
 void answer_more(struct pump *p, struct answer_body *body);
 bool answer_is_done(const struct answer_body *body);
 
-/* Sends an HTTP answer whose body is one line: the status in words. */
-void answer_status(struct pump *p, unsigned status, enum answer_content content);
+/* Sends an HTTP answer whose body is one line: the status in words. wait_ms: see answer_http. */
+void answer_status(struct pump *p, unsigned status, enum answer_content content, uint64_t wait_ms);
 
 #endif

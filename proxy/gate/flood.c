@@ -15,6 +15,7 @@ static const struct {
     bool is_calm;
 } lines[FLOOD_KINDS - LIFE_ENDING_COUNT] = {
     [FLOOD_ACCEPT_FAILED - LIFE_ENDING_COUNT] = {"accept.failed", LOG_WARN, true},
+    [FLOOD_REFUSED - LIFE_ENDING_COUNT] = {"accept.refused", LOG_INFO, false},
     [FLOOD_PAUSED - LIFE_ENDING_COUNT] = {"listen.paused", LOG_WARN, true},
     [FLOOD_MEMORY_FULL - LIFE_ENDING_COUNT] = {"memory.full", LOG_WARN, true},
     [FLOOD_MEMORY_SHORT - LIFE_ENDING_COUNT] = {"memory.short", LOG_ERROR, false},

@@ -28,6 +28,7 @@
 /* Kinds below LIFE_ENDING_COUNT are `session.end` with that ending, of the others some are calm. */
 enum flood_kind {
     FLOOD_ACCEPT_FAILED = LIFE_ENDING_COUNT,
+    FLOOD_REFUSED,
     FLOOD_PAUSED,
     FLOOD_MEMORY_FULL,
     FLOOD_MEMORY_SHORT,

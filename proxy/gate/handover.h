@@ -52,10 +52,11 @@ struct handover {
     bool is_relayed;     /* the old master stays, and passes signals on */
     pid_t group;         /* the old master's process group */
     struct span program; /* the path at which every version is started */
-    int link_fd;         /* this end of the pair; -1 = none, as for the next three */
+    int link_fd;         /* this end of the pair; -1 = none, as for the next four */
     int scoreboard_fd;
     int seats_fd;
     int roster_fd; /* an older version may have none */
+    int quota_fd;  /* the same */
     uint8_t tickets[HANDOVER_TICKETS_MAX];
     size_t tickets_len;
     struct handover_socket *sockets;

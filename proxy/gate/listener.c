@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "gate/front.h"
 #include "io/net.h"
 
 #define ACCEPTS_PER_TURN 16
@@ -81,16 +82,58 @@ static void log_failure(struct listener *l, const char *reason)
     log_end(&line);
 }
 
+static void log_refusal(struct listener *l, const struct addr *peer, enum limits_entry entry)
+{
+    struct log_line line;
+    char text[ADDR_TEXT_MAX];
+    if (!flood_lets(l->context->flood, FLOOD_REFUSED)) {
+        return;
+    }
+    log_begin(&line, LOG_INFO, "accept.refused");
+    log_text(&line, "name", l->listen->name);
+    log_str(&line, "client", addr_print(peer, text, sizeof(text)));
+    log_str(&line, "ending", life_ending_row(LIFE_LIMIT_SOURCE)->word);
+    log_str(&line, "detail", limits_entry_key(entry));
+    log_end(&line);
+}
+
+/* Before TLS, and before anything is allocated. */
+static bool may_enter(struct listener *l, const struct addr *peer, struct limits_holds *holds)
+{
+    const struct limits_question question = {
+        .config = l->context->config,
+        .source = peer,
+        .now_ms = reactor_now_ms(l->context->reactor),
+    };
+    /* Whoever speaks for others counts when it has told for whom (session_count_source). */
+    if (l->listen->kind != CONFIG_LISTEN_PUBLIC || front_trusts(l->listen, peer)) {
+        return true;
+    }
+    enum limits_entry entry = limits_enter(&l->context->limits, &question, holds);
+    if (entry == LIMITS_ENTERED) {
+        return true;
+    }
+    seat_add(&l->tally->refused[entry], 1);
+    log_refusal(l, peer, entry);
+    return false;
+}
+
 /* False: no memory. */
 static bool begin_session(struct listener *l, int fd, const struct addr *peer)
 {
+    struct limits_holds holds = {.connection = {0}};
     struct tls *tls = NULL;
 
     seat_add(&l->tally->connections, 1);
+    if (!may_enter(l, peer, &holds)) {
+        net_abort(fd); /* a FIN would leave the kernel something to remember for a minute */
+        return true;
+    }
     if (l->tls != NULL) {
         tls = tls_new(l->tls);
         if (tls == NULL) {
             net_close(fd);
+            limits_leave(&l->context->limits, &holds);
             return false;
         }
     }
@@ -98,7 +141,11 @@ static bool begin_session(struct listener *l, int fd, const struct addr *peer)
     /* What a page says (Ctrl-C) must not wait behind a backend that refills the queue to the page
      * in the same turn: then the client is not read. */
     reactor_io_go_first(&carrier.io);
-    return session_start(l->context, l->listen, &carrier, tls, peer);
+    bool is_started = session_start(l->context, l->listen, &carrier, tls, peer, &holds);
+    if (!is_started) {
+        limits_leave(&l->context->limits, &holds);
+    }
+    return is_started;
 }
 
 /* What somebody reads about a result that pauses the listener; NULL: it does not pause. */

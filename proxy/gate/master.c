@@ -293,12 +293,24 @@ static bool allocate(struct master *m)
     return true;
 }
 
+struct quota *master_new_quota(const struct config *config)
+{
+    uint8_t secret[SIPHASH_KEY_BYTES];
+    if (getrandom(secret, sizeof(secret), 0) != sizeof(secret)) {
+        return NULL;
+    }
+    struct quota *quota = quota_new(limits_keys_for(config), secret);
+    explicit_bzero(secret, sizeof(secret));
+    return quota;
+}
+
 static bool make_memory(struct master *m)
 {
     m->scoreboard = scoreboard_new(m->slot_count, clock_date_s());
     m->seats = seats_new(m->slot_count, m->config);
     m->roster = roster_new(m->config);
-    return m->scoreboard != NULL && m->seats != NULL && m->roster != NULL;
+    m->quota = master_new_quota(m->config);
+    return m->scoreboard != NULL && m->seats != NULL && m->roster != NULL && m->quota != NULL;
 }
 
 static void release(struct master *m)

@@ -57,6 +57,21 @@ static bool inherit_roster(struct master *m, struct handover *handover)
     return m->roster != NULL;
 }
 
+static bool inherit_quota(struct master *m, struct handover *handover)
+{
+    const char *detail = "the version before had none";
+    int fd = handover->quota_fd;
+    handover->quota_fd = -1;
+    m->quota = fd != -1 ? quota_open(fd, &detail) : NULL;
+    if (m->quota == NULL) {
+        log_message(LOG_WARN, "upgrade.memory",
+                    "limits per source and route begin anew, and count no older session: %s",
+                    detail);
+        m->quota = master_new_quota(m->config);
+    }
+    return m->quota != NULL;
+}
+
 /* Session ids go on, and the sessions of both generations count, only where the memory does. */
 static bool inherit_memory(struct master *m, struct handover *handover)
 {
@@ -83,7 +98,7 @@ static bool inherit_memory(struct master *m, struct handover *handover)
         log_message(LOG_WARN, "upgrade.memory", "the counters of /metrics begin anew: %s", detail);
         m->seats = seats_new(1, m->config);
     }
-    return m->seats != NULL && inherit_roster(m, handover);
+    return m->seats != NULL && inherit_roster(m, handover) && inherit_quota(m, handover);
 }
 
 static bool inherit_sockets(struct master *m, struct handover *handover,

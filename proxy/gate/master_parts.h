@@ -24,6 +24,7 @@
 #include "gate/flood.h"
 #include "gate/handover.h"
 #include "gate/heart.h"
+#include "gate/limits.h"
 #include "gate/master.h"
 #include "gate/notify.h"
 #include "gate/reload.h"
@@ -131,6 +132,7 @@ struct master {
     struct scoreboard *scoreboard;
     struct seats *seats;
     struct roster *roster;
+    struct quota *quota;
     struct inherit inherited; /* until the first sockets are bound */
     struct notify notify;
     struct sockets sockets;
@@ -229,6 +231,8 @@ void master_fail_upgrade(struct master *m, const char *reason);
 /* --- master_kin.c --- */
 
 /* Takes over what the master before this one left, but for the sockets. False: `text` says why. */
+/* master.c: for a master that inherits none. NULL: no memory or descriptors. */
+MUST_CHECK struct quota *master_new_quota(const struct config *config);
 MUST_CHECK bool master_inherit(struct master *m, struct handover *handover,
                                char text[SOCKETS_TEXT_MAX]);
 /* Every worker could serve: tells the elder, whose answer master_hear_elder gets. */

@@ -77,6 +77,11 @@ static int be_worker(struct master *m, size_t slot, int control_fd)
     }
     seats_set_slots(m->seats, seat + 1);
     seats_clear_slot(m->seats, seat);
+    quota_set_slots(m->quota, seat + 1);
+    if (!quota_clear_slot(m->quota, seat)) {
+        fail_worker(control_fd, "out of memory");
+        return MASTER_CANNOT_START;
+    }
     snprintf(name, sizeof(name), "w%zu", seat);
     log_set_process(name);
     close(m->signal_fd);
@@ -105,6 +110,7 @@ static int be_worker(struct master *m, size_t slot, int control_fd)
         .scoreboard = m->scoreboard,
         .seats = m->seats,
         .roster = m->roster,
+        .quota = m->quota,
         .slot = slot,
         .seat = seat,
         .generation = m->generation,
@@ -269,6 +275,8 @@ static void clear_seat(const struct master *m, size_t seat, bool is_expected)
     if (scoreboard_hold_slot(m->scoreboard, seat)) {
         seats_clear_slot(m->seats, seat);
         roster_clear_slot(m->roster, seat);
+        bool is_cleared = quota_clear_slot(m->quota, seat);
+        (void)is_cleared; /* else the next worker with this seat does it */
         scoreboard_release_slot(m->scoreboard, seat, is_expected);
     }
 }

@@ -82,6 +82,7 @@ metrics_write_fn metrics_write_log_dropped;
 metrics_write_fn metrics_write_log_suppressed;
 metrics_write_fn metrics_write_phases;
 metrics_write_fn metrics_write_refusals;
+metrics_write_fn metrics_write_refused;
 metrics_write_fn metrics_write_reload_good;
 metrics_write_fn metrics_write_reload_time;
 metrics_write_fn metrics_write_reloads;

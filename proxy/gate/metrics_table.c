@@ -93,6 +93,9 @@ static const struct metrics_family families[] = {
 
     COUNTER("sluice_connections_total", "Connections accepted.", metrics_count_listens,
             metrics_write_listen, LISTEN(connections)),
+    COUNTER("sluice_connections_refused_total",
+            "Connections that were closed at once because of a limit of their source, by its key.",
+            metrics_count_listens, metrics_write_refused, LISTEN(refused)),
     COUNTER("sluice_probes_total",
             "Connections that asked for nothing, or only whether sluice is well.",
             metrics_count_listens, metrics_write_listen, LISTEN(probes)),

@@ -261,6 +261,17 @@ void metrics_write_listen(const struct metrics *m, const struct metrics_family *
     sheet_count(sheet, sum_listen(m, row, f->offset));
 }
 
+void metrics_write_refused(const struct metrics *m, const struct metrics_family *f, size_t row,
+                           struct sheet *sheet)
+{
+    for (size_t i = LIMITS_CONNECTIONS; i < LIMITS_ENTRIES; i++) {
+        sheet_begin(sheet, "");
+        label_listen(m, sheet, row);
+        sheet_label(sheet, "limit", limits_entry_key((enum limits_entry)i));
+        sheet_count(sheet, sum_listen(m, row, f->offset + i * sizeof(uint64_t)));
+    }
+}
+
 void metrics_write_listen_milli(const struct metrics *m, const struct metrics_family *f, size_t row,
                                 struct sheet *sheet)
 {

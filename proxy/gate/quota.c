@@ -10,6 +10,10 @@
 #include <limits.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "gate/shared.h"
 
 /* What a slot knows of a key. Only the slot's worker writes it; the key stands in `tags`. */
 struct quota_row {
@@ -21,32 +25,59 @@ struct quota_row {
 
 /* Behind it, for each slot: the keys, a bucket in each line of the processor's cache; 0 is no key.
  * Then a row for each of them. */
-struct quota {
+struct memory {
+    struct shared_head head;
     _Atomic size_t slot_count;
-    size_t slots_max;
+    size_t keys;
+    uint8_t secret[SIPHASH_KEY_BYTES];
+    /* 1: the slot has had a key. Reading a page of a memory file makes it. */
+    _Atomic uint8_t is_used[QUOTA_SLOTS_MAX];
+} __attribute__((aligned(64)));
+
+/* A process has its own, after the fork a copy. */
+struct quota {
+    int fd;
+    struct memory *memory; /* the slots behind it: as many as `seen_slots` */
+    size_t seen_slots;
     size_t keys;
     size_t slot_bytes;
-    uint8_t secret[SIPHASH_KEY_BYTES];
-} __attribute__((aligned(64)));
+};
 
 _Static_assert(QUOTA_WAYS * sizeof(uint64_t) == 64, "a bucket should be a line of the cache");
 
 #define NO_PLACE SIZE_MAX
+
+/* --- memory ---------------------------------------------------------------------------------- */
 
 static size_t bytes_of_slot(size_t keys)
 {
     return keys * (sizeof(_Atomic uint64_t) + sizeof(struct quota_row));
 }
 
+static size_t bytes_for(size_t keys, size_t slots)
+{
+    return sizeof(struct memory) + slots * bytes_of_slot(keys);
+}
+
 static _Atomic uint64_t *tags_of(const struct quota *quota, size_t slot)
 {
-    return (_Atomic uint64_t *)((char *)(uintptr_t)(quota + 1) + slot * quota->slot_bytes);
+    return (_Atomic uint64_t *)((char *)(quota->memory + 1) + slot * quota->slot_bytes);
 }
 
 static struct quota_row *rows_of(const struct quota *quota, size_t slot)
 {
-    return (struct quota_row *)((char *)(uintptr_t)(quota + 1) + slot * quota->slot_bytes +
+    return (struct quota_row *)((char *)(quota->memory + 1) + slot * quota->slot_bytes +
                                 quota->keys * sizeof(_Atomic uint64_t));
+}
+
+static uint64_t layout(void)
+{
+    uint64_t sum = shared_layout_text(SHARED_LAYOUT, "quota 1");
+    const uint64_t numbers[] = {sizeof(struct memory), sizeof(struct quota_row), QUOTA_WAYS};
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        sum = shared_layout_number(sum, numbers[i]);
+    }
+    return sum;
 }
 
 size_t quota_keys_for(size_t held_max)
@@ -58,48 +89,116 @@ size_t quota_keys_for(size_t held_max)
     return keys;
 }
 
-size_t quota_bytes(size_t keys, size_t slots_max)
+/* Takes over the file, of which the part before the tables is mapped: those get addresses when
+ * somebody looks at them. */
+static struct quota *new_view(struct shared *file, size_t keys)
 {
-    assert(slots_max > 0 && slots_max <= QUOTA_SLOTS_MAX);
-    return sizeof(struct quota) + slots_max * bytes_of_slot(keys);
+    struct quota *quota =
+        mmap(NULL, sizeof(*quota), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (quota == MAP_FAILED) {
+        shared_close(file);
+        return NULL;
+    }
+    *quota = (struct quota){
+        .fd = file->fd, .memory = file->memory, .keys = keys, .slot_bytes = bytes_of_slot(keys)};
+    return quota;
 }
 
-struct quota *quota_init(void *memory, size_t keys, size_t slots_max,
-                         const uint8_t secret[SIPHASH_KEY_BYTES])
+static bool is_table_size(size_t keys)
 {
-    struct quota *quota = memory;
-    assert(keys >= QUOTA_KEYS_MIN && keys <= QUOTA_KEYS_MAX && (keys & (keys - 1)) == 0);
-    assert(slots_max > 0 && slots_max <= QUOTA_SLOTS_MAX);
-    assert((uintptr_t)memory % 64 == 0);
-    atomic_store(&quota->slot_count, 1);
-    quota->slots_max = slots_max;
-    quota->keys = keys;
-    quota->slot_bytes = bytes_of_slot(keys);
-    memcpy(quota->secret, secret, SIPHASH_KEY_BYTES);
-    return quota;
+    return keys >= QUOTA_KEYS_MIN && keys <= QUOTA_KEYS_MAX && (keys & (keys - 1)) == 0;
+}
+
+struct quota *quota_new(size_t keys, const uint8_t secret[SIPHASH_KEY_BYTES])
+{
+    struct shared file;
+    assert(is_table_size(keys));
+    if (!shared_new_part(&file, "sluice-quota", bytes_for(keys, QUOTA_SLOTS_MAX),
+                         sizeof(struct memory), layout())) {
+        return NULL;
+    }
+    struct memory *memory = file.memory;
+    atomic_store(&memory->slot_count, 1);
+    memory->keys = keys;
+    memcpy(memory->secret, secret, SIPHASH_KEY_BYTES);
+    return new_view(&file, keys);
+}
+
+struct quota *quota_open(int fd, const char **out_detail)
+{
+    struct shared file;
+    if (!shared_open_part(&file, fd, sizeof(struct memory), layout(), out_detail)) {
+        return NULL;
+    }
+    const struct memory *memory = file.memory;
+    if (file.mapped_bytes < sizeof(*memory) || !is_table_size(memory->keys) ||
+        atomic_load(&memory->slot_count) > QUOTA_SLOTS_MAX ||
+        memory->head.bytes != bytes_for(memory->keys, QUOTA_SLOTS_MAX)) {
+        *out_detail = "its parts do not fit together";
+        shared_close(&file);
+        return NULL;
+    }
+    *out_detail = "out of memory";
+    return new_view(&file, memory->keys);
+}
+
+void quota_free(struct quota *quota)
+{
+    munmap(quota->memory, bytes_for(quota->keys, quota->seen_slots));
+    close(quota->fd);
+    munmap(quota, sizeof(*quota));
+}
+
+int quota_fd(const struct quota *quota)
+{
+    return quota->fd;
 }
 
 void quota_set_slots(struct quota *quota, size_t slot_count)
 {
-    assert(slot_count >= quota->slot_count && slot_count <= quota->slots_max);
-    atomic_store(&quota->slot_count, slot_count);
+    _Atomic size_t *shared = &quota->memory->slot_count;
+    size_t count = atomic_load(shared);
+    assert(slot_count <= QUOTA_SLOTS_MAX);
+    while (count < slot_count && !atomic_compare_exchange_weak(shared, &count, slot_count)) {
+    }
 }
 
-void quota_clear_slot(struct quota *quota, size_t slot)
+/* Takes addresses for the slots that have come into use. False: there are none; nothing changes. */
+static bool see_slots(struct quota *quota)
 {
-    struct quota_row *rows = rows_of(quota, slot);
-    assert(slot < quota->slot_count);
+    size_t slots = atomic_load(&quota->memory->slot_count);
+    if (slots <= quota->seen_slots) {
+        return true;
+    }
+    void *memory = mremap(quota->memory, bytes_for(quota->keys, quota->seen_slots),
+                          bytes_for(quota->keys, slots), MREMAP_MAYMOVE);
+    if (memory == MAP_FAILED) {
+        return false;
+    }
+    quota->memory = memory;
+    quota->seen_slots = slots;
+    return true;
+}
+
+bool quota_clear_slot(struct quota *quota, size_t slot)
+{
+    if (!see_slots(quota)) {
+        return false;
+    }
+    if (slot >= quota->seen_slots || atomic_load(&quota->memory->is_used[slot]) == 0) {
+        return true;
+    }
     for (size_t i = 0; i < quota->keys; i++) {
-        /* A page that nobody has touched stays untouched. */
-        if (atomic_load(&rows[i].held) != 0) {
-            atomic_store(&rows[i].held, 0);
+        if (atomic_load(&tags_of(quota, slot)[i]) != 0) {
+            atomic_store(&rows_of(quota, slot)[i].held, 0);
         }
     }
+    return true;
 }
 
 const uint8_t *quota_secret(const struct quota *quota)
 {
-    return quota->secret;
+    return quota->memory->secret;
 }
 
 /* --- places ---------------------------------------------------------------------------------- */
@@ -119,7 +218,7 @@ static size_t find(const struct quota *quota, size_t slot, uint64_t key)
 {
     const _Atomic uint64_t *tags = tags_of(quota, slot);
     struct pair pair = buckets_of(quota, key);
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 2 && atomic_load(&quota->memory->is_used[slot]) != 0; i++) {
         for (size_t place = pair.first[i]; place < pair.first[i] + QUOTA_WAYS; place++) {
             if (atomic_load(&tags[place]) == key) {
                 return place;
@@ -186,6 +285,7 @@ static size_t make(struct quota *quota, size_t slot, uint64_t key, uint64_t now_
         return NO_PLACE;
     }
     struct quota_row *row = &rows_of(quota, slot)[place];
+    atomic_store(&quota->memory->is_used[slot], 1);
     /* Without a key first: a reader, or the slot's next worker, finds the key or nothing. */
     atomic_store(&tags_of(quota, slot)[place], 0);
     atomic_store(&row->rate, 0);
@@ -196,7 +296,10 @@ static size_t make(struct quota *quota, size_t slot, uint64_t key, uint64_t now_
 
 static size_t find_or_make(struct quota *quota, size_t slot, uint64_t key, uint64_t now_ms)
 {
-    assert(slot < quota->slot_count && key != 0);
+    assert(key != 0);
+    if (slot >= quota->seen_slots) {
+        return NO_PLACE;
+    }
     size_t place = find(quota, slot, key);
     if (place == NO_PLACE) {
         place = make(quota, slot, key, now_ms);
@@ -230,26 +333,27 @@ static bool read_slot(const struct quota *quota, size_t slot, uint64_t key, stru
     return atomic_load(&tags_of(quota, slot)[place]) == key;
 }
 
-static size_t slots_in_use(const struct quota *quota)
-{
-    return atomic_load_explicit(&quota->slot_count, memory_order_relaxed);
-}
-
-uint64_t quota_held(const struct quota *quota, uint64_t key)
+/* Of the slots that this process sees. */
+static uint64_t held_by(const struct quota *quota, uint64_t key)
 {
     uint64_t sum = 0;
-    for (size_t slot = 0; slot < slots_in_use(quota); slot++) {
+    for (size_t slot = 0; slot < quota->seen_slots; slot++) {
         struct seen seen;
         sum += read_slot(quota, slot, key, &seen) ? seen.held : 0;
     }
     return sum;
 }
 
+uint64_t quota_held(struct quota *quota, uint64_t key)
+{
+    return see_slots(quota) ? held_by(quota, key) : UINT64_MAX;
+}
+
 /* The greatest word of all slots but one; QUOTA_SLOTS_MAX: of all. */
 static uint64_t greatest_rate(const struct quota *quota, uint64_t key, size_t but)
 {
     uint64_t greatest = 0;
-    for (size_t slot = 0; slot < slots_in_use(quota); slot++) {
+    for (size_t slot = 0; slot < quota->seen_slots; slot++) {
         struct seen seen;
         if (slot != but && read_slot(quota, slot, key, &seen) && seen.rate > greatest) {
             greatest = seen.rate;
@@ -293,13 +397,15 @@ struct quota_answer quota_take(struct quota *quota, size_t slot, uint64_t key,
 {
     struct quota_answer answer = {.verdict = QUOTA_OK};
     assert(hold->place == 0);
-    size_t place = find_or_make(quota, slot, key, now_ms);
+    bool is_limited = limits->held_max > 0 || limits->rate.count > 0;
+    bool is_blind = !see_slots(quota) && is_limited;
+    size_t place = is_blind ? NO_PLACE : find_or_make(quota, slot, key, now_ms);
     if (place == NO_PLACE) {
         return (struct quota_answer){.verdict = QUOTA_FULL};
     }
     struct quota_row *row = &rows_of(quota, slot)[place];
     atomic_fetch_add(&row->held, 1);
-    if (limits->held_max > 0 && quota_held(quota, key) > limits->held_max) {
+    if (limits->held_max > 0 && held_by(quota, key) > limits->held_max) {
         answer.verdict = QUOTA_HELD;
     } else if (limits->rate.count > 0) {
         answer = count_event(quota, slot, row, key, &limits->rate, now_ms);
@@ -327,18 +433,19 @@ void quota_give(struct quota *quota, size_t slot, struct quota_hold *hold)
 void quota_fail(struct quota *quota, size_t slot, uint64_t key, const struct limit_pause *pause,
                 uint64_t now_ms)
 {
-    size_t place = find_or_make(quota, slot, key, now_ms);
+    size_t place = see_slots(quota) ? find_or_make(quota, slot, key, now_ms) : NO_PLACE;
     if (place != NO_PLACE) {
         struct quota_row *row = &rows_of(quota, slot)[place];
         atomic_store(&row->failures, limit_failure_add(atomic_load(&row->failures), pause, now_ms));
     }
 }
 
-uint64_t quota_pause_ms(const struct quota *quota, uint64_t key, const struct limit_pause *pause,
+uint64_t quota_pause_ms(struct quota *quota, uint64_t key, const struct limit_pause *pause,
                         uint64_t now_ms)
 {
     struct limit_failure_sum sum = {0, 0};
-    for (size_t slot = 0; slot < slots_in_use(quota); slot++) {
+    (void)see_slots(quota); /* without addresses what this process sees decides */
+    for (size_t slot = 0; slot < quota->seen_slots; slot++) {
         struct seen seen;
         if (read_slot(quota, slot, key, &seen)) {
             limit_failure_sum(&sum, seen.failures, pause, now_ms);

@@ -28,6 +28,7 @@
 #include "conf/snapshot.h"
 #include "gate/dial.h"
 #include "gate/identity.h"
+#include "gate/limits.h"
 #include "proto/life.h"
 
 #define SEAT_SLOTS_MAX 512
@@ -85,6 +86,7 @@ struct seat_listen {
     struct seat_histogram handshake_times;
     _Atomic uint64_t pauses; /* of accepting */
     _Atomic uint64_t paused_ms;
+    _Atomic uint64_t refused[LIMITS_ENTRIES]; /* accepted, and closed at once; by the limit */
 };
 
 /* What a worker tells of its own process now and then. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "gate/session.h"
 
+#include <string.h>
+
 #include "base/log.h"
 #include "gate/session_parts.h"
 
@@ -234,8 +236,13 @@ static void client_bytes(struct session *s, uint8_t *data, size_t len)
     switch (s->life.phase) {
     case LIFE_REQUEST: {
         struct session_event event;
-        s->has_asked = s->has_asked || len > 0;
-        if (len > 0 && session_take_head(s, data, len, &event)) {
+        if (len == 0) {
+            break;
+        }
+        s->has_asked = true;
+        bool is_decided = session_take_head(s, data, len, &event);
+        explicit_bzero(data, len); /* cookies and tokens stand in it */
+        if (is_decided) {
             apply(s, &event);
         }
         break;

@@ -19,6 +19,7 @@
 #include "conf/snapshot.h"
 #include "gate/door.h"
 #include "gate/flood.h"
+#include "gate/limits.h"
 #include "gate/page.h"
 #include "gate/roster.h"
 #include "gate/scoreboard.h"
@@ -45,15 +46,16 @@ struct session_context {
     struct upstream *upstream;   /* of `config`; NULL: nobody notes how dials end */
     const struct config *config; /* in force: judges requests that come; the worker holds it */
     struct scoreboard *scoreboard;
-    const struct seats *seats;    /* of all workers, for pages that tell of them */
-    const struct seat *seat;      /* this worker's, of `config`; NULL: nobody counts */
-    struct door *door;            /* NULL: every connection is served at once and without a limit */
-    struct door *health_door;     /* the same for [health]: strangers at `door` keep no probe out */
-    struct door *admin_door;      /* the same for [admin] */
-    struct flood *flood;          /* NULL: every line comes out */
-    size_t slot;                  /* the worker's, in the scoreboard and in the sessions' names */
-    uint32_t generation;          /* the worker's */
-    page_find_fn *find_page;      /* NULL: there are no pages */
+    const struct seats *seats; /* of all workers, for pages that tell of them */
+    const struct seat *seat;   /* this worker's, of `config`; NULL: nobody counts */
+    struct door *door;         /* NULL: every connection is served at once and without a limit */
+    struct door *health_door;  /* the same for [health]: strangers at `door` keep no probe out */
+    struct door *admin_door;   /* the same for [admin] */
+    struct flood *flood;       /* NULL: every line comes out */
+    size_t slot;               /* the worker's, in the scoreboard and in the sessions' names */
+    uint32_t generation;       /* the worker's */
+    page_find_fn *find_page;   /* NULL: there are no pages */
+    struct limits limits;
     struct roster_writer *roster; /* NULL: sessions have no rows */
     bool is_shown;                /* somebody may look at the roster: sessions write their rows */
     struct list sessions;         /* private to the session module */
@@ -66,11 +68,12 @@ struct session_context {
     void (*on_park)(struct session_context *context); /* after a session has parked; may be NULL */
 };
 
-/* Takes over the client's carrier and `tls`, which is NULL on a plain listener. False: no memory;
- * both are closed. With a door, the caller has asked door_has_room. */
+/* Takes over the client's carrier, `tls`, which is NULL on a plain listener, and what the
+ * connection holds of the limits. False: no memory; both are closed, and the holds stay the
+ * caller's. With a door, the caller has asked door_has_room. */
 MUST_CHECK bool session_start(struct session_context *context, const struct config_listen *listen,
                               const struct carrier *carrier, struct tls *tls,
-                              const struct addr *peer);
+                              const struct addr *peer, const struct limits_holds *holds);
 
 /* Where connections to this listener wait to be admitted; may be NULL. */
 struct door *session_door(const struct session_context *context,

@@ -43,6 +43,7 @@ static void do_retire(struct session *s)
         scoreboard_sub(&slot->sessions_now, 1);
     }
     door_leave(s->door, &s->guest);
+    limits_leave(&s->context->limits, &s->holds);
     session_log_end(s);
     session_tally_end(s);
     session_show_end(s);

@@ -137,6 +137,26 @@ static void take_source(struct session *s, const struct proxy_header *header)
     session_know_client(s);
 }
 
+/* A proxy itself is nobody's source. */
+bool session_count_source(struct session *s, struct session_event *out)
+{
+    struct addr client;
+    session_client_address(s, &client);
+    const struct limits_question question = {
+        .config = s->context->config,
+        .source = &client,
+        .now_ms = reactor_now_ms(s->context->reactor),
+    };
+    if (s->listen->kind != CONFIG_LISTEN_PUBLIC || s->holds.connection.place != 0 ||
+        client.len == 0 || front_trusts(s->listen, &client)) {
+        return true;
+    }
+    enum limits_entry entry = limits_enter(&s->context->limits, &question, &s->holds);
+    *out = (struct session_event){{.type = LIFE_EV_END, .ending = LIFE_LIMIT_SOURCE},
+                                  limits_entry_key(entry)};
+    return entry == LIMITS_ENTERED;
+}
+
 /* What follows the header: TLS, or what is there already. */
 static enum conn_result go_behind(struct session *s, size_t used, uint8_t **data, size_t *len)
 {
@@ -145,9 +165,6 @@ static enum conn_result go_behind(struct session *s, size_t used, uint8_t **data
     uint8_t *rest = *data + used;
     size_t rest_len = *len - used;
 
-    s->told->is_header_due = false;
-    s->told->header_bytes = (uint16_t)header->parser.len;
-    take_source(s, &header->parser.header);
     header->tls = NULL;
     if (tls != NULL) {
         return conn_begin_tls(&s->pump.client, tls, rest, rest_len, data, len);
@@ -161,13 +178,21 @@ enum conn_result session_take_header(struct session *s, uint8_t **data, size_t *
                                      struct session_event *out)
 {
     struct proxy_header_parser *parser = &s->told->header->parser;
+    struct session_event refusal;
     size_t used = 0;
     enum proxy_header_result result = proxy_header_parse(parser, *data, *len, &used);
 
     *out = (struct session_event){.life = {.type = LIFE_EV_COUNT}, .detail = parser->detail};
     switch (result) {
     case PROXY_HEADER_DONE:
-        return go_behind(s, used, data, len);
+        s->told->is_header_due = false;
+        s->told->header_bytes = (uint16_t)parser->len;
+        take_source(s, &parser->header);
+        if (session_count_source(s, &refusal)) {
+            return go_behind(s, used, data, len);
+        }
+        *out = refusal;
+        break;
     case PROXY_HEADER_NEED_MORE:
         break;
     case PROXY_HEADER_BAD:

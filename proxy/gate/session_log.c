@@ -162,7 +162,7 @@ bool session_is_probe(const struct session *s)
     bool is_before_request = s->life.ended_in == LIFE_TLS || session_is_header_due(s);
     bool is_silent = !is_before_request || session_client_bytes(s) == 0;
     return !s->is_counted && !s->has_asked && !s->is_no_proxy && is_silent &&
-           s->life.ending != LIFE_INTERNAL;
+           s->life.ending != LIFE_INTERNAL && s->life.ending != LIFE_LIMIT_SOURCE;
 }
 
 uint16_t session_close_code(const struct session *s)

@@ -29,6 +29,7 @@ struct session_request {
     struct span key;            /* of a WebSocket opening */
     struct admission admission; /* after admission_decide */
     struct page page;           /* what LIFE_PAGE serves */
+    uint64_t wait_ms;           /* of a refusal: when to come again; 0 = soon */
 };
 
 /* What the counters of the seat have got so far. The low 32 bits are enough: a session tallies long
@@ -94,6 +95,7 @@ struct session {
     uint64_t connect_ms;     /* how long dialling took */
 
     uint32_t client_rtt_us; /* when the session left OPEN; 0 = unknown */
+    struct limits_holds holds;
 
     const char *detail;            /* constant; for the log and the Close reason */
     char *sni;                     /* owned; of a handshake that failed, else NULL */
@@ -147,6 +149,9 @@ MUST_CHECK bool session_tell_client(struct session *s, const struct addr *client
 /* The client's address is known as far as it can be before TLS. The session calls this once: when
  * it starts, or when its PROXY header has come. */
 void session_know_client(struct session *s);
+/* Counts the connection for a client whom a proxy has told, as the listener counts its peers.
+ * False: *out refuses it. */
+MUST_CHECK bool session_count_source(struct session *s, struct session_event *out);
 /* A PROXY header must come first; it takes over `tls` unless there is no memory (false). */
 MUST_CHECK bool session_await_header(struct session *s, struct tls *tls);
 /* Takes bytes that conn_read gave while the header is due; *data and *len then are what came behind
@@ -163,10 +168,6 @@ void session_act(struct session *s, unsigned actions);
 /* session_request.c: parses bytes that come in the phase REQUEST. False: the head goes on. */
 bool session_take_head(struct session *s, const uint8_t *data, size_t len,
                        struct session_event *out);
-/* Lets a client in whose request is admitted, if the limits have a place and it proves who it is.
- * `token` is its first message; NULL before there is one. LIFE_EV_REQUEST_OK: it is in, or the life
- * waits for its first message. Else LIFE_EV_END. */
-struct session_event session_let_in(struct session *s, const struct token *token);
 /* Frees the request, if there is one. */
 void session_drop_request(struct session *s);
 /* Each says one thing to the client that the life asks for. */
@@ -174,6 +175,13 @@ void session_send_accept(struct session *s);
 void session_send_refusal(struct session *s);
 void session_send_http(struct session *s);
 void session_send_close(struct session *s);
+
+/* session_enter.c: lets a client in whose request is admitted, if the limits have a place and it
+ * proves who it is. `token` is its first message; NULL before there is one. LIFE_EV_REQUEST_OK: it
+ * is in, or the life waits for its first message. Else LIFE_EV_END. */
+struct session_event session_let_in(struct session *s, const struct token *token);
+/* The client's credentials do not hold, or it showed none (enum identity_reason). */
+struct session_event session_refuse_who(struct session *s, unsigned reason, const char *detail);
 
 /* session_token.c */
 /* The 101 asks for a token: the pump collects the first message. */

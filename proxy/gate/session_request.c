@@ -3,7 +3,6 @@
  * what the session then says to the client. */
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "conf/change.h"
 #include "gate/session_parts.h"
@@ -47,7 +46,8 @@ void session_send_http(struct session *s)
 
     s->http_status = (uint16_t)status;
     if (request == NULL || request->page.status == 0) {
-        answer_status(&s->pump, status, content_for(request));
+        answer_status(&s->pump, status, content_for(request),
+                      request != NULL ? request->wait_ms : 0);
         return;
     }
     const struct answer_http http = {
@@ -106,80 +106,6 @@ static void take_no_route(struct session *s)
     life_set_route(&s->life, &rules);
 }
 
-/* The last fifth of max_memory is for the sessions that are there. */
-static bool is_memory_scarce(const struct config *config)
-{
-    return config->max_memory_bytes != 0 && mem_live_bytes() >= config->max_memory_bytes / 5 * 4;
-}
-
-/* The configuration in force judges a token that comes later than its request: one that a reload
- * has taken back opens nothing. */
-static const struct config_route *route_in_force(const struct session *s)
-{
-    const struct config *now = s->context->config;
-    size_t at = s->config == now ? now->route_count
-                                 : change_find_route(now, s->route->policy.name,
-                                                     (size_t)(s->route - s->config->routes));
-    return at < now->route_count ? &now->routes[at] : s->route;
-}
-
-/* The client proves in its first message who it is. */
-static void ask_for_token(struct session *s)
-{
-    struct life_route rules = s->life.route;
-    rules.is_token_first = true;
-    life_set_route(&s->life, &rules);
-}
-
-/* The handshake may have begun before the list that is in force now. */
-static bool is_revoked_meanwhile(const struct session *s)
-{
-    struct session_context *context = s->context;
-    return s->client_cert != NULL && s->listen->config != context->config &&
-           context->is_revoked != NULL && context->is_revoked(context, s->listen, s->client_cert);
-}
-
-/* Asks the client of an admitted request who it is. LIFE_EV_END: it does not prove it. */
-static struct session_event identify(struct session *s, const struct token *token)
-{
-    const struct identity_question question = {
-        .route = route_in_force(s),
-        .request = &s->request->asked,
-        .is_from_trusted_proxy = s->request->admission.front.is_from_trusted_proxy,
-        .certificate = s->client_cert,
-        .now_s = clock_date_s(),
-    };
-    struct identity_answer answer;
-
-    if (is_revoked_meanwhile(s)) {
-        return end_event(LIFE_AUTH, "certificate is revoked");
-    }
-    switch (token == NULL ? identity_of_request(&question, &answer)
-                          : identity_of_token(&question, token->text, &answer)) {
-    case IDENTITY_OK:
-        s->who = answer.who;
-        session_tally_identity(s);
-        break;
-    case IDENTITY_LATER:
-        ask_for_token(s);
-        break;
-    case IDENTITY_WAIT: /* the configuration lets nobody ask for it */
-    case IDENTITY_REFUSED:
-        session_tally_refusal(s, answer.reason);
-        return end_event(LIFE_AUTH, answer.detail);
-    case IDENTITY_NO_MEMORY:
-        return end_event(LIFE_INTERNAL, "out of memory");
-    }
-    return (struct session_event){{.type = LIFE_EV_REQUEST_OK}, NULL};
-}
-
-static void uncount(struct session *s)
-{
-    struct session_context *context = s->context;
-    scoreboard_sub(&context->scoreboard->slots[context->slot].sessions_now, 1);
-    s->is_counted = false;
-}
-
 /* The configuration in force judges a request: a token that a reload replaced opens nothing. */
 static const struct config_listen *listen_in_force(const struct session *s)
 {
@@ -235,32 +161,6 @@ static struct session_event admit(struct session *s)
         return end_event(admission->refusal, admission->detail);
     }
     return session_let_in(s, NULL);
-}
-
-struct session_event session_let_in(struct session *s, const struct token *token)
-{
-    struct session_context *context = s->context;
-
-    if (is_memory_scarce(context->config)) {
-        return end_event(LIFE_FULL, "max_memory");
-    }
-    s->is_counted =
-        scoreboard_add_session(context->scoreboard, context->slot, context->config->max_sessions);
-    if (!s->is_counted) {
-        return end_event(LIFE_FULL, "max_sessions");
-    }
-    const struct session_event event = identify(s, token);
-    /* A client that still has to say who it is stays a guest at the door, and is no session. */
-    bool is_waiting = token == NULL && s->life.route.is_token_first;
-    if (event.life.type == LIFE_EV_END || is_waiting) {
-        uncount(s);
-        return event;
-    }
-    if (!door_admit(s->door, &s->guest)) {
-        uncount(s);
-        return end_event(LIFE_FULL, "the limit of descriptors");
-    }
-    return event;
 }
 
 static bool is_page_request(const struct session *s)
@@ -326,6 +226,7 @@ bool session_take_head(struct session *s, const uint8_t *data, size_t len,
         }
         http_parser_init(&s->request->head, &s->context->config->head_limits);
         s->request->page = (struct page){.status = 0};
+        s->request->wait_ms = 0;
     }
     enum http_result result = http_parse(&s->request->head, data, len, &consumed);
     switch (result) {

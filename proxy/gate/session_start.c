@@ -63,7 +63,8 @@ static void begin(struct session *s)
 }
 
 bool session_start(struct session_context *context, const struct config_listen *listen,
-                   const struct carrier *carrier, struct tls *tls, const struct addr *peer)
+                   const struct carrier *carrier, struct tls *tls, const struct addr *peer,
+                   const struct limits_holds *holds)
 {
     bool is_header_due = listen->has_proxy_header && front_trusts(listen, peer);
     struct session *s = mem_alloc_zero(sizeof(*s));
@@ -85,6 +86,7 @@ bool session_start(struct session_context *context, const struct config_listen *
     memcpy(&s->peer, &peer->u, sizeof(s->peer));
     s->id = scoreboard_next_id(context->scoreboard, context->slot);
     s->started_ms = now_ms;
+    s->holds = *holds;
     s->times.phase_since_ms = now_ms;
     pump_init(&s->pump, context->scratch, session_on_client_ready, session_on_backend_ready);
     life_init(&s->life, tls != NULL);

@@ -129,6 +129,9 @@ bool session_take_deadline(struct session *s, struct session_event *out)
         }
         out->life.type = LIFE_EV_DEADLINE;
         out->detail = late_detail(s);
+        if (s->life.phase == LIFE_TOKEN) {
+            session_tally_refusal(s, IDENTITY_MISSING);
+        }
         return true;
     case LIFE_DEADLINE_BACKEND:
         out->life.type = LIFE_EV_BACKEND_DEADLINE;

@@ -12,13 +12,10 @@ void session_await_token(struct session *s)
 
 static struct session_event judge(struct session *s, struct token *token)
 {
-    struct session_event event = {{.type = LIFE_EV_END, .ending = LIFE_AUTH}, NULL};
-
     if (token_end_message(token) != TOKEN_FOUND) {
-        event.detail = token->detail;
-        return event;
+        return session_refuse_who(s, IDENTITY_MALFORMED, token->detail);
     }
-    event = session_let_in(s, token);
+    struct session_event event = session_let_in(s, token);
     if (event.life.type == LIFE_EV_REQUEST_OK) {
         event.life.type = LIFE_EV_TOKEN_OK;
     }

@@ -16,18 +16,24 @@ static bool map(struct shared *out, int fd, size_t bytes)
     if (memory == MAP_FAILED) {
         return false;
     }
-    *out = (struct shared){.memory = memory, .fd = fd};
+    *out = (struct shared){.memory = memory, .mapped_bytes = bytes, .fd = fd};
     return true;
 }
 
 bool shared_new(struct shared *out, const char *name, size_t bytes, uint64_t layout)
+{
+    return shared_new_part(out, name, bytes, bytes, layout);
+}
+
+bool shared_new_part(struct shared *out, const char *name, size_t bytes, size_t mapped_bytes,
+                     uint64_t layout)
 {
     int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd == -1) {
         return false;
     }
     if (ftruncate(fd, (off_t)bytes) != 0 || fcntl(fd, F_ADD_SEALS, SEALS) == -1 ||
-        !map(out, fd, bytes)) {
+        !map(out, fd, mapped_bytes)) {
         close(fd);
         return false;
     }
@@ -35,7 +41,7 @@ bool shared_new(struct shared *out, const char *name, size_t bytes, uint64_t lay
     return true;
 }
 
-static const char *open_file(struct shared *out, int fd, uint64_t layout)
+static const char *open_file(struct shared *out, int fd, size_t mapped_bytes, uint64_t layout)
 {
     struct stat status;
     struct shared_head head;
@@ -48,12 +54,19 @@ static const char *open_file(struct shared *out, int fd, uint64_t layout)
         head.bytes != (uint64_t)status.st_size) {
         return "this version lays it out in another way";
     }
-    return map(out, fd, head.bytes) ? NULL : "out of memory";
+    size_t bytes = head.bytes < mapped_bytes ? head.bytes : mapped_bytes;
+    return map(out, fd, bytes) ? NULL : "out of memory";
 }
 
 bool shared_open(struct shared *out, int fd, uint64_t layout, const char **out_detail)
 {
-    *out_detail = open_file(out, fd, layout);
+    return shared_open_part(out, fd, SIZE_MAX, layout, out_detail);
+}
+
+bool shared_open_part(struct shared *out, int fd, size_t mapped_bytes, uint64_t layout,
+                      const char **out_detail)
+{
+    *out_detail = open_file(out, fd, mapped_bytes, layout);
     if (*out_detail != NULL) {
         close(fd);
     }
@@ -63,7 +76,7 @@ bool shared_open(struct shared *out, int fd, uint64_t layout, const char **out_d
 void shared_close(struct shared *shared)
 {
     if (shared->memory != NULL) {
-        munmap(shared->memory, ((struct shared_head *)shared->memory)->bytes);
+        munmap(shared->memory, shared->mapped_bytes);
         close(shared->fd);
     }
     *shared = (struct shared){.fd = -1};
@@ -79,7 +92,7 @@ void shared_drop_file(struct shared *shared)
 
 void shared_unmap(struct shared *shared)
 {
-    munmap(shared->memory, ((struct shared_head *)shared->memory)->bytes);
+    munmap(shared->memory, shared->mapped_bytes);
     shared->memory = NULL;
 }
 

@@ -25,15 +25,22 @@ struct shared_head {
 
 struct shared {
     void *memory; /* NULL: none */
+    size_t mapped_bytes;
     int fd;
 };
 
 /* Memory of zeros but for its head. The name is for people (/proc/PID/maps). Pages that nobody
  * touches take no memory. False: no memory, or no descriptors. */
 MUST_CHECK bool shared_new(struct shared *out, const char *name, size_t bytes, uint64_t layout);
+/* The same, but only the first bytes get addresses. */
+MUST_CHECK bool shared_new_part(struct shared *out, const char *name, size_t bytes,
+                                size_t mapped_bytes, uint64_t layout);
 /* Takes over such a file of another program. The descriptor is this module's, or closed. False: the
  * file is none, or is laid out in another way; *out_detail then says why, a constant. */
 MUST_CHECK bool shared_open(struct shared *out, int fd, uint64_t layout, const char **out_detail);
+/* The same, but at most the first bytes get addresses. */
+MUST_CHECK bool shared_open_part(struct shared *out, int fd, size_t mapped_bytes, uint64_t layout,
+                                 const char **out_detail);
 void shared_close(struct shared *shared);
 /* Gives up the addresses; the descriptor stays the caller's, who can map the file again. */
 void shared_unmap(struct shared *shared);

@@ -213,6 +213,7 @@ static bool init(struct worker *w, const struct worker_start *start, const char 
     w->context.seats = start->seats;
     w->roster = (struct roster_writer){.roster = start->roster, .slot = start->seat};
     w->context.roster = &w->roster;
+    w->context.limits = (struct limits){.quota = start->quota, .slot = start->seat};
     w->context.seat = w->setup.seat;
     vitals_init(&w->vitals, w->context.reactor, seat_worker(w->setup.seat), &w->flood);
     open_door(w);

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "conf/snapshot.h"
+#include "gate/quota.h"
 #include "gate/roster.h"
 #include "gate/scoreboard.h"
 #include "gate/seat.h"
@@ -26,8 +27,9 @@ struct worker_start {
     struct scoreboard *scoreboard;
     struct seats *seats;
     struct roster *roster;
+    struct quota *quota;
     size_t slot; /* of its sockets */
-    size_t seat; /* its slot in the scoreboard, the seats and the roster */
+    size_t seat; /* its slot in the scoreboard, the seats, the roster and the quota */
     uint64_t generation;
     bool is_waiting;       /* it accepts nobody before CONTROL_OPEN */
     const int *listen_fds; /* one per config->listens, taken over */

@@ -1,131 +1,184 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A page says who it is, by the snippets of config/README.md, with tokens of an identity
-provider."""
+"""A page logs in: a small identity provider signs its token, and config/README.md says what the
+page does with it. The cases run the snippets that stand there."""
 
-import json
+import hashlib
 import os
 import re
 import time
 
 import provider
 from harness import case, equal
-from pages import HERE, Handler, Site, url_of
+from pages import ECHO, Probe, url_of, wants_close
+from services import ROOT
 
-README = os.path.join(os.path.dirname(os.path.dirname(HERE)), "config/README.md")
-GATEWAY = "wss://gateway.example.com/vnc"
-ROUTE = ("origins = %s\nbackend = echo:\nauth = idp\n"
-         "auth_from = cookie:__Host-session, subprotocol, query:ticket")
-# What becomes of the socket of a snippet.
-ECHO = """
-    return new Promise(resolve => {
-      socket.addEventListener("open", () => socket.send("hello"));
-      socket.addEventListener("message", event =>
-        resolve({got: event.data, protocol: socket.protocol}));
-      socket.addEventListener("close", event => resolve([event.code, event.reason]));
-    });"""
-
-
-class Login(Handler):
-    """GET /login?seconds=N gives the page a token, and the browser a cookie with it."""
-
-    def do_GET(self):
-        if not self.path.startswith("/login"):
-            return super().do_GET()
-        seconds = int(self.path.partition("seconds=")[2] or 3600)
-        token = provider.token("ES256", exp=int(time.time()) + seconds)
-        body = json.dumps(token).encode()
-        self.send_response(200)
-        if "cookie" in self.path:
-            self.send_header("Set-Cookie", self.server.cookie.replace("TOKEN", token))
-        if "forget" in self.path:
-            self.send_header("Set-Cookie", self.server.cookie + "; Max-Age=0")
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+URL = "wss://gateway.example.com/vnc"
+PLACES = {"cookie": "cookie:__Host-session", "subprotocol": "subprotocol",
+          "first": "first_message", "query": "query:ticket"}
+TITLES = {"cookie": "A cookie", "subprotocol": "A subprotocol", "first": "The first message",
+          "query": "The query"}
 
 
 def section():
-    with open(README, encoding="utf-8") as file:
-        return file.read().partition("## Saying who one is\n")[2].partition("\n## ")[0]
+    with open(os.path.join(ROOT, "config", "README.md"), encoding="utf-8") as file:
+        return file.read().split("\n## Saying who one is\n")[1].split("\n## ")[0]
 
 
-def snippet(place, kind="js"):
-    """The first block of code behind the paragraph about this place."""
-    text = section()
-    return re.search(r"```%s\n(.*?)```" % kind, text[text.index(place):], re.S).group(1)
+def block(text, language):
+    return re.search(r"```%s\n(.*?)```" % language, text, re.S).group(1)
 
 
-def begin(t):
-    """Returns the program, and what runs a snippet in a page of the provider's."""
-    site = Site(*t.certificate())
-    t.cleanup(site.close)
-    site.server.RequestHandlerClass = Login
-    site.server.cookie = snippet("**A cookie**", "").strip().removeprefix("Set-Cookie: ")
-    p = t.start(t.config(r=ROUTE % site.origin) + provider.signed(
-        t, provider.jwk("ES256"), more=["leeway = 0"]))
-    page = t.page(site)
-
-    def run(code, *arguments):
-        return page.browser.run(code.replace(GATEWAY, url_of(p)), *arguments)
-    return p, run
+def snippet(place, url):
+    """What the page does for this place of auth_from."""
+    text = block(section().split("**%s**" % TITLES[place])[1], "js")
+    assert URL in text, text
+    return text.replace(URL, url)
 
 
-def login(run, query=""):
-    return run("return fetch('/login?%s').then(answer => answer.json());" % query)
+def reconnecting():
+    return block(section().split("A page learns of a refusal")[1], "js")
+
+
+class Login:
+    """The identity provider of a page: /token signs a token for `seconds`, /login makes a cookie of
+    one. A forged token is signed with a key that nobody has published."""
+
+    def __init__(self, t, alg):
+        self.alg = alg
+        header = re.search(r"Set-Cookie: (.*)", section()).group(1)
+        self.site = t.site(answers={
+            "/token": lambda **query: (self.sign(**query).encode(), {}),
+            "/login": lambda **query: (b"in", {
+                "Set-Cookie": header.replace("TOKEN", self.sign(**query))}),
+            "/logout": lambda: (b"out", {"Set-Cookie": header + "; Max-Age=0"}),
+        })
+
+    def sign(self, seconds="3600", forged=""):
+        exp = int(time.time()) + int(seconds)
+        if not forged:
+            return provider.token(self.alg, exp=exp)
+        return provider.token("ES256", 1, {"kid": "ES256-0"}, exp=exp)
+
+
+def start(t, backend=None, alg="ES256"):
+    """A route for each place of auth_from. Returns (program, provider, page)."""
+    login = Login(t, alg)
+    more = provider.signed(t, provider.jwk("ES256"), more=["leeway = 0"])
+    if alg == "HS256":
+        more = provider.auth(
+            "idp", "type = jwt", "algorithms = HS256", "leeway = 0", "secret_file = "
+            + provider.write_secret(t, "secret", provider.SECRET + "\n"),
+            "issuer = " + provider.ISSUER, "audience = " + provider.AUDIENCE)
+    routes = {name: "%s\norigins = %s\nauth = idp\nauth_from = %s" % (
+        "backend = " + backend.url if backend else ECHO, login.site.origin, place)
+        for name, place in PLACES.items()}
+    p = t.start(t.config(**routes) + more)
+    return p, login, t.page(login.site)
+
+
+def dial(page, p, place, query=""):
+    """Logs in and runs the snippet."""
+    if place == "cookie":
+        equal(page.call("get", "/login?" + query), "in", "login")
+    token = page.call("get", "/token?" + query) if place != "cookie" else None
+    return Probe(page, page.call("snippet", snippet(place, url_of(p, "/" + place)), token))
+
+
+@case(rows=[(alg, alg) for alg in ("ES256", "HS256")])
+def each_place(t, alg):
+    """The page gets in by each place; the program names who it is."""
+    p, _, page = start(t, alg=alg)
+    for place in PLACES:
+        probe = dial(page, p, place)
+        result = probe.opened()
+        protocol = "binary" if place == "subprotocol" else ""
+        equal((result["opened"], result["protocol"]), (True, protocol), place)
+        probe.do("sendText", "hello")
+        equal(probe.do("takeText", 5), "hello", place)
+        probe.do("close", 1000)
+        wants_close(probe, 1000, "", protocol=protocol)
+    lines = p.log.wait("session.end", len(PLACES))
+    equal({(e["ending"], e["identity"]) for e in lines}, {("client_close", "alice")}, "ends")
 
 
 @case()
-def by_subprotocol(t):
-    """The page gets the real subprotocol; with a forged token it learns that it may not."""
-    p, run = begin(t)
-    token = login(run)
-    code = "const TOKEN = args[0];" + snippet("**A subprotocol**") + ECHO
-    equal(run(code, token), {"got": "hello", "protocol": "binary"}, "the session")
-    forged = provider.by_hand({"alg": "ES256", "kid": "ES256-0"}, provider.claims(sub="root"),
-                              provider.signer("ES256", 1))
-    equal(run(code, forged), [1008, "not authorised"], "the refusal")
-    p.log.wait("session.end", ending="auth")
-    assert not p.log.find("session.end", identity="root")
+def a_cookie_that_goes(t):
+    """The page cannot read the token; once the cookie is gone, nothing holds any more."""
+    p, _, page = start(t)
+    dial(page, p, "cookie").opened()
+    equal(page.browser.run("return document.cookie;"), "", "what the page can read")
+    page.call("get", "/logout")
+    wants_close(page.dial(url_of(p, "/cookie")), 1008, "not authorised")
 
 
 @case()
-def by_cookie(t):
-    """The login sets it; before, and after it is gone, the page is refused."""
-    p, run = begin(t)
-    code = snippet("**A cookie**") + ECHO
-    equal(run(code), [1008, "not authorised"], "the refusal")
-    login(run, "cookie")
-    equal(run(code), {"got": "hello", "protocol": ""}, "the session")
-    equal(run("return document.cookie;"), "", "what the page can read")
-    login(run, "forget")
-    equal(run(code), [1008, "not authorised"], "the refusal without it")
+def forged(t):
+    """Signed by somebody else: the page sees 1008, and no more."""
+    backend = t.backend()
+    p, _, page = start(t, backend)
+    for place in PLACES:
+        probe = dial(page, p, place, "forged=yes")
+        wants_close(probe, 1008, "not authorised",
+                    protocol="binary" if place == "subprotocol" else "")
+    lines = p.log.wait("session.end", len(PLACES))
+    equal({(e["ending"], e["detail"]) for e in lines},
+          {("auth", lines[0]["detail"])}, "ends")
+    assert "signature" in lines[0]["detail"], lines[0]
+    backend.expect_not_dialled()
 
 
 @case()
-def by_query(t):
-    p, run = begin(t)
-    code = "const TOKEN = args[0];" + snippet("**The query**") + ECHO
-    equal(run(code, login(run)), {"got": "hello", "protocol": ""}, "the session")
-    equal(run(code, "a ticket + that is none"), [1008, "not authorised"], "the refusal")
+def no_token(t):
+    """A page that nobody has told what to do, and one that forgets its first message."""
+    p, _, page = start(t)
+    for place in ("cookie", "subprotocol", "query"):
+        wants_close(page.dial(url_of(p, "/" + place), "binary"), 1008, "not authorised",
+                    protocol="binary")
+    probe = page.dial(url_of(p, "/first"))
+    probe.opened()
+    probe.do("sendText", "hello")
+    wants_close(probe, 1008, "not authorised")
 
 
 @case()
-def a_new_token(t):
-    """The session ends with its token, and the page comes back with another one."""
-    p, run = begin(t)
-    listener = snippet("When the\ntime of the token is over")
-    code = """
-      const open = TOKEN => { %s return socket; };
-      return new Promise(async (resolve) => {
-        const connectWithNewToken = async () => {
-          const again = open(await fetch('/login').then(answer => answer.json()));
-          again.addEventListener("open", () => again.send("back"));
-          again.addEventListener("message", event => resolve(event.data));
-        };
-        const socket = open(args[0]);
-        %s
-      });""" % (snippet("**A subprotocol**"), listener)
-    equal(run(code, login(run, "seconds=2")), "back", "the echo of the second session")
-    end = p.log.wait("session.end", ending="auth_expired")[0]
-    equal((end["code"], end["client_code"], end["identity"]), ("1008", "1008", "alice"), "the end")
+def sends_on_at_once(t):
+    """Behind its first message a page does not wait: the service gets all in order, and no token."""
+    backend = t.backend()
+    p, _, page = start(t, backend)
+    probe = dial(page, p, "first")
+    probe.opened()
+    probe.do("sendText", "one")
+    digest = probe.do("sendRandom", 100000, 3)
+    peer = backend.accept()
+    peer.expect(b"one")
+    got = peer.recv(300000)
+    equal(hashlib.sha256(got).hexdigest(), digest, "what the service got")
+    peer.send(b"welcome")
+    equal(probe.do("takeText", 7), "welcome", "the answer")
+    probe.do("close", 1000)
+    peer.expect_fin()
+    peer.fin()
+    wants_close(probe, 1000, "")
+
+
+@case(rows=[(place, place) for place in ("cookie", "subprotocol", "first")])
+def ends_with_the_token(t, place):
+    """At exp the page sees 1008, gets a new token as the snippet says, and is in again."""
+    p, _, page = start(t)
+    url = url_of(p, "/" + place)
+    probe = dial(page, p, place, "seconds=2")
+    equal(probe.opened()["opened"], True, place)
+    if place == "cookie":
+        page.call("get", "/login")
+    protocol = "binary" if place == "subprotocol" else ""
+    number = probe.do("reconnect", reconnecting(), snippet(place, url), "seconds=3600")
+    assert number is not None, "the page did not connect again"
+    wants_close(probe, 1008, "authorisation expired", protocol=protocol)
+    probe = Probe(page, number)
+    equal(probe.opened()["opened"], True, place)
+    probe.do("sendText", "hello")
+    equal(probe.do("takeText", 5), "hello", place)
+    probe.do("close", 1000)
+    wants_close(probe, 1000, "", protocol=protocol)
+    endings = [e["ending"] for e in p.log.wait("session.end", 2)]
+    equal(sorted(endings), ["auth_expired", "client_close"], "endings")

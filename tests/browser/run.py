@@ -30,9 +30,10 @@ class BrowserTest(harness.Test):
         super().__init__(directory)
         self.browser = browser
 
-    def site(self, is_tls=True):
+    def site(self, is_tls=True, answers=()):
         """Starts a web server for the cases' page. Each server has an origin of its own."""
-        site = pages.Site(*(self.certificate() if is_tls else ()))
+        certificate, key = self.certificate() if is_tls else (None, None)
+        site = pages.Site(certificate, key, answers)
         self.cleanup(site.close)
         return site
 

@@ -3,7 +3,7 @@
  * have got afterwards: every byte that was owed, and the right end.
  *
  * Input: a text of three letters and a script. The letters are the route (session_routes.h), the
- * scheme (p plain, t TLS), and what the kernels take (a all, s all but the program reads little at
+ * scheme (p plain, t TLS; P and T: the client says first who it is), and what the kernels take (a all, s all but the program reads little at
  * a time, b nothing for the backend, c nothing for the client, until the script is over). A script
  * is flights with '|' between them. What stands in one flight comes in one turn of the loop; with
  * '<' in front the backend goes first. Letters of the client: P a message, H the first fragment of
@@ -72,6 +72,7 @@ struct play {
     const struct subject *subject;
     const struct config_route *route;
     bool is_tls;
+    bool is_token_first;
     char kernel;
     char script[SCRIPT_MAX];
     size_t len;
@@ -290,6 +291,7 @@ static void open_session(void)
     const struct head_parts parts = {
         .route = (uint8_t)(play.route - routes),
         .extensions = play.route->is_deflate ? 1 : 0,
+        .is_token_first = play.is_token_first,
         .subprotocols = play.route->policy.subprotocol_count > 0 ? 1 : 0,
         .origin = 1,
     };
@@ -307,6 +309,12 @@ static void open_session(void)
     push_head(&parts);
     run_turns(false);
     expect(wire.status == 101, "an open session");
+    if (play.is_token_first) {
+        expect(world_session()->life.phase == LIFE_TOKEN, "the token is awaited");
+        send_frame(0x81, SPAN_LIT(TOKEN));
+        run_turns(false);
+    }
+    expect(world_session()->life.phase == LIFE_OPEN, "an open session");
     if (play.kernel == 's') {
         world.client.chop_bytes = 7;
         world.backend.chop_bytes = 7;
@@ -430,7 +438,8 @@ static bool begin(const uint8_t *data, size_t size)
     for (size_t i = 0; i < sizeof(subjects) / sizeof(subjects[0]); i++) {
         play.subject = subjects[i].route == (char)data[0] ? &subjects[i] : play.subject;
     }
-    play.is_tls = data[1] == 't';
+    play.is_tls = data[1] == 't' || data[1] == 'T';
+    play.is_token_first = data[1] == 'T' || data[1] == 'P';
     play.kernel = (char)data[2];
     play.len = 0;
     if (play.subject == NULL || strchr(KERNELS, play.kernel) == NULL || play.kernel == '\0') {
@@ -440,11 +449,12 @@ static bool begin(const uint8_t *data, size_t size)
         is_done = true;
         signal(SIGABRT, say_script);
         prepare(0);
-        for (size_t i = 0; i < ROUTE_COUNT; i++) { /* so that short messages fill the queues */
+        for (size_t i = 0; i < 2 * ROUTE_COUNT; i++) { /* so that short messages fill the queues */
             routes[i].buffer_high_bytes = 4 * KIB;
             routes[i].buffer_low_bytes = KIB;
         }
         route_of('l')->framing.max_bytes = 32 * KIB;
+        route_of('L')->framing.max_bytes = 32 * KIB;
     }
     play.route = route_of(play.subject->route);
     return true;

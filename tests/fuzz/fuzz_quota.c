@@ -101,7 +101,8 @@ static void die(struct world *w, size_t slot)
             w->count[w->holds[i].subject]--;
         }
     }
-    quota_clear_slot(w->quota, slot);
+    bool is_cleared = quota_clear_slot(w->quota, slot);
+    assert(is_cleared);
 }
 
 static void fail(struct world *w, size_t slot, size_t subject)
@@ -160,19 +161,14 @@ static void step(struct world *w, uint8_t what, uint8_t time)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void *memory;
     static struct world w;
     static const uint8_t secret[SIPHASH_KEY_BYTES] = {0};
     if (size < 4) {
         return 0;
     }
-    if (memory == NULL) {
-        memory = aligned_alloc(64, quota_bytes(PLACES, SLOTS));
-        assert(memory != NULL);
-    }
-    memset(memory, 0, quota_bytes(PLACES, SLOTS));
     memset(&w, 0, sizeof(w));
-    w.quota = quota_init(memory, PLACES, SLOTS, secret);
+    w.quota = quota_new(PLACES, secret);
+    assert(w.quota != NULL);
     quota_set_slots(w.quota, SLOTS);
     w.limits.held_max = data[0] % 8;
     /* A period that events divide without a rest: then the model's bucket is as exact. */
@@ -186,5 +182,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t at = 4; at + 2 <= size; at += 2) {
         step(&w, data[at], data[at + 1]);
     }
+    quota_free(w.quota);
     return 0;
 }

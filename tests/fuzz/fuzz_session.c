@@ -2,6 +2,8 @@
 /* Random events drive the core of the gateway (session, pump and all of proto/), over peers, a
  * kernel and a clock that are memory.
  *
+ * A head may name a route whose client has to say in its first message who it is.
+ *
  * Input: 1 byte of flags (FLAG_*; 4 means nothing), then events. An event begins with 1 byte: its
  * low five bits modulo EVENT_COUNT say what happens; with bit 7 the next event happens in the same
  * turn; with bit 6 the backend goes first in a turn. Behind this byte stands what happen() reads:

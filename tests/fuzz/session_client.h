@@ -124,8 +124,9 @@ UNUSED static void send_head(struct reader *r)
     uint8_t how = take_byte(r);
     uint8_t more = take_byte(r);
     struct head_parts parts = {.route = route % (ROUTE_COUNT + 1),
+                               .is_token_first = (how & 8) != 0,
                                .flaw = how >> 4,
-                               .extensions = how & 15,
+                               .extensions = how & 7,
                                .subprotocols = more & 15,
                                .origin = more >> 4};
     push_head(&parts);

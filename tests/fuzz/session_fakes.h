@@ -77,6 +77,7 @@ struct dial *dial_start(struct reactor *r, struct resolver *resolver, const stru
     (void)areas;
     expect(r == &reactor && !world.has_dialled, "one dial a session");
     expect(!model.is_refused, "a refusal is not dialled");
+    expect(!model.is_token_due || model.is_spoiled, "a token comes before the dial");
     struct dial *dial = mem_alloc(sizeof(*dial));
     if (dial != NULL) {
         *dial = (struct dial){plan->candidate_count, callback, owner, world.is_dial_instant,

@@ -11,6 +11,7 @@
 /* The parts of a head; each number counts modulo its table. */
 struct head_parts {
     uint8_t route; /* an index; behind the last one: a path that no route has */
+    bool is_token_first;
     uint8_t flaw;
     uint8_t extensions;
     uint8_t subprotocols;
@@ -57,12 +58,17 @@ enum head_flaw {
     HEAD_FLAW_COUNT
 };
 
+static const struct config_route *route_for(const struct head_parts *parts)
+{
+    return &routes[parts->route + (parts->is_token_first ? ROUTE_COUNT : 0)];
+}
+
 /* Returns the length of the head. */
 static size_t head_write(const struct head_parts *parts, char out[HEAD_MAX])
 {
     enum head_flaw flaw = (enum head_flaw)(parts->flaw % HEAD_FLAW_COUNT);
     char path[] = "/?";
-    path[1] = parts->route < ROUTE_COUNT ? routes[parts->route].policy.path.data[1] : '-';
+    path[1] = parts->route < ROUTE_COUNT ? route_for(parts)->policy.path.data[1] : '-';
     int len = snprintf(
         out, HEAD_MAX,
         "%s %s HTTP/1.1\r\nHost: example.com%s\r\n%s%sSec-WebSocket-Version: "
@@ -97,7 +103,7 @@ static void head_model(const struct head_parts *parts)
         model_spoil();
         return;
     }
-    const struct config_route *route = &routes[parts->route];
+    const struct config_route *route = route_for(parts);
     bool is_base64 = route->policy.subprotocol_count > 0 && parts->subprotocols % 5 % 2 == 1;
     model_route(route, is_base64 ? SHAPE_BASE64 : route->payload);
     model.is_refused = is_refusal_due(parts, route);

@@ -75,6 +75,9 @@ static void check_rest(void)
     if (s != NULL) {
         check_timer(s);
         expect(!world.client.is_corked, "nothing is left corked");
+        expect(s->life.phase != LIFE_TOKEN || model.is_token_due || model.is_spoiled ||
+                   conn_queued(&s->pump.client) > 0,
+               "a whole token is taken");
     }
     if (s == NULL || s->life.phase != LIFE_OPEN || conn_queued(&s->pump.client) > 0 ||
         conn_queued(&s->pump.backend) > 0) {

@@ -33,7 +33,8 @@ struct model {
     const struct config_route *route; /* NULL: no route is known */
     enum shape_payload payload;
     bool is_echo;
-    bool is_refused; /* the session must refuse the request */
+    bool is_refused;   /* the session must refuse the request, or what it had for a token */
+    bool is_token_due; /* the next message is the token, and goes to nobody */
     bool is_spoiled;
     bool is_client_done; /* its Close is on the way */
     uint64_t close_ms;   /* when it closed */
@@ -101,6 +102,7 @@ static void model_init(void)
     model.payload = SHAPE_BINARY;
     model.is_echo = false;
     model.is_refused = false;
+    model.is_token_due = false;
     model.is_spoiled = false;
     model.is_client_done = false;
     model.is_down_over = false;
@@ -120,6 +122,7 @@ static void model_route(const struct config_route *route, enum shape_payload pay
     model.route = route;
     model.payload = payload;
     model.is_echo = route->backends[0].kind == CONFIG_BACKEND_ECHO;
+    model.is_token_due = route->auth_count > 0;
 }
 
 static void add_border(enum ws_opcode opcode)
@@ -142,6 +145,30 @@ static void wrap_message(void)
     stream_add(&model.up, around.prefix, around.prefix_len);
     stream_add(&model.up, message.data, message.len);
     stream_add(&model.up, around.suffix.data, around.suffix.len);
+    model.message.len = 0;
+}
+
+/* Takes content of the first message. */
+static void model_token(struct span data, bool is_end)
+{
+    struct span token;
+    stream_add(&model.message, data.data, data.len);
+    if (!is_end && model.message.len <= TOKEN_MESSAGE_MAX) {
+        return;
+    }
+    token = (struct span){(const char *)model.message.data, model.message.len};
+    while (token.len > 0 && strchr(" \t\r\n", token.data[token.len - 1]) != NULL &&
+           token.data[token.len - 1] != '\0') {
+        token.len--;
+    }
+    while (token.len > 0 && strchr(" \t\r\n", token.data[0]) != NULL && token.data[0] != '\0') {
+        token = (struct span){token.data + 1, token.len - 1};
+    }
+    if (model.message.len > TOKEN_MESSAGE_MAX || !span_is_equal(token, SPAN_LIT(TOKEN))) {
+        model.is_refused = true;
+        model_spoil();
+    }
+    model.is_token_due = false;
     model.message.len = 0;
 }
 
@@ -202,7 +229,7 @@ static bool judge_content(struct span content, bool is_end)
 
 static bool begin_message(enum ws_opcode opcode)
 {
-    if (model.in_message || !is_accepted(opcode)) {
+    if (model.in_message || (!model.is_token_due && !is_accepted(opcode))) {
         return false;
     }
     model.in_message = true;
@@ -220,7 +247,7 @@ static void model_piece(struct span content, bool is_end)
         return;
     }
     model.in_message = !is_end;
-    model_content(content, is_end);
+    (model.is_token_due ? model_token : model_content)(content, is_end);
 }
 
 static bool is_good_close(struct span payload)

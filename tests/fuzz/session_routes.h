@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* session_routes.h: the configuration of the fuzzed sessions: a route for each framing, payload and
- * way to refuse. */
+ * way to refuse; and each of them again for clients that say in their first message who they are. */
 #ifndef FUZZ_SESSION_ROUTES_H
 #define FUZZ_SESSION_ROUTES_H
 
@@ -23,6 +23,7 @@ static struct config_backend tcp_backends[] = {
 #define TIMEOUTS \
     .timeouts = {.tls_ms = 10000, \
                  .request_ms = 10000, \
+                 .token_ms = 5000, \
                  .connect_ms = 5000, \
                  .idle_ms = 60000, \
                  .ping_interval_ms = 30000, \
@@ -42,7 +43,9 @@ static struct config_backend tcp_backends[] = {
     .is_deflate = true, .deflate_idle_ms = 15000, \
     .deflate = {.window_bits = (bits), .is_takeover = (takeover), .max_ratio = 1000}
 
-static struct config_route routes[] = {
+#define ROUTE_COUNT 16 /* the others are the same again, with a first message */
+#define TOKEN "token"
+static struct config_route routes[2 * ROUTE_COUNT] = {
     {PATH("e"), ECHO, WIDE, TIMEOUTS},
     {PATH("d"), ECHO, WIDE, TIMEOUTS, DEFLATE(15, true), .max_message_bytes = 300 * KIB},
     {PATH("m"), ECHO, NARROW, TIMEOUTS, DEFLATE(9, false), .max_frame_bytes = 128},
@@ -72,19 +75,53 @@ static struct config_route routes[] = {
     {PATH("h"), TCP, WIDE, TIMEOUTS, .is_http_refusal = true},
     {PATH("q"), TCP, WIDE, TIMEOUTS},
 };
-#define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))
-static struct policy_route policies[ROUTE_COUNT];
+static struct policy_route policies[2 * ROUTE_COUNT];
+static struct token_source first_message = {.place = TOKEN_FIRST_MESSAGE};
+static struct config_auth auth = {
+    .name = {"a", 1}, .type = CONFIG_AUTH_TOKENS, .credential = CONFIG_TOKEN};
+static const struct config_auth *auths[] = {&auth};
 static struct config_listen listens[1];
 static struct config config;
 
 static struct config_route *route_of(char letter)
 {
-    for (size_t i = 0; i < ROUTE_COUNT; i++) {
+    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
         if (routes[i].policy.path.data[1] == letter) {
             return &routes[i];
         }
     }
     abort();
+}
+
+static void on_fault(void *owner, unsigned line, const char *detail)
+{
+    (void)owner;
+    (void)line;
+    expect(false, detail);
+}
+
+/* Makes the routes whose client sends TOKEN first: /E of /e. */
+static void routes_double(void)
+{
+    static char paths[ROUTE_COUNT][2];
+    expect(accounts_read(
+               &auth.accounts, ACCOUNTS_TOKENS,
+               SPAN_LIT("alice:"
+                        "3c469e9d6c5875d37a43f353d4f88e61fcf812c66eee3457465a40b0da4153e0\n"),
+               on_fault, NULL),
+           "a file of tokens");
+    for (size_t i = 0; i < ROUTE_COUNT; i++) {
+        struct config_route *route = &routes[ROUTE_COUNT + i];
+        paths[i][0] = '/';
+        paths[i][1] = (char)(routes[i].policy.path.data[1] - 'a' + 'A');
+        *route = routes[i];
+        route->policy.name = (struct span){&paths[i][1], 1};
+        route->policy.path = (struct span){paths[i], 2};
+        route->auths = auths;
+        route->auth_count = 1;
+        route->auth_from = &first_message;
+        route->auth_from_count = 1;
+    }
 }
 
 /* The target calls this once. */
@@ -103,7 +140,8 @@ static void routes_init(void)
     route_of('h')->policy.origins = &one_origin;
     route_of('q')->policy.deny = &all_v4;
     route_of('q')->policy.deny_count = 1;
-    for (size_t i = 0; i < ROUTE_COUNT; i++) {
+    routes_double();
+    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
         policies[i] = routes[i].policy;
     }
     listens[0] = (struct config_listen){.name = {"fuzz", 4}};
@@ -115,7 +153,7 @@ static void routes_init(void)
         .listen_count = 1,
         .routes = routes,
         .policies = policies,
-        .route_count = ROUTE_COUNT,
+        .route_count = sizeof(routes) / sizeof(routes[0]),
     };
 }
 

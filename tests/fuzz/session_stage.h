@@ -150,6 +150,7 @@ static void prepare(uint8_t flags)
 
 static bool start(uint8_t flags)
 {
+    static const struct limits_holds no_holds = {.connection = {0}};
     struct addr peer;
     struct tls *tls = NULL;
     struct carrier carrier = peer_carrier(&world.client);
@@ -166,13 +167,14 @@ static bool start(uint8_t flags)
     }
     if ((flags & FLAG_NO_MEMORY) != 0 && (flags & FLAG_SILENT) != 0) {
         mem_fail_after(1);
-        expect(!session_start(&world.context, &listens[0], &carrier, tls, &peer), "no session");
+        expect(!session_start(&world.context, &listens[0], &carrier, tls, &peer, &no_holds),
+               "no session");
         expect(!world.tls.is_live && world.client.state == MEMORY_CLOSED,
                "what was handed over is gone");
         mem_fail_after(0);
         return false;
     }
-    expect(session_start(&world.context, &listens[0], &carrier, tls, &peer), "memory");
+    expect(session_start(&world.context, &listens[0], &carrier, tls, &peer, &no_holds), "memory");
     return true;
 }
 
@@ -232,6 +234,8 @@ static void check_ending(const char *word)
     expect(model.is_spoiled || model.is_refused || world.is_early ||
                strcmp(word, "bad_request") != 0,
            "the request was good");
+    expect(strcmp(word, "auth") != 0 || (model.route != NULL && model.route->auth_count > 0),
+           "the route asks who it is");
     check_client_end(word);
     expect(model.is_spoiled || model.is_client_done || strcmp(word, "client_close") != 0,
            "the client has closed");

@@ -9,8 +9,6 @@
 #include "gate/quota.h"
 #include "random.h"
 
-#define KIT_SLOTS 8
-
 static const uint8_t kit_secret[SIPHASH_KEY_BYTES] = "sixteen bytes !!";
 static const struct quota_limits kit_no_limit = {.held_max = 0};
 
@@ -24,15 +22,15 @@ static inline void *kit_share(size_t size)
 
 static inline struct quota *kit_quota_new(size_t keys, size_t slots)
 {
-    struct quota *quota =
-        quota_init(kit_share(quota_bytes(keys, KIT_SLOTS)), keys, KIT_SLOTS, kit_secret);
+    struct quota *quota = quota_new(keys, kit_secret);
+    CHECK_TRUE("quota", quota != NULL);
     quota_set_slots(quota, slots);
     return quota;
 }
 
-static inline void kit_quota_free(struct quota *quota, size_t keys)
+static inline void kit_clear(struct quota *quota, size_t slot)
 {
-    CHECK_EQ_INT("munmap", munmap(quota, quota_bytes(keys, KIT_SLOTS)), 0);
+    CHECK_TRUE("clear", quota_clear_slot(quota, slot));
 }
 
 static inline enum quota_verdict kit_take(struct quota *quota, size_t slot, uint64_t key,

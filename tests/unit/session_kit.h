@@ -132,10 +132,11 @@ KIT void kit_open(struct kit *k, const char *server, const char *route)
 
 KIT bool kit_start(struct kit *k)
 {
+    static const struct limits_holds no_holds = {.connection = {0}};
     struct addr peer;
     struct carrier carrier = memory_carrier(&k->client);
     memory_expect(addr_parse(SPAN_LIT("192.0.2.1:1234"), &peer), "an address");
-    return session_start(&k->context, &k->config->listens[0], &carrier, NULL, &peer);
+    return session_start(&k->context, &k->config->listens[0], &carrier, NULL, &peer, &no_holds);
 }
 
 /* --- turns ----------------------------------------------------------------------------------*/

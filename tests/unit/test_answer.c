@@ -126,7 +126,7 @@ static void test_status(void)
         size_t body_len;
 
         talk_open(&t);
-        answer_status(&t.pump, rows[i].status, ANSWER_WHOLE);
+        answer_status(&t.pump, rows[i].status, ANSWER_WHOLE, 0);
         talk_finish(&t, NULL);
         const uint8_t *body = find_body(&t, &body_len);
         CHECK_TRUE(rows[i].line,
@@ -140,7 +140,7 @@ static void test_status(void)
 
         // The same head to HEAD, and nothing behind it.
         talk_open(&t);
-        answer_status(&t.pump, rows[i].status, ANSWER_HEAD_ONLY);
+        answer_status(&t.pump, rows[i].status, ANSWER_HEAD_ONLY, 0);
         talk_finish(&t, NULL);
         CHECK_TRUE(rows[i].line, has_text(&t, length));
         CHECK_TRUE(rows[i].line, find_body(&t, &body_len) != NULL && body_len == 0);
@@ -161,7 +161,7 @@ static void test_status_behind_a_full_queue(void)
     while (conn_queued(&t.pump.client) < t.pump.high_bytes) {
         pump_send_raw(&t.pump, block, sizeof(block));
     }
-    answer_status(&t.pump, 404, ANSWER_WHOLE);
+    answer_status(&t.pump, 404, ANSWER_WHOLE, 0);
     CHECK_FALSE("nothing is left to produce", t.pump.is_client_owed);
     talk_finish(&t, NULL);
     CHECK_TRUE("every byte", t.len > sizeof(want) && memcmp(t.said + t.len - (sizeof(want) - 1),
@@ -287,9 +287,34 @@ static void test_101_and_close(void)
     talk_close(&t);
 }
 
+// Whoever comes again a moment too early is refused again: the seconds are rounded up.
+static void test_retry_after(void)
+{
+    static const struct {
+        uint64_t wait_ms;
+        const char *field;
+    } rows[] = {
+        {0, "\r\nRetry-After: 5\r\n"},
+        {1, "\r\nRetry-After: 1\r\n"},
+        {1000, "\r\nRetry-After: 1\r\n"},
+        {1001, "\r\nRetry-After: 2\r\n"},
+        {86400000, "\r\nRetry-After: 86400\r\n"},
+        {UINT64_C(2678400000), "\r\nRetry-After: 2678400\r\n"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct talk t;
+        talk_open(&t);
+        answer_status(&t.pump, 429, ANSWER_WHOLE, rows[i].wait_ms);
+        talk_finish(&t, NULL);
+        CHECK_TRUE(rows[i].field, has_text(&t, rows[i].field));
+        talk_close(&t);
+    }
+}
+
 CU_TestInfo answer_tests[] = {
     {"a status in words", test_status},
     {"a status behind a full queue", test_status_behind_a_full_queue},
+    {"when to come again", test_retry_after},
     {"a body in parts", test_produced},
     {"a body that is whole", test_whole},
     {"a client that is gone", test_broken},

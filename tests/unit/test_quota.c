@@ -3,7 +3,11 @@
 
 #include <stdlib.h>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "check.h"
+#include "gate/shared.h"
 #include "quota_kit.h"
 #include "suites.h"
 
@@ -20,11 +24,62 @@ static void test_sizes(void)
     for (size_t i = 0; i < COUNT(rows); i++) {
         CHECK_EQ_U64("keys", quota_keys_for(rows[i].held), rows[i].keys);
     }
-    CHECK_EQ_U64("bytes of a key", quota_bytes(4096, 256), (size_t)256 * 4096 * 40 + 64);
-    CHECK_EQ_U64("one slot", quota_bytes(4096, 1), (size_t)4096 * 40 + 64);
     struct quota *quota = kit_quota_new(16, 1);
     CHECK_EQ_MEM("secret", quota_secret(quota), SIPHASH_KEY_BYTES, kit_secret, SIPHASH_KEY_BYTES);
-    kit_quota_free(quota, 16);
+    quota_free(quota);
+}
+
+static size_t resident_kib(int fd)
+{
+    struct stat status;
+    CHECK_EQ_INT("fstat", fstat(fd, &status), 0);
+    return (size_t)status.st_blocks / 2;
+}
+
+// What nobody needs is not there: neither tables of slots without keys, nor their clearing.
+static void test_memory(void)
+{
+    struct quota_hold hold = {0};
+    struct quota *quota = kit_quota_new(QUOTA_KEYS_MAX, 3);
+    for (size_t slot = 0; slot < 3; slot++) {
+        kit_clear(quota, slot);
+    }
+    CHECK_EQ_INT("take", kit_take(quota, 1, 7, 5, &hold), QUOTA_OK);
+    CHECK_EQ_U64("held", quota_held(quota, 7), 1);
+    CHECK_TRUE("pages", resident_kib(quota_fd(quota)) <= 64);
+    quota_free(quota);
+}
+
+// Another process finds what is held; a worker of a later slot too, without anybody's help.
+static void test_handed_on(void)
+{
+    const char *detail = NULL;
+    struct quota_hold holds[3] = {{0}};
+    struct quota *first = kit_quota_new(1024, 2);
+    CHECK_EQ_INT("take", kit_take(first, 1, 7, 2, &holds[0]), QUOTA_OK);
+    struct quota *next = quota_open(dup(quota_fd(first)), &detail);
+    if (!CHECK_TRUE("open", next != NULL)) {
+        return;
+    }
+    CHECK_EQ_MEM("secret", quota_secret(next), SIPHASH_KEY_BYTES, kit_secret, SIPHASH_KEY_BYTES);
+    quota_set_slots(next, QUOTA_SLOTS_MAX);
+    quota_set_slots(next, 4);
+    kit_clear(next, QUOTA_SLOTS_MAX - 1);
+    CHECK_EQ_INT("the last slot", kit_take(next, QUOTA_SLOTS_MAX - 1, 7, 2, &holds[1]), QUOTA_OK);
+    CHECK_EQ_INT("the old one sees it", kit_take(first, 0, 7, 2, &holds[2]), QUOTA_HELD);
+    quota_give(first, 1, &holds[0]);
+    CHECK_EQ_U64("given back", quota_held(next, 7), 1);
+    quota_free(first);
+    quota_free(next);
+}
+
+static void test_not_handed_on(void)
+{
+    const char *detail = NULL;
+    struct shared file;
+    CHECK_TRUE("another file", shared_new(&file, "another", 4096, 1));
+    CHECK_TRUE("refused", quota_open(dup(file.fd), &detail) == NULL && detail != NULL);
+    shared_close(&file);
 }
 
 static void test_held(void)
@@ -47,7 +102,7 @@ static void test_held(void)
     quota_give(quota, 1, &holds[2]);
     quota_give(quota, 1, &holds[3]);
     CHECK_EQ_U64("none", quota_held(quota, 7) + quota_held(quota, 8), 0);
-    kit_quota_free(quota, 64);
+    quota_free(quota);
 }
 
 /* What was taken without a limit counts when there is one. */
@@ -60,7 +115,7 @@ static void test_limit_comes_later(void)
     }
     CHECK_EQ_INT("a limit", kit_take(quota, 0, 7, 5, &holds[5]), QUOTA_HELD);
     CHECK_EQ_INT("a higher one", kit_take(quota, 0, 7, 6, &holds[5]), QUOTA_OK);
-    kit_quota_free(quota, 64);
+    quota_free(quota);
 }
 
 static void test_rate(void)
@@ -87,7 +142,7 @@ static void test_rate(void)
     quota_give(quota, 1, &hold);
     answer = quota_take(quota, 1, 8, &limits, 11000, &hold);
     CHECK_EQ_INT("another key", answer.verdict, QUOTA_OK);
-    kit_quota_free(quota, 64);
+    quota_free(quota);
 }
 
 /* Who may not hold more has not come. */
@@ -106,7 +161,7 @@ static void test_both_limits(void)
     CHECK_EQ_INT("two", quota_take(quota, 0, 7, &limits, 0, &two).verdict, QUOTA_OK);
     quota_give(quota, 0, &two);
     CHECK_EQ_INT("three", quota_take(quota, 0, 7, &limits, 0, &two).verdict, QUOTA_OFTEN);
-    kit_quota_free(quota, 64);
+    quota_free(quota);
 }
 
 static void test_failures(void)
@@ -123,10 +178,10 @@ static void test_failures(void)
     quota_fail(quota, 0, 7, &pause, 1100);
     CHECK_EQ_U64("two", quota_pause_ms(quota, 7, &pause, 1100), 2000);
     CHECK_EQ_U64("another key", quota_pause_ms(quota, 8, &pause, 1100), 0);
-    quota_clear_slot(quota, 0);
+    kit_clear(quota, 0);
     CHECK_EQ_U64("a worker died", quota_pause_ms(quota, 7, &pause, 1100), 2000);
     CHECK_EQ_U64("forgotten", quota_pause_ms(quota, 7, &pause, 70000), 0);
-    kit_quota_free(quota, 64);
+    quota_free(quota);
 }
 
 static void test_clear(void)
@@ -139,13 +194,13 @@ static void test_clear(void)
         CHECK_EQ_INT("take", quota_take(quota, i == 0 ? 0 : 1, 7, &limits, 0, &holds[i]).verdict,
                      QUOTA_OK);
     }
-    quota_clear_slot(quota, 1);
+    kit_clear(quota, 1);
     CHECK_EQ_U64("the other worker's", quota_held(quota, 7), 1);
     CHECK_EQ_INT("the next worker", quota_take(quota, 1, 7, &limits, 0, &holds[4]).verdict,
                  QUOTA_OK);
     CHECK_EQ_INT("the rate stays", quota_take(quota, 1, 7, &limits, 0, &holds[5]).verdict,
                  QUOTA_OFTEN);
-    kit_quota_free(quota, 1024);
+    quota_free(quota);
 }
 
 /* --- places ---------------------------------------------------------------------------------- */
@@ -184,7 +239,7 @@ static void test_full(void)
     for (uint64_t i = 0; i < 15; i++) {
         CHECK_EQ_U64("still held", quota_held(quota, (i + 1) << 33 | (i / 8) << 32 | i / 8), 1);
     }
-    kit_quota_free(quota, 16);
+    quota_free(quota);
 }
 
 /* Keys (n << 33) stand in the first bucket only. */
@@ -204,7 +259,7 @@ static void test_oldest_goes(void)
     }
     CHECK_TRUE("the oldest is not", comes_first(quota, (uint64_t)2 << 33, 1030));
     CHECK_EQ_U64("the busy one is", quota_held(quota, (uint64_t)100 << 33), 1);
-    kit_quota_free(quota, 16);
+    quota_free(quota);
 }
 
 static void test_failed_go_last(void)
@@ -226,7 +281,7 @@ static void test_failed_go_last(void)
     }
     CHECK_EQ_U64("failures push failures out",
                  quota_pause_ms(quota, (uint64_t)50 << 33, &pause, 70101), 0);
-    kit_quota_free(quota, 16);
+    quota_free(quota);
 }
 
 /* Two thirds of the places hold something before a key finds none. */
@@ -242,7 +297,7 @@ static void test_half_full(void)
             is_full = kit_take(quota, 0, kit_key(&state), 1, &hold) == QUOTA_FULL;
         }
         CHECK_TRUE("places", taken > KEYS * 65 / 100);
-        kit_quota_free(quota, KEYS);
+        quota_free(quota);
     }
 }
 
@@ -271,10 +326,13 @@ static void test_flood(void)
         CHECK_EQ_U64("holder", quota_held(quota, keys[i]), 1);
         CHECK_EQ_INT("holder", kit_take(quota, 1, keys[i], 1, &hold), QUOTA_HELD);
     }
-    kit_quota_free(quota, KEYS);
+    quota_free(quota);
 }
 
 CU_TestInfo quota_tests[] = {
+    {"memory", test_memory},
+    {"handed on", test_handed_on},
+    {"not handed on", test_not_handed_on},
     {"sizes", test_sizes},
     {"what a key holds", test_held},
     {"a limit that comes later", test_limit_comes_later},

@@ -36,7 +36,7 @@ static void begin(void)
 static void done(void)
 {
     CHECK_EQ_INT("munmap", munmap(truth, sizeof(*truth)), 0);
-    kit_quota_free(quota, KEYS);
+    quota_free(quota);
 }
 
 // A child has no test to report to, and leaves without the exit handlers of its parent.
@@ -236,7 +236,7 @@ static void test_deaths(void)
         for (size_t slot = 0; slot < WORKERS; slot++) {
             CHECK_EQ_INT("kill", kill(children[slot], SIGKILL), 0);
             wait_for(children[slot], SIGKILL);
-            quota_clear_slot(quota, slot);
+            kit_clear(quota, slot);
         }
         for (size_t subject = 0; subject < SUBJECTS; subject++) {
             CHECK_EQ_U64("left over", quota_held(quota, key_of(subject)), 0);
