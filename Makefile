@@ -30,10 +30,11 @@ MODULES = \
     io/tls_proof io/cert io/signature io/trust io/conn io/resolver \
     conf/arena conf/snapshot conf/report conf/words conf/file conf/value conf/key conf/draft \
     conf/bundle conf/build conf/auth conf/listen conf/route conf/config conf/change \
-    gate/shared gate/scoreboard gate/quota gate/limits gate/descriptors gate/jail gate/flood \
+    gate/shared gate/scoreboard gate/quota gate/limits gate/descriptors gate/jail gate/control \
+    gate/hasher gate/passwords gate/flood \
     gate/door gate/dial gate/upstream gate/identity gate/seat gate/roster gate/pump gate/front \
     gate/admission gate/answer gate/metrics \
-    gate/listing gate/page gate/watch gate/flow gate/session gate/control gate/handover \
+    gate/listing gate/page gate/watch gate/flow gate/session gate/handover \
     gate/listener gate/inherit gate/notify gate/sockets gate/vitals gate/spread gate/worker \
     gate/heart gate/reload gate/master gate/health
 
@@ -103,7 +104,9 @@ DEFINES = -Iproxy -DSLUICE_VERSION='"$(VERSION)"' -D_GNU_SOURCE -isystem $(WOLFS
 COMPILE = $(CC) -std=gnu11 $(WARN) $(DEFINES) $(CPPFLAGS) -fPIE $(CFLAGS_$(VARIANT)) $(CFLAGS)
 LINK_FLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,-z,nodlopen \
     -Wl,--as-needed $(LDFLAGS_$(VARIANT)) $(LDFLAGS)
-LIBS = $(WOLFSSL_LIB) -lev -linih -lcares -lseccomp -ljansson -lz -lm
+# A sanitizer's library has a crypt_r of its own, which calls the real one.
+LIBS = $(WOLFSSL_LIB) -lev -linih -lcares -lseccomp -ljansson \
+    -Wl,--no-as-needed -lcrypt -Wl,--as-needed -lz -lm
 
 # ---------------------------------------------------------------------------------- files
 
@@ -203,9 +206,9 @@ $(WOLFSSL_STAMP): FORCE
 endif
 
 $(B)/libraries:
-	$(Q)mkdir -p $(@D) && printf '#include <ev.h>\n#include <ini.h>\n#include <ares.h>\n#include <seccomp.h>\n#include <jansson.h>\n#include <zlib.h>\n' | \
+	$(Q)mkdir -p $(@D) && printf '#include <ev.h>\n#include <ini.h>\n#include <ares.h>\n#include <seccomp.h>\n#include <jansson.h>\n#include <crypt.h>\n#include <zlib.h>\n' | \
 	  $(CC) $(CPPFLAGS) $(CFLAGS) -E -x c - >/dev/null 2>&1 || \
-	  { echo 'libev, inih, c-ares, libseccomp, jansson or zlib is missing; run: make deps' >&2; exit 1; }
+	  { echo 'libev, inih, c-ares, libseccomp, jansson, libcrypt or zlib is missing; run: make deps' >&2; exit 1; }
 	$(Q)touch $@
 
 # For editors and clang-tidy: warnings and paths, without flags that only gcc knows.
@@ -245,7 +248,7 @@ distclean:  ## remove build/ altogether
 
 # What the build needs from apt.
 BUILD_PACKAGES = gcc libc6-dev make libev-dev libinih-dev libc-ares-dev \
-    libseccomp-dev libjansson-dev zlib1g-dev dpkg-dev autoconf automake libtool debian-archive-keyring
+    libseccomp-dev libjansson-dev libcrypt-dev zlib1g-dev dpkg-dev autoconf automake libtool debian-archive-keyring
 
 deps:  ## install the Debian packages that the build needs (nothing if all are there)
 	$(Q)proxy/packages.sh 'to build' $(B)/packages.log $(BUILD_PACKAGES)

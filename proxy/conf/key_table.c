@@ -50,6 +50,7 @@ static const struct key_choice tls_words[] = {
 static const struct key_choice auth_words[] = {{"jwt", CONFIG_AUTH_JWT},
                                                {"tokens", CONFIG_AUTH_TOKENS},
                                                {"certificate", CONFIG_AUTH_CERTIFICATE},
+                                               {"basic", CONFIG_AUTH_BASIC},
                                                {NULL, 0}};
 static const struct key_choice exp_words[] = {{"yes", 0}, {"no", 1}, {NULL, 0}};
 static const struct key_choice refuse_words[] = {{"close", 0}, {"http", 1}, {NULL, 0}};
@@ -144,7 +145,13 @@ static bool is_jwt(const void *base)
 
 static bool has_accounts(const void *base)
 {
-    return ((const struct config_auth *)base)->type == CONFIG_AUTH_TOKENS;
+    const struct config_auth *auth = base;
+    return auth->type == CONFIG_AUTH_TOKENS || auth->type == CONFIG_AUTH_BASIC;
+}
+
+static bool is_basic(const void *base)
+{
+    return ((const struct config_auth *)base)->type == CONFIG_AUTH_BASIC;
 }
 
 static bool is_certificate(const void *base)
@@ -154,7 +161,8 @@ static bool is_certificate(const void *base)
 
 static const struct key_need need_certificate_type = {is_certificate, "type = certificate"};
 static const struct key_need need_jwt = {is_jwt, "type = jwt"};
-static const struct key_need need_accounts = {has_accounts, "type = tokens"};
+static const struct key_need need_accounts = {has_accounts, "type = tokens or basic"};
+static const struct key_need need_basic = {is_basic, "type = basic"};
 
 static bool has_service(const void *base)
 {
@@ -381,7 +389,7 @@ static const struct key keys[] = {
         .help = "how far the clocks of the issuer and of sluice may differ"),
     KEY(KEY_AUTH, "file", TEXT(value_read_text, value_show_text), AUTH_FIELD(file_path),
         .need = &need_accounts, .names_files = true, .empty = "no file",
-        .help = "who may enter: name:sha256-of-the-token[:expiry] lines"),
+        .help = "who may enter: name:sha256-of-the-token[:expiry] or user:hash lines"),
     KEY(KEY_AUTH, "typ", TEXT(value_read_text, value_show_text), AUTH_FIELD(rules.type),
         .need = &need_jwt, .empty = "any", .help = "what the token's typ must be"),
     KEY(KEY_AUTH, "require_exp", CHOICE(exp_words), .fallback = "yes",
@@ -391,6 +399,9 @@ static const struct key keys[] = {
         AUTH_ITEMS(client_names, client_name_count), .need = &need_certificate_type, .noun = "name",
         .empty = "every certificate that the listener takes",
         .help = "of these the client's certificate must have one"),
+    KEY(KEY_AUTH, "cache", DURATION(SECOND_MS, DAY_MS), .zero_word = "off", .fallback = "1m",
+        AUTH_FIELD(cache_ms), .need = &need_basic,
+        .help = "how long a password that was right is not hashed again"),
 
     KEY(KEY_ROUTE, "path", TEXT(value_read_path, value_show_path), ROUTE_FIELD(policy),
         .is_required = true, .is_route_only = true,

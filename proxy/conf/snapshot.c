@@ -25,3 +25,15 @@ void config_free(const struct config *config)
         arena_done(&memory);
     }
 }
+
+bool config_has_passwords(const struct config *config)
+{
+    for (size_t i = 0; i < config->route_count; i++) {
+        for (size_t k = 0; k < config->routes[i].auth_count; k++) {
+            if (config->routes[i].auths[k]->credential == CONFIG_PASSWORD) {
+                return true;
+            }
+        }
+    }
+    return false;
+}

@@ -84,11 +84,16 @@ struct config_listen {
 };
 
 /* How a client proves who it is. */
-enum config_auth_type { CONFIG_AUTH_JWT = 0, CONFIG_AUTH_TOKENS, CONFIG_AUTH_CERTIFICATE };
+enum config_auth_type {
+    CONFIG_AUTH_JWT = 0,
+    CONFIG_AUTH_TOKENS,
+    CONFIG_AUTH_BASIC,
+    CONFIG_AUTH_CERTIFICATE
+};
 
 /* What a client must bring for it; a route names at most one [auth] for each. */
-enum config_credential { CONFIG_TOKEN = 0, CONFIG_CERTIFICATE };
-#define CONFIG_CREDENTIALS 2
+enum config_credential { CONFIG_TOKEN = 0, CONFIG_PASSWORD, CONFIG_CERTIFICATE };
+#define CONFIG_CREDENTIALS 3
 
 /* An [auth NAME] section. */
 struct config_auth {
@@ -102,8 +107,9 @@ struct config_auth {
     uint64_t leeway_ms;
     struct jwt_rules rules;    /* jwt; `keys` is the next */
     struct jwt_keys keys;      /* owned */
-    struct span file_path;     /* tokens; as written */
+    struct span file_path;     /* tokens, basic; as written */
     struct accounts accounts;  /* owned */
+    uint64_t cache_ms;         /* basic: how long a right password need not be hashed again */
     struct span *client_names; /* certificate: patterns of io/peer_cert, as written */
     size_t client_name_count;  /* 0: any good certificate */
     unsigned line;
@@ -213,6 +219,9 @@ struct config_holders {
  * makes a snapshot holds it. NULL is allowed. */
 void config_share(const struct config *config);
 void config_free(const struct config *config);
+
+/* A route asks for a password. */
+bool config_has_passwords(const struct config *config);
 
 /* Wipes and frees what the [auth] sections own; config_free does it. */
 void config_drop_auths(const struct config *config);

@@ -45,7 +45,7 @@ static struct span fields_of(const struct answer_http *http, char scratch[FIELD_
     uint64_t wait_s = http->wait_ms > 0 ? (http->wait_ms + 999) / 1000 : SOON_S;
     switch (http->status) {
     case 401:
-        return SPAN_LIT("WWW-Authenticate: Bearer\r\n");
+        return http->challenge.len > 0 ? http->challenge : SPAN_LIT("WWW-Authenticate: Bearer\r\n");
     case 405:
         return http->allow.len > 0 ? http->allow : SPAN_LIT("Allow: GET, HEAD\r\n");
     case 426:
@@ -138,7 +138,8 @@ void answer_http(struct pump *p, const struct answer_http *http, struct answer_b
 
 /* The line goes with its head however much is queued: TLS may have queued a lot for a client that
  * asks for new keys and does not read. */
-void answer_status(struct pump *p, unsigned status, enum answer_content content, uint64_t wait_ms)
+void answer_status(struct pump *p, unsigned status, enum answer_content content, uint64_t wait_ms,
+                   struct span challenge)
 {
     char line[LINE_MAX_BYTES];
     char text[HEAD_MAX + LINE_MAX_BYTES];
@@ -146,6 +147,7 @@ void answer_status(struct pump *p, unsigned status, enum answer_content content,
         .status = status,
         .content_type = SPAN_LIT("text/plain; charset=utf-8"),
         .wait_ms = wait_ms,
+        .challenge = challenge,
     };
 
     int line_len = snprintf(line, sizeof(line), "%u %s\n", status, http_status_text(status));

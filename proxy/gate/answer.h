@@ -53,9 +53,10 @@ struct answer_http {
     unsigned status;
     enum answer_content content;
     struct span content_type;
-    struct span headers; /* whole header lines, each with its CRLF; may be empty */
-    struct span allow;   /* the line that a 405 has; empty = "Allow: GET, HEAD" */
-    uint64_t wait_ms;    /* of a 429 or 503: when the client may come again; 0 = soon */
+    uint64_t wait_ms;      /* of a 429 or 503: when the client may come again; 0 = soon */
+    struct span headers;   /* whole header lines, each with its CRLF; may be empty */
+    struct span allow;     /* the line that a 405 has; empty = "Allow: GET, HEAD" */
+    struct span challenge; /* the one that a 401 has; empty = "WWW-Authenticate: Bearer" */
 };
 
 /* Sends the head of an HTTP answer, and as much of the body as the client's queue has room for: all
@@ -66,7 +67,9 @@ void answer_http(struct pump *p, const struct answer_http *http, struct answer_b
 void answer_more(struct pump *p, struct answer_body *body);
 bool answer_is_done(const struct answer_body *body);
 
-/* Sends an HTTP answer whose body is one line: the status in words. wait_ms: see answer_http. */
-void answer_status(struct pump *p, unsigned status, enum answer_content content, uint64_t wait_ms);
+/* Sends an HTTP answer whose body is one line: the status in words. wait_ms and `challenge` are as
+ * above. */
+void answer_status(struct pump *p, unsigned status, enum answer_content content, uint64_t wait_ms,
+                   struct span challenge);
 
 #endif

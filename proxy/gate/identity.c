@@ -16,6 +16,8 @@ static const char *const words[IDENTITY_REASONS - JWT_REFUSALS] = {
     [IDENTITY_UNKNOWN_TOKEN - JWT_REFUSALS] = "unknown_token",
     [IDENTITY_EXPIRED_TOKEN - JWT_REFUSALS] = "expired_token",
     [IDENTITY_NAME - JWT_REFUSALS] = "name",
+    [IDENTITY_UNKNOWN_USER - JWT_REFUSALS] = "unknown_user",
+    [IDENTITY_WRONG_PASSWORD - JWT_REFUSALS] = "wrong_password",
 };
 
 const char *identity_reason_word(unsigned reason)
@@ -162,7 +164,9 @@ static enum identity_verdict check_token(const struct config_auth *auth, struct 
     case CONFIG_AUTH_TOKENS:
         return check_listed(auth, token, now_s, out);
     case CONFIG_AUTH_CERTIFICATE:
-        break; /* no credential of its kind is a token */
+        break;              /* no credential of its kind is a token */
+    case CONFIG_AUTH_BASIC: /* a password is no token */
+        break;
     }
     return IDENTITY_REFUSED;
 }
@@ -220,7 +224,10 @@ static enum identity_verdict refuse_find(const struct config_auth *auth, enum to
     case TOKEN_LATER:
         return IDENTITY_LATER;
     case TOKEN_NONE:
-        return refuse(auth, IDENTITY_MISSING, "the request has no token where auth_from looks",
+        return refuse(auth, IDENTITY_MISSING,
+                      auth->credential == CONFIG_PASSWORD
+                          ? "the request has no user and password (Authorization: Basic)"
+                          : "the request has no token where auth_from looks",
                       out);
     case TOKEN_BAD:
         return refuse(auth, IDENTITY_MALFORMED, detail, out);
@@ -253,6 +260,54 @@ static enum identity_verdict ask_for_token(const struct config_auth *auth,
     return verdict;
 }
 
+/* ---- passwords ---- */
+
+/* Takes over the token when the password is to be asked about. */
+static enum identity_verdict judge_password(const struct config_auth *auth,
+                                            enum identity_password known, struct token *token,
+                                            struct identity_answer *out)
+{
+    const struct accounts_entry *entry = accounts_find_user(&auth->accounts, token->user);
+    struct identity proof = {.auth = auth->name};
+
+    switch (known) {
+    case IDENTITY_NOT_ASKED:
+        out->password = *token;
+        *token = (struct token){.bytes = NULL};
+        out->hash = entry != NULL ? entry->hash : accounts_decoy(&auth->accounts);
+        out->is_decoy = entry == NULL;
+        out->cache_ms = auth->cache_ms;
+        return IDENTITY_WAIT;
+    case IDENTITY_RIGHT:
+        if (entry == NULL) {
+            break;
+        }
+        proof.subject = token->user;
+        return approve(&proof, out);
+    case IDENTITY_WRONG:
+        break;
+    }
+    return entry == NULL ? refuse(auth, IDENTITY_UNKNOWN_USER,
+                                  "the file of passwords does not have the user", out)
+                         : refuse(auth, IDENTITY_WRONG_PASSWORD, "the password is wrong", out);
+}
+
+static enum identity_verdict ask_for_password(const struct config_auth *auth,
+                                              const struct identity_question *question,
+                                              struct identity_answer *out)
+{
+    const struct token_source basic = {.place = TOKEN_BASIC};
+    const struct token_question places = {
+        .request = question->request, .sources = &basic, .source_count = 1, .wants_password = true};
+    struct token token = {.bytes = NULL};
+    enum token_result result = token_find(&places, &token);
+    enum identity_verdict verdict = result == TOKEN_FOUND
+                                        ? judge_password(auth, question->password, &token, out)
+                                        : refuse_find(auth, result, token.detail, out);
+    token_done(&token);
+    return verdict;
+}
+
 /* Whatever comes out, only IDENTITY_OK brings an identity. */
 static enum identity_verdict finish(enum identity_verdict verdict, struct identity_answer *out)
 {
@@ -260,7 +315,17 @@ static enum identity_verdict finish(enum identity_verdict verdict, struct identi
         identity_free(out->who);
         out->who = NULL;
     }
+    if (verdict != IDENTITY_WAIT) {
+        token_done(&out->password);
+    }
     return verdict;
+}
+
+/* Nobody asks about a password where something else refuses. */
+static enum identity_verdict put_off(enum identity_verdict verdict, bool is_waiting)
+{
+    bool may_wait = verdict == IDENTITY_OK || verdict == IDENTITY_LATER;
+    return is_waiting && may_wait ? IDENTITY_WAIT : verdict;
 }
 
 enum identity_verdict identity_of_request(const struct identity_question *question,
@@ -268,6 +333,7 @@ enum identity_verdict identity_of_request(const struct identity_question *questi
 {
     const struct config_route *route = question->route;
     enum identity_verdict verdict = IDENTITY_OK;
+    bool is_waiting = false;
 
     *out = (struct identity_answer){.who = NULL};
     for (size_t i = 0; i < route->auth_count && verdict == IDENTITY_OK; i++) {
@@ -278,9 +344,14 @@ enum identity_verdict identity_of_request(const struct identity_question *questi
         case CONFIG_CERTIFICATE:
             verdict = check_certificate(route->auths[i], question, out);
             break;
+        case CONFIG_PASSWORD:
+            verdict = ask_for_password(route->auths[i], question, out);
+            is_waiting = verdict == IDENTITY_WAIT;
+            verdict = is_waiting ? IDENTITY_OK : verdict;
+            break;
         }
     }
-    return finish(verdict, out);
+    return finish(put_off(verdict, is_waiting), out);
 }
 
 enum identity_verdict identity_of_token(const struct identity_question *question, struct span token,
@@ -297,6 +368,9 @@ enum identity_verdict identity_of_token(const struct identity_question *question
             break;
         case CONFIG_CERTIFICATE:
             verdict = check_certificate(route->auths[i], question, out);
+            break;
+        case CONFIG_PASSWORD:
+            verdict = ask_for_password(route->auths[i], question, out);
             break;
         }
     }
@@ -320,12 +394,23 @@ bool identity_certificate_holds(const struct config_route *route, const struct p
     return true;
 }
 
+/* Whoever came in by a password must still stand in the file. */
+static bool has_user(const struct identity *who, const struct config *config)
+{
+    for (size_t i = 0; i < config->auth_count; i++) {
+        const struct config_auth *auth = &config->auths[i];
+        if (auth->type == CONFIG_AUTH_BASIC && span_is_equal(auth->name, who->auth)) {
+            return accounts_find_user(&auth->accounts, who->subject) != NULL;
+        }
+    }
+    return true;
+}
+
 bool identity_holds(const struct identity *who, const struct config *config, uint64_t now_s,
                     enum life_ending *out_ending)
 {
-    (void)who;
-    (void)config;
     (void)now_s;
-    *out_ending = LIFE_NOT_ENDED;
-    return true;
+    bool is_there = who == NULL || has_user(who, config);
+    *out_ending = is_there ? LIFE_NOT_ENDED : LIFE_AUTH_REVOKED;
+    return is_there;
 }

@@ -19,6 +19,7 @@
 #include "io/peer_cert.h"
 #include "proto/life.h"
 #include "proto/request.h"
+#include "proto/token.h"
 
 /* One allocation. When a route names several [auth] sections, the first of its list whose proof has
  * a subject says who it is, and the earliest end counts. */
@@ -38,7 +39,7 @@ void identity_free(struct identity *who);
 enum identity_verdict {
     IDENTITY_OK = 0,
     IDENTITY_LATER,   /* the first message will be the token: identity_of_token */
-    IDENTITY_WAIT,    /* somebody else must answer first; no [auth] asks for it yet */
+    IDENTITY_WAIT,    /* is the password right? Ask with what the answer has, then come again */
     IDENTITY_REFUSED, /* the ending `auth` */
     IDENTITY_NO_MEMORY
 };
@@ -51,9 +52,14 @@ enum identity_reason {
     IDENTITY_UNKNOWN_TOKEN, /* no line of the file has it */
     IDENTITY_EXPIRED_TOKEN, /* its line says so */
     IDENTITY_NAME,          /* the client's certificate has none of the names */
+    IDENTITY_UNKNOWN_USER,  /* no line of the file has it */
+    IDENTITY_WRONG_PASSWORD,
     IDENTITY_REASONS
 };
 const char *identity_reason_word(unsigned reason);
+
+/* What the caller knows of the password that the request brings. */
+enum identity_password { IDENTITY_NOT_ASKED = 0, IDENTITY_RIGHT, IDENTITY_WRONG };
 
 /* Everything that the judgement depends on. */
 struct identity_question {
@@ -62,6 +68,7 @@ struct identity_question {
     const struct peer_cert *certificate; /* that TLS found good; NULL: the client has shown none */
     bool is_from_trusted_proxy;          /* else auth_from = header:NAME finds nothing */
     uint64_t now_s;                      /* seconds since 1970 */
+    enum identity_password password;
 };
 
 struct identity_answer {
@@ -70,6 +77,11 @@ struct identity_answer {
     const struct config_auth *auth; /* IDENTITY_REFUSED: the section that did; or NULL */
     const char *detail;             /* of it */
     unsigned reason;                /* of it: enum identity_reason or jwt_refusal */
+    /* IDENTITY_WAIT: what to ask. All other sections hold, or will be asked by the first message. */
+    struct token password; /* with the user; the caller's, for token_done */
+    struct span hash;      /* of the user, or a decoy */
+    bool is_decoy;         /* the user is not there: IDENTITY_WRONG, and takes as long */
+    uint64_t cache_ms;
 };
 
 MUST_CHECK enum identity_verdict identity_of_request(const struct identity_question *question,

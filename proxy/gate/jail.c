@@ -125,8 +125,10 @@ struct part {
     const char *name;
     const char *without; /* what follows for the workers */
     const char *detail;
+    const char *hasher_detail;
     bool is_for_sanitizers;
     int (*close)(void);
+    int (*close_hasher)(void);
 };
 
 static int close_rights(void)
@@ -138,11 +140,15 @@ static int close_rights(void)
 enum { RIGHTS, FILES, CALLS };
 
 static const struct part parts[JAIL_PARTS] = {
-    [RIGHTS] = {"capabilities", "sluice keeps those that it has", "", true, close_rights},
+    [RIGHTS] = {"capabilities", "sluice keeps those that it has", "", "", true, close_rights, NULL},
     [FILES] = {"Landlock", "workers can open what their user can",
-               "a worker cannot close the file system (Landlock)", false, jail_close_files},
+               "a worker cannot close the file system (Landlock)",
+               "it cannot close the file system (Landlock)", false, jail_close_files,
+               jail_close_all_files},
     [CALLS] = {"seccomp", "workers can make every system call",
-               "a worker cannot close the system calls (seccomp)", false, jail_close_calls},
+               "a worker cannot close the system calls (seccomp)",
+               "it cannot close the system calls (seccomp)", false, jail_close_calls,
+               jail_close_most_calls},
 };
 
 /* Why the workers do without a part: the errno with which the system refused it to the master. */
@@ -256,6 +262,17 @@ bool jail_lock(const struct config *config, const char **out_detail)
     for (size_t i = FILES; config->is_sandboxed && i < JAIL_PARTS; i++) {
         if (refused[i] == 0 && parts[i].close() != 0) {
             *out_detail = parts[i].detail;
+            return false;
+        }
+    }
+    return true;
+}
+
+bool jail_lock_hasher(const struct config *config, const char **out_detail)
+{
+    for (size_t i = FILES; config->is_sandboxed && i < JAIL_PARTS; i++) {
+        if (refused[i] == 0 && parts[i].close_hasher() != 0) {
+            *out_detail = parts[i].hasher_detail;
             return false;
         }
     }

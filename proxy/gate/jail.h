@@ -11,6 +11,7 @@
  *                                      starts
  *   worker  after the fork             root and the way back to it, *all rights, *the environment
  *   worker  before its first client    *files (Landlock), *system calls (seccomp)
+ *   hasher  before its first password  the same as a worker, and *sockets and all files
  *
  * `sandbox = off` switches off what has a star. The master stays able to read any file, to fork and
  * to start a program, for it serves the configuration; it parses nothing from the network. What a
@@ -57,5 +58,8 @@ MUST_CHECK bool jail_enter(const struct config *config, char *text, size_t size)
 
 /* A worker locks itself in, when all it needs is open. False: *out_detail then says why. */
 MUST_CHECK bool jail_lock(const struct config *config, const char **out_detail);
+
+/* The same for the process that hashes passwords: it opens no file, and makes no socket. */
+MUST_CHECK bool jail_lock_hasher(const struct config *config, const char **out_detail);
 
 #endif

@@ -183,6 +183,32 @@ static const struct condition conditional[] = {
     {"rt_sigaction", 1, {{0, SCMP_CMP_NE, SIGSYS, 0}}},
 };
 
+/* What is enough for the process that hashes passwords. Memory can be mapped, not executed. */
+static const char *const allowed_hasher[] = {
+    "read",          "write",           "writev",         "recvmsg",
+    "sendmsg",       "close",           "ppoll",          "poll",
+    "brk",           "munmap",          "mremap",         "madvise",
+    "clock_gettime", "restart_syscall", "getpid",         "gettid",
+    "futex",         "sched_yield",     "rt_sigprocmask", "rt_sigreturn",
+    "exit",          "exit_group",
+};
+static const struct condition conditional_hasher[] = {
+    {"mmap", 1, {BITS(2, PROT_EXEC, 0)}},
+    {"mmap2", 1, {BITS(2, PROT_EXEC, 0)}},
+    {"mprotect", 1, {BITS(2, PROT_EXEC, 0)}},
+};
+
+struct call_list {
+    const char *const *allowed;
+    size_t allowed_count;
+    const struct condition *conditional;
+    size_t conditional_count;
+};
+static const struct call_list of_worker = {allowed, COUNT(allowed), conditional,
+                                           COUNT(conditional)};
+static const struct call_list of_hasher = {allowed_hasher, COUNT(allowed_hasher),
+                                           conditional_hasher, COUNT(conditional_hasher)};
+
 static const char *const deadly[] = {
     /* another program or process */
     "execve",
@@ -284,7 +310,7 @@ static void on_deadly(int signum, siginfo_t *info, void *context)
         log_begin(&line, LOG_ERROR, "sandbox.violation");
         log_str(&line, "call", name_of(info->si_syscall));
         log_u64(&line, "number", (uint64_t)info->si_syscall);
-        log_str(&line, "msg", "no part of sluice makes this system call: this worker ends");
+        log_str(&line, "msg", "no part of sluice makes this system call: this process ends");
         log_end(&line);
     }
     (void)syscall(SYS_tgkill, getpid(), gettid(), signum);
@@ -306,15 +332,15 @@ static int rule(scmp_filter_ctx filter, uint32_t action, const char *call, unsig
     return number < 0 ? 0 : seccomp_rule_add_array(filter, action, number, count, arguments);
 }
 
-static int fill(scmp_filter_ctx filter)
+static int fill(scmp_filter_ctx filter, const struct call_list *list)
 {
     const struct scmp_arg_cmp own[] = {IS(0, getpid())};
     int result = rule(filter, SCMP_ACT_ALLOW, "tgkill", 1, own); /* abort() */
-    for (size_t i = 0; result == 0 && i < COUNT(allowed); i++) {
-        result = rule(filter, SCMP_ACT_ALLOW, allowed[i], 0, NULL);
+    for (size_t i = 0; result == 0 && i < list->allowed_count; i++) {
+        result = rule(filter, SCMP_ACT_ALLOW, list->allowed[i], 0, NULL);
     }
-    for (size_t i = 0; result == 0 && i < COUNT(conditional); i++) {
-        const struct condition *c = &conditional[i];
+    for (size_t i = 0; result == 0 && i < list->conditional_count; i++) {
+        const struct condition *c = &list->conditional[i];
         result = rule(filter, SCMP_ACT_ALLOW, c->call, c->count, c->arguments);
     }
     for (size_t i = 0; result == 0 && i < COUNT(deadly); i++) {
@@ -324,7 +350,7 @@ static int fill(scmp_filter_ctx filter)
     return result;
 }
 
-int jail_close_calls(void)
+static int close_calls_but(const struct call_list *list)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
     if (filter == NULL) {
@@ -336,11 +362,21 @@ int jail_close_calls(void)
         result = seccomp_attr_set(filter, SCMP_FLTATR_API_SYSRAWRC, 1); /* the kernel's errno */
     }
     if (result == 0) {
-        result = fill(filter);
+        result = fill(filter, list);
     }
     if (result == 0) {
         result = name_deadly() ? seccomp_load(filter) : -errno;
     }
     seccomp_release(filter);
     return -result;
+}
+
+int jail_close_calls(void)
+{
+    return close_calls_but(&of_worker);
+}
+
+int jail_close_most_calls(void)
+{
+    return close_calls_but(&of_hasher);
 }

@@ -82,7 +82,7 @@ static int allow_lookups(int rules)
     return reason;
 }
 
-int jail_close_files(void)
+static int close_files_but(int (*allow_some)(int rules))
 {
     long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
     if (version < 1) {
@@ -98,10 +98,26 @@ int jail_close_files(void)
     if (rules == -1) {
         return errno;
     }
-    int reason = allow_lookups(rules);
+    int reason = allow_some(rules);
     if (reason == 0 && syscall(SYS_landlock_restrict_self, rules, 0) != 0) {
         reason = errno;
     }
     close(rules);
     return reason;
+}
+
+static int allow_none(int rules)
+{
+    (void)rules;
+    return 0;
+}
+
+int jail_close_files(void)
+{
+    return close_files_but(allow_lookups);
+}
+
+int jail_close_all_files(void)
+{
+    return close_files_but(allow_none);
 }

@@ -28,10 +28,14 @@ uint64_t jail_master_rights(void);
 /* Nothing can be opened any more but, for reading, what a lookup of names reads; nothing can be
  * made, renamed or removed; no TCP port can be bound. What is open stays open. */
 MUST_CHECK int jail_close_files(void);
+/* Nothing at all can be opened. */
+MUST_CHECK int jail_close_all_files(void);
 
 /* --- jail_calls.c --- */
 
 /* Only the system calls of the list work. */
 MUST_CHECK int jail_close_calls(void);
+/* Only those that work with memory and with descriptors which are there. */
+MUST_CHECK int jail_close_most_calls(void);
 
 #endif

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "gate/descriptors.h"
+#include "gate/hasher.h"
 #include "gate/jail.h"
 #include "gate/master_parts.h"
 #include "io/tls.h"
@@ -173,6 +174,7 @@ static int time_to_wait_ms(const struct master *m)
                             sockets_due_ms(&m->sockets),
                             master_upgrade_due_ms(m),
                             master_kin_due_ms(m),
+                            master_hasher_due_ms(m),
                             m->flood.tell_ms,
                             notify_due_ms(&m->notify)};
     for (size_t i = 0; i < sizeof(others_ms) / sizeof(others_ms[0]); i++) {
@@ -251,6 +253,7 @@ static void supervise(struct master *m, const struct addr *first, master_ready_f
         for (size_t i = 0; i < m->slot_count; i++) {
             master_do_slot(m, i);
         }
+        master_tend_hasher(m);
         if (m->phase == MASTER_SERVING) {
             master_look(m);
             master_place(m);
@@ -281,7 +284,8 @@ static bool allocate(struct master *m)
 {
     m->slots = mem_alloc_zero(SOCKETS_SLOTS_MAX * sizeof(*m->slots));
     m->polls = mem_alloc_zero((SOCKETS_SLOTS_MAX + KIN_POLLS) * sizeof(*m->polls));
-    if (m->slots == NULL || m->polls == NULL || !master_note_program(m)) {
+    if (m->slots == NULL || m->polls == NULL || !master_note_program(m) ||
+        !hasher_channel(m->hasher.channel)) {
         return false;
     }
     for (size_t i = 0; i < SOCKETS_SLOTS_MAX; i++) {
@@ -315,6 +319,7 @@ static bool make_memory(struct master *m)
 
 static void release(struct master *m)
 {
+    master_end_hasher(m);
     inherit_done(&m->inherited);
     notify_done(&m->notify);
     sockets_done(&m->sockets);
@@ -416,6 +421,7 @@ int master_run(const struct master_start *start)
         .upgrade = {.pipe_fd = -1},
         .heir = {.fd = -1, .next_fd = -1, .kill_ms = UINT64_MAX},
         .elder = {.fd = -1},
+        .hasher = {.channel = {-1, -1}},
         .retire_ms = UINT64_MAX,
         .too_old_ms = UINT64_MAX,
         .drain_at_ms = UINT64_MAX,
@@ -441,6 +447,7 @@ int master_run(const struct master_start *start)
     }
     warn_of_user(m.config);
     jail_enter_master(m.config);
+    master_tend_hasher(&m);
     for (size_t i = 0; i < m.slot_count && m.phase == MASTER_STARTING; i++) {
         if (m.slots[i].is_wanted) {
             master_spawn(&m, i);

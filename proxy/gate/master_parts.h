@@ -4,7 +4,8 @@
  * master.c starts, waits for events and stops; master_slots.c forks the workers, hears them and
  * replaces those that end; master_reload.c puts another configuration in force; master_care.c looks
  * whether workers turn, and who accepts for a slot without a worker; master_tell.c says what
- * happened in the log, master_notify.c to systemd. master_upgrade.c starts the master that takes
+ * happened in the log, master_notify.c to systemd. master_hasher.c forks the process that hashes
+ * passwords. master_upgrade.c starts the master that takes
  * this one's place (the heir); master_kin.c is what a master does with an heir or an elder, that is
  * the master whose place it took. Not for: anybody else. */
 #ifndef GATE_MASTER_PARTS_H
@@ -86,6 +87,16 @@ enum upgrade_phase {
     UPGRADE_STARTING, /* the heir builds its configuration and forks its workers */
 };
 
+/* The process that hashes passwords (gate/hasher). */
+struct master_hasher {
+    int channel[2];      /* for it, for those who ask; -1 = none */
+    pid_t pid;           /* 0 = none */
+    uint64_t forked_ms;  /* the last one */
+    uint64_t pause_ms;   /* before the next but one */
+    uint64_t spawn_ms;   /* when to fork, if a configuration needs it */
+    uint64_t stopped_ms; /* since when a signal has it stopped; 0 = it runs */
+};
+
 struct upgrade {
     enum upgrade_phase phase;
     bool is_wanted; /* a signal asked for it */
@@ -147,6 +158,7 @@ struct master {
     struct upgrade upgrade;
     struct heir heir;
     struct elder elder;
+    struct master_hasher hasher;
     bool is_relay;       /* it stays as long as its heir lives */
     bool is_gone_told;   /* its generation has ended, and the heir knows */
     bool is_lost;        /* the newest master died: this one ends at once */
@@ -249,6 +261,18 @@ uint64_t master_kin_due_ms(const struct master *m);
 /* True: a master that has yielded or stops may end. */
 bool master_is_over(const struct master *m);
 void master_release_kin(struct master *m);
+
+/* --- master_hasher.c --- */
+
+/* Forks the process when the configuration in force needs it and there is none, and ends one that
+ * somebody stopped; when either is due. */
+void master_tend_hasher(struct master *m);
+uint64_t master_hasher_due_ms(const struct master *m);
+/* True: that was it. */
+bool master_reap_hasher(struct master *m, pid_t pid, int status);
+/* Also closes the channel. */
+void master_end_hasher(struct master *m);
+
 /* --- master_tell.c --- */
 
 /* Says that the program listens there from now on. */

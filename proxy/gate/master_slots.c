@@ -85,6 +85,7 @@ static int be_worker(struct master *m, size_t slot, int control_fd)
     snprintf(name, sizeof(name), "w%zu", seat);
     log_set_process(name);
     close(m->signal_fd);
+    close_fd(&m->hasher.channel[0]);
     master_release_kin(m);
     notify_done(&m->notify);
     for (size_t i = 0; i < m->slot_count; i++) {
@@ -117,6 +118,7 @@ static int be_worker(struct master *m, size_t slot, int control_fd)
         .is_waiting = is_waiting,
         .listen_fds = listen_fds,
         .control_fd = control_fd,
+        .hasher_fd = m->hasher.channel[1],
         .is_kept = is_kept,
     };
     const char *detail = NULL;
@@ -351,6 +353,9 @@ void master_reap(struct master *m)
             return;
         }
         size_t slot = find_slot(m, pid);
+        if (master_reap_hasher(m, pid, status)) {
+            continue;
+        }
         if (slot == MASTER_NOBODY) {
             if (WIFEXITED(status) || WIFSIGNALED(status)) {
                 /* Nobody: a child that the program had before it became sluice, or what a dead

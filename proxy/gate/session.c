@@ -54,6 +54,7 @@ static void apply(struct session *s, const struct session_event *event)
     }
     note_client_side(s, before.client, actions, now_ms);
     if (s->life.phase != before.phase) {
+        session_stop_asking(s);
         session_tally_phase(s, before.phase);
     }
     if (log_is_on(LOG_DEBUG)) {

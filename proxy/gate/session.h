@@ -21,6 +21,7 @@
 #include "gate/flood.h"
 #include "gate/limits.h"
 #include "gate/page.h"
+#include "gate/passwords.h"
 #include "gate/roster.h"
 #include "gate/scoreboard.h"
 #include "gate/seat.h"
@@ -43,6 +44,7 @@ struct session_context {
     struct reactor *reactor;
     const struct scratch *scratch;
     struct resolver *resolver;
+    struct passwords *passwords; /* NULL: nobody can check one */
     struct upstream *upstream;   /* of `config`; NULL: nobody notes how dials end */
     const struct config *config; /* in force: judges requests that come; the worker holds it */
     struct scoreboard *scoreboard;

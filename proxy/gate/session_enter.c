@@ -53,7 +53,7 @@ static bool count(struct session *s, struct session_event *out)
     return s->is_counted;
 }
 
-static void uncount(struct session *s)
+void session_uncount(struct session *s)
 {
     struct session_context *context = s->context;
     if (s->is_counted) {
@@ -120,7 +120,25 @@ struct session_event session_refuse_who(struct session *s, unsigned reason, cons
     return end_event(LIFE_AUTH, detail);
 }
 
-static struct session_event identify(struct session *s, const struct token *token)
+/* Asks about the password, where the request has one and nobody knows whether it is right. False:
+ * *out follows from that. */
+static bool ask_password(struct session *s, const struct identity_question *question,
+                         enum identity_verdict *verdict, struct identity_answer *answer,
+                         struct session_event *out)
+{
+    if (*verdict != IDENTITY_WAIT) {
+        return true;
+    }
+    if (!session_ask_password(s, answer, out)) {
+        return false;
+    }
+    struct identity_question again = *question;
+    again.password = s->request->password;
+    *verdict = identity_of_request(&again, answer);
+    return true;
+}
+
+struct session_event session_identify(struct session *s, const struct token *token)
 {
     const struct identity_question question = {
         .route = route_in_force(s),
@@ -128,20 +146,27 @@ static struct session_event identify(struct session *s, const struct token *toke
         .is_from_trusted_proxy = s->request->admission.front.is_from_trusted_proxy,
         .certificate = s->client_cert,
         .now_s = clock_date_s(),
+        .password = s->request->password,
     };
     struct identity_answer answer;
+    struct session_event event;
 
     if (is_revoked_meanwhile(s)) {
         return end_event(LIFE_AUTH, "certificate is revoked");
     }
-    switch (token == NULL ? identity_of_request(&question, &answer)
-                          : identity_of_token(&question, token->text, &answer)) {
+    enum identity_verdict verdict = token == NULL
+                                        ? identity_of_request(&question, &answer)
+                                        : identity_of_token(&question, token->text, &answer);
+    if (!ask_password(s, &question, &verdict, &answer, &event)) {
+        return event;
+    }
+    switch (verdict) {
     case IDENTITY_OK:
         return take_who(s, answer.who);
     case IDENTITY_LATER:
         ask_for_token(s);
         return (struct session_event){{.type = LIFE_EV_REQUEST_OK}, NULL};
-    case IDENTITY_WAIT: /* the configuration lets nobody ask for it */
+    case IDENTITY_WAIT: /* no request has two passwords */
     case IDENTITY_REFUSED:
         return session_refuse_who(s, answer.reason, answer.detail);
     case IDENTITY_NO_MEMORY:
@@ -152,36 +177,33 @@ static struct session_event identify(struct session *s, const struct token *toke
 
 /* --- a place ------------------------------------------------------------------------------- */
 
-/* What becomes of the shares by the event. */
-static struct session_event settle_place(struct session *s, const struct session_event *event,
-                                         bool is_waiting)
+struct session_event session_settle_place(struct session *s, const struct session_event *event)
 {
     struct session_context *context = s->context;
-    if (event->life.type == LIFE_EV_END) {
-        uncount(s);
-        limits_refuse(&context->limits, &s->holds);
-        return *event;
+    bool is_refused = event->life.type == LIFE_EV_END;
+    if (event->life.type == LIFE_EV_COUNT) {
+        return *event; /* it waits for the answer about its password, and keeps its share */
     }
-    if (is_waiting) {
+    if (!is_refused && s->life.phase == LIFE_REQUEST && s->life.route.is_token_first) {
         /* A client that still has to say who it is stays a guest at the door, and is no session. */
-        uncount(s);
+        session_uncount(s);
         limits_wait(&context->limits, &s->holds);
         return *event;
     }
-    if (!door_admit(s->door, &s->guest)) {
-        uncount(s);
-        limits_refuse(&context->limits, &s->holds);
-        return end_event(LIFE_FULL, "the limit of descriptors");
+    if (!is_refused && door_admit(s->door, &s->guest)) {
+        limits_begin(&context->limits, &s->holds);
+        return *event;
     }
-    limits_begin(&context->limits, &s->holds);
-    return *event;
+    session_uncount(s);
+    limits_refuse(&context->limits, &s->holds);
+    return is_refused ? *event : end_event(LIFE_FULL, "the limit of descriptors");
 }
 
 struct session_event session_let_in(struct session *s, const struct token *token)
 {
     struct session_event event;
     if (session_count_source(s, &event) && take_share(s, &event) && count(s, &event)) {
-        event = identify(s, token);
+        event = session_identify(s, token);
     }
-    return settle_place(s, &event, token == NULL && s->life.route.is_token_first);
+    return session_settle_place(s, &event);
 }

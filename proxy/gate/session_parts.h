@@ -30,6 +30,8 @@ struct session_request {
     struct admission admission; /* after admission_decide */
     struct page page;           /* what LIFE_PAGE serves */
     uint64_t wait_ms;           /* of a refusal: when to come again; 0 = soon */
+    struct passwords_ask *ask;  /* the request waits for the answer; NULL: it does not */
+    enum identity_password password;
 };
 
 /* What the counters of the seat have got so far. The low 32 bits are enough: a session tallies long
@@ -178,8 +180,14 @@ void session_send_close(struct session *s);
 
 /* session_enter.c: lets a client in whose request is admitted, if the limits have a place and it
  * proves who it is. `token` is its first message; NULL before there is one. LIFE_EV_REQUEST_OK: it
- * is in, or the life waits for its first message. Else LIFE_EV_END. */
+ * is in, or the life waits for its first message; LIFE_EV_END: it is refused; LIFE_EV_COUNT:
+ * session_is_asking. */
 struct session_event session_let_in(struct session *s, const struct token *token);
+/* The part of that which says who the client is, and what follows from its event. */
+struct session_event session_identify(struct session *s, const struct token *token);
+struct session_event session_settle_place(struct session *s, const struct session_event *event);
+/* The scoreboard does not count it any more. */
+void session_uncount(struct session *s);
 /* The client's credentials do not hold, or it showed none (enum identity_reason). */
 struct session_event session_refuse_who(struct session *s, unsigned reason, const char *detail);
 
@@ -188,6 +196,15 @@ struct session_event session_refuse_who(struct session *s, unsigned reason, cons
 void session_await_token(struct session *s);
 /* The first message is whole: judges and wipes it. */
 struct session_event session_take_token(struct session *s);
+
+/* session_password.c: asks whether the request's password is right. True: request->password says
+ * it now. False: *out is the event. Takes the answer's token over. */
+bool session_ask_password(struct session *s, struct identity_answer *answer,
+                          struct session_event *out);
+/* The request is complete, and waits for the answer. */
+bool session_is_asking(const struct session *s);
+/* The session has left the phase REQUEST, and wants no answer any more. */
+void session_stop_asking(struct session *s);
 
 /* session_timer.c */
 struct life_deadline session_deadline(const struct session *s);

@@ -41,6 +41,9 @@ static const char *cut_detail(const struct session *s)
     if (s->life.phase == LIFE_TLS) {
         return session_client_bytes(s) > 0 ? "FIN inside the TLS handshake" : NULL;
     }
+    if (session_is_asking(s)) {
+        return "FIN while sluice checked the password";
+    }
     if (s->life.phase == LIFE_REQUEST && s->request != NULL) {
         return "FIN inside the request head";
     }

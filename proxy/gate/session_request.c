@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The opening handshake of a session: from the first byte of the head to an event of the life, and
  * what the session then says to the client. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -38,6 +39,23 @@ static enum answer_content content_for(const struct session_request *request)
     return is_head ? ANSWER_HEAD_ONLY : ANSWER_WHOLE;
 }
 
+/* What a browser must see before it asks its user for a password; empty: the route asks for none.
+ * The name of the section says which one. */
+#define CHALLENGE_MAX 256
+static struct span challenge_of(const struct session *s, char out[CHALLENGE_MAX])
+{
+    for (size_t i = 0; s->route != NULL && i < s->route->auth_count; i++) {
+        const struct config_auth *auth = s->route->auths[i];
+        if (auth->credential == CONFIG_PASSWORD) {
+            int len = snprintf(out, CHALLENGE_MAX,
+                               "WWW-Authenticate: Basic realm=\"%.*s\", charset=\"UTF-8\"\r\n",
+                               (int)auth->name.len, auth->name.data);
+            return (struct span){out, len > 0 && len < CHALLENGE_MAX ? (size_t)len : 0};
+        }
+    }
+    return (struct span){NULL, 0};
+}
+
 void session_send_http(struct session *s)
 {
     struct session_request *request = s->request;
@@ -46,8 +64,9 @@ void session_send_http(struct session *s)
 
     s->http_status = (uint16_t)status;
     if (request == NULL || request->page.status == 0) {
+        char challenge[CHALLENGE_MAX];
         answer_status(&s->pump, status, content_for(request),
-                      request != NULL ? request->wait_ms : 0);
+                      request != NULL ? request->wait_ms : 0, challenge_of(s, challenge));
         return;
     }
     const struct answer_http http = {
@@ -218,6 +237,10 @@ bool session_take_head(struct session *s, const uint8_t *data, size_t len,
                        struct session_event *out)
 {
     size_t consumed = 0;
+    if (session_is_asking(s)) {
+        *out = bad_request_event(s, 400, "bytes behind the request head");
+        return true;
+    }
     if (s->request == NULL) {
         s->request = mem_alloc(sizeof(*s->request));
         if (s->request == NULL) {
@@ -227,6 +250,8 @@ bool session_take_head(struct session *s, const uint8_t *data, size_t len,
         http_parser_init(&s->request->head, &s->context->config->head_limits);
         s->request->page = (struct page){.status = 0};
         s->request->wait_ms = 0;
+        s->request->ask = NULL;
+        s->request->password = IDENTITY_NOT_ASKED;
     }
     enum http_result result = http_parse(&s->request->head, data, len, &consumed);
     switch (result) {
@@ -234,7 +259,7 @@ bool session_take_head(struct session *s, const uint8_t *data, size_t len,
         return false;
     case HTTP_DONE:
         *out = on_head_complete(s, len - consumed);
-        return true;
+        return !session_is_asking(s);
     case HTTP_BAD:
     case HTTP_METHOD_TOO_LONG:
     case HTTP_OTHER_VERSION:

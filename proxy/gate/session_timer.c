@@ -127,6 +127,11 @@ bool session_take_deadline(struct session *s, struct session_event *out)
             s->times.phase_since_ms = now_ms;
             return false;
         }
+        if (session_is_asking(s)) {
+            out->life = (struct life_event){.type = LIFE_EV_END, .ending = LIFE_FULL};
+            out->detail = "the password was not checked within request_timeout";
+            return true;
+        }
         out->life.type = LIFE_EV_DEADLINE;
         out->detail = late_detail(s);
         if (s->life.phase == LIFE_TOKEN) {

@@ -9,6 +9,7 @@
 #include "gate/descriptors.h"
 #include "gate/jail.h"
 #include "gate/page.h"
+#include "gate/passwords.h"
 #include "gate/session.h"
 #include "gate/vitals.h"
 #include "gate/worker_parts.h"
@@ -203,6 +204,11 @@ static bool init(struct worker *w, const struct worker_start *start, const char 
         *out_detail = "a worker cannot make its resolver: out of memory or descriptors";
         return false;
     }
+    w->context.passwords = passwords_new(w->context.reactor, start->hasher_fd);
+    if (w->context.passwords == NULL) {
+        *out_detail = "out of memory";
+        return false;
+    }
     struct setup first;
     if (!worker_make_setup(w, start->config, &first, out_detail)) {
         return false;
@@ -273,6 +279,7 @@ int worker_run(const struct worker_start *start, const char **out_detail)
     door_done(&w.health_door);
     door_done(&w.admin_door);
     flood_done(&w.flood);
+    passwords_free(w.context.passwords);
     resolver_free(w.context.resolver);
     worker_drop_setup(&w.setup);
     reactor_free(w.context.reactor);

@@ -34,6 +34,7 @@ struct worker_start {
     bool is_waiting;       /* it accepts nobody before CONTROL_OPEN */
     const int *listen_fds; /* one per config->listens, taken over */
     int control_fd;        /* to the master; the caller keeps it */
+    int hasher_fd;         /* the channel to the hasher; the caller keeps it */
     bool is_kept;          /* a manager keeps the sockets for the program that follows */
 };
 

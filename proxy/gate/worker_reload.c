@@ -10,6 +10,7 @@
 #include "conf/config.h"
 #include "conf/listen.h"
 #include "gate/descriptors.h"
+#include "gate/passwords.h"
 #include "gate/sockets.h"
 #include "gate/worker_parts.h"
 
@@ -68,8 +69,10 @@ bool worker_make_setup(struct worker *w, const struct config *config, struct set
 
 struct door_settings worker_limits(const struct worker *w)
 {
+    const struct config *config = w->setup.config;
+    uint64_t asking = config_has_passwords(config) ? PASSWORDS_WAITING_MAX : 0;
     const struct descriptors_plan plan = descriptors_share(
-        w->setup.config, descriptors_raise(), w->own_descriptors + w->setup.config->listen_count);
+        config, descriptors_raise(), w->own_descriptors + config->listen_count + asking);
     return (struct door_settings){
         .pending_max = plan.pending_max,
         .sessions_max = plan.sessions_max,

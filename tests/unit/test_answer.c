@@ -126,7 +126,7 @@ static void test_status(void)
         size_t body_len;
 
         talk_open(&t);
-        answer_status(&t.pump, rows[i].status, ANSWER_WHOLE, 0);
+        answer_status(&t.pump, rows[i].status, ANSWER_WHOLE, 0, (struct span){NULL, 0});
         talk_finish(&t, NULL);
         const uint8_t *body = find_body(&t, &body_len);
         CHECK_TRUE(rows[i].line,
@@ -140,7 +140,7 @@ static void test_status(void)
 
         // The same head to HEAD, and nothing behind it.
         talk_open(&t);
-        answer_status(&t.pump, rows[i].status, ANSWER_HEAD_ONLY, 0);
+        answer_status(&t.pump, rows[i].status, ANSWER_HEAD_ONLY, 0, (struct span){NULL, 0});
         talk_finish(&t, NULL);
         CHECK_TRUE(rows[i].line, has_text(&t, length));
         CHECK_TRUE(rows[i].line, find_body(&t, &body_len) != NULL && body_len == 0);
@@ -161,7 +161,7 @@ static void test_status_behind_a_full_queue(void)
     while (conn_queued(&t.pump.client) < t.pump.high_bytes) {
         pump_send_raw(&t.pump, block, sizeof(block));
     }
-    answer_status(&t.pump, 404, ANSWER_WHOLE, 0);
+    answer_status(&t.pump, 404, ANSWER_WHOLE, 0, (struct span){NULL, 0});
     CHECK_FALSE("nothing is left to produce", t.pump.is_client_owed);
     talk_finish(&t, NULL);
     CHECK_TRUE("every byte", t.len > sizeof(want) && memcmp(t.said + t.len - (sizeof(want) - 1),

@@ -140,6 +140,29 @@ static const struct {
      LISTEN ROUTE "auth = t, u\nauth_from = bearer\n[auth t]\ntype = tokens\nfile = DIR/t\n"
                   "[auth u]\ntype = tokens\nfile = DIR/t\n",
      6, "auth names [auth t] and [auth u]"},
+    {"passwords", LISTEN ROUTE "auth = p\n[auth p]\ntype = basic\nfile = DIR/p\ncache = 0\n", 0,
+     NULL},
+    {"passwords, with their place",
+     LISTEN ROUTE "auth = p\nauth_from = basic\n[auth p]\ntype = basic\nfile = DIR/p\n", 0, NULL},
+    {"passwords and tokens",
+     LISTEN ROUTE "auth = p, t\nauth_from = bearer\n[auth p]\ntype = basic\nfile = DIR/p\n"
+                  "[auth t]\ntype = tokens\nfile = DIR/t\n",
+     0, NULL},
+    {"two of passwords",
+     LISTEN ROUTE "auth = p, q\n[auth p]\ntype = basic\nfile = DIR/p\n"
+                  "[auth q]\ntype = basic\nfile = DIR/p\n",
+     6, "a client brings one password only: a route takes one [auth] of the type basic"},
+    {"passwords for every page",
+     LISTEN ROUTE "auth = p\norigins = *\n[auth p]\ntype = basic\nfile = DIR/p\n", 6,
+     "the password sends it for every page"},
+    {"tokens are no passwords", LISTEN ROUTE "auth = p\n[auth p]\ntype = basic\nfile = DIR/t\n", 9,
+     "/t:2: "},
+    {"no file of passwords", LISTEN ROUTE "auth = p\n[auth p]\ntype = basic\n", 7,
+     "[auth p] has no file"},
+    {"a cache of tokens",
+     LISTEN ROUTE
+     "auth_from = bearer\nauth = t\n[auth t]\ntype = tokens\nfile = DIR/t\ncache = 1s\n",
+     11, "type = basic"},
     {"no place", LISTEN ROUTE "auth = t\n[auth t]\ntype = tokens\nfile = DIR/t\n", 3,
      "does not say where a token stands"},
     {"a place of passwords",
@@ -255,6 +278,7 @@ static const struct {
     mode_t mode;
 } files[] = {
     {"t", "# who may enter\n" ALICE "\n", 0640},
+    {"p", "ann:$2b$04$lvqNj5GmmXKYsHROXri0HOfkchyPS/2nLvZsTi5N1gjXK8XZhwiS6\n", 0600},
     {"broken", ALICE "\nbob:12\n", 0600},
     {"loose", ALICE "\n", 0644},
     {"jwks", ED25519, 0644},

@@ -41,7 +41,18 @@ static const char ini[] =
     "[route open]\npath = /open\nbackend = echo:\n"
     "[route listed]\npath = /listed\nbackend = echo:\nauth = listed\n"
     "auth_from = cookie:s, subprotocol, query:t, bearer, header:X-Token\n"
-    "[route signed]\npath = /signed\nbackend = echo:\nauth = signed\nauth_from = bearer\n";
+    "[route signed]\npath = /signed\nbackend = echo:\nauth = signed\nauth_from = bearer\n"
+    "[auth people]\ntype = basic\nfile = %s/passwords\ncache = 5s\n"
+    "[route people]\npath = /people\nbackend = echo:\nauth = people\nauth_from = basic\n"
+    "[route both]\npath = /both\nbackend = echo:\nauth = people, listed\n"
+    "auth_from = query:t\n";
+
+// What openssl passwd and htpasswd write.
+#define HASH_OF_ANN \
+    "$6$rounds=1000$saltsalt$LAV5VE5Y7w1d73x1mFNspYWUpazfmwv2SoepNXNKJ/otop/Zok96Hr8Q13LEv0DRY/" \
+    "x8v0/crpIjl8NJSAqXV/"
+#define ANN "Authorization: Basic YW5uOnNlY3JldA==\r\n" // ann:secret
+#define ZOE "Authorization: Basic em9lOnNlY3JldA==\r\n" // zoe:secret
 
 static const struct row {
     const char *name;
@@ -137,6 +148,8 @@ static void check_identity(const struct row *row, const struct identity *who)
     }
 }
 
+static enum identity_password password;
+
 /* fail_after: the allocation that fails; 0 = none. */
 static enum identity_verdict judge(const struct config *config, const struct row *row,
                                    bool is_trusted, uint64_t fail_after,
@@ -158,6 +171,7 @@ static enum identity_verdict judge(const struct config *config, const struct row
         .request = &request,
         .is_from_trusted_proxy = is_trusted,
         .now_s = NOW,
+        .password = password,
     };
     memset(out, 0x5a, sizeof(*out));
     mem_fail_after(fail_after);
@@ -216,6 +230,74 @@ static void test_first_message(const struct config *config)
     CHECK_TRUE("bad", got.who == NULL);
 }
 
+static const struct password_row {
+    const char *name;
+    const char *target;
+    const char *lines;
+    enum identity_password password;
+    enum identity_verdict verdict;
+    const char *word;
+    bool is_decoy;
+} password_rows[] = {
+    {"asked", "/people", ANN, IDENTITY_NOT_ASKED, IDENTITY_WAIT, NULL, false},
+    {"right", "/people", ANN, IDENTITY_RIGHT, IDENTITY_OK, NULL, false},
+    {"wrong", "/people", ANN, IDENTITY_WRONG, IDENTITY_REFUSED, "wrong_password", false},
+    {"nobody", "/people", ZOE, IDENTITY_NOT_ASKED, IDENTITY_WAIT, NULL, true},
+    {"nobody, wrong", "/people", ZOE, IDENTITY_WRONG, IDENTITY_REFUSED, "unknown_user", false},
+    {"nobody, right", "/people", ZOE, IDENTITY_RIGHT, IDENTITY_REFUSED, "unknown_user", false},
+    {"none", "/people", "", IDENTITY_NOT_ASKED, IDENTITY_REFUSED, "missing", false},
+    {"a token", "/people", "Authorization: Bearer sesame-open\r\n", IDENTITY_NOT_ASKED,
+     IDENTITY_REFUSED, "missing", false},
+    {"two", "/people", ANN ZOE, IDENTITY_NOT_ASKED, IDENTITY_REFUSED, "twice", false},
+    {"no base64", "/people", "Authorization: Basic a:b\r\n", IDENTITY_NOT_ASKED, IDENTITY_REFUSED,
+     "malformed", false},
+    {"both, asked", "/both?t=sesame-open", ANN, IDENTITY_NOT_ASKED, IDENTITY_WAIT, NULL, false},
+    {"both, right", "/both?t=sesame-open", ANN, IDENTITY_RIGHT, IDENTITY_OK, NULL, false},
+    {"both, wrong", "/both?t=sesame-open", ANN, IDENTITY_WRONG, IDENTITY_REFUSED, "wrong_password",
+     false},
+    {"nobody is asked where the token is wrong", "/both?t=sesame", ANN, IDENTITY_NOT_ASKED,
+     IDENTITY_REFUSED, "unknown_token", false},
+};
+
+static void check_password_row(const struct config *config, const struct password_row *row)
+{
+    const struct row request = {.name = row->name, .target = row->target, .lines = row->lines};
+    const size_t blocks = mem_live_blocks();
+    struct identity_answer got;
+    password = row->password;
+    CHECK_EQ_INT(row->name, judge(config, &request, false, 0, &got), row->verdict);
+    CHECK_EQ_INT(row->name, got.who != NULL, row->verdict == IDENTITY_OK);
+    if (row->verdict == IDENTITY_REFUSED) {
+        CHECK_EQ_STR(row->name, identity_reason_word(got.reason), row->word);
+    }
+    if (row->verdict == IDENTITY_WAIT) {
+        CHECK_TRUE(row->name, span_is_equal(got.hash, SPAN_LIT(HASH_OF_ANN)));
+        CHECK_TRUE(row->name, span_is_equal(got.password.text, SPAN_LIT("secret")));
+        CHECK_EQ_INT(row->name, got.is_decoy, row->is_decoy);
+        CHECK_EQ_U64(row->name, got.cache_ms, 5000);
+        token_done(&got.password);
+    }
+    if (got.who != NULL) {
+        enum life_ending ending;
+        CHECK_TRUE(row->name, span_is_equal(got.who->subject, SPAN_LIT("ann")));
+        CHECK_TRUE(row->name, identity_holds(got.who, config, NOW, &ending));
+        got.who->subject = SPAN_LIT("zoe");
+        CHECK_FALSE("gone", identity_holds(got.who, config, NOW, &ending));
+        CHECK_EQ_INT("gone", ending, LIFE_AUTH_REVOKED);
+    }
+    identity_free(got.who);
+    for (uint64_t n = 1; n < 8; n++) {
+        enum identity_verdict verdict = judge(config, &request, false, n, &got);
+        CHECK_TRUE(row->name, verdict == row->verdict || verdict == IDENTITY_NO_MEMORY);
+        if (verdict == IDENTITY_WAIT) {
+            token_done(&got.password);
+        }
+        identity_free(got.who);
+    }
+    CHECK_EQ_U64(row->name, mem_live_blocks(), blocks);
+    password = IDENTITY_NOT_ASKED;
+}
+
 static void test_words(void)
 {
     for (unsigned i = 0; i < IDENTITY_REASONS; i++) {
@@ -242,16 +324,20 @@ static void test_all(void)
         abort();
     }
     write_file("secret", SECRET "\n");
+    write_file("passwords", "ann:" HASH_OF_ANN "\n");
     write_file("tokens",
                "alice:10fd93e00c1bdccff1ba9cb6919df45fcd7264eb96f173c36eb6934e18e5ef86\n"
                "dave:9bdf10a691a1cfda89d9ff66629d1609ab176cec9b6a3146a8929f28937a9fce:1700000000\n"
                "carol:f184685c9b8daabe4768f63108afb91e4b8fe62998e3146a28426a64c9e22a5c:"
                "1900000000\n");
-    snprintf(text, sizeof(text), ini, folder, folder);
+    snprintf(text, sizeof(text), ini, folder, folder, folder);
     struct config *config = config_parse(span_from_str(text), &report);
     if (CHECK_TRUE("configuration", config != NULL)) {
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
             check_row(config, &rows[i]);
+        }
+        for (size_t i = 0; i < sizeof(password_rows) / sizeof(password_rows[0]); i++) {
+            check_password_row(config, &password_rows[i]);
         }
         test_trusted(config);
         test_first_message(config);
@@ -262,6 +348,8 @@ static void test_all(void)
     report_done(&report);
     config_free(config);
     snprintf(path, sizeof(path), "%s/secret", folder);
+    unlink(path);
+    snprintf(path, sizeof(path), "%s/passwords", folder);
     unlink(path);
     snprintf(path, sizeof(path), "%s/tokens", folder);
     unlink(path);

@@ -326,6 +326,8 @@ def all_kinds_are_limited(t):
         "sandbox.violation", "worker.exit", "worker.respawn", "worker.failed", "worker.killed",
         # the master looks at intervals
         "worker.still", "worker.back",
+        # as with workers: the master waits longer and longer
+        "hasher.start", "hasher.exit", "hasher.failed", "hasher.killed",
         # upstream's own limit: less and less often
         "backend.down", "backend.up",
         # once until the daemon takes a line again
@@ -344,7 +346,8 @@ def all_kinds_are_limited(t):
                     text = file.read()
                 found |= set(re.findall(r'"((?:%s)\.[a-z]+|ready|stop|stopped|limits)"' %
                                         "session|listen|worker|backend|reload|config|memory|log|"
-                                        "sandbox|accept|adopt|drain|master|user|upgrade", text))
+                                        "sandbox|accept|adopt|drain|master|user|upgrade|"
+                                        "hasher", text))
                 if name == "flood.c":
                     limited = set(re.findall(r'\{"([a-z.]+)", LOG_', text))
     assert "reload.done" in found and "memory.short" in limited, (found, limited)

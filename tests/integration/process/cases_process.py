@@ -402,12 +402,12 @@ def the_shared_user_is_named(t):
 
 @case()
 def no_descriptors_of_others(t):
-    """A worker holds its listeners, epoll, the control socket and the log, but no socket of another
-    one."""
+    """A worker holds its listeners, epoll, the control socket, the channel to the process that
+    hashes, and the log, but no socket of another one."""
     p = both_started(t.gateway(server="workers = 4", r=ECHO), 4)
     for pid in p.workers():
         folder = "/proc/%d/fd/" % pid
         links = [os.readlink(folder + fd) for fd in os.listdir(folder)]
         sockets = [link for link in links if link.startswith("socket:")]
-        assert len(sockets) <= 3, links
+        assert len(sockets) <= 4, links
         assert len(links) <= 20, links
