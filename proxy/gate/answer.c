@@ -32,10 +32,31 @@ void answer_101(struct pump *p, struct span key, struct span subprotocol,
     pump_send_raw(p, text, len);
 }
 
-void answer_close(struct pump *p, uint16_t code, struct span reason)
+/* The part of a text that fits, without a piece of a character. */
+static size_t whole_len(struct span text, size_t most)
 {
+    size_t len = text.len < most ? text.len : most;
+    while (len > 0 && len < text.len && ((unsigned char)text.data[len] & 0xC0) == 0x80) {
+        len--;
+    }
+    return len;
+}
+
+void answer_close(struct pump *p, uint16_t code, struct span reason, struct span id)
+{
+    char text[WS_CLOSE_REASON_MAX];
+    struct span told = {NULL, 0}; /* an echo of the client's Close has no reason */
+
+    if (reason.len > 0) {
+        assert(id.len < sizeof(text));
+        size_t len = whole_len(reason, sizeof(text) - id.len - 1);
+        memcpy(text, reason.data, len);
+        text[len++] = ' ';
+        memcpy(text + len, id.data, id.len);
+        told = (struct span){text, len + id.len};
+    }
     conn_cork(&p->client);
-    pump_send_close(p, code, reason);
+    pump_send_close(p, code, told);
 }
 
 /* The fields that RFC 9110 demands with a status (15.5.2, 15.5.6, 15.5.22), and when a client that

@@ -23,8 +23,10 @@ void answer_101(struct pump *p, struct span key, struct span subprotocol,
                 const struct deflate_params *deflate);
 
 /* Corks the connection and sends a Close. The end of the event uncorks it, so a FIN that follows in
- * the same event travels in the same packet. */
-void answer_close(struct pump *p, uint16_t code, struct span reason);
+ * the same event travels in the same packet. What the page reads is "REASON ID": the reason, a
+ * blank and the session's id, by which the log is found; an empty reason, as an echo of the
+ * client's Close has it, stays empty. A reason that is too long is cut, the id never is. */
+void answer_close(struct pump *p, uint16_t code, struct span reason, struct span id);
 
 #define ANSWER_PART_BYTES (16 * 1024) /* at most, in one call of answer_produce_fn */
 

@@ -77,7 +77,7 @@ struct identity_answer {
     const struct config_auth *auth; /* IDENTITY_REFUSED: the section that did; or NULL */
     const char *detail;             /* of it */
     unsigned reason;                /* of it: enum identity_reason or jwt_refusal */
-    /* IDENTITY_WAIT: what to ask. All other sections hold, or will be asked by the first message. */
+    /* IDENTITY_WAIT: what to ask. All other sections hold, or the first message will be asked. */
     struct token password; /* with the user; the caller's, for token_done */
     struct span hash;      /* of the user, or a decoy */
     bool is_decoy;         /* the user is not there: IDENTITY_WRONG, and takes as long */

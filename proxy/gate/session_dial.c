@@ -29,13 +29,13 @@ struct span session_introduction(const struct session *s, uint8_t out[PROXY_HEAD
 {
     const struct session_request *request = s->request;
     const struct proxy_header *told = session_header(s);
-    char id[SESSION_ID_MAX];
+    char id[SESSION_ID_TEXT];
     if (s->route->proxy_out == CONFIG_PROXY_OFF) {
         return (struct span){NULL, 0};
     }
     struct proxy_header header = {
         .version = (enum proxy_header_version)s->route->proxy_out,
-        .unique_id = span_from_str(session_id_text(s, id)),
+        .unique_id = session_id_text(s, id),
         .authority = request->admission.front.sni,
     };
     session_client_address(s, &header.source);

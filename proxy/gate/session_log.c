@@ -7,19 +7,20 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "gate/session_parts.h"
+#include "proto/token.h"
 
 #define IDENTITY_SHOWN_MAX 128 /* bytes of a subject */
 
-const char *session_id_text(const struct session *s, char out[SESSION_ID_MAX])
+struct span session_id_text(const struct session *s, char out[SESSION_ID_TEXT])
 {
-    snprintf(out, SESSION_ID_MAX, "%zu-%llu", s->context->slot, (unsigned long long)s->id);
-    return out;
+    snprintf(out, SESSION_ID_TEXT, "%zu-%llu", s->context->slot, (unsigned long long)s->id);
+    return span_from_str(out);
 }
 
 static void log_id(struct log_line *line, const struct session *s)
 {
-    char text[SESSION_ID_MAX];
-    log_str(line, "id", session_id_text(s, text));
+    char text[SESSION_ID_TEXT];
+    log_text(line, "id", session_id_text(s, text));
 }
 
 void session_log_parties(struct log_line *line, const struct session *s)
@@ -118,6 +119,13 @@ void session_log_step(const struct session *s, const struct life *before,
     log_end(&line);
 }
 
+/* No Origin has a query; what a client writes there instead is hidden as in a target. */
+static void log_origin(struct log_line *line, struct span origin)
+{
+    char text[512];
+    log_text(line, "origin", (struct span){text, token_hide_query(origin, text, sizeof(text))});
+}
+
 /* As many items as fit, with a comma between two. */
 static void log_list(struct log_line *line, const char *key, const struct span *items, size_t count)
 {
@@ -143,7 +151,7 @@ static void log_request(struct log_line *line, const struct session *s)
     log_text(line, "path", asked->path);
     log_text(line, "host", asked->authority);
     if (asked->has_origin) {
-        log_text(line, "origin", asked->origin);
+        log_origin(line, asked->origin);
     }
     log_list(line, "offers", asked->offers, asked->offer_count);
     if (s->life.ending == LIFE_SUBPROTOCOL) {

@@ -236,6 +236,10 @@ void session_show_end(struct session *s);
 /* session_ends.c: ends the session, unless it has ended. */
 void session_end_one(struct session *s, enum life_ending ending);
 
+/* session_log.c: "0-17": the worker's slot and a number that the slot gives out once. */
+#define SESSION_ID_TEXT 48
+struct span session_id_text(const struct session *s, char out[SESSION_ID_TEXT]);
+
 #define SESSION_TALLY_BYTES 65536 /* a session that moved fewer is counted later */
 
 /* Wire bytes of both sides, each way. */
@@ -271,11 +275,8 @@ static inline void session_tally(struct session *s)
 }
 
 /* session_log.c */
-/* The id of a session, the words `id`, `client` and whatever else names its parties. */
-#define SESSION_ID_MAX 48
-/* "0-17": the worker's slot and a number that the slot gives out once. Returns `out`. */
-const char *session_id_text(const struct session *s, char out[SESSION_ID_MAX]);
 struct log_line;
+/* The words `id`, `client` and whatever else names its parties. */
 void session_log_parties(struct log_line *line, const struct session *s);
 /* The connection asked for nothing and broke no rule, and nothing failed here. */
 bool session_is_probe(const struct session *s);

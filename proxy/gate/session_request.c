@@ -83,9 +83,11 @@ void session_send_close(struct session *s)
 {
     const struct life_ending_row *row = life_ending_row(s->life.ending);
     const char *reason = s->detail != NULL && row->is_told_in_detail ? s->detail : row->reason;
+    char id_text[SESSION_ID_TEXT];
+    struct span id = session_id_text(s, id_text);
 
     s->is_close_lost = s->pump.client.is_broken;
-    answer_close(&s->pump, s->life.close_code, span_from_str(reason));
+    answer_close(&s->pump, s->life.close_code, span_from_str(reason), id);
 }
 
 /* --- the head ------------------------------------------------------------------------------ */

@@ -142,7 +142,7 @@ def no_token(t):
 
 @case()
 def sends_on_at_once(t):
-    """Behind its first message a page does not wait: the service gets all in order, and no token."""
+    """Behind its first message a page does not wait: the service gets all in order, no token."""
     backend = t.backend()
     p, _, page = start(t, backend)
     probe = dial(page, p, "first")

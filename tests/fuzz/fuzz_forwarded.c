@@ -75,9 +75,9 @@ static void check(enum forwarded_kind kind, const struct forwarded_lines *lines,
     assert((got.end == FORWARDED_PEER) == (got.hops == 0 && got.end != FORWARDED_MALFORMED));
     assert((got.detail[0] == '\0') == (got.end <= FORWARDED_FOUND));
     if (got.end == FORWARDED_FOUND && !is_trusted) {
-        expect_same_behind("6.6.6.6, ", kind, lines, hosts, hosts, &peer, &trust, &got);
-        expect_same_behind("for=\"x, ", kind, lines, hosts, hosts, &peer, &trust, &got);
-        expect_same_behind("\\\"\\, ", kind, lines, hosts, hosts, &peer, &trust, &got);
+        expect_same_behind("6.6.6.6, ", kind, lines, hosts, &peer, &trust, &got);
+        expect_same_behind("for=\"x, ", kind, lines, hosts, &peer, &trust, &got);
+        expect_same_behind("\\\"\\, ", kind, lines, hosts, &peer, &trust, &got);
     }
     /* A peer that nobody trusts. */
     const struct forwarded_trust nobody = {.count = 0};

@@ -3,8 +3,9 @@
  * have got afterwards: every byte that was owed, and the right end.
  *
  * Input: a text of three letters and a script. The letters are the route (session_routes.h), the
- * scheme (p plain, t TLS; P and T: the client says first who it is), and what the kernels take (a all, s all but the program reads little at
- * a time, b nothing for the backend, c nothing for the client, until the script is over). A script
+ * scheme (p plain, t TLS; P and T: the client says first who it is), and what the kernels take
+ * (a all, s all but the program reads little at a time, b nothing for the backend, c nothing for
+ * the client, until the script is over). A script
  * is flights with '|' between them. What stands in one flight comes in one turn of the loop; with
  * '<' in front the backend goes first. Letters of the client: P a message, H the first fragment of
  * one, Q half a frame, C a Close, N close_notify, F FIN, R reset. Of the backend: p bytes, q half a

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* session_routes.h: the configuration of the fuzzed sessions: a route for each framing, payload and
- * way to refuse; and each of them again for clients that say in their first message who they are. */
+ * way to refuse; and each of them again for clients that say in their first message who they
+ * are. */
 #ifndef FUZZ_SESSION_ROUTES_H
 #define FUZZ_SESSION_ROUTES_H
 

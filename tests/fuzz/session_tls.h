@@ -212,6 +212,17 @@ const char *tls_version_name(const struct tls *tls)
     return tls_is_established(tls) ? "TLSv1.3" : "";
 }
 
+const char *tls_suite_name(const struct tls *tls)
+{
+    return tls_is_established(tls) ? "TLS_AES_128_GCM_SHA256" : "";
+}
+
+struct span tls_protocol(const struct tls *tls)
+{
+    (void)tls;
+    return SPAN_LIT("http/1.1");
+}
+
 const char *tls_detail(const struct tls *tls)
 {
     return tls->is_failed ? "a record that the world broke" : NULL;

@@ -276,12 +276,12 @@ static void test_101_and_close(void)
                                "Upgrade: websocket\r\nConnection: Upgrade\r\n"
                                "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
                                "Sec-WebSocket-Protocol: binary\r\n\r\n"
-                               "\x88\x06\x03\xf0oops";
+                               "\x88\x0a\x03\xf0oops 0-5";
     struct talk t;
 
     talk_open(&t);
     answer_101(&t.pump, SPAN_LIT("dGhlIHNhbXBsZSBub25jZQ=="), SPAN_LIT("binary"), NULL);
-    answer_close(&t.pump, 1008, SPAN_LIT("oops"));
+    answer_close(&t.pump, 1008, SPAN_LIT("oops"), SPAN_LIT("0-5"));
     talk_finish(&t, NULL);
     CHECK_EQ_MEM("101 and Close", t.said, t.len, want, sizeof(want) - 1);
     talk_close(&t);
@@ -304,9 +304,38 @@ static void test_retry_after(void)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct talk t;
         talk_open(&t);
-        answer_status(&t.pump, 429, ANSWER_WHOLE, rows[i].wait_ms);
+        answer_status(&t.pump, 429, ANSWER_WHOLE, rows[i].wait_ms, (struct span){NULL, 0});
         talk_finish(&t, NULL);
         CHECK_TRUE(rows[i].field, has_text(&t, rows[i].field));
+        talk_close(&t);
+    }
+}
+
+/* The reason is cut between two characters; the id is whole, and the Close never too long. */
+static void test_close_reasons(void)
+{
+    char text[200];
+    for (size_t len = 0; len < sizeof(text); len++) {
+        struct talk t;
+        const struct span id = SPAN_LIT("12-345");
+        for (size_t i = 0; i < len; i++) {
+            text[i] = "a\xe2\x82\xac"[(i + len) % 4];
+        }
+        talk_open(&t);
+        answer_close(&t.pump, 1008, (struct span){text, len}, id);
+        talk_finish(&t, NULL);
+        size_t told = t.len - 4;
+        CHECK_TRUE("a Close of one frame", t.len >= 4 && told <= WS_CLOSE_REASON_MAX);
+        if (len == 0) {
+            CHECK_EQ_U64("an echo", told, 0);
+        } else {
+            size_t kept = told - id.len - 1;
+            CHECK_EQ_MEM("the id", t.said + t.len - id.len, id.len, id.data, id.len);
+            CHECK_EQ_INT("a blank", t.said[4 + kept], ' ');
+            CHECK_EQ_MEM("the reason", t.said + 4, kept, text, kept);
+            CHECK_TRUE("as much as fits", kept == len || kept + id.len + 1 + 3 > 123);
+            CHECK_TRUE("whole characters", kept == len || (text[kept] & 0xC0) != 0x80);
+        }
         talk_close(&t);
     }
 }
@@ -319,5 +348,6 @@ CU_TestInfo answer_tests[] = {
     {"a body that is whole", test_whole},
     {"a client that is gone", test_broken},
     {"101 and Close", test_101_and_close},
+    {"the reason of a Close", test_close_reasons},
     CU_TEST_INFO_NULL,
 };

@@ -167,6 +167,7 @@ static const struct {
                         "sluice_sessions{route=\"\",phase=\"closing\"} 0\n"
                         "sluice_sessions{route=\"\",phase=\"answer\"} 0\n"
                         "sluice_sessions{route=\"\",phase=\"linger\"} 0\n"
+                        "sluice_sessions{route=\"r\",phase=\"token\"} 0\n"
                         "sluice_sessions{route=\"r\",phase=\"dial\"} 0\n"
                         "sluice_sessions{route=\"r\",phase=\"open\"} 4\n"
                         "sluice_sessions{route=\"r\",phase=\"half_closed\"} "
@@ -174,6 +175,7 @@ static const struct {
                         "sluice_sessions{route=\"r\",phase=\"closing\"} 0\n"
                         "sluice_sessions{route=\"r\",phase=\"answer\"} 0\n"
                         "sluice_sessions{route=\"r\",phase=\"linger\"} 0\n"
+                        "sluice_sessions{route=\"e\",phase=\"token\"} 0\n"
                         "sluice_sessions{route=\"e\",phase=\"dial\"} 0\n"
                         "sluice_sessions{route=\"e\",phase=\"open\"} 0\n"
                         "sluice_sessions{route=\"e\",phase=\"half_closed\"} "
@@ -359,7 +361,7 @@ static void test_ceiling(void)
         seat_end(seat, NULL, ending, code);
     }
     char *got = tell("", ANSWER_PART_BYTES);
-    CHECK_EQ_U64("a route", count_lines(got, "{route=\"e\""), 40);
+    CHECK_EQ_U64("a route", count_lines(got, "{route=\"e\""), 41);
     CHECK_TRUE("none", count_lines(got, "{route=\"\"") <= 40);
     CHECK_EQ_U64("codes of clients", count_lines(got, "{route=\"e\",ending=\"client_close\""), 6);
     CHECK_TRUE("other", strstr(got, "{route=\"e\",ending=\"other\",code=\"other\"} ") != NULL);
@@ -407,7 +409,7 @@ static void test_size(void)
     }
     char *got = tell("", ANSWER_PART_BYTES);
     CHECK_EQ_U64("each has all of its series", count_lines(got, "{route=\"service-"),
-                 200 * (40 + 15));
+                 200 * (41 + 15));
     CHECK_TRUE("the whole answer", strlen(got) < (size_t)1 << 20);
     free(got);
     seat_free(seat);

@@ -127,22 +127,22 @@ static void test_refusals(void)
         const char *close; /* the bytes behind the 101 */
         enum life_ending ending;
     } rows[] = {
-        {"no route", KIT_REQUEST("/no", ""), "", false, 101, "\x88\x0f\x03\xf0no such route",
+        {"no route", KIT_REQUEST("/no", ""), "", false, 101, "\x88\x13\x03\xf0no such route 0-0",
          LIFE_NO_ROUTE},
         {"origin", KIT_REQUEST("/echo", "Origin: https://no.example\r\n"), "", false, 101,
-         "\x88\x14\x03\xf0origin not allowed", LIFE_ORIGIN},
+         "\x88\x18\x03\xf0origin not allowed 0-0", LIFE_ORIGIN},
         {"origin, by status", KIT_REQUEST("/echo", "Origin: https://no.example\r\n"),
          "on_refuse = http", false, 403, NULL, LIFE_ORIGIN},
         {"source", KIT_ECHO, "deny = 192.0.2.0/24", false, 101,
-         "\x88\x15\x03\xf0"
-         "address not allowed",
+         "\x88\x19\x03\xf0"
+         "address not allowed 0-0",
          LIFE_SOURCE},
         {"subprotocol", KIT_ECHO, "subprotocols = chat", false, 101,
-         "\x88\x1b\x03\xf0no acceptable subprotocol", LIFE_SUBPROTOCOL},
-        {"draining", KIT_ECHO, "", true, 101, "\x88\x0f\x03\xe9shutting down", LIFE_SHUTDOWN},
+         "\x88\x1f\x03\xf0no acceptable subprotocol 0-0", LIFE_SUBPROTOCOL},
+        {"draining", KIT_ECHO, "", true, 101, "\x88\x13\x03\xe9shutting down 0-0", LIFE_SHUTDOWN},
         {"backend refused", KIT_REQUEST("/closed", ""), "", false, 101,
-         "\x88\x15\x03\xf3"
-         "backend unavailable",
+         "\x88\x19\x03\xf3"
+         "backend unavailable 0-0",
          LIFE_BACKEND_REFUSED},
         {"backend refused, by status", KIT_REQUEST("/closed", ""), "on_refuse = http", false, 502,
          NULL, LIFE_BACKEND_REFUSED},
@@ -184,7 +184,7 @@ static void test_full(void)
     CHECK_TRUE("start", kit_start(&k));
     CHECK_EQ_U64("full", kit_take_answer(&k), 101);
     kit_settle(&k);
-    kit_heard_is("full", "\x88\x11\x03\xf5try again later", 19);
+    kit_heard_is("full", "\x88\x15\x03\xf5try again later 0-0", 23);
     scoreboard_sub(&k.context.scoreboard->slots[0].sessions_now, 1);
     kit_client_leaves(&k);
     kit_close("full", &k, LIFE_FULL);
@@ -343,13 +343,13 @@ static void test_deadlines(void)
         {"request_timeout", "request_timeout = 30ms", "", SILENT, NULL, 0, false,
          LIFE_HEAD_TOO_SLOW},
         {"idle_timeout", "", "idle_timeout = 30ms\nclose_timeout = 10ms", QUIET,
-         "\x88\x06\x03\xe9"
-         "idle",
-         8, false, LIFE_IDLE},
+         "\x88\x0a\x03\xe9"
+         "idle 0-0",
+         12, false, LIFE_IDLE},
         {"max_age", "", "max_age = 30ms\nclose_timeout = 10ms", QUIET,
-         "\x88\x09\x03\xe9"
-         "max age",
-         11, false, LIFE_MAX_AGE},
+         "\x88\x0d\x03\xe9"
+         "max age 0-0",
+         15, false, LIFE_MAX_AGE},
         {"pong_timeout", "", "ping_interval = 15ms\npong_timeout = 15ms", QUIET, "\x89\x00", 2,
          true, LIFE_CLIENT_LOST},
         {"write_timeout", "", "write_timeout = 30ms", STUCK, "", 0, true, LIFE_CLIENT_STALLED},

@@ -93,8 +93,8 @@ static size_t take_payload(uint8_t *out)
 
 static bool has_heard_close(const struct kit *k)
 {
-    static const char text[] = "\x88\x10\x03\xe8"
-                               "backend closed";
+    static const char text[] = "\x88\x14\x03\xe8"
+                               "backend closed 0-0";
     const size_t len = sizeof(text) - 1;
     size_t heard = kit_client_heard.len;
     (void)k;
@@ -123,9 +123,9 @@ static void test_down(void)
         size_t total = take_payload(got);
         CHECK_TRUE("every byte", total == len && memcmp(got, pattern, len) == 0);
         kit_heard_is("Close",
-                     "\x88\x10\x03\xe8"
-                     "backend closed",
-                     18);
+                     "\x88\x14\x03\xe8"
+                     "backend closed 0-0",
+                     22);
         kit_client_leaves(&k);
         kit_close("down", &k, LIFE_BACKEND_CLOSE);
     }
@@ -191,9 +191,9 @@ static void test_held_bytes(void)
         kit_client_frame(&k, 0xc2, packed.data, packed.len);
         CHECK_TRUE("our Close", kit_until(&k, has_client_heard_some));
         kit_heard_is("our Close",
-                     "\x88\x11\x03\xf3"
-                     "backend stalled",
-                     19);
+                     "\x88\x15\x03\xf3"
+                     "backend stalled 0-0",
+                     23);
         k.is_backend_deaf = false;
         kit_client_leaves(&k);
         kit_close("held", &k, LIFE_BACKEND_STALLED);

@@ -20,9 +20,9 @@ static void test_backend_closes(void)
     kit_settle(&k);
     kit_heard_is("its bytes, then Close",
                  "\x82\x03"
-                 "bye\x88\x10\x03\xe8"
-                 "backend closed",
-                 23);
+                 "bye\x88\x14\x03\xe8"
+                 "backend closed 0-0",
+                 27);
     CHECK_FALSE("the client's Close is awaited", k.client.has_fin);
     kit_client_frame(&k, 0x82, "late", 4);
     kit_client_closes(&k);
@@ -45,9 +45,9 @@ static void test_backend_resets(void)
     k.is_backend_deaf = true;
     kit_settle(&k);
     kit_heard_is("Close",
-                 "\x88\x0f\x03\xf3"
-                 "backend reset",
-                 17);
+                 "\x88\x13\x03\xf3"
+                 "backend reset 0-0",
+                 21);
     kit_client_leaves(&k);
     kit_close("backend resets", &k, LIFE_BACKEND_RESET);
 }
@@ -342,9 +342,9 @@ static void test_ended_by_us(void)
     CHECK_TRUE("backend", kit_until(&k, kit_is_backend_ended));
     CHECK_EQ_INT("backend", k.backend_end, KIT_BACKEND_FIN);
     kit_heard_is("Close",
-                 "\x88\x17\x03\xf0"
-                 "ended by the operator",
-                 25);
+                 "\x88\x1b\x03\xf0"
+                 "ended by the operator 0-0",
+                 29);
     kit_client_leaves(&k);
     kit_close("kicked", &k, LIFE_KICKED);
 

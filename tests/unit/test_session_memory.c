@@ -37,9 +37,9 @@ static void test_refused(void)
             CHECK_EQ_U64(rows[i].name, session_end_some(&k.context, LIFE_KICKED, 1), 1);
         } else {
             kit_heard_is(rows[i].name,
-                         "\x88\x11\x03\xf5"
-                         "try again later",
-                         19);
+                         "\x88\x15\x03\xf5"
+                         "try again later 0-0",
+                         23);
             CHECK_EQ_INT("never dialled", k.backend, -1);
         }
         kit_client_leaves(&k);

@@ -101,12 +101,12 @@ static void test_kick(void)
     session_end_unwanted(&k.context);
     kit_settle(&k);
     kit_heard_is("Close",
-                 "\x88\x17\x03\xf0"
-                 "ended by the operator",
-                 25);
+                 "\x88\x1b\x03\xf0"
+                 "ended by the operator 0-0",
+                 29);
     session_end_unwanted(&k.context); // once is enough
     kit_settle(&k);
-    CHECK_EQ_U64("no second Close", kit_client_heard.len, 25);
+    CHECK_EQ_U64("no second Close", kit_client_heard.len, 29);
     CHECK_EQ_INT("FIN", k.backend_end, KIT_BACKEND_FIN);
     kit_client_leaves(&k);
     kit_close("kick", &k, LIFE_KICKED);

@@ -16,7 +16,7 @@ from reloads import reload
 from scrape import scrape
 from sessions import WIRES
 from upgrades import Upgradable, newest, upgrade
-from wsclient import FIN, Ended
+from wsclient import FIN
 
 PAGE = "https://app.example.com"
 ROUTE = "origins = same, %s\nbackend = echo:\nauth = box\nauth_from = basic" % PAGE
@@ -107,7 +107,8 @@ def closed(c, code):
 @case()
 def files_of_others(t):
     """What htpasswd and openssl write; each user by the right password, over both wires."""
-    users = [("ada", SECRET), ("bob", "pässwörd ✓"), ("cid", ""), ("eve", LONGEST), ("fay", "a:b:")]
+    users = [("ada", SECRET), ("bob", "pässwörd ✓"), ("cid", ""), ("eve", LONGEST),
+             ("fay", "a:b:")]
     p = t.start(config(t, htpasswd("ada", SECRET, "-C", "5"), openssl("bob", users[1][1], "-6"),
                        htpasswd("cid", "", "-C", "4"), LONG,
                        htpasswd("fay", "a:b:", "-C", "4") + ":a comment"))

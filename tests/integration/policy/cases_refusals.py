@@ -118,6 +118,10 @@ def first_route(t):
     backend.expect_not_dialled()
     down = p.client().open("/down", origin="https://good.example", subprotocols="binary")
     equal(down.recv_close(1011)[0], "backend unavailable", "reason")
+    assert evil.close_id != down.close_id, "two sessions with one id"
+    for c, ending in ((evil, "origin"), (down, "backend_refused")):
+        c.close(1008)
+        p.log.wait("session.end", id=c.close_id, ending=ending)
     good.end_cleanly()
 
 

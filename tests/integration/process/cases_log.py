@@ -322,3 +322,32 @@ def its_reader_is_gone(t):
         p.client().open("/r").end_cleanly()
     process.terminate()
     equal(process.wait(20), 0, "exit code")
+
+
+@case(rows=[("text", "text"), ("json", "json")])
+def queries_are_hidden(t, kind):
+    """What stands behind a "?" is in no line of any level, whatever becomes of the request."""
+    backend = t.backend()
+    p = t.gateway(server="log_level = debug\nlog_format = " + kind, r=ECHO,
+                  chat="origins = *\nbackend = " + backend.url,
+                  strict="origins = https://good.example\nbackend = echo:",
+                  http="origins = https://good.example\non_refuse = http\nbackend = echo:",
+                  down="origins = *\nbackend = " + t.closed_port())
+    c = p.client().open("/r?ticket=hush", headers=[("Referer", "https://a.example/?t=hush")])
+    c.close(1000)
+    c.recv_close(1000, has_reason=False)
+    for path, code, origin in (("/strict?ticket=hush", 1008, "https://evil.example"),
+                               ("/strict?ticket=hush", 1008, "https://good.example/?t=hush"),
+                               ("/none?ticket=hush", 1008, None), ("/down?hush", 1011, None)):
+        c = p.client().open(path, origin=origin)
+        c.recv_close(code)
+        c.close(code)
+        p.log.wait("session.end", id=c.close_id)
+    for head in ("GET /r?hush HTTP/1.1\r\nHost: h\r\n\r\n", "GET /r?hush=\x01 HTTP/1.1\r\n\r\n",
+                 "GET http://h/r?hush HTTP/1.1\r\nHost: h\r\n\r\n", "HUSH /r?hush HTTP/9\r\n\r\n",
+                 "GET /r?%s HTTP/1.1\r\n\r\n" % ("hush" * 20000)):
+        wire = p.client().wire
+        wire.send(head.encode())
+        p.log.wait("session.end", client=wire.local)
+    for text in p.log.lines:
+        assert "hush" not in text, text

@@ -314,7 +314,7 @@ def all_kinds_are_limited(t):
         # one for each admitted session: the account of what was served
         "session.end",
         # only with log_level = debug
-        "session.open", "session.step",
+        "session.open", "session.step", "session.proxy",
         # once for each process or for an act of the operator
         "listen.failed", "limits", "user.shared", "sandbox.missing", "ready", "stop", "stopped",
         "worker.start", "worker.retired", "drain.begin", "drain.end", "master.gone",

@@ -262,7 +262,7 @@ def nginx_in_front(t):
     """The example of config/README.md: Host with its port, Upgrade, and a time-out that is longer
     than ping_interval. Without the Host line `same` compares with the wrong name, and says so."""
     with open(os.path.join(services.ROOT, "config", "README.md"), encoding="utf-8") as file:
-        example = re.search(r"```\n(location .*?)```", file.read(), re.S).group(1)
+        example = re.search(r"\n    (location / \{.*?\n    \})", file.read(), re.S).group(1)
     p = t.gateway(listens="[listen plain]\naddress = 127.0.0.1:0\n",
                   r="path = /websockify\nbackend = echo:\nping_interval = 500ms")
     example = example.replace("127.0.0.1:8080", "127.0.0.1:%d" % p.ports["plain"][1])
