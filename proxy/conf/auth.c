@@ -214,6 +214,26 @@ static void read_accounts(struct build *build, const struct draft_section *secti
     }
 }
 
+static void read_revoked(struct build *build, const struct draft_section *section,
+                         struct config_auth *auth)
+{
+    const struct draft_item *item = draft_value(section, "revoked")->items;
+    const struct bundle_file *file = item != NULL ? build_file(build, item) : NULL;
+    struct fault_owner owner = {build, item};
+
+    if (file == NULL) {
+        return;
+    }
+    if (file->exposure == FILE_WRITABLE) {
+        report_add(build->report, item->line,
+                   "%.*s: every user of this machine can change who is revoked: chmod o-w FILE",
+                   REPORT_SHOW_PATH(item->text));
+    }
+    if (!revoked_read(&auth->revoked, file->bytes, take_fault, &owner)) {
+        build->report->is_failed = true; /* take_fault has said why */
+    }
+}
+
 static void build_tokens(struct build *build, const struct draft_section *section,
                          struct config_auth *auth)
 {
@@ -260,6 +280,7 @@ static void build_auth(struct build *build, const struct draft_section *section,
     auth->credential = types[auth->type].credential;
     build_check_needs(build, section, auth);
     types[auth->type].build(build, section, auth);
+    read_revoked(build, section, auth);
 }
 
 void auth_build(struct build *build)
@@ -289,7 +310,8 @@ size_t auth_bytes(const struct config *config)
         const struct config_auth *auth = &config->auths[i];
 
         bytes += auth->keys.count * sizeof(*auth->keys.items) + auth->accounts.text_size +
-                 auth->accounts.count * sizeof(*auth->accounts.entries);
+                 auth->accounts.count * sizeof(*auth->accounts.entries) + auth->revoked.text_size +
+                 auth->revoked.count * sizeof(*auth->revoked.entries);
     }
     return bytes;
 }

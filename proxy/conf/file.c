@@ -58,7 +58,7 @@ static bool read_open_file(int fd, struct arena *arena, struct span *out, const 
     if (len < 0) {
         *out_detail = strerror(errno);
     } else if ((size_t)len > FILE_BYTES_MAX) {
-        *out_detail = "the file is larger than 1 MiB";
+        *out_detail = "the file is larger than 8 MiB";
     } else if (!arena_copy(arena, (struct span){data, (size_t)len}, out)) {
         *out_detail = strerror(ENOMEM);
     } else {

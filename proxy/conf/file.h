@@ -2,7 +2,7 @@
 /* file.h: the whole of a file in memory.
  *
  * For: the INI and the files that it names. Not for: devices and pipes, which it refuses, and files
- * of more than 1 MiB. */
+ * of more than 8 MiB. */
 #ifndef CONF_FILE_H
 #define CONF_FILE_H
 
@@ -11,7 +11,7 @@
 #include "base/span.h"
 #include "conf/arena.h"
 
-#define FILE_BYTES_MAX ((size_t)1 << 20)
+#define FILE_BYTES_MAX ((size_t)8 << 20)
 
 /* Relative paths count from the working directory. *out lives in `arena`, with a NUL behind it. On
  * failure *out_detail says what is wrong, in the system's words where it has some. */

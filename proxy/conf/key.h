@@ -5,7 +5,8 @@
  * and printed, what it means nothing without; the nearest name to a misspelt one. Not for: what
  * several keys mean together. Pure.
  *
- * A new key is a row in key_table.c or key_table_route.c (and the field of the snapshot that it fills), a row of a table
+ * A new key is a row in key_table.c or key_table_route.c (and the field of the snapshot that it
+ * fills), a row of a table
  * in config/README.md and a line in config/sluice.ini; `make lint` compares the three. Each row of
  * the table begins with KEY(SECTION, "name". */
 #ifndef CONF_KEY_H

@@ -28,6 +28,8 @@ static const struct key_choice forwarded_words[] = {{"off", CONFIG_FORWARDED_OFF
                                                     {"forwarded", CONFIG_FORWARDED_RFC7239},
                                                     {NULL, 0}};
 
+static const struct key_choice yes_words[] = {{"yes", 1}, {"no", 0}, {NULL, 0}};
+
 /* ---- what a key means nothing without ---- */
 
 static bool has_log_daemon(const void *base)
@@ -269,6 +271,12 @@ static const struct key keys[] = {
     KEY(KEY_AUTH, "cache", DURATION(SECOND_MS, DAY_MS), .zero_word = "off", .fallback = "1m",
         AUTH_FIELD(cache_ms), .need = &need_basic,
         .help = "how long a password that was right is not hashed again"),
+    KEY(KEY_AUTH, "revoked", TEXT(value_read_text, value_show_text), AUTH_FIELD(revoked_path),
+        .names_files = true, .empty = "nobody is revoked",
+        .help = "a file of jti:, sub: and kid: lines: whom sluice lets in no more"),
+    KEY(KEY_AUTH, "revoke_on_key_removal", CHOICE(yes_words), .fallback = "no",
+        AUTH_FIELD(is_key_removal_final), .need = &need_jwt,
+        .help = "whether a key that goes ends the sessions of its tokens"),
 };
 
 #define KEYS (sizeof(keys) / sizeof(keys[0]))

@@ -13,6 +13,7 @@ void config_drop_auths(const struct config *config)
     for (size_t i = 0; i < config->auth_count; i++) {
         jwt_keys_done(&config->auths[i].keys);
         accounts_done(&config->auths[i].accounts);
+        revoked_done(&config->auths[i].revoked);
     }
 }
 

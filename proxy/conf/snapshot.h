@@ -22,6 +22,7 @@
 #include "proto/life.h"
 #include "proto/limit.h"
 #include "proto/policy.h"
+#include "proto/revoked.h"
 #include "proto/shape.h"
 #include "proto/token.h"
 #include "proto/ws.h"
@@ -112,6 +113,9 @@ struct config_auth {
     uint64_t cache_ms;         /* basic: how long a right password need not be hashed again */
     struct span *client_names; /* certificate: patterns of io/peer_cert, as written */
     size_t client_name_count;  /* 0: any good certificate */
+    struct span revoked_path;  /* as written; empty = not set */
+    struct revoked revoked;    /* owned */
+    bool is_key_removal_final; /* sessions end with the key that has signed their token */
     unsigned line;
 };
 

@@ -21,8 +21,12 @@
 
 static void empty(struct handover *out)
 {
-    *out = (struct handover){
-        .link_fd = -1, .scoreboard_fd = -1, .seats_fd = -1, .roster_fd = -1, .quota_fd = -1};
+    *out = (struct handover){.link_fd = -1,
+                             .scoreboard_fd = -1,
+                             .seats_fd = -1,
+                             .roster_fd = -1,
+                             .quota_fd = -1,
+                             .spent_fd = -1};
 }
 
 /* --- text ------------------------------------------------------------------------------------ */
@@ -53,9 +57,10 @@ char *handover_print(const struct handover *h, size_t *out_len)
     size_t len = (size_t)snprintf(
         text, size,
         TITLE "\ngeneration %u\nrelay %d\ngroup %ld\nlink %d\nscoreboard %d\nseats %d\nroster %d\n"
-              "quota %d\n",
+              "quota %d\n"
+              "spent %d\n",
         h->generation, h->is_relayed ? 1 : 0, (long)h->group, h->link_fd, h->scoreboard_fd,
-        h->seats_fd, h->roster_fd, h->quota_fd);
+        h->seats_fd, h->roster_fd, h->quota_fd, h->spent_fd);
     len += (size_t)snprintf(text + len, size - len, "tickets ");
     len += print_hex(h->tickets, h->tickets_len, text + len);
     text[len++] = '\n';
@@ -176,6 +181,8 @@ static bool take_line(struct span line, struct handover *out)
         is_good = take_fd(&line, &out->roster_fd);
     } else if (span_is_equal(word, SPAN_LIT("quota"))) {
         is_good = take_fd(&line, &out->quota_fd);
+    } else if (span_is_equal(word, SPAN_LIT("spent"))) {
+        is_good = take_fd(&line, &out->spent_fd);
     } else if (span_is_equal(word, SPAN_LIT("tickets"))) {
         is_good = take_hex(line, out);
     } else if (span_is_equal(word, SPAN_LIT("program"))) {
@@ -196,8 +203,9 @@ static int compare(const void *a, const void *b)
 /* Returns NULL, or what is wrong. */
 static const char *collect_fds(struct handover *h)
 {
-    const int first[] = {h->link_fd, h->scoreboard_fd, h->seats_fd, h->roster_fd, h->quota_fd};
-    h->fds = mem_alloc((h->socket_count + 5) * sizeof(*h->fds));
+    const int first[] = {h->link_fd,   h->scoreboard_fd, h->seats_fd,
+                         h->roster_fd, h->quota_fd,      h->spent_fd};
+    h->fds = mem_alloc((h->socket_count + sizeof(first) / sizeof(first[0])) * sizeof(*h->fds));
     if (h->fds == NULL) {
         return "out of memory";
     }
@@ -297,7 +305,8 @@ bool handover_pass(const struct handover *h, int list_fd)
     char number[16];
     bool is_good = let_through(list_fd) && let_through(h->link_fd) &&
                    let_through(h->scoreboard_fd) && let_through(h->seats_fd) &&
-                   let_through(h->roster_fd) && let_through(h->quota_fd);
+                   let_through(h->roster_fd) && let_through(h->quota_fd) &&
+                   let_through(h->spent_fd);
     for (size_t i = 0; is_good && i < h->socket_count; i++) {
         is_good = let_through(h->sockets[i].fd);
     }
@@ -374,6 +383,7 @@ void handover_done(struct handover *h)
     close_if_open(h->seats_fd);
     close_if_open(h->roster_fd);
     close_if_open(h->quota_fd);
+    close_if_open(h->spent_fd);
     for (size_t i = 0; i < h->socket_count; i++) {
         close_if_open(h->sockets[i].fd);
     }

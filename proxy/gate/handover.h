@@ -57,6 +57,7 @@ struct handover {
     int seats_fd;
     int roster_fd; /* an older version may have none */
     int quota_fd;  /* the same */
+    int spent_fd;  /* the same */
     uint8_t tickets[HANDOVER_TICKETS_MAX];
     size_t tickets_len;
     struct handover_socket *sockets;

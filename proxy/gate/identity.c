@@ -18,6 +18,7 @@ static const char *const words[IDENTITY_REASONS - JWT_REFUSALS] = {
     [IDENTITY_NAME - JWT_REFUSALS] = "name",
     [IDENTITY_UNKNOWN_USER - JWT_REFUSALS] = "unknown_user",
     [IDENTITY_WRONG_PASSWORD - JWT_REFUSALS] = "wrong_password",
+    [IDENTITY_REVOKED - JWT_REFUSALS] = "revoked",
 };
 
 const char *identity_reason_word(unsigned reason)
@@ -29,7 +30,11 @@ const char *identity_reason_word(unsigned reason)
 
 void identity_free(struct identity *who)
 {
-    mem_free(who);
+    while (who != NULL) {
+        struct identity *also = who->also;
+        mem_free(who);
+        who = also;
+    }
 }
 
 /* ---- making one ---- */
@@ -63,32 +68,6 @@ static struct identity *make(const struct identity *like)
     return who;
 }
 
-/* Adds what another section has proven. */
-static void join(struct identity *who, const struct identity *other)
-{
-    if (other->ends_s != 0 && (who->ends_s == 0 || other->ends_s < who->ends_s)) {
-        who->ends_s = other->ends_s;
-    }
-}
-
-static enum identity_verdict approve(const struct identity *proof, struct identity_answer *out)
-{
-    if (out->who != NULL && (out->who->subject.len > 0 || proof->subject.len == 0)) {
-        join(out->who, proof);
-        return IDENTITY_OK;
-    }
-    struct identity *who = make(proof);
-    if (who == NULL) {
-        return IDENTITY_NO_MEMORY;
-    }
-    if (out->who != NULL) {
-        join(who, out->who);
-        identity_free(out->who);
-    }
-    out->who = who;
-    return IDENTITY_OK;
-}
-
 static enum identity_verdict refuse(const struct config_auth *auth, unsigned reason,
                                     const char *detail, struct identity_answer *out)
 {
@@ -96,6 +75,42 @@ static enum identity_verdict refuse(const struct config_auth *auth, unsigned rea
     out->reason = reason;
     out->detail = detail;
     return IDENTITY_REFUSED;
+}
+
+/* The earlier end of two, 0 is none. */
+static uint64_t earlier(uint64_t a_s, uint64_t b_s)
+{
+    return a_s != 0 && (b_s == 0 || a_s < b_s) ? a_s : b_s;
+}
+
+/* The first proof with a subject, or else the first one, leads the others. */
+static enum identity_verdict approve(const struct config_auth *auth, const struct identity *proof,
+                                     struct identity_answer *out)
+{
+    const char *detail = identity_revoked_detail(proof, auth);
+    if (detail != NULL) {
+        return refuse(auth, IDENTITY_REVOKED, detail, out);
+    }
+    struct identity *who = make(proof);
+    if (who == NULL) {
+        return IDENTITY_NO_MEMORY;
+    }
+    who->type = auth->type;
+    who->own_ends_s = who->ends_s;
+    if (out->who == NULL) {
+        out->who = who;
+        return IDENTITY_OK;
+    }
+    who->ends_s = earlier(who->ends_s, out->who->ends_s);
+    if (out->who->subject.len > 0 || who->subject.len == 0) {
+        who->also = out->who->also;
+        out->who->also = who;
+        out->who->ends_s = who->ends_s;
+    } else {
+        who->also = out->who;
+        out->who = who;
+    }
+    return IDENTITY_OK;
 }
 
 /* ---- the types of tokens ---- */
@@ -123,10 +138,11 @@ static enum identity_verdict check_jwt(const struct config_auth *auth, struct sp
         .subject = jwt.subject,
         .id = jwt.id,
         .kid = jwt.kid,
+        .key_mark = identity_mark_key(jwt.key),
         .issued_s = issued_of(&jwt),
         .ends_s = jwt.ends_s,
     };
-    enum identity_verdict verdict = approve(&proof, out);
+    enum identity_verdict verdict = approve(auth, &proof, out);
     jwt_done(&jwt);
     return verdict;
 }
@@ -134,7 +150,7 @@ static enum identity_verdict check_jwt(const struct config_auth *auth, struct sp
 static enum identity_verdict check_listed(const struct config_auth *auth, struct span token,
                                           uint64_t now_s, struct identity_answer *out)
 {
-    struct identity proof = {.auth = auth->name, .has_digest = true};
+    struct identity proof = {.auth = auth->name};
     const struct accounts_entry *entry;
 
     if (!signature_digest(token, proof.digest)) {
@@ -152,7 +168,7 @@ static enum identity_verdict check_listed(const struct config_auth *auth, struct
     }
     proof.subject = entry->name;
     proof.ends_s = entry->ends_s;
-    return approve(&proof, out);
+    return approve(auth, &proof, out);
 }
 
 static enum identity_verdict check_token(const struct config_auth *auth, struct span token,
@@ -210,7 +226,7 @@ static enum identity_verdict check_certificate(const struct config_auth *auth,
     if (proof.ends_s <= question->now_s) { /* since the handshake */
         return refuse(auth, JWT_EXPIRED, "the client's certificate has expired", out);
     }
-    return approve(&proof, out);
+    return approve(auth, &proof, out);
 }
 
 /* ---- requests ---- */
@@ -264,13 +280,13 @@ static enum identity_verdict ask_for_token(const struct config_auth *auth,
 
 /* Takes over the token when the password is to be asked about. */
 static enum identity_verdict judge_password(const struct config_auth *auth,
-                                            enum identity_password known, struct token *token,
-                                            struct identity_answer *out)
+                                            const struct identity_question *question,
+                                            struct token *token, struct identity_answer *out)
 {
     const struct accounts_entry *entry = accounts_find_user(&auth->accounts, token->user);
     struct identity proof = {.auth = auth->name};
 
-    switch (known) {
+    switch (question->password) {
     case IDENTITY_NOT_ASKED:
         out->password = *token;
         *token = (struct token){.bytes = NULL};
@@ -279,11 +295,13 @@ static enum identity_verdict judge_password(const struct config_auth *auth,
         out->cache_ms = auth->cache_ms;
         return IDENTITY_WAIT;
     case IDENTITY_RIGHT:
-        if (entry == NULL) {
-            break;
+        if (entry == NULL || !span_is_equal(entry->hash, question->hash)) {
+            return refuse(auth, entry == NULL ? IDENTITY_UNKNOWN_USER : IDENTITY_WRONG_PASSWORD,
+                          "a reload took the user or the password away", out);
         }
         proof.subject = token->user;
-        return approve(&proof, out);
+        proof.key_mark = identity_mark_text(entry->hash);
+        return approve(auth, &proof, out);
     case IDENTITY_WRONG:
         break;
     }
@@ -302,7 +320,7 @@ static enum identity_verdict ask_for_password(const struct config_auth *auth,
     struct token token = {.bytes = NULL};
     enum token_result result = token_find(&places, &token);
     enum identity_verdict verdict = result == TOKEN_FOUND
-                                        ? judge_password(auth, question->password, &token, out)
+                                        ? judge_password(auth, question, &token, out)
                                         : refuse_find(auth, result, token.detail, out);
     token_done(&token);
     return verdict;
@@ -321,11 +339,29 @@ static enum identity_verdict finish(enum identity_verdict verdict, struct identi
     return verdict;
 }
 
-/* Nobody asks about a password where something else refuses. */
-static enum identity_verdict put_off(enum identity_verdict verdict, bool is_waiting)
+/* What a section puts off, a password or the token, does not spare the client the others: nobody
+ * asks about a password, or for a first message, where something else refuses. */
+struct later {
+    bool is_waiting;
+    bool is_later;
+};
+
+static enum identity_verdict put_off(struct later *later, enum identity_verdict verdict)
 {
-    bool may_wait = verdict == IDENTITY_OK || verdict == IDENTITY_LATER;
-    return is_waiting && may_wait ? IDENTITY_WAIT : verdict;
+    later->is_waiting = later->is_waiting || verdict == IDENTITY_WAIT;
+    later->is_later = later->is_later || verdict == IDENTITY_LATER;
+    return verdict == IDENTITY_WAIT || verdict == IDENTITY_LATER ? IDENTITY_OK : verdict;
+}
+
+static enum identity_verdict take_up(const struct later *later, enum identity_verdict verdict)
+{
+    if (verdict != IDENTITY_OK) {
+        return verdict;
+    }
+    if (later->is_waiting) {
+        return IDENTITY_WAIT;
+    }
+    return later->is_later ? IDENTITY_LATER : IDENTITY_OK;
 }
 
 enum identity_verdict identity_of_request(const struct identity_question *question,
@@ -333,7 +369,7 @@ enum identity_verdict identity_of_request(const struct identity_question *questi
 {
     const struct config_route *route = question->route;
     enum identity_verdict verdict = IDENTITY_OK;
-    bool is_waiting = false;
+    struct later later = {.is_waiting = false};
 
     *out = (struct identity_answer){.who = NULL};
     for (size_t i = 0; i < route->auth_count && verdict == IDENTITY_OK; i++) {
@@ -346,12 +382,11 @@ enum identity_verdict identity_of_request(const struct identity_question *questi
             break;
         case CONFIG_PASSWORD:
             verdict = ask_for_password(route->auths[i], question, out);
-            is_waiting = verdict == IDENTITY_WAIT;
-            verdict = is_waiting ? IDENTITY_OK : verdict;
             break;
         }
+        verdict = put_off(&later, verdict);
     }
-    return finish(put_off(verdict, is_waiting), out);
+    return finish(take_up(&later, verdict), out);
 }
 
 enum identity_verdict identity_of_token(const struct identity_question *question, struct span token,
@@ -373,6 +408,10 @@ enum identity_verdict identity_of_token(const struct identity_question *question
             verdict = ask_for_password(route->auths[i], question, out);
             break;
         }
+        if (verdict == IDENTITY_WAIT) {
+            verdict = refuse(route->auths[i], IDENTITY_MISSING,
+                             "a reload brought a password, which nobody has asked about", out);
+        }
     }
     return finish(verdict, out);
 }
@@ -392,25 +431,4 @@ bool identity_certificate_holds(const struct config_route *route, const struct p
         }
     }
     return true;
-}
-
-/* Whoever came in by a password must still stand in the file. */
-static bool has_user(const struct identity *who, const struct config *config)
-{
-    for (size_t i = 0; i < config->auth_count; i++) {
-        const struct config_auth *auth = &config->auths[i];
-        if (auth->type == CONFIG_AUTH_BASIC && span_is_equal(auth->name, who->auth)) {
-            return accounts_find_user(&auth->accounts, who->subject) != NULL;
-        }
-    }
-    return true;
-}
-
-bool identity_holds(const struct identity *who, const struct config *config, uint64_t now_s,
-                    enum life_ending *out_ending)
-{
-    (void)now_s;
-    bool is_there = who == NULL || has_user(who, config);
-    *out_ending = is_there ? LIFE_NOT_ENDED : LIFE_AUTH_REVOKED;
-    return is_there;
 }

@@ -21,17 +21,21 @@
 #include "proto/request.h"
 #include "proto/token.h"
 
-/* One allocation. When a route names several [auth] sections, the first of its list whose proof has
- * a subject says who it is, and the earliest end counts. */
+/* One allocation for each proof. When a route names several [auth] sections, the first of its list
+ * whose proof has a subject says who it is and leads the others; the earliest end counts. */
 struct identity {
-    struct span auth;    /* the name of that section */
-    struct span subject; /* empty: the proof names nobody */
-    struct span id;      /* of a signed token: jti and kid; empty = it has none */
+    struct span auth;           /* the name of that section */
+    enum config_auth_type type; /* of it */
+    struct span subject;        /* empty: the proof names nobody */
+    struct span id;             /* of a signed token: jti and kid; empty = it has none */
     struct span kid;
-    bool has_digest; /* of a token out of a file: */
-    uint8_t digest[ACCOUNTS_DIGEST_LEN];
-    uint64_t issued_s; /* iat: seconds since 1970; 0 = unknown */
-    uint64_t ends_s;   /* from when on it holds no more; 0 = never */
+    uint8_t digest[ACCOUNTS_DIGEST_LEN]; /* of a token out of a file */
+    uint64_t key_mark;     /* of the key that has signed the token, or of the password's hash:
+                              another one has another mark */
+    uint64_t issued_s;     /* iat: seconds since 1970; 0 = unknown */
+    uint64_t ends_s;       /* from when on one of all proofs holds no more; 0 = never */
+    uint64_t own_ends_s;   /* the same of this proof alone */
+    struct identity *also; /* owned; what further sections have proven; NULL = nothing */
 };
 /* NULL is allowed. */
 void identity_free(struct identity *who);
@@ -54,6 +58,7 @@ enum identity_reason {
     IDENTITY_NAME,          /* the client's certificate has none of the names */
     IDENTITY_UNKNOWN_USER,  /* no line of the file has it */
     IDENTITY_WRONG_PASSWORD,
+    IDENTITY_REVOKED, /* it stands in the file of what is revoked */
     IDENTITY_REASONS
 };
 const char *identity_reason_word(unsigned reason);
@@ -69,6 +74,7 @@ struct identity_question {
     bool is_from_trusted_proxy;          /* else auth_from = header:NAME finds nothing */
     uint64_t now_s;                      /* seconds since 1970 */
     enum identity_password password;
+    struct span hash; /* what the password was compared with; no other one is right */
 };
 
 struct identity_answer {
@@ -86,7 +92,8 @@ struct identity_answer {
 
 MUST_CHECK enum identity_verdict identity_of_request(const struct identity_question *question,
                                                      struct identity_answer *out);
-/* The same for the token that came as the first message. */
+/* The same for the token that came as the first message. Never IDENTITY_WAIT: where a reload has
+ * brought a password, which nobody has asked about, the client must come again. */
 MUST_CHECK enum identity_verdict identity_of_token(const struct identity_question *question,
                                                    struct span token, struct identity_answer *out);
 
@@ -95,9 +102,17 @@ MUST_CHECK enum identity_verdict identity_of_token(const struct identity_questio
 bool identity_certificate_holds(const struct config_route *route, const struct peer_cert *cert,
                                 const struct config *config);
 
-/* Whether a session of this route may go on, by the configuration in force. False: *out_ending says
- * why not. Time alone ends a session by its deadline, so `now_s` and `who` may disagree here. */
-MUST_CHECK bool identity_holds(const struct identity *who, const struct config *config,
-                               uint64_t now_s, enum life_ending *out_ending);
+/* Whether a session may go on with its proofs, by the configuration in force; NULL needs none.
+ * False: *out_ending and *out_detail, a constant, say why not. A file that now says another time
+ * changes ends_s; time alone ends a session by its deadline, not here. In time for a few lookups: a
+ * worker asks for all its sessions after a reload. */
+MUST_CHECK bool identity_holds(struct identity *who, const struct config *config,
+                               enum life_ending *out_ending, const char **out_detail);
+/* Why the section refuses a proof of its own that holds otherwise, as a constant; NULL: it does
+ * not. */
+const char *identity_revoked_detail(const struct identity *proof, const struct config_auth *auth);
+/* For key_mark. */
+uint64_t identity_mark_key(const struct sigkey *key);
+uint64_t identity_mark_text(struct span text);
 
 #endif

@@ -43,11 +43,12 @@ static struct quota_answer take(const struct limits *limits, uint64_t key,
     return answer;
 }
 
+/* Whoever asks again, because the table had no place for another key, keeps what is held. */
 static bool hold(const struct limits *limits, uint64_t key, uint64_t held_max, uint64_t now_ms,
                  struct quota_hold *out)
 {
     const struct quota_limits most = {.held_max = held_max};
-    return take(limits, key, &most, now_ms, out).verdict == QUOTA_OK;
+    return out->place != 0 || take(limits, key, &most, now_ms, out).verdict == QUOTA_OK;
 }
 
 static void give(const struct limits *limits, struct quota_hold *held)

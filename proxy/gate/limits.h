@@ -56,7 +56,8 @@ enum limits_entry {
 /* The name of the key. */
 const char *limits_entry_key(enum limits_entry entry);
 
-/* The source wants one connection more. Nothing is held when a limit forbids it. */
+/* The source wants one connection more. Nothing is held when a limit forbids it. May be called
+ * again for a connection: what the table had no place for is tried once more. */
 MUST_CHECK enum limits_entry limits_enter(const struct limits *limits,
                                           const struct limits_question *question,
                                           struct limits_holds *holds);

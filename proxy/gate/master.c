@@ -308,13 +308,21 @@ struct quota *master_new_quota(const struct config *config)
     return quota;
 }
 
+struct spent *master_new_spent(void)
+{
+    uint8_t secret[SIPHASH_KEY_BYTES];
+    return getrandom(secret, sizeof(secret), 0) == sizeof(secret) ? spent_new(secret) : NULL;
+}
+
 static bool make_memory(struct master *m)
 {
     m->scoreboard = scoreboard_new(m->slot_count, clock_date_s());
     m->seats = seats_new(m->slot_count, m->config);
     m->roster = roster_new(m->config);
     m->quota = master_new_quota(m->config);
-    return m->scoreboard != NULL && m->seats != NULL && m->roster != NULL && m->quota != NULL;
+    m->spent = master_new_spent();
+    return m->scoreboard != NULL && m->seats != NULL && m->roster != NULL && m->quota != NULL &&
+           m->spent != NULL;
 }
 
 static void release(struct master *m)

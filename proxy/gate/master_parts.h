@@ -33,6 +33,7 @@
 #include "gate/scoreboard.h"
 #include "gate/seat.h"
 #include "gate/sockets.h"
+#include "gate/spent.h"
 
 #define MASTER_CANNOT_START 3  /* the exit code of the program */
 #define MASTER_NOBODY SIZE_MAX /* no slot */
@@ -144,6 +145,7 @@ struct master {
     struct seats *seats;
     struct roster *roster;
     struct quota *quota;
+    struct spent *spent;
     struct inherit inherited; /* until the first sockets are bound */
     struct notify notify;
     struct sockets sockets;
@@ -185,6 +187,8 @@ struct master {
 void master_stop(struct master *m, int worker_signal);
 /* All workers accept. */
 void master_serve(struct master *m);
+/* Nobody has used a single-use token yet. NULL: no memory. */
+MUST_CHECK struct spent *master_new_spent(void);
 
 /* --- master_slots.c --- */
 

@@ -112,6 +112,7 @@ static int be_worker(struct master *m, size_t slot, int control_fd)
         .seats = m->seats,
         .roster = m->roster,
         .quota = m->quota,
+        .spent = m->spent,
         .slot = slot,
         .seat = seat,
         .generation = m->generation,

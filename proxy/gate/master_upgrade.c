@@ -225,6 +225,7 @@ static bool make_list(const struct master *m, int link_fd, struct handover *out)
         .seats_fd = seats_fd(),
         .roster_fd = roster_fd(m->roster),
         .quota_fd = quota_fd(m->quota),
+        .spent_fd = spent_fd(m->spent),
         .sockets = mem_alloc_zero((most + 1) * sizeof(struct handover_socket)),
     };
     if (out->sockets == NULL) {

@@ -337,6 +337,7 @@ static void end_texts(struct roster_party *party)
     party->listen[sizeof(party->listen) - 1] = '\0';
     party->route[sizeof(party->route) - 1] = '\0';
     party->backend[sizeof(party->backend) - 1] = '\0';
+    party->identity[sizeof(party->identity) - 1] = '\0';
 }
 
 /* False: the row is being written all the time, or nobody has written it yet. */

@@ -25,6 +25,7 @@
 #include "gate/roster.h"
 #include "gate/scoreboard.h"
 #include "gate/seat.h"
+#include "gate/spent.h"
 #include "gate/upstream.h"
 #include "io/carrier.h"
 #include "io/reactor.h"
@@ -59,9 +60,11 @@ struct session_context {
     page_find_fn *find_page;   /* NULL: there are no pages */
     struct limits limits;
     struct roster_writer *roster; /* NULL: sessions have no rows */
+    struct spent *spent;          /* NULL: no route asks for single-use tokens */
     bool is_shown;                /* somebody may look at the roster: sessions write their rows */
     struct list sessions;         /* private to the session module */
     struct list *walk; /* the same: where session_show_some goes on; NULL = at the front */
+    struct list *look; /* the same for session_look_again; NULL = nobody is left */
     size_t session_count;
     size_t health_count; /* connections to [health] and [admin]; session_count has the others */
     bool is_draining;    /* refuse new requests: `shutdown` */
@@ -96,6 +99,11 @@ size_t session_end_changed(struct session_context *context, enum life_ending end
 /* Ends the sessions whose client has shown a certificate that context->is_revoked knows, or that
  * has no name any more that lets it in to its route. */
 void session_end_revoked(struct session_context *context);
+/* The configuration in force has changed: session_look_again begins with the oldest session. */
+void session_begin_look(struct session_context *context);
+/* Asks of the next `most` sessions whether the proofs of their clients still hold, and ends those
+ * whose proofs do not (LIFE_AUTH_REVOKED). False: it has come to the last one. */
+MUST_CHECK bool session_look_again(struct session_context *context, size_t most);
 /* Ends the sessions that have most in their queues, the largest first, until at most `bytes` are
  * allocated (base/mem) or nothing is queued: as stalled, on the side for which more waits. Returns
  * how many. */

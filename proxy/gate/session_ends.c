@@ -39,10 +39,11 @@ static void end(struct session *s, enum life_ending ending)
     session_take_event(s, &event);
 }
 
-void session_end_one(struct session *s, enum life_ending ending)
+void session_end_one(struct session *s, enum life_ending ending, const char *detail)
 {
+    const struct session_event event = {{.type = LIFE_EV_END, .ending = ending}, detail};
     if (may_end(s)) {
-        end(s, ending);
+        session_take_event(s, &event);
     }
 }
 

@@ -65,14 +65,16 @@ void session_uncount(struct session *s)
 /* --- who it is ----------------------------------------------------------------------------- */
 
 /* The configuration in force judges a token that comes later than its request: one that a reload
- * has taken back opens nothing. */
+ * has taken back opens nothing. NULL: the route is gone. */
 static const struct config_route *route_in_force(const struct session *s)
 {
     const struct config *now = s->context->config;
-    size_t at = s->config == now ? now->route_count
-                                 : change_find_route(now, s->route->policy.name,
-                                                     (size_t)(s->route - s->config->routes));
-    return at < now->route_count ? &now->routes[at] : s->route;
+    if (s->config == now) {
+        return s->route;
+    }
+    size_t at =
+        change_find_route(now, s->route->policy.name, (size_t)(s->route - s->config->routes));
+    return at < now->route_count ? &now->routes[at] : NULL;
 }
 
 /* The handshake may have begun before the list that is in force now. */
@@ -134,6 +136,7 @@ static bool ask_password(struct session *s, const struct identity_question *ques
     }
     struct identity_question again = *question;
     again.password = s->request->password;
+    again.hash = s->request->hash;
     *verdict = identity_of_request(&again, answer);
     return true;
 }
@@ -147,10 +150,14 @@ struct session_event session_identify(struct session *s, const struct token *tok
         .certificate = s->client_cert,
         .now_s = clock_date_s(),
         .password = s->request->password,
+        .hash = s->request->hash,
     };
     struct identity_answer answer;
     struct session_event event;
 
+    if (question.route == NULL) {
+        return end_event(LIFE_AUTH, "a reload took the route away");
+    }
     if (is_revoked_meanwhile(s)) {
         return end_event(LIFE_AUTH, "certificate is revoked");
     }

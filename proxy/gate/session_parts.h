@@ -32,6 +32,7 @@ struct session_request {
     uint64_t wait_ms;           /* of a refusal: when to come again; 0 = soon */
     struct passwords_ask *ask;  /* the request waits for the answer; NULL: it does not */
     enum identity_password password;
+    struct span hash; /* what it was compared with; of the session's configuration */
 };
 
 /* What the counters of the seat have got so far. The low 32 bits are enough: a session tallies long
@@ -233,8 +234,8 @@ void session_tally_end(struct session *s);
 void session_show(struct session *s);
 void session_show_end(struct session *s);
 
-/* session_ends.c: ends the session, unless it has ended. */
-void session_end_one(struct session *s, enum life_ending ending);
+/* session_ends.c: ends the session, unless it has ended; `detail` is a constant, or NULL. */
+void session_end_one(struct session *s, enum life_ending ending, const char *detail);
 
 /* session_log.c: "0-17": the worker's slot and a number that the slot gives out once. */
 #define SESSION_ID_TEXT 48

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The wait of a request for the process that checks its password. The request stays in the phase
  * REQUEST, is counted as a session, and is still a guest of the door. */
-#include "base/clock.h"
 #include "gate/session_parts.h"
 #include "proto/limit.h"
 
@@ -41,18 +40,6 @@ static bool take_verdict(struct session *s, enum passwords_verdict verdict, cons
     return false;
 }
 
-/* A reload may have taken the user away meanwhile. */
-static void check_again(struct session *s, struct session_event *event)
-{
-    const struct config *now = s->context->config;
-    enum life_ending ending;
-    if (event->life.type == LIFE_EV_REQUEST_OK && s->config != now &&
-        !identity_holds(s->who, now, clock_date_s(), &ending)) {
-        *event =
-            end_event(LIFE_AUTH, "a reload took the user away while sluice checked the password");
-    }
-}
-
 static void on_answer(void *owner, enum passwords_verdict verdict, const char *detail)
 {
     struct session *s = owner;
@@ -63,7 +50,6 @@ static void on_answer(void *owner, enum passwords_verdict verdict, const char *d
         event = end_event(LIFE_SHUTDOWN, NULL);
     } else if (take_verdict(s, verdict, detail, &event)) {
         event = session_identify(s, NULL);
-        check_again(s, &event);
     }
     event = session_settle_place(s, &event);
     session_take_event(s, &event);
@@ -81,6 +67,7 @@ bool session_ask_password(struct session *s, struct identity_answer *answer,
         .cache_ms = answer->cache_ms,
     };
     const char *detail = NULL;
+    s->request->hash = answer->hash; /* a request asks at once, by the session's configuration */
     enum passwords_verdict verdict =
         passwords_check(s->context->passwords, &question, on_answer, s, &s->request->ask, &detail);
     token_done(&answer->password);

@@ -254,6 +254,7 @@ bool session_take_head(struct session *s, const uint8_t *data, size_t len,
         s->request->wait_ms = 0;
         s->request->ask = NULL;
         s->request->password = IDENTITY_NOT_ASKED;
+        s->request->hash = (struct span){NULL, 0};
     }
     enum http_result result = http_parse(&s->request->head, data, len, &consumed);
     switch (result) {

@@ -114,6 +114,9 @@ void session_show_end(struct session *s)
     if (context->walk == &s->link) {
         context->walk = s->link.next;
     }
+    if (context->look == &s->link) {
+        context->look = s->link.next;
+    }
 }
 
 /* Nothing has moved since the row was written, and nothing waits. */
@@ -143,7 +146,7 @@ void session_end_unwanted(struct session_context *context)
         struct session *s = container_of(link, struct session, link);
         link = link->next; /* the end may take the session off the list */
         if (s->row != 0 && roster_is_unwanted(context->roster, s->row, s->id)) {
-            session_end_one(s, LIFE_KICKED);
+            session_end_one(s, LIFE_KICKED, NULL);
         }
     }
 }

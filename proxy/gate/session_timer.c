@@ -45,6 +45,7 @@ bool session_await_expiry(struct session *s)
     uint64_t wait_ms = CLOCK_LOOK_MS;
 
     if (s->who == NULL || s->who->ends_s == 0) {
+        s->times.expires_ms = 0; /* a reload may have taken an end away */
         return true;
     }
     bool is_left = s->who->ends_s > date_s;

@@ -12,6 +12,9 @@ void session_await_token(struct session *s)
 
 static struct session_event judge(struct session *s, struct token *token)
 {
+    if (s->context->is_draining) {
+        return (struct session_event){{.type = LIFE_EV_END, .ending = LIFE_SHUTDOWN}, NULL};
+    }
     if (token_end_message(token) != TOKEN_FOUND) {
         return session_refuse_who(s, IDENTITY_MALFORMED, token->detail);
     }

@@ -166,6 +166,7 @@ static void init_events(struct worker *w)
     reactor_signal_init(&w->on_quit, r, SIGQUIT, on_quit);
     reactor_timer_init(&w->drain, r, worker_on_drain_tick);
     reactor_timer_init(&w->change, r, worker_on_change_tick);
+    reactor_timer_init(&w->look, r, worker_on_look_tick);
     reactor_timer_init(&w->tickets, r, on_tickets);
     on_tickets(&w->tickets);
     reactor_timer_init(&w->show, r, worker_on_show);
@@ -220,6 +221,7 @@ static bool init(struct worker *w, const struct worker_start *start, const char 
     w->roster = (struct roster_writer){.roster = start->roster, .slot = start->seat};
     w->context.roster = &w->roster;
     w->context.limits = (struct limits){.quota = start->quota, .slot = start->seat};
+    w->context.spent = start->spent;
     w->context.seat = w->setup.seat;
     vitals_init(&w->vitals, w->context.reactor, seat_worker(w->setup.seat), &w->flood);
     open_door(w);
@@ -268,6 +270,7 @@ int worker_run(const struct worker_start *start, const char **out_detail)
 
     reactor_io_want(&w.control, 0);
     reactor_timer_stop(&w.change);
+    reactor_timer_stop(&w.look);
     reactor_timer_stop(&w.drain);
     vitals_done(&w.vitals);
     reactor_timer_stop(&w.show);

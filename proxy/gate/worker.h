@@ -21,6 +21,7 @@
 #include "gate/roster.h"
 #include "gate/scoreboard.h"
 #include "gate/seat.h"
+#include "gate/spent.h"
 
 struct worker_start {
     const struct config *config; /* the worker takes over the caller's hold */
@@ -28,6 +29,7 @@ struct worker_start {
     struct seats *seats;
     struct roster *roster;
     struct quota *quota;
+    struct spent *spent;
     size_t slot; /* of its sockets */
     size_t seat; /* its slot in the scoreboard, the seats, the roster and the quota */
     uint64_t generation;

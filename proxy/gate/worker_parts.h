@@ -70,9 +70,10 @@ struct worker {
     uint64_t drain_told;         /* sessions that the drain has ended */
     struct reactor_timer change; /* ends sessions whose route has changed */
     struct spread change_spread;
-    bool is_retired; /* accepts nobody, and ends with its last session */
-    bool is_waiting; /* accepts nobody before CONTROL_OPEN */
-    bool is_orphan;  /* the master is gone */
+    struct reactor_timer look; /* asks sessions whether they may go on */
+    bool is_retired;           /* accepts nobody, and ends with its last session */
+    bool is_waiting;           /* accepts nobody before CONTROL_OPEN */
+    bool is_orphan;            /* the master is gone */
     enum life_ending drain_ending;
     uint64_t own_descriptors; /* besides listeners and clients */
     struct reactor_timer trim;
@@ -137,6 +138,7 @@ void worker_commit(struct worker *w, uint32_t number);
 /* Forgets what is not in force. */
 void worker_abandon(struct worker *w);
 void worker_on_change_tick(struct reactor_timer *timer);
+void worker_on_look_tick(struct reactor_timer *timer);
 
 /* --- worker_memory.c --- */
 

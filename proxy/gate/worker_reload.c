@@ -266,6 +266,23 @@ bool worker_is_revoked(struct session_context *context, const struct config_list
            tls_context_revokes(w->setup.tls[at], cert);
 }
 
+#define LOOKS_PER_TURN 256 /* then other events have their turn; 10,000 sessions take 40 turns */
+
+void worker_on_look_tick(struct reactor_timer *timer)
+{
+    struct worker *w = container_of(timer, struct worker, look);
+    if (session_look_again(&w->context, LOOKS_PER_TURN)) {
+        reactor_timer_at(timer, reactor_now_ms(w->context.reactor));
+    }
+}
+
+/* Clients whose proofs have been taken back go at once, whatever `reload` says. */
+static void end_revoked(struct worker *w)
+{
+    session_begin_look(&w->context);
+    worker_on_look_tick(&w->look);
+}
+
 void worker_commit(struct worker *w, uint32_t number)
 {
     struct next *next = w->next;
@@ -286,6 +303,7 @@ void worker_commit(struct worker *w, uint32_t number)
     worker_trim_soon(w); /* what the old configuration took */
     w->next = NULL;
     session_end_revoked(&w->context);
+    end_revoked(w);
     if (w->setup.config->is_reload_drain) {
         end_changed(w);
     }

@@ -179,13 +179,14 @@ enum accounts_answer accounts_find_token(const struct accounts *accounts,
     return (*out)->ends_s != 0 && now_s >= (*out)->ends_s ? ACCOUNTS_EXPIRED : ACCOUNTS_GOOD;
 }
 
-const struct accounts_entry *accounts_find_user(const struct accounts *accounts, struct span user)
+static const struct accounts_entry *find_key(const struct accounts *accounts,
+                                             enum accounts_kind kind, struct span key)
 {
     size_t low = 0;
-    size_t high = accounts->kind == ACCOUNTS_PASSWORDS ? accounts->count : 0;
+    size_t high = accounts->kind == kind ? accounts->count : 0;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = compare_spans(user, accounts->entries[middle].name);
+        int order = compare_spans(key, key_of(&accounts->entries[middle]));
         if (order == 0) {
             return &accounts->entries[middle];
         }
@@ -196,6 +197,18 @@ const struct accounts_entry *accounts_find_user(const struct accounts *accounts,
         }
     }
     return NULL;
+}
+
+const struct accounts_entry *accounts_find_digest(const struct accounts *accounts,
+                                                  const uint8_t digest[ACCOUNTS_DIGEST_LEN])
+{
+    return find_key(accounts, ACCOUNTS_TOKENS,
+                    (struct span){(const char *)digest, ACCOUNTS_DIGEST_LEN});
+}
+
+const struct accounts_entry *accounts_find_user(const struct accounts *accounts, struct span user)
+{
+    return find_key(accounts, ACCOUNTS_PASSWORDS, user);
 }
 
 struct span accounts_decoy(const struct accounts *accounts)

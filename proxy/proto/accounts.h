@@ -68,6 +68,11 @@ MUST_CHECK enum accounts_answer accounts_find_token(const struct accounts *accou
                                                     uint64_t now_s,
                                                     const struct accounts_entry **out);
 
+/* The same in less time, for a digest that was good before: a session goes on with it. NULL: the
+ * file has it no more. */
+const struct accounts_entry *accounts_find_digest(const struct accounts *accounts,
+                                                  const uint8_t digest[ACCOUNTS_DIGEST_LEN]);
+
 /* The user's entry, or NULL. */
 const struct accounts_entry *accounts_find_user(const struct accounts *accounts, struct span user);
 /* A hash for users that are not there: whoever checks the password of such a user against this one,

@@ -226,6 +226,7 @@ static enum jwt_refusal check_all(struct check *c, const struct jwt_rules *rules
     }
     if (refusal == JWT_OK) {
         refusal = check_signature(c, prove);
+        out->key = &c->key->key;
     }
     if (refusal == JWT_OK) {
         refusal = read_part(c, PART_CLAIMS, &claims_limits, JWT_CLAIMS, out);

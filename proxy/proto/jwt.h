@@ -94,7 +94,8 @@ struct jwt {
     struct span subject; /* sub, iss, jti; data NULL: not there */
     struct span issuer;
     struct span id;
-    struct span kid; /* of the key that has proven it, or else as the token has it */
+    struct span kid;          /* of the key that has proven it, or else as the token has it */
+    const struct sigkey *key; /* that has proven it */
     uint64_t ends_s; /* when the token, with the leeway, holds no more: seconds since 1970. 0 =
                           never */
     const struct json_value *claims;

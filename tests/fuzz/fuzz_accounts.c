@@ -50,6 +50,7 @@ static void expect_entry(const struct accounts *accounts, const struct accounts_
         return;
     }
     enum accounts_answer answer = accounts_find_token(accounts, entry->digest, 1800000000, &found);
+    expect(accounts_find_digest(accounts, entry->digest) == entry);
     expect(found == entry &&
            answer == (entry->ends_s != 0 && entry->ends_s <= 1800000000 ? ACCOUNTS_EXPIRED
                                                                         : ACCOUNTS_GOOD));

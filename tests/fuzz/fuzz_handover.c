@@ -24,7 +24,7 @@ static const char *parse(struct handover *out, const void *text, size_t len)
 /* The descriptors are numbers only. */
 static void forget(struct handover *h)
 {
-    h->link_fd = h->scoreboard_fd = h->seats_fd = h->roster_fd = h->quota_fd = -1;
+    h->link_fd = h->scoreboard_fd = h->seats_fd = h->roster_fd = h->quota_fd = h->spent_fd = -1;
     for (size_t i = 0; i < h->socket_count; i++) {
         h->sockets[i].fd = -1;
     }
@@ -53,7 +53,7 @@ static bool is_printable(const struct handover *h)
                     memchr(h->sockets[i].name.data, '\0', h->sockets[i].name.len) == NULL;
     }
     return is_short && h->scoreboard_fd != -1 && h->seats_fd != -1 && h->roster_fd != -1 &&
-           h->quota_fd != -1 &&
+           h->quota_fd != -1 && h->spent_fd != -1 &&
            (h->program.len == 0 || memchr(h->program.data, '\0', h->program.len) == NULL);
 }
 

@@ -270,16 +270,20 @@ static void test_tokens(void)
     CHECK_EQ_STR("expired", entry->name.data, "ada");
     CHECK_EQ_INT("two", accounts_find_token(&accounts, two, UINT64_MAX, &entry), ACCOUNTS_GOOD);
     CHECK_EQ_STR("two", entry->name.data, "bob");
+    CHECK_TRUE("two", accounts_find_digest(&accounts, two) == entry);
+    CHECK_TRUE("one, expired", accounts_find_digest(&accounts, one) != NULL);
     CHECK_EQ_U64("two", entry->line, 3);
     for (size_t bit = 0; bit < (size_t)8 * sizeof(two); bit++) {
         two[bit / 8] ^= (uint8_t)(1U << bit % 8);
         CHECK_EQ_INT("other", accounts_find_token(&accounts, two, 0, &entry), ACCOUNTS_UNKNOWN);
         CHECK_TRUE("other", entry == NULL);
+        CHECK_TRUE("other", accounts_find_digest(&accounts, two) == NULL);
         two[bit / 8] ^= (uint8_t)(1U << bit % 8);
     }
     CHECK_TRUE("no user", accounts_find_user(&accounts, SPAN_LIT("ada")) == NULL);
     accounts_done(&accounts);
     CHECK_EQ_INT("empty", accounts_find_token(&accounts, one, 0, &entry), ACCOUNTS_UNKNOWN);
+    CHECK_TRUE("empty", accounts_find_digest(&accounts, one) == NULL);
 }
 
 /* As crypt(3), for one password only. */

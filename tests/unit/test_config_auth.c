@@ -79,6 +79,23 @@ static const struct {
     {"a key of another type", LISTEN ROUTE "[auth t]\ntype = tokens\nfile = DIR/t\nissuer = x\n", 9,
      "'issuer' means nothing without type = jwt"},
 
+    {"revoked",
+     LISTEN ROUTE "auth = t\nauth_from = bearer\n[auth t]\ntype = tokens\nfile = DIR/t\n"
+                  "revoked = DIR/revoked\n",
+     0, NULL},
+    {"revoked, cut", LISTEN ROUTE "[auth t]\ntype = tokens\nfile = DIR/t\nrevoked = DIR/cut\n", 9,
+     "/cut:2: the last line has no line end"},
+    {"revoked, empty", LISTEN ROUTE "[auth t]\ntype = tokens\nfile = DIR/t\nrevoked = DIR/empty\n",
+     9, "/empty: the file is empty"},
+    {"revoked, missing", LISTEN ROUTE "[auth t]\ntype = tokens\nfile = DIR/t\nrevoked = DIR/none\n",
+     9, "cannot read"},
+    {"revoked by anybody",
+     LISTEN ROUTE "[auth t]\ntype = tokens\nfile = DIR/t\nrevoked = DIR/open\n", 9,
+     "every user of this machine can change who is revoked"},
+    {"keys of another type",
+     LISTEN ROUTE "[auth t]\ntype = tokens\nfile = DIR/t\nrevoke_on_key_removal = yes\n", 9,
+     "'revoke_on_key_removal' means nothing without type = jwt"},
+
     {"JWKS",
      LISTEN ROUTE "auth = j\nauth_from = cookie:s\n[auth j]\ntype = jwt\nkeys = DIR/jwks\n"
                   "algorithms = EdDSA\nissuer = https://i\naudience = a, b\n"
@@ -281,6 +298,10 @@ static const struct {
     {"p", "ann:$2b$04$lvqNj5GmmXKYsHROXri0HOfkchyPS/2nLvZsTi5N1gjXK8XZhwiS6\n", 0600},
     {"broken", ALICE "\nbob:12\n", 0600},
     {"loose", ALICE "\n", 0644},
+    {"revoked", "sub:ann\n", 0644},
+    {"cut", "sub:ann\nsub:b", 0644},
+    {"empty", "", 0644},
+    {"open", "sub:ann\n", 0646},
     {"jwks", ED25519, 0644},
     {"changeable", ED25519, 0646},
     {"half", "{\n\"keys\": [", 0644},

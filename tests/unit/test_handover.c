@@ -25,7 +25,7 @@ static const char *parse(struct handover *out, const char *text, size_t len)
 // The descriptors of a list in a test are numbers only: nobody may close them.
 static void forget(struct handover *h)
 {
-    h->link_fd = h->scoreboard_fd = h->seats_fd = h->roster_fd = h->quota_fd = -1;
+    h->link_fd = h->scoreboard_fd = h->seats_fd = h->roster_fd = h->quota_fd = h->spent_fd = -1;
     for (size_t i = 0; i < h->socket_count; i++) {
         h->sockets[i].fd = -1;
     }
@@ -62,6 +62,7 @@ static void check_whole(const struct handover *got, const struct handover *want)
     CHECK_EQ_INT("seats", got->seats_fd, want->seats_fd);
     CHECK_EQ_INT("roster", got->roster_fd, want->roster_fd);
     CHECK_EQ_INT("quota", got->quota_fd, want->quota_fd);
+    CHECK_EQ_INT("spent", got->spent_fd, want->spent_fd);
     CHECK_TRUE("program", span_is_equal(got->program, want->program));
     CHECK_EQ_U64("tickets", got->tickets_len, want->tickets_len);
     CHECK_TRUE("tickets", memcmp(got->tickets, want->tickets, want->tickets_len) == 0);
@@ -69,7 +70,7 @@ static void check_whole(const struct handover *got, const struct handover *want)
     for (size_t i = 0; i < got->socket_count; i++) {
         check_socket(&got->sockets[i], &want->sockets[i]);
     }
-    CHECK_EQ_U64("descriptors", got->fd_count, want->socket_count + 5);
+    CHECK_EQ_U64("descriptors", got->fd_count, want->socket_count + 6);
     for (size_t i = 1; i < got->fd_count; i++) {
         CHECK_TRUE("they grow", got->fds[i] > got->fds[i - 1]);
     }
@@ -91,6 +92,7 @@ static void test_text(void)
                                   .seats_fd = 6,
                                   .roster_fd = 4,
                                   .quota_fd = 14,
+                                  .spent_fd = 3,
                                   .program = SPAN_LIT("/opt/a b/sluice"),
                                   .tickets = {0, 1, 0xab, 0xff},
                                   .tickets_len = 4,

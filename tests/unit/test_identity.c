@@ -138,8 +138,9 @@ static void check_identity(const struct row *row, const struct identity *who)
                  strlen(row->subject));
     CHECK_EQ_U64(row->name, who->ends_s, row->ends_s);
     CHECK_TRUE(row->name,
-               span_is_equal(who->auth, span_from_str(who->has_digest ? "listed" : "signed")));
-    if (!who->has_digest) {
+               span_is_equal(who->auth,
+                             span_from_str(who->type == CONFIG_AUTH_TOKENS ? "listed" : "signed")));
+    if (who->type != CONFIG_AUTH_TOKENS) {
         CHECK_TRUE(row->name, span_is_equal(who->kid, SPAN_LIT("k1")));
     }
     if (strcmp(row->subject, "bob") == 0) {
@@ -149,6 +150,7 @@ static void check_identity(const struct row *row, const struct identity *who)
 }
 
 static enum identity_password password;
+static struct span compared = {HASH_OF_ANN, sizeof(HASH_OF_ANN) - 1};
 
 /* fail_after: the allocation that fails; 0 = none. */
 static enum identity_verdict judge(const struct config *config, const struct row *row,
@@ -172,6 +174,7 @@ static enum identity_verdict judge(const struct config *config, const struct row
         .is_from_trusted_proxy = is_trusted,
         .now_s = NOW,
         .password = password,
+        .hash = compared,
     };
     memset(out, 0x5a, sizeof(*out));
     mem_fail_after(fail_after);
@@ -279,10 +282,11 @@ static void check_password_row(const struct config *config, const struct passwor
     }
     if (got.who != NULL) {
         enum life_ending ending;
+        const char *detail;
         CHECK_TRUE(row->name, span_is_equal(got.who->subject, SPAN_LIT("ann")));
-        CHECK_TRUE(row->name, identity_holds(got.who, config, NOW, &ending));
+        CHECK_TRUE(row->name, identity_holds(got.who, config, &ending, &detail));
         got.who->subject = SPAN_LIT("zoe");
-        CHECK_FALSE("gone", identity_holds(got.who, config, NOW, &ending));
+        CHECK_FALSE("gone", identity_holds(got.who, config, &ending, &detail));
         CHECK_EQ_INT("gone", ending, LIFE_AUTH_REVOKED);
     }
     identity_free(got.who);
@@ -296,6 +300,44 @@ static void check_password_row(const struct config *config, const struct passwor
     }
     CHECK_EQ_U64(row->name, mem_live_blocks(), blocks);
     password = IDENTITY_NOT_ASKED;
+}
+
+// What was right by another file, or of another section, is not right here.
+static void test_other_hash(const struct config *config)
+{
+    static const struct row row = {.name = "another hash", .target = "/people", .lines = ANN};
+    struct identity_answer got;
+    password = IDENTITY_RIGHT;
+    compared = SPAN_LIT("$5$other");
+    CHECK_EQ_INT(row.name, judge(config, &row, false, 0, &got), IDENTITY_REFUSED);
+    CHECK_EQ_STR(row.name, identity_reason_word(got.reason), "wrong_password");
+    password = IDENTITY_NOT_ASKED;
+    compared = SPAN_LIT(HASH_OF_ANN);
+}
+
+// A reload has brought a password to a route whose client sends its token now.
+static void test_late_password(const struct config *config)
+{
+    static struct http_fed fed;
+    static const char head[] = "GET /both HTTP/1.1\r\nHost: gate.example\r\n" MINIMAL ANN "\r\n";
+    struct identity_answer got;
+    struct request request;
+    struct span key;
+    const char *detail;
+    size_t blocks = mem_live_blocks();
+    http_feed(&fed, head, sizeof(head) - 1, 0);
+    CHECK_EQ_INT("head", upgrade_check(&fed.parser, &request, &key, &detail), UPGRADE_OK);
+    struct identity_question question = {
+        .route = find_route(config, "/both"), .request = &request, .now_s = NOW};
+    CHECK_EQ_INT("late", identity_of_token(&question, SPAN_LIT("sesame-open"), &got),
+                 IDENTITY_REFUSED);
+    CHECK_EQ_STR("late", identity_reason_word(got.reason), "missing");
+    question.password = IDENTITY_RIGHT;
+    question.hash = SPAN_LIT(HASH_OF_ANN);
+    CHECK_EQ_INT("asked", identity_of_token(&question, SPAN_LIT("sesame-open"), &got), IDENTITY_OK);
+    identity_free(got.who);
+    http_feed_done(&fed);
+    CHECK_EQ_U64("late", mem_live_blocks(), blocks);
 }
 
 static void test_words(void)
@@ -341,6 +383,8 @@ static void test_all(void)
         }
         test_trusted(config);
         test_first_message(config);
+        test_other_hash(config);
+        test_late_password(config);
     } else {
         report_print(&report, "test", stdout);
     }

@@ -270,6 +270,31 @@ static void test_full(void)
     done();
 }
 
+// The table has a place for one of a connection's keys and none for the other. The session asks
+// again: a reload may have raised the number of connections above what the table was made for.
+static void test_full_by_halves(void)
+{
+    static struct limits_holds holds[200];
+    size_t halves = 0;
+    begin(64);
+    for (size_t i = 0; i < 200; i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "192.0.2.%zu:1", i);
+        holds[i] = (struct limits_holds){.connection = {0}};
+        CHECK_EQ_INT(text, enter(text, &holds[i]), LIMITS_ENTERED);
+        halves += (holds[i].connection.place == 0) != (holds[i].pending.place == 0);
+        CHECK_EQ_INT("again", enter(text, &holds[i]), LIMITS_ENTERED);
+    }
+    CHECK_TRUE("some", halves > 0);
+    for (size_t i = 0; i < 200; i++) {
+        limits_leave(&limits, &holds[i]);
+    }
+    CHECK_EQ_INT("there is room again", enter("198.51.100.1:1", &holds[0]), LIMITS_ENTERED);
+    CHECK_TRUE("there is room again",
+               holds[0].connection.place != 0 && holds[0].pending.place != 0);
+    done();
+}
+
 static void test_nobody_counts(void)
 {
     const struct limits none = {.quota = NULL};
@@ -295,6 +320,7 @@ CU_TestInfo limits_tests[] = {
     {"identities", test_identities},
     {"pauses", test_pause},
     {"a table that is full", test_full},
+    {"a table that is full by halves", test_full_by_halves},
     {"nobody counts", test_nobody_counts},
     CU_TEST_INFO_NULL,
 };

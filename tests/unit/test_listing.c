@@ -189,6 +189,7 @@ static void test_text(void)
     memset(entry.party.route, 1, sizeof(entry.party.route));
     memset(entry.party.listen, 1, sizeof(entry.party.listen));
     memset(entry.party.backend, 1, sizeof(entry.party.backend));
+    memset(entry.party.identity, 1, sizeof(entry.party.identity));
     for (int i = 0; i < 100; i++) {
         CHECK_TRUE("row", roster_take(&w, &entry) != 0);
     }

@@ -83,6 +83,21 @@ static void test_rows(void)
     CHECK_EQ_U64("again", roster_next(roster, rows[7] - 1, &entry), rows[7]);
     CHECK_EQ_U64("all of it", entry.party.number, 9);
 
+    // A worker that strangers have taken over writes what it likes.
+    struct roster_entry wild = entry_of(5, 9);
+    memset(wild.party.listen, 'x', sizeof(wild.party.listen));
+    memset(wild.party.route, 'x', sizeof(wild.party.route));
+    memset(wild.party.backend, 'x', sizeof(wild.party.backend));
+    memset(wild.party.identity, 'x', sizeof(wild.party.identity));
+    roster_put(&b, rows[7], &wild);
+    CHECK_EQ_U64("again", roster_next(roster, rows[7] - 1, &entry), rows[7]);
+    CHECK_EQ_U64("listen", strnlen(entry.party.listen, ROSTER_NAME_MAX), ROSTER_NAME_MAX - 1);
+    CHECK_EQ_U64("route", strnlen(entry.party.route, ROSTER_NAME_MAX), ROSTER_NAME_MAX - 1);
+    CHECK_EQ_U64("backend", strnlen(entry.party.backend, ROSTER_BACKEND_MAX),
+                 ROSTER_BACKEND_MAX - 1);
+    CHECK_EQ_U64("identity", strnlen(entry.party.identity, ROSTER_IDENTITY_MAX),
+                 ROSTER_IDENTITY_MAX - 1);
+
     for (size_t i = 0; i < 300; i += 2) {
         roster_give_back(&a, rows[i]);
     }

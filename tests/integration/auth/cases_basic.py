@@ -342,7 +342,7 @@ def it_drains_meanwhile(t):
 
 @case()
 def it_reloads_meanwhile(t):
-    """Who waits is judged as it began, unless the reload took the user away."""
+    """Who waits is judged as it began, unless the reload took the user or the password away."""
     off = ("cache = 0",)
     p = t.start(config(t, SLOW, CHEAP, auth_keys=off))
     busy = [begin(p, password="wrong") for _ in range(4)]
@@ -355,7 +355,7 @@ def it_reloads_meanwhile(t):
     reload(p, config(t, CHEAP, auth_keys=off))
     equal(closed(c, 1008), "not authorised", "the reason")
     p.log.wait("session.end", ending="auth",
-               detail="a reload took the user away while sluice checked the password")
+               detail="a reload took the user or the password away")
     for other in busy:
         other.wire.reset()
 

@@ -361,3 +361,23 @@ def a_stop_meanwhile(t):
     c.recv_end(FIN)
     c.wire.close()
     p.wait_exit()
+
+
+@case()
+def a_token_in_a_drain(t):
+    """Whoever has no session when sluice stops gets none, although others have some time left."""
+    backend = t.backend()
+    p = start(t, backend.url, "auth_timeout = 30s", server="drain_timeout = 4s")
+    waiting = [p.client("plain").open("/r") for _ in range(8)]
+    p.send_signal(15)
+    p.log.wait("drain.begin")
+    for c in waiting:
+        c.text(TOKEN)
+    for c in waiting:
+        c.recv_close(1001)
+        c.close(1001)
+        c.recv_end(FIN)
+        c.wire.finish()
+    backend.expect_not_dialled()
+    p.wait_exit()
+    equal({(e["ending"], e["phase"]) for e in p.ends()}, {("shutdown", "token")}, "ends")

@@ -430,3 +430,15 @@ def a_source_that_floods(t):
     lines = len(p.log.find("accept.refused"))
     p.log.wait("log.suppressed", of="accept.refused", timeout=20 * scale())
     assert lines < 1600, "%d lines" % lines
+
+
+@case()
+def more_than_the_first_start_allowed(t):
+    """A reload raises max_sessions far above what the table was made for: without limits everybody
+    comes in, also whom the table counts by halves."""
+    def text(most):
+        return t.config(server="max_sessions = %d\nmax_pending = %d" % (most, most), r=ECHO)
+    p = t.start(text(4))
+    reload(p, text(500))
+    for at in range(150):
+        open_some(p, 1, "127.0.1.%d" % (at + 1))

@@ -146,7 +146,8 @@ def the_heir_is_killed_meanwhile(t):
 def other_layout(u):
     with open(u.real, "rb") as file:
         data = file.read()
-    for name in (b"scoreboard 1", b"seats 2", b"roster 2", b"quota 1"):
+    for name in (b"scoreboard 1", b"seats 2", b"roster 2", b"quota 1",
+                 b"spent 1"):
         equal(data.count(name + b"\0"), 1, "places of %r" % name)
         data = data.replace(name + b"\0", name[:-1] + b"9\0")
     u.put_file(data)
@@ -159,7 +160,7 @@ def memory_of_another_layout(t):
     old = [p.client().open("/r") for _ in range(3)]
     other_layout(u)
     upgrade(p)
-    equal(len(p.log.find("upgrade.memory", level="warn")), 4, "warnings")
+    equal(len(p.log.find("upgrade.memory", level="warn")), 5, "warnings")
     new = [p.client().open("/r") for _ in range(3)]
     for c in old + new:
         echo(c)
@@ -251,7 +252,7 @@ def what_crosses_the_exec(t):
     equal(sum(name.startswith("socket:") for name in heir), 3 * 2 + 1, "sockets of the heir")
     equal(sorted(name.split(" ")[0] for name in heir if name.startswith("/memfd")),
           ["/memfd:sluice-handover", "/memfd:sluice-quota", "/memfd:sluice-roster",
-           "/memfd:sluice-scoreboard", "/memfd:sluice-seats"], "memory")
+           "/memfd:sluice-scoreboard", "/memfd:sluice-seats", "/memfd:sluice-spent"], "memory")
     equal([name for name in heir if name.startswith("anon_inode")], [], "other descriptors")
     echo(held)
     p.stop()

@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "gate/spent.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "random.h"
+#include "suites.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define NOW_S UINT64_C(1800000000)
+#define NOW_MS UINT64_C(5000000)
+
+static const uint8_t secret[SIPHASH_KEY_BYTES] = "sixteen bytes !!";
+static const struct spent_terms once = {.window_ms = 0};
+
+/* Most tests can share one table, because no two use the same token. */
+static struct spent *make(void)
+{
+    struct spent *spent = spent_new(secret);
+    CHECK_TRUE("made", spent != NULL);
+    return spent;
+}
+
+static void drop(struct spent *spent)
+{
+    CHECK_EQ_INT("close", close(spent_fd(spent)), 0);
+}
+
+static struct spent_token token_of(const char *id, uint64_t ends_s)
+{
+    return (struct spent_token){
+        .auth = SPAN_LIT("staff"), .id = span_from_str(id), .ends_s = ends_s};
+}
+
+static enum spent_verdict use(struct spent *spent, const char *id, const struct spent_terms *terms,
+                              uint64_t now_ms)
+{
+    const struct spent_token token = token_of(id, NOW_S + 600);
+    return spent_use(spent, &token, terms, NOW_S, now_ms);
+}
+
+static void test_once(void)
+{
+    struct spent *spent = make();
+    CHECK_EQ_INT("first", use(spent, "a", &once, NOW_MS), SPENT_FIRST);
+    CHECK_EQ_INT("second", use(spent, "a", &once, NOW_MS), SPENT_USED);
+    CHECK_EQ_INT("another", use(spent, "b", &once, NOW_MS), SPENT_FIRST);
+    const struct spent_token parts[] = {
+        {SPAN_LIT("staf"), SPAN_LIT("fa"), NOW_S + 600},
+        {SPAN_LIT("guests"), SPAN_LIT("a"), NOW_S + 600},
+    };
+    for (size_t i = 0; i < COUNT(parts); i++) {
+        CHECK_EQ_INT("another auth", spent_use(spent, &parts[i], &once, NOW_S, NOW_MS),
+                     SPENT_FIRST);
+    }
+    drop(spent);
+}
+
+static void test_window(void)
+{
+    const struct spent_terms terms = {.window_ms = 30000, .again_max = 2};
+    static const struct {
+        const char *id;
+        uint64_t after_ms;
+        enum spent_verdict want;
+    } rows[] = {
+        {"w", 0, SPENT_FIRST},     {"w", 1, SPENT_AGAIN},     {"w", 30000, SPENT_AGAIN},
+        {"w", 30000, SPENT_OFTEN}, {"w", 30001, SPENT_LATE},  {"x", 0, SPENT_FIRST},
+        {"x", 30001, SPENT_LATE},  {"x", 30000, SPENT_AGAIN}, {"x", 4000000, SPENT_LATE},
+    };
+    struct spent *spent = make();
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        CHECK_EQ_INT(rows[i].id, use(spent, rows[i].id, &terms, NOW_MS + rows[i].after_ms),
+                     rows[i].want);
+    }
+    /* A turn of another worker that began before. */
+    CHECK_EQ_INT("first", use(spent, "y", &terms, NOW_MS), SPENT_FIRST);
+    CHECK_EQ_INT("before", use(spent, "y", &terms, NOW_MS - 50), SPENT_AGAIN);
+    /* The clock in the table begins anew every 49 days. */
+    CHECK_EQ_INT("first", use(spent, "z", &terms, UINT32_MAX - 10), SPENT_FIRST);
+    CHECK_EQ_INT("over", use(spent, "z", &terms, UINT64_C(29000) + UINT32_MAX), SPENT_AGAIN);
+    CHECK_EQ_INT("late", use(spent, "z", &terms, UINT64_C(31000) + UINT32_MAX), SPENT_LATE);
+    /* Other terms: a reload. */
+    CHECK_EQ_INT("once", use(spent, "z", &once, UINT64_C(29000) + UINT32_MAX), SPENT_USED);
+    const struct spent_terms many = {.window_ms = 1000, .again_max = SPENT_AGAIN_MAX};
+    CHECK_EQ_INT("first", use(spent, "m", &many, NOW_MS), SPENT_FIRST);
+    for (size_t i = 0; i < SPENT_AGAIN_MAX; i++) {
+        CHECK_EQ_INT("again", use(spent, "m", &many, NOW_MS), SPENT_AGAIN);
+    }
+    CHECK_EQ_INT("often", use(spent, "m", &many, NOW_MS), SPENT_OFTEN);
+    drop(spent);
+}
+
+static void test_end(void)
+{
+    const struct spent_terms terms = {.window_ms = 30000, .again_max = 9};
+    const struct spent_token token = token_of("e", NOW_S + 600);
+    struct spent *spent = make();
+    spent_end(spent, &token);
+    CHECK_EQ_INT("nobody has used it", use(spent, "e", &terms, NOW_MS), SPENT_FIRST);
+    CHECK_EQ_INT("again", use(spent, "e", &terms, NOW_MS), SPENT_AGAIN);
+    spent_end(spent, &token);
+    spent_end(spent, &token);
+    CHECK_EQ_INT("ended", use(spent, "e", &terms, NOW_MS), SPENT_ENDED);
+    CHECK_EQ_INT("ended, once", use(spent, "e", &once, NOW_MS), SPENT_ENDED);
+    drop(spent);
+}
+
+static void test_ends_of_tokens(void)
+{
+    static const struct {
+        const char *id;
+        uint64_t ends_s;
+        enum spent_verdict want;
+    } rows[] = {
+        {"1", NOW_S + SPENT_LIFE_MAX_S, SPENT_FIRST},
+        {"2", NOW_S + SPENT_LIFE_MAX_S + 1, SPENT_LONG},
+        {"3", 0, SPENT_LONG},
+        {"4", NOW_S + 1, SPENT_FIRST},
+        /* A reload may change the leeway; the token stays the same. */
+        {"4", NOW_S + 601, SPENT_USED},
+        {"1", NOW_S + SPENT_LIFE_MAX_S - 600, SPENT_USED},
+    };
+    struct spent *spent = make();
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const struct spent_token token = token_of(rows[i].id, rows[i].ends_s);
+        CHECK_EQ_INT(rows[i].id, spent_use(spent, &token, &once, NOW_S, NOW_MS), rows[i].want);
+    }
+    drop(spent);
+}
+
+static void test_inherited(void)
+{
+    const char *detail = "";
+    struct spent *spent = make();
+    CHECK_EQ_INT("first", use(spent, "i", &once, NOW_MS), SPENT_FIRST);
+    struct spent *heir = spent_open(fcntl(spent_fd(spent), F_DUPFD_CLOEXEC, 0), &detail);
+    CHECK_TRUE("opened", heir != NULL);
+    CHECK_EQ_INT("used", use(heir, "i", &once, NOW_MS), SPENT_USED);
+    CHECK_EQ_INT("first", use(heir, "j", &once, NOW_MS), SPENT_FIRST);
+    CHECK_EQ_INT("both ways", use(spent, "j", &once, NOW_MS), SPENT_USED);
+    drop(heir);
+    drop(spent);
+    int fd = memfd_create("other", MFD_CLOEXEC);
+    CHECK_TRUE("no such memory", spent_open(fd, &detail) == NULL);
+    CHECK_EQ_STR("detail", detail, "it is no sealed memory file");
+}
+
+/* Half of the slots can be in use; a table that is full accepts nobody; after the longest life
+ * there is room again. */
+static void test_room(void)
+{
+    struct spent *spent = make();
+    size_t accepted = 0;
+    size_t full = 0;
+    char id[24];
+    for (size_t i = 0; i < SPENT_SLOTS + SPENT_SLOTS / 4; i++) {
+        snprintf(id, sizeof(id), "%zu", i);
+        enum spent_verdict verdict = use(spent, id, &once, NOW_MS);
+        CHECK_TRUE("room", verdict == SPENT_FIRST || (verdict == SPENT_FULL && i > SPENT_ROOM));
+        accepted += verdict == SPENT_FIRST;
+        full += verdict == SPENT_FULL;
+    }
+    CHECK_TRUE("full", full > 0 && accepted <= SPENT_SLOTS);
+    for (size_t i = 0; i < SPENT_ROOM; i += 97) {
+        snprintf(id, sizeof(id), "%zu", i);
+        CHECK_EQ_INT("used", use(spent, id, &once, NOW_MS), SPENT_USED);
+    }
+    uint64_t later_s = NOW_S + 2 * (uint64_t)SPENT_LIFE_MAX_S;
+    for (size_t i = 0; i < SPENT_ROOM; i++) {
+        snprintf(id, sizeof(id), "%zu", i);
+        const struct spent_token token = token_of(id, later_s + 10);
+        CHECK_EQ_INT("room again", spent_use(spent, &token, &once, later_s, NOW_MS), SPENT_FIRST);
+        CHECK_EQ_INT("once", spent_use(spent, &token, &once, later_s, NOW_MS), SPENT_USED);
+    }
+    drop(spent);
+}
+
+/* --- two tokens with one first slot ----------------------------------------------------------- */
+
+static uint64_t first_slot(const char *id)
+{
+    struct siphash h;
+    siphash_begin(&h, secret);
+    siphash_add(&h, "staff", sizeof("staff"));
+    siphash_add(&h, id, strlen(id));
+    return siphash_end(&h) & (SPENT_SLOTS - 1);
+}
+
+/* Another name whose token wants the slot of "x". */
+static void find_rival(char out[24])
+{
+    size_t i = 0;
+    do {
+        snprintf(out, 24, "%zu", i++);
+    } while (first_slot(out) != first_slot("x"));
+}
+
+static enum spent_verdict use_at(struct spent *spent, const char *id, uint64_t ends_s,
+                                 uint64_t now_s)
+{
+    const struct spent_token token = token_of(id, ends_s);
+    return spent_use(spent, &token, &once, now_s, NOW_MS);
+}
+
+/* No entry gives way while its token may hold. */
+static void test_rivals(void)
+{
+    struct spent *spent = make();
+    char rival[24];
+    uint64_t now_s = NOW_S;
+    find_rival(rival);
+    for (uint64_t life_s = 1; life_s <= SPENT_LIFE_MAX_S; life_s += 61) {
+        now_s += (uint64_t)3 * SPENT_LIFE_MAX_S;
+        CHECK_EQ_INT("one", use_at(spent, "x", now_s + life_s, now_s), SPENT_FIRST);
+        CHECK_EQ_INT("another", use_at(spent, rival, now_s + SPENT_LIFE_MAX_S, now_s), SPENT_FIRST);
+        CHECK_EQ_INT("one", use_at(spent, "x", now_s + life_s, now_s), SPENT_USED);
+        CHECK_EQ_INT("another", use_at(spent, rival, now_s + SPENT_LIFE_MAX_S, now_s), SPENT_USED);
+    }
+    drop(spent);
+}
+
+/* With another leeway a token finds other slots free than it did before. */
+static void test_other_leeway(void)
+{
+    struct spent *spent = make();
+    char rival[24];
+    uint64_t now_s = NOW_S;
+    find_rival(rival);
+    for (uint64_t gap_s = 0; gap_s <= 700; gap_s += 30) {
+        now_s += (uint64_t)3 * SPENT_LIFE_MAX_S;
+        uint64_t ends_s = now_s + SPENT_LIFE_MAX_S - gap_s;
+        CHECK_EQ_INT("one", use_at(spent, "x", now_s, now_s - 10), SPENT_FIRST);
+        CHECK_EQ_INT("another", use_at(spent, rival, ends_s, now_s), SPENT_FIRST);
+        CHECK_EQ_INT("another", use_at(spent, rival, ends_s + 600, now_s + 600), SPENT_USED);
+    }
+    drop(spent);
+}
+
+/* --- a worker that stops at any instruction --------------------------------------------------- */
+
+#define STOPS_MAX 100000
+#define STEPS_IN_ALL 60000 /* of all children: each step takes two switches of processes */
+
+static unsigned long steps_done; /* by the last child */
+
+/* A child that uses the token, stopped after so many instructions; false: it has come to its end. */
+static bool start_stopped(struct spent *spent, const char *id, uint64_t now_s, unsigned long stops,
+                          pid_t *out)
+{
+    int status = 0;
+    *out = fork();
+    if (*out == 0) {
+        (void)ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+        (void)raise(SIGSTOP);
+        _exit(use_at(spent, id, now_s + 100, now_s));
+    }
+    CHECK_EQ_INT("stopped", waitpid(*out, &status, 0), *out);
+    for (steps_done = 0; WIFSTOPPED(status) && steps_done < stops; steps_done++) {
+        CHECK_EQ_INT("step", (int)ptrace(PTRACE_SINGLESTEP, *out, NULL, NULL), 0);
+        CHECK_EQ_INT("step", waitpid(*out, &status, 0), *out);
+    }
+    return WIFSTOPPED(status);
+}
+
+static enum spent_verdict go_on(pid_t child)
+{
+    int status = 0;
+    CHECK_EQ_INT("go on", (int)ptrace(PTRACE_CONT, child, NULL, NULL), 0);
+    CHECK_EQ_INT("end", waitpid(child, &status, 0), child);
+    CHECK_TRUE("exit", WIFEXITED(status));
+    return (enum spent_verdict)WEXITSTATUS(status);
+}
+
+/* How many instructions lie between two places where the child stops. */
+static unsigned long stride_of(struct spent *spent)
+{
+    pid_t child;
+    bool has_stopped = start_stopped(spent, "x", NOW_S, STOPS_MAX, &child);
+    CHECK_FALSE("it ends", has_stopped);
+    return 1 + steps_done * steps_done / STEPS_IN_ALL;
+}
+
+/* One worker stops, another one uses its token, or one for the same slot, and the first goes on. */
+static void test_stopped_anywhere(void)
+{
+    struct spent *spent = make();
+    char rival[24];
+    uint64_t now_s = NOW_S;
+    unsigned long stops = 0;
+    size_t places = 0;
+    pid_t child;
+    find_rival(rival);
+    CHECK_EQ_INT("mapped", use_at(spent, "first", now_s + 1, now_s), SPENT_FIRST);
+    for (unsigned long stride = stride_of(spent);; stops += stride) {
+        now_s += (uint64_t)3 * SPENT_LIFE_MAX_S;
+        if (!start_stopped(spent, "x", now_s, stops, &child)) {
+            break;
+        }
+        enum spent_verdict here = use_at(spent, "x", now_s + 100, now_s);
+        enum spent_verdict there = go_on(child);
+        CHECK_TRUE("exactly one", (here == SPENT_FIRST && there == SPENT_USED) ||
+                                      (here == SPENT_USED && there == SPENT_FIRST));
+        now_s += (uint64_t)3 * SPENT_LIFE_MAX_S;
+        CHECK_TRUE("stopped", start_stopped(spent, "x", now_s, stops, &child));
+        CHECK_EQ_INT("another", use_at(spent, rival, now_s + 100, now_s), SPENT_FIRST);
+        CHECK_EQ_INT("one", go_on(child), SPENT_FIRST);
+        CHECK_EQ_INT("another", use_at(spent, rival, now_s + 100, now_s), SPENT_USED);
+        CHECK_EQ_INT("one", use_at(spent, "x", now_s + 100, now_s), SPENT_USED);
+        places++;
+    }
+    CHECK_TRUE("it has stopped in many places", places > 5);
+    drop(spent);
+}
+
+/* --- a model --------------------------------------------------------------------------------- */
+
+#define SUBJECTS 12
+#define STEPS 200000
+
+struct model {
+    uint64_t ends_s[SUBJECTS];
+    uint64_t first_ms[SUBJECTS]; /* 0: not used yet */
+    uint32_t again[SUBJECTS];
+    bool is_ended[SUBJECTS];
+    unsigned version[SUBJECTS]; /* each life of a subject is another token */
+};
+
+static enum spent_verdict expected(struct model *m, size_t i, const struct spent_terms *terms,
+                                   uint64_t now_ms)
+{
+    if (m->first_ms[i] == 0) {
+        m->first_ms[i] = now_ms;
+        return SPENT_FIRST;
+    }
+    if (m->is_ended[i]) {
+        return SPENT_ENDED;
+    }
+    if (terms->window_ms == 0 || terms->again_max == 0) {
+        return SPENT_USED;
+    }
+    if (now_ms - m->first_ms[i] > terms->window_ms) {
+        return SPENT_LATE;
+    }
+    if (m->again[i] >= terms->again_max) {
+        return SPENT_OFTEN;
+    }
+    m->again[i]++;
+    return SPENT_AGAIN;
+}
+
+static void test_model(void)
+{
+    static const struct spent_terms terms[] = {{0, 0}, {30000, 3}, {2000, 1}, {600000, 0}};
+    struct spent *spent = make();
+    struct model m = {.first_ms = {0}};
+    uint64_t seed = 42;
+    uint64_t now_s = NOW_S;
+    size_t wrong = 0;
+    for (size_t step = 0; step < STEPS; step++) {
+        size_t i = (size_t)random_below(&seed, SUBJECTS);
+        now_s += random_below(&seed, 50) == 0 ? random_below(&seed, 900) : 0;
+        if (m.ends_s[i] <= now_s) { /* a new token */
+            m.ends_s[i] = now_s + 1 + random_below(&seed, SPENT_LIFE_MAX_S);
+            m.first_ms[i] = 0;
+            m.again[i] = 0;
+            m.is_ended[i] = false;
+            m.version[i]++;
+        }
+        char id[32];
+        snprintf(id, sizeof(id), "%zu-%u", i, m.version[i]);
+        const struct spent_token token = token_of(id, m.ends_s[i]);
+        if (random_below(&seed, 8) == 0) {
+            spent_end(spent, &token);
+            m.is_ended[i] = m.first_ms[i] != 0;
+            continue;
+        }
+        const struct spent_terms *t = &terms[random_below(&seed, COUNT(terms))];
+        uint64_t now_ms = now_s * 1000;
+        wrong += spent_use(spent, &token, t, now_s, now_ms) != expected(&m, i, t, now_ms);
+    }
+    CHECK_EQ_U64("wrong", wrong, 0);
+    drop(spent);
+}
+
+/* --- several processes ----------------------------------------------------------------------- */
+
+#define WORKERS 4
+#define TOKENS 20000
+
+struct truth {
+    _Atomic uint32_t accepted[TOKENS];
+    _Atomic uint64_t here[TOKENS]; /* workers that have come as far as this token */
+    _Atomic uint64_t steps;
+};
+
+static struct truth *truth;
+
+static enum spent_verdict use_number(struct spent *spent, size_t i, const struct spent_terms *terms)
+{
+    char id[24];
+    snprintf(id, sizeof(id), "%zu", i);
+    return use(spent, id, terms, NOW_MS);
+}
+
+/* Waits a little for the others at each token, so that they come at the same moment. */
+static void work(struct spent *spent, const struct spent_terms *terms)
+{
+    for (size_t i = 0; i < TOKENS; i++) {
+        atomic_fetch_add(&truth->here[i], 1);
+        for (int spin = 0; spin < 2000 && atomic_load(&truth->here[i]) < WORKERS; spin++) {
+        }
+        enum spent_verdict verdict = use_number(spent, i, terms);
+        if (verdict == SPENT_FIRST || verdict == SPENT_AGAIN) {
+            atomic_fetch_add(&truth->accepted[i], 1);
+        }
+        atomic_fetch_add(&truth->steps, 1);
+    }
+}
+
+static void begin(struct spent *spent, const struct spent_terms *terms, bool is_to_be_killed,
+                  pid_t out[WORKERS])
+{
+    truth = mmap(NULL, sizeof(*truth), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK_TRUE("shared memory", truth != MAP_FAILED);
+    for (size_t slot = 0; slot < WORKERS; slot++) {
+        out[slot] = fork();
+        CHECK_TRUE("fork", out[slot] >= 0);
+        if (out[slot] == 0) {
+            work(spent, terms);
+            while (is_to_be_killed) {
+                pause();
+            }
+            _exit(0);
+        }
+    }
+}
+
+static void wait_for(pid_t child, int want_signal)
+{
+    int status = 0;
+    CHECK_EQ_INT("waitpid", waitpid(child, &status, 0), child);
+    CHECK_EQ_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0, want_signal);
+}
+
+static void done(struct spent *spent)
+{
+    CHECK_EQ_INT("munmap", munmap(truth, sizeof(*truth)), 0);
+    drop(spent);
+}
+
+static void check_workers(const struct spent_terms *terms, uint32_t want)
+{
+    struct spent *spent = make();
+    pid_t children[WORKERS];
+    size_t wrong = 0;
+    begin(spent, terms, false, children);
+    for (size_t slot = 0; slot < WORKERS; slot++) {
+        wait_for(children[slot], 0);
+    }
+    for (size_t i = 0; i < TOKENS; i++) {
+        wrong += atomic_load(&truth->accepted[i]) != want;
+    }
+    CHECK_EQ_U64("wrong", wrong, 0);
+    done(spent);
+}
+
+static void test_workers_once(void)
+{
+    check_workers(&once, 1);
+}
+
+static void test_workers_again(void)
+{
+    const struct spent_terms terms = {.window_ms = 1000, .again_max = 2};
+    check_workers(&terms, 3);
+}
+
+/* Workers die anywhere: no token is accepted twice, and what nobody has used is good. */
+static void test_workers_die(void)
+{
+    struct spent *spent = make();
+    pid_t children[WORKERS];
+    size_t wrong = 0;
+    begin(spent, &once, true, children);
+    for (size_t slot = 0; slot < WORKERS; slot++) {
+        while (atomic_load(&truth->steps) < (slot + 1) * 2000) {
+            usleep(100);
+        }
+        CHECK_EQ_INT("kill", kill(children[slot], SIGKILL), 0);
+        wait_for(children[slot], SIGKILL);
+    }
+    for (size_t i = 0; i < TOKENS; i++) {
+        enum spent_verdict verdict = use_number(spent, i, &once);
+        uint32_t accepted = atomic_load(&truth->accepted[i]) + (verdict == SPENT_FIRST ? 1 : 0);
+        /* A worker may have died between its use and its note. */
+        wrong += accepted > 1 || (atomic_load(&truth->here[i]) == 0 && accepted != 1);
+    }
+    CHECK_EQ_U64("wrong", wrong, 0);
+    done(spent);
+}
+
+CU_TestInfo spent_tests[] = {
+    {"once", test_once},
+    {"window", test_window},
+    {"end", test_end},
+    {"ends_of_tokens", test_ends_of_tokens},
+    {"inherited", test_inherited},
+    {"room", test_room},
+    {"rivals", test_rivals},
+    {"other_leeway", test_other_leeway},
+    {"stopped_anywhere", test_stopped_anywhere},
+    {"model", test_model},
+    {"workers_once", test_workers_once},
+    {"workers_again", test_workers_again},
+    {"workers_die", test_workers_die},
+    CU_TEST_INFO_NULL,
+};
