@@ -141,6 +141,7 @@ struct config_route {
     struct config_backend *backends; /* tried in turn; echo stands alone */
     size_t backend_count;
     bool is_http_refusal;  /* on_refuse = http */
+    bool is_local_network; /* local_network = on: pages may ask before they open a WebSocket */
     uint16_t backend_code; /* 1011 or 1014 */
     enum ws_accept accept;
     uint64_t max_message_bytes; /* 0 = no limit */

@@ -103,28 +103,55 @@ static bool offers_only_token(const struct request *request, const struct config
     return route->auth_count > 0 && request->offer_count == 0 && request->token_offer_count > 0;
 }
 
-void admission_decide(const struct admission_question *question, struct admission *out)
+static void read_front(const struct admission_question *question, struct request *request,
+                       struct front *out)
 {
-    const struct config *config = question->config;
     const struct front_question before = {
         .listen = question->listen,
         .source = question->source,
         .is_secure = question->is_secure,
         .sni = question->sni,
     };
+    front_read(&before, request, out);
+}
+
+static struct policy_request ask(const struct request *request, const struct front *front)
+{
+    return (struct policy_request){
+        .asked = request,
+        .source = &front->client,
+        .is_secure = front->is_secure,
+        .sni = front->sni,
+    };
+}
+
+const struct config_route *admission_find_route(const struct admission_question *question)
+{
+    const struct config *config = question->config;
+    struct request request = *question->request;
+    struct front front;
+
+    read_front(question, &request, &front);
+    if (front.refusal != LIFE_NOT_ENDED) {
+        return NULL;
+    }
+    const struct policy_request asked = ask(&request, &front);
+    struct policy_decision decision =
+        policy_decide_plain(config->policies, config->route_count, &asked);
+    return decision.verdict == POLICY_OK ? &config->routes[decision.route] : NULL;
+}
+
+void admission_decide(const struct admission_question *question, struct admission *out)
+{
+    const struct config *config = question->config;
 
     out->route = NULL;
-    front_read(&before, question->request, &out->front);
+    read_front(question, question->request, &out->front);
     refuse(out, out->front.refusal, out->front.detail);
     if (out->refusal != LIFE_NOT_ENDED) {
         return;
     }
-    const struct policy_request asked = {
-        .asked = question->request,
-        .source = &out->front.client,
-        .is_secure = out->front.is_secure,
-        .sni = out->front.sni,
-    };
+    const struct policy_request asked = ask(question->request, &out->front);
     struct policy_decision decision = policy_decide(config->policies, config->route_count, &asked);
 
     if (decision.verdict != POLICY_NO_ROUTE) {

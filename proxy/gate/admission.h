@@ -50,4 +50,8 @@ struct admission {
 
 void admission_decide(const struct admission_question *question, struct admission *out);
 
+/* The route of a request that opens no WebSocket, when its source and its origin may have that
+ * route; else NULL. Changes nothing of the request. */
+const struct config_route *admission_find_route(const struct admission_question *question);
+
 #endif

@@ -122,7 +122,7 @@ void answer_more(struct pump *p, struct answer_body *body)
 /* Returns the length of the head. */
 static size_t write_head(char out[HEAD_MAX], const struct answer_http *http, uint64_t len_bytes)
 {
-    char extra[HEAD_MAX / 2];
+    char extra[ANSWER_HEADERS_MAX + 1];
     char scratch[FIELD_MAX];
     struct span fields = fields_of(http, scratch);
 

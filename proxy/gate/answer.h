@@ -51,6 +51,8 @@ struct answer_body answer_body_whole(struct span whole);
  * would have had (RFC 9110 9.3.2). */
 enum answer_content { ANSWER_WHOLE = 0, ANSWER_HEAD_ONLY };
 
+#define ANSWER_HEADERS_MAX 1023 /* bytes of all header lines that an answer adds */
+
 struct answer_http {
     unsigned status;
     enum answer_content content;

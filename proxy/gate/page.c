@@ -100,16 +100,18 @@ static void find_health(const struct page_question *question, struct page *out)
     }
 }
 
+static bool is_read(const struct request *request)
+{
+    return span_is_equal(request->method, SPAN_LIT("GET")) ||
+           span_is_equal(request->method, SPAN_LIT("HEAD"));
+}
+
 static void find_admin(const struct page_question *question, struct page *out)
 {
-    struct span method = question->request->method;
-    bool is_read =
-        span_is_equal(method, SPAN_LIT("GET")) || span_is_equal(method, SPAN_LIT("HEAD"));
-
     if (page_find_session(question, out)) {
         return;
     }
-    if (!is_read) {
+    if (!is_read(question->request)) {
         page_text(out, 405, SPAN_LIT("this is there to be read\n"));
     } else if (!find_row(question, HOME_ADMIN, out) && !find_row(question, HOME_HEALTH, out)) {
         page_text(out, 404,
@@ -118,19 +120,29 @@ static void find_admin(const struct page_question *question, struct page *out)
     }
 }
 
-bool page_find(const struct page_question *question, struct page *out)
+static bool find_public(const struct page_question *question, struct page *out)
 {
     const struct config_listen *listen = question->listen;
 
-    switch (listen->kind) {
+    if (is_read(question->request) && listen->health_path.len > 0 &&
+        span_is_equal(listen->health_path, question->request->path)) {
+        open_readyz(question, out);
+        return true;
+    }
+    return (is_read(question->request) && listen->has_pages &&
+            find_row(question, HOME_DEMO, out)) ||
+           page_find_local(question, out);
+}
+
+bool page_find(const struct page_question *question, struct page *out)
+{
+    switch (question->listen->kind) {
     case CONFIG_LISTEN_PUBLIC:
-        if (listen->health_path.len > 0 &&
-            span_is_equal(listen->health_path, question->request->path)) {
-            open_readyz(question, out);
-            return true;
-        }
-        return listen->has_pages && find_row(question, HOME_DEMO, out);
+        return find_public(question, out);
     case CONFIG_LISTEN_HEALTH:
+        if (!is_read(question->request)) {
+            return false;
+        }
         if (page_is_asked_by_right(question, out)) {
             find_health(question, out);
         }

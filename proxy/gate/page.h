@@ -5,6 +5,8 @@
  * kind of its listener has one:
  *   - --demo: the demo page, which the build embeds from proxy/demo.html;
  *   - a listener with `health_path`: whether sluice takes sessions;
+ *   - on the path of a route with `local_network`, to a page of an allowed origin: the empty CORS
+ *     answer (Fetch 3.3) that lets the page raise its browser's question about private addresses;
  *   - [health]: /livez (a worker answers), /readyz (sluice takes sessions: 200, else 503), /metrics
  *     and, for every other path, a list of these;
  *   - [admin]: these, the status page of proxy/status.html, /sessions, /config, and DELETE of
@@ -14,7 +16,8 @@
  * rebinding) can read them. Who writes needs the token as well, or the right to write to a Unix
  * socket. Not for: sending a page (answer), malformed heads (upgrade), ending sessions (session).
  *
- * page.c has the table, page_rights.c who may ask, page_admin.c the pages of [admin] alone. */
+ * page.c has the table, page_rights.c who may ask, page_admin.c the pages of [admin] alone,
+ * page_local.c the CORS answer. */
 #ifndef GATE_PAGE_H
 #define GATE_PAGE_H
 
@@ -35,8 +38,11 @@
 /* Who asks for what, and what pages tell of. All of it outlives the page. */
 struct page_question {
     const struct config_listen *listen;
-    const struct request *request; /* of upgrade_check_plain, or for [admin] upgrade_check_any */
+    const struct http_parser *head;
+    const struct request *request; /* what upgrade_check_any made of the head */
     const struct addr *source;     /* who asks */
+    bool is_secure;                /* over TLS */
+    struct span sni;               /* the name in that TLS; empty = none */
     const struct config *config;
     const struct scoreboard *scoreboard;
     const struct seats *seats; /* NULL: nobody counts */
@@ -57,12 +63,13 @@ struct page {
     struct span headers;     /* whole header lines, each with its CRLF; may be empty */
     struct span allow;       /* of a 405: answer_http */
     struct answer_body body; /* of memory that outlives the page, or produced */
-    const char *detail;      /* of a refusal: a constant text for the log; else NULL */
+    const char *detail;      /* a constant text for the log, of a refusal and of what serves no
+                                probe; else NULL */
     union {
         struct metrics metrics; /* what produces /metrics */
         struct listing listing; /* what produces /sessions */
     };
-    struct buf text; /* owned: what /config is made of */
+    struct buf text; /* owned: what /config and the lines of a CORS answer are made of */
 };
 
 typedef bool page_find_fn(const struct page_question *question, struct page *out);

@@ -16,6 +16,9 @@ bool page_is_asked_by_right(const struct page_question *question, struct page *o
 /* True: whoever asks may also write. False: *out says why not. */
 bool page_may_write(const struct page_question *question, struct page *out);
 
+/* page_local.c. False: no route of a page of this origin has this path and `local_network`. */
+bool page_find_local(const struct page_question *question, struct page *out);
+
 /* page_admin.c */
 page_open_fn page_open_status;
 page_open_fn page_open_sessions;

@@ -191,19 +191,19 @@ static bool is_page_request(const struct session *s)
     session_client_address(s, &source);
     const struct page_question question = {
         .listen = listen_in_force(s),
+        .head = &request->head,
         .request = &request->asked,
         .source = &source,
+        .is_secure = is_secure(s),
+        .sni = sni_of(s),
         .config = s->config,
         .scoreboard = s->context->scoreboard,
         .seats = s->context->seats,
         .roster = s->context->roster != NULL ? s->context->roster->roster : NULL,
     };
     const char *detail;
-    enum upgrade_result result =
-        s->listen->kind == CONFIG_LISTEN_ADMIN
-            ? upgrade_check_any(&request->head, &request->asked, &detail)
-            : upgrade_check_plain(&request->head, &request->asked, &detail);
-    return s->context->find_page != NULL && result == UPGRADE_OK &&
+    return s->context->find_page != NULL &&
+           upgrade_check_any(&request->head, &request->asked, &detail) == UPGRADE_OK &&
            s->context->find_page(&question, &request->page);
 }
 

@@ -93,7 +93,7 @@ void http_write_date(char out[HTTP_DATE_MAX], uint64_t unix_s);
 #define HTTP_LENGTH_UNKNOWN UINT64_MAX
 
 struct http_response {
-    unsigned status;
+    unsigned status; /* a 204 has no content, so neither its type nor its length (RFC 9110 8.6) */
     uint64_t date_s; /* seconds since 1970 */
     struct span content_type;
     uint64_t body_bytes; /* HTTP_LENGTH_UNKNOWN: no Content-Length; the end of the connection ends

@@ -37,6 +37,7 @@ size_t http_write_head(char *out, size_t size, const struct http_response *respo
 {
     const struct span type = response->content_type;
     const struct span extra = response->extra;
+    bool has_content = response->status != 204;
     char date[HTTP_DATE_MAX];
     char length[48] = "";
     int n;
@@ -44,21 +45,22 @@ size_t http_write_head(char *out, size_t size, const struct http_response *respo
     if (type.len >= size || extra.len >= size) {
         return 0;
     }
-    if (response->body_bytes != HTTP_LENGTH_UNKNOWN) {
+    if (has_content && response->body_bytes != HTTP_LENGTH_UNKNOWN) {
         snprintf(length, sizeof(length), "Content-Length: %" PRIu64 "\r\n", response->body_bytes);
     }
     http_write_date(date, response->date_s);
     n = snprintf(out, size,
                  "HTTP/1.1 %u %s\r\n"
                  "Date: %s\r\n"
-                 "Content-Type: %.*s\r\n"
+                 "%s%.*s%s"
                  "%s"
                  "Connection: %s\r\n"
                  "Cache-Control: no-store\r\n"
                  "X-Content-Type-Options: nosniff\r\n"
                  "%.*s\r\n",
-                 response->status, http_status_text(response->status), date, (int)type.len,
-                 type.len > 0 ? type.data : "", length,
+                 response->status, http_status_text(response->status), date,
+                 has_content ? "Content-Type: " : "", has_content ? (int)type.len : 0,
+                 type.len > 0 ? type.data : "", has_content ? "\r\n" : "", length,
                  response->status == 426 ? "Upgrade, close" : "close", (int)extra.len,
                  extra.len > 0 ? extra.data : "");
     return n < 0 || (size_t)n >= size ? 0 : (size_t)n;
@@ -73,6 +75,7 @@ const char *http_status_text(unsigned status)
         {101, "Switching Protocols"},
         {200, "OK"},
         {202, "Accepted"},
+        {204, "No Content"},
         {400, "Bad Request"},
         {401, "Unauthorized"},
         {403, "Forbidden"},

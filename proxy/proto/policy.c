@@ -434,8 +434,8 @@ static const char *route_detail(const struct policy_route *routes, size_t route_
     return "no route has this path";
 }
 
-struct policy_decision policy_decide(const struct policy_route *routes, size_t route_count,
-                                     const struct policy_request *request)
+struct policy_decision policy_decide_plain(const struct policy_route *routes, size_t route_count,
+                                           const struct policy_request *request)
 {
     struct policy_decision decision = {.verdict = POLICY_OK};
     const struct policy_route *route;
@@ -453,7 +453,17 @@ struct policy_decision policy_decide(const struct policy_route *routes, size_t r
     } else if (!is_origin_allowed(route, request)) {
         decision.verdict = POLICY_ORIGIN;
         decision.detail = origin_detail(route, request);
-    } else if (!subprotocol_choose(route, request->asked, &decision.subprotocol)) {
+    }
+    return decision;
+}
+
+struct policy_decision policy_decide(const struct policy_route *routes, size_t route_count,
+                                     const struct policy_request *request)
+{
+    struct policy_decision decision = policy_decide_plain(routes, route_count, request);
+
+    if (decision.verdict == POLICY_OK &&
+        !subprotocol_choose(&routes[decision.route], request->asked, &decision.subprotocol)) {
         decision.verdict = POLICY_SUBPROTOCOL;
         decision.detail = request->asked->offer_count == 0
                               ? "the client offers no subprotocol, and the route wants one"

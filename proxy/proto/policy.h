@@ -106,4 +106,8 @@ bool policy_origin_matches(const struct policy_origin *entry, const struct polic
 struct policy_decision policy_decide(const struct policy_route *routes, size_t route_count,
                                      const struct policy_request *request);
 
+/* The same for a request that opens no WebSocket, and so offers no subprotocol. */
+struct policy_decision policy_decide_plain(const struct policy_route *routes, size_t route_count,
+                                           const struct policy_request *request);
+
 #endif

@@ -247,6 +247,58 @@ static enum upgrade_result check_path(const struct http_parser *p, struct upgrad
     return text == NULL ? UPGRADE_OK : upgrade_refuse(UPGRADE_BAD, detail, text);
 }
 
+/* ---- of a page that opens no WebSocket ---- */
+
+static enum upgrade_result check_cors_method(const struct http_parser *p,
+                                             struct upgrade_opening *out, const char **detail)
+{
+    struct span method = out->request.method;
+    bool is_cors = span_is_equal(method, SPAN_LIT("GET")) ||
+                   span_is_equal(method, SPAN_LIT("HEAD")) ||
+                   span_is_equal(method, SPAN_LIT("OPTIONS"));
+
+    (void)p;
+    return is_cors ? UPGRADE_OK
+                   : upgrade_refuse(UPGRADE_BAD_METHOD, detail, "method not GET, HEAD or OPTIONS");
+}
+
+static enum upgrade_result check_plain(const struct http_parser *p, struct upgrade_opening *out,
+                                       const char **detail)
+{
+    (void)out;
+    return lists_have(p, SPAN_LIT("Upgrade"), SPAN_LIT("websocket"))
+               ? upgrade_refuse(UPGRADE_BAD, detail, "a handshake that opens no WebSocket")
+               : UPGRADE_OK;
+}
+
+static enum upgrade_result check_has_origin(const struct http_parser *p,
+                                            struct upgrade_opening *out, const char **detail)
+{
+    (void)p;
+    return out->request.has_origin ? UPGRADE_OK : upgrade_refuse(UPGRADE_BAD, detail, "no Origin");
+}
+
+static upgrade_check_fn *const cors_checks[] = {
+    check_cors_method, check_plain, check_authority, check_origin, check_has_origin,
+    check_path,        NULL};
+
+enum upgrade_result upgrade_check_cors(const struct http_parser *p, struct request *out,
+                                       const char **out_detail)
+{
+    struct upgrade_opening opening = {.key = {NULL, 0}};
+    enum upgrade_result result = upgrade_check_any(p, &opening.request, out_detail);
+
+    if (result == UPGRADE_OK) {
+        result = upgrade_run(cors_checks, p, &opening, out_detail);
+    }
+    if (result == UPGRADE_OK) {
+        *out = opening.request;
+    }
+    return result;
+}
+
+/* ---- of a page that opens one ---- */
+
 static upgrade_check_fn *const opening_checks[] = {
     check_can_upgrade, check_upgrade, check_version, check_key, check_authority,
     check_origin,      check_offers,  check_path,    NULL};

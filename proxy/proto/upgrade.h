@@ -47,6 +47,13 @@ MUST_CHECK enum upgrade_result upgrade_check_plain(const struct http_parser *p, 
 MUST_CHECK enum upgrade_result upgrade_check_any(const struct http_parser *p, struct request *out,
                                                  const char **out_detail);
 
+/* The same for a request that a page of another origin sends without opening a WebSocket (a CORS
+ * request, Fetch 3.3): the method is GET, HEAD or OPTIONS (405, 501), Upgrade does not name
+ * websocket, the authority is not empty, Origin comes once, and the path can be read in one way
+ * only, as below. *out has the origin too. */
+MUST_CHECK enum upgrade_result upgrade_check_cors(const struct http_parser *p, struct request *out,
+                                                  const char **out_detail);
+
 /* Checks that a head is a legal opening handshake: all of upgrade_check_plain, then in this order
  * (400 where no other status stands):
  *   - the method is GET, and the version HTTP/1.1 or a later 1.x (426: HTTP/1.0 knows no Upgrade,

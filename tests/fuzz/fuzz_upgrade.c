@@ -262,6 +262,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (result == UPGRADE_OK) {
         expect_legal(&request, key);
     }
+    if (upgrade_check_cors(&parser, &request, &detail) == UPGRADE_OK) {
+        expect(result != UPGRADE_OK && detail[0] == '\0');
+        expect(request.has_origin && count_headers(SPAN_LIT("origin")) == 1);
+        expect_one_reading(request.path);
+    }
     (void)!upgrade_check_plain(&parser, &request, &detail);
     return 0;
 }

@@ -387,6 +387,14 @@ static void test_response(void)
     response.body_bytes = HTTP_LENGTH_UNKNOWN;
     len = http_write_head(out, sizeof(out), &response);
     CHECK_TRUE("no length", len > 0 && strstr(out, "Content-Length") == NULL);
+    response.status = 204;
+    for (size_t i = 0; i < 2; i++) {
+        response.body_bytes = i == 0 ? 0 : HTTP_LENGTH_UNKNOWN;
+        len = http_write_head(out, sizeof(out), &response);
+        CHECK_TRUE("no content", len > 0 && strstr(out, "204 No Content\r\n") != NULL);
+        CHECK_TRUE("nothing about it", strstr(out, "Content-Length") == NULL);
+        CHECK_TRUE("nothing about it", strstr(out, "Content-Type:") == NULL);
+    }
     response.status = 426;
     len = http_write_head(out, sizeof(out), &response);
     CHECK_TRUE("its Upgrade is named", len > 0 && strstr(out, "Connection: Upgrade, close\r\n"));

@@ -137,6 +137,7 @@ static void check_row(size_t i, const struct scoreboard *board, unsigned want, c
     const char *detail;
     struct page page = {.status = 0};
     const struct page_question question = {.listen = &listens[rows[i].home],
+                                           .head = &fed.parser,
                                            .request = &request,
                                            .source = &listens[CLOSED].address,
                                            .config = config,

@@ -331,6 +331,9 @@ static void test_subprotocols(void)
         got = policy_decide(&route, 1, &request);
         CHECK_EQ_INT(name, got.verdict, want == NULL ? POLICY_SUBPROTOCOL : POLICY_OK);
         CHECK_TRUE(name, span_is_equal(got.subprotocol, span_of(want)));
+        got = policy_decide_plain(&route, 1, &request);
+        CHECK_EQ_INT(name, got.verdict, POLICY_OK);
+        CHECK_EQ_U64(name, got.subprotocol.len, 0);
     }
 }
 

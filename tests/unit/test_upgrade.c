@@ -323,6 +323,61 @@ static void test_101(void)
     CHECK_EQ_MEM("an extension", out, len, extended, sizeof(extended) - 1);
 }
 
+#define PAGE "Origin: https://page.example\r\n"
+#define CORS(method, path, lines) \
+    method " " path " HTTP/1.1\r\n" HOST lines "\r\n", \
+        sizeof(method " " path " HTTP/1.1\r\n" HOST lines "\r\n") - 1
+
+/* What a page of another origin sends without opening a WebSocket. */
+static void test_cors(void)
+{
+    static const struct upgrade_row rows[] = {
+        {"GET", CORS("GET", "/r", PAGE), UPGRADE_OK, ""},
+        {"HEAD", CORS("HEAD", "/r", PAGE), UPGRADE_OK, ""},
+        {"a preflight", CORS("OPTIONS", "/r?x=1", PAGE "Access-Control-Request-Method: GET\r\n"),
+         UPGRADE_OK, ""},
+        {"another upgrade", CORS("GET", "/r", PAGE "Connection: upgrade\r\nUpgrade: h2c\r\n"),
+         UPGRADE_OK, ""},
+        {"no content", CORS("OPTIONS", "/r", PAGE "Content-Length: 0\r\n"), UPGRADE_OK, ""},
+        {"POST", CORS("POST", "/r", PAGE), UPGRADE_BAD_METHOD, "method not GET, HEAD or OPTIONS"},
+        {"DELETE", CORS("DELETE", "/r", PAGE), UPGRADE_BAD_METHOD,
+         "method not GET, HEAD or OPTIONS"},
+        {"an unknown method", CORS("FETCH", "/r", PAGE), UPGRADE_NO_METHOD, "unknown method"},
+        {"content", CORS("OPTIONS", "/r", PAGE "Content-Length: 1\r\n"), UPGRADE_BAD,
+         "Content-Length in a request without body"},
+        {"a handshake", CORS("GET", "/r", PAGE UP), UPGRADE_BAD,
+         "a handshake that opens no WebSocket"},
+        {"a handshake in a list", CORS("GET", "/r", PAGE "Upgrade: h2c, WebSocket\r\n"),
+         UPGRADE_BAD, "a handshake that opens no WebSocket"},
+        {"no Origin", CORS("GET", "/r", ""), UPGRADE_BAD, "no Origin"},
+        {"two Origins", CORS("GET", "/r", PAGE PAGE), UPGRADE_BAD, "more than one Origin"},
+        {"two readings", CORS("GET", "/r/../s", PAGE), UPGRADE_BAD, "dot segment in the path"},
+        {"empty Host", TEXT("GET /r HTTP/1.1\r\nHost:\r\n" PAGE "\r\n"), UPGRADE_BAD, "empty Host"},
+        {"no path", TEXT("OPTIONS * HTTP/1.1\r\n" HOST PAGE "\r\n"), UPGRADE_OK, ""},
+    };
+    struct request untouched;
+
+    memset(&untouched, 0x5a, sizeof(untouched));
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        for (size_t cut = 0; cut <= rows[i].len; cut++) {
+            struct request request = untouched;
+            const char *detail = NULL;
+
+            http_feed(&fed, rows[i].text, rows[i].len, cut < rows[i].len ? cut : BYTE_BY_BYTE);
+            CHECK_EQ_INT(rows[i].name, upgrade_check_cors(&fed.parser, &request, &detail),
+                         rows[i].want);
+            CHECK_EQ_STR(rows[i].name, detail, rows[i].detail);
+            if (rows[i].want == UPGRADE_OK) {
+                check_span(rows[i].name, request.origin, "https://page.example");
+                CHECK_TRUE(rows[i].name, request.has_origin);
+            } else {
+                CHECK_EQ_MEM(rows[i].name, &request, sizeof(request), &untouched,
+                             sizeof(untouched));
+            }
+        }
+    }
+}
+
 static void test_nothing_left(void)
 {
     http_feed_done(&fed);
@@ -339,6 +394,7 @@ CU_TestInfo upgrade_tests[] = {
     {"what was asked for", test_what_was_asked},
     {"the accept key", test_accept_key},
     {"the 101", test_101},
+    {"what a page asks without a WebSocket, at every cut", test_cors},
     {"nothing is left", test_nothing_left},
     CU_TEST_INFO_NULL,
 };

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tokens of a file: every place where a client can put one, and what becomes of the file."""
 
+import base64
 import os
 import time
 
@@ -192,33 +193,77 @@ def page(p, path):
     return ask(p.ports["admin"], path, host="localhost")[2]
 
 
-@case()
-def no_secret_anywhere(t):
-    """Neither at `debug`, nor in /config, /sessions, /metrics, nor in what the program prints."""
-    admin = "[admin]\naddress = unix:%s\n" % t.path("admin.sock")
-    p = start(t, server="log_level = debug", more=HEALTH + admin)
-    held = [enter(p, TOKEN, **{"path": "/r", "origin": PAGE, **request}) for _, request, _ in GOOD]
-    for _, request, detail in BAD:
-        refuse(p, TOKEN, detail, **{"path": "/r", "origin": PAGE, **request})
+# The routes besides: a password, and a token that comes first.
+HASH = "$6$rounds=1000$saltsalt$elk2LfWqD9.cJ.h.qUMniwqlQs1fcr5UFwbXi.pLYkvNJDRmRkwbL8p2DGoxUW7w7" \
+    "x1N3hZOa7DEdZraigxxI."  # TOKEN
+OTHERS = {"desk": "origins = *\nbackend = echo:\nauth = people\nlocal_network = on",
+          "first": "origins = *\nbackend = echo:\nauth = box\nauth_from = first_message"}
+
+
+def say_first(p, text):
+    """Opens a session whose first message is this text."""
+    c = p.client().open("/first", origin=PAGE)
+    c.text(text)
+    return c
+
+
+def refuse_first(p, text):
+    c = say_first(p, text)
+    c.recv_close(1008)
+    c.close(1008)
+    c.recv_end(FIN)
+    c.wire.finish()
+
+
+def password(text):
+    return {"path": "/desk", "headers": [
+        ("Authorization", "Basic " + base64.b64encode(("bob:" + text).encode()).decode())]}
+
+
+def break_heads(p):
+    """Heads with a secret in them that are no request, and a plain request with one."""
     for broken in ("GET /r?ticket=%s HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\nX\r\n\r\n",
-                   "GET /r?ticket=%s HTTP/9.1\r\nCookie: __Host-session=%s\r\n\r\n"):
+                   "GET /r?ticket=%s HTTP/9.1\r\nCookie: __Host-session=%s\r\n\r\n",
+                   "GET /desk?%s HTTP/1.1\r\nHost: a\r\nOrigin: https://a.example\r\n"
+                   "Authorization: Bearer %s\r\n\r\n"):
         c = p.client("plain")
         c.send_raw((broken % (TOKEN, TOKEN)).encode())
         c.read_response()
         c.wire.reset()
-    told = [page(p, path) for path in ("/config", "/sessions", "/metrics", "/")]
-    wait_until(lambda: page(p, "/sessions").count('"identity":"alice"') == len(held),
+
+
+@case()
+def no_secret_anywhere(t):
+    """From each place where a client can put it, right or wrong: neither at `debug`, nor in
+    /config, /sessions, /metrics, nor in what the program prints."""
+    admin = "[admin]\naddress = unix:%s\n" % t.path("admin.sock")
+    people = auth("people", "type = basic",
+                  "file = " + write_secret(t, "htpasswd", "bob:%s\n" % HASH))
+    p = t.start(t.config(server="log_level = debug\nauth_pause = 0", r=ROUTE, **OTHERS) + box(t)
+                + people + HEALTH + admin)
+    held = [enter(p, TOKEN, **{"path": "/r", "origin": PAGE, **request}) for _, request, _ in GOOD]
+    held.append(enter(p, TOKEN, **password(TOKEN)))
+    held.append(say_first(p, TOKEN))
+    for _, request, detail in BAD:
+        refuse(p, TOKEN, detail, **{"path": "/r", "origin": PAGE, **request})
+    refuse(p, TOKEN, "", **password(TOKEN + "x"))
+    refuse_first(p, TOKEN + "x")
+    break_heads(p)
+    wait_until(lambda: page(p, "/sessions").count('"identity":"') == len(held),
                "the names in /sessions")
+    told = [page(p, path) for path in ("/config", "/sessions", "/metrics", "/")]
     equal(scrape(p).sum("sluice_sessions_identified"), len(held), "sessions with a name")
-    equal(scrape(p).sum("sluice_auth_refusals_total"), len(BAD), "refusals")
-    equal(scrape(p).sum("sluice_auth_refusals_total", reason="unknown_token"), 5, "unknown")
+    equal(scrape(p).sum("sluice_auth_refusals_total"), len(BAD) + 2, "refusals")
+    equal(scrape(p).sum("sluice_auth_refusals_total", reason="unknown_token"), 6, "unknown")
     code, out, err = t.run_program("-c", t.path("sluice-0.ini"), "--print-config")
     equal(code, 0, "--print-config")
     for c in held:
         c.end_cleanly()
     p.stop()
+    in_base64 = password(TOKEN)["headers"][0][1].split()[1]
     for text in (*told, out, err, p.log.text()):
-        for secret in (TOKEN, encode(TOKEN), digest(TOKEN), TOKEN.replace("-", "%2D")):
+        for secret in (TOKEN, encode(TOKEN), digest(TOKEN), TOKEN.replace("-", "%2D"), in_base64,
+                       in_base64[:16], HASH[16:]):
             assert secret not in text, "%r is in %r" % (secret, text[:300])
 
 

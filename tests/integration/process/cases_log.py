@@ -9,7 +9,7 @@ import subprocess
 import time
 
 from harness import Program, Settings, case, equal, free_port, parse_line, wait_until
-from wsclient import FIN
+from wsclient import FIN, RESET
 
 ECHO = "origins = *\nbackend = echo:"
 NUMBERS = ("up_bytes", "down_bytes", "duration_ms", "connect_ms", "queue_peak_client_bytes",
@@ -334,20 +334,24 @@ def queries_are_hidden(t, kind):
                   http="origins = https://good.example\non_refuse = http\nbackend = echo:",
                   down="origins = *\nbackend = " + t.closed_port())
     c = p.client().open("/r?ticket=hush", headers=[("Referer", "https://a.example/?t=hush")])
-    c.close(1000)
-    c.recv_close(1000, has_reason=False)
+    c.end_cleanly()
     for path, code, origin in (("/strict?ticket=hush", 1008, "https://evil.example"),
                                ("/strict?ticket=hush", 1008, "https://good.example/?t=hush"),
                                ("/none?ticket=hush", 1008, None), ("/down?hush", 1011, None)):
         c = p.client().open(path, origin=origin)
         c.recv_close(code)
         c.close(code)
+        c.recv_end()
+        c.wire.finish()
         p.log.wait("session.end", id=c.close_id)
     for head in ("GET /r?hush HTTP/1.1\r\nHost: h\r\n\r\n", "GET /r?hush=\x01 HTTP/1.1\r\n\r\n",
                  "GET http://h/r?hush HTTP/1.1\r\nHost: h\r\n\r\n", "HUSH /r?hush HTTP/9\r\n\r\n",
                  "GET /r?%s HTTP/1.1\r\n\r\n" % ("hush" * 20000)):
-        wire = p.client().wire
-        wire.send(head.encode())
-        p.log.wait("session.end", client=wire.local)
+        c = p.client()
+        c.send_raw(head.encode())
+        c.read_response()
+        c.recv_end(FIN, RESET)
+        c.wire.close()
+        p.log.wait("session.end", client=c.wire.local)
     for text in p.log.lines:
         assert "hush" not in text, text
