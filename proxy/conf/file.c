@@ -14,31 +14,67 @@
 
 #include "base/mem.h"
 
-/* Up to `size` bytes; -1 and errno on failure. */
-static ssize_t read_all(int fd, char *data, size_t size)
+#define ROOM_MIN 4096
+
+/* Bytes of a file as they come in. They may be a key, so every block of them is wiped. */
+struct intake {
+    char *data;
+    size_t size;
+    size_t len;
+};
+
+static void drop(struct intake *in)
 {
-    size_t used = 0;
+    if (in->data != NULL) {
+        explicit_bzero(in->data, in->len);
+        mem_free(in->data);
+    }
+}
 
-    while (used < size) {
-        ssize_t got = read(fd, data + used, size - used);
+/* Room for `size` bytes, at most one more than a file may have. */
+static bool make_room(struct intake *in, size_t size)
+{
+    size_t most = FILE_BYTES_MAX + 1;
+    struct intake larger = {.size = size < most ? size : most, .len = in->len};
 
+    larger.data = mem_alloc(larger.size);
+    if (larger.data == NULL) {
+        errno = ENOMEM;
+        return false;
+    }
+    if (in->len > 0) {
+        memcpy(larger.data, in->data, in->len);
+    }
+    drop(in);
+    *in = larger;
+    return true;
+}
+
+/* Up to the end, or to one byte more than a file may have; false and errno on failure. A file that
+ * grows meanwhile, or one of /proc, has more bytes than it says. */
+static bool read_all(int fd, struct intake *in)
+{
+    while (in->len < FILE_BYTES_MAX + 1) {
+        if (in->len == in->size && !make_room(in, 2 * in->size)) {
+            return false;
+        }
+        ssize_t got = read(fd, in->data + in->len, in->size - in->len);
         if (got == 0) {
             break;
         }
         if (got > 0) {
-            used += (size_t)got;
+            in->len += (size_t)got;
         } else if (errno != EINTR) {
-            return -1;
+            return false;
         }
     }
-    return (ssize_t)used;
+    return true;
 }
 
 static bool read_open_file(int fd, struct arena *arena, struct span *out, const char **out_detail)
 {
     struct stat status;
-    ssize_t len = -1;
-    char *data;
+    struct intake in = {.data = NULL};
     bool is_read = false;
 
     if (fstat(fd, &status) != 0) {
@@ -49,23 +85,17 @@ static bool read_open_file(int fd, struct arena *arena, struct span *out, const 
         *out_detail = S_ISDIR(status.st_mode) ? strerror(EISDIR) : "not a regular file";
         return false;
     }
-    data = mem_alloc(FILE_BYTES_MAX + 1);
-    if (data == NULL) {
-        *out_detail = strerror(ENOMEM);
-        return false;
-    }
-    len = read_all(fd, data, FILE_BYTES_MAX + 1);
-    if (len < 0) {
+    size_t told = (size_t)status.st_size;
+    if (!make_room(&in, told < ROOM_MIN ? ROOM_MIN : told + 1) || !read_all(fd, &in)) {
         *out_detail = strerror(errno);
-    } else if ((size_t)len > FILE_BYTES_MAX) {
+    } else if (in.len > FILE_BYTES_MAX) {
         *out_detail = "the file is larger than 8 MiB";
-    } else if (!arena_copy(arena, (struct span){data, (size_t)len}, out)) {
+    } else if (!arena_copy(arena, (struct span){in.data, in.len}, out)) {
         *out_detail = strerror(ENOMEM);
     } else {
         is_read = true;
     }
-    explicit_bzero(data, len > 0 ? (size_t)len : 0);
-    mem_free(data);
+    drop(&in);
     return is_read;
 }
 

@@ -2,12 +2,13 @@
 /* master_parts.h: what the sources of master.h know of each other.
  *
  * master.c starts, waits for events and stops; master_slots.c forks the workers, hears them and
- * replaces those that end; master_reload.c puts another configuration in force; master_care.c looks
- * whether workers turn, and who accepts for a slot without a worker; master_tell.c says what
- * happened in the log, master_notify.c to systemd. master_hasher.c forks the process that hashes
- * passwords. master_upgrade.c starts the master that takes
- * this one's place (the heir); master_kin.c is what a master does with an heir or an elder, that is
- * the master whose place it took. Not for: anybody else. */
+ * replaces those that end; master_child.c is what a worker's process does first; master_reload.c
+ * puts another configuration in force; master_care.c looks whether workers turn, and who accepts
+ * for a slot without a worker; master_tell.c says what happened in the log, master_notify.c to
+ * systemd. master_hasher.c forks the process that hashes passwords. master_upgrade.c starts the
+ * master that takes this one's place (the heir), master_inherit.c is how that one takes over, and
+ * master_kin.c is what a master does with an heir or an elder, that is the master whose place it
+ * took. Not for: anybody else. */
 #ifndef GATE_MASTER_PARTS_H
 #define GATE_MASTER_PARTS_H
 
@@ -192,6 +193,8 @@ MUST_CHECK struct spent *master_new_spent(void);
 
 /* --- master_slots.c --- */
 
+/* -1: there is none, before and afterwards. */
+void master_close_fd(int *fd);
 void master_spawn(struct master *m, size_t slot);
 /* Reads what the slot's worker says. */
 void master_hear(struct master *m, size_t slot);
@@ -214,6 +217,11 @@ void master_sweep_seats(struct master *m);
 size_t master_slots_for(const struct master *m, size_t workers);
 /* Uses so many slots, and wants as many of them to have a worker as the configuration says. */
 void master_set_workers(struct master *m, size_t slot_count);
+
+/* --- master_child.c --- */
+
+/* The rest of the life of a worker's process. Returns its exit code. */
+int master_be_worker(struct master *m, size_t slot, int control_fd);
 
 /* --- master_reload.c --- */
 

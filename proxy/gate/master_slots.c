@@ -10,11 +10,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "gate/control.h"
-#include "gate/jail.h"
 #include "gate/master_parts.h"
-#include "gate/worker.h"
 
 #define RESPAWN_FIRST_MS 100
 #define RESPAWN_LONGEST_MS 30000
@@ -23,7 +20,7 @@
 #define MESSAGES_PER_TURN 16 /* whatever a worker sends, the others are heard too */
 #define LIVED_WELL_MS 10000  /* the pauses begin anew after a worker that lived so long */
 
-static void close_fd(int *fd)
+void master_close_fd(int *fd)
 {
     if (*fd != -1) {
         close(*fd);
@@ -53,84 +50,6 @@ void master_fail_start(struct master *m, const char *format, ...)
     master_signal_workers(m, SIGKILL);
 }
 
-/* --- the worker's process -------------------------------------------------------------------- */
-
-static void fail_worker(int control_fd, const char *text)
-{
-    struct control_message message = {.kind = CONTROL_FAILED};
-    snprintf(message.text, sizeof(message.text), "%s", text);
-    bool is_sent = control_send(control_fd, &message, -1);
-    (void)is_sent; /* the exit code says at least that it failed */
-}
-
-static int be_worker(struct master *m, size_t slot, int control_fd)
-{
-    bool is_waiting = m->phase == MASTER_STARTING && m->elder.fd != -1;
-    char name[24]; /* "w" and the longest size_t */
-    char text[CONTROL_TEXT_MAX];
-    bool is_kept = notify_is_on(&m->notify) || sockets_have_keeper(&m->sockets);
-
-    size_t seat = scoreboard_take_slot(m->scoreboard, m->slots[slot].seat, m->generation);
-    if (seat == SCOREBOARD_SLOTS_MAX) {
-        fail_worker(control_fd, "too many workers: sessions of old generations have yet to end");
-        return MASTER_CANNOT_START;
-    }
-    seats_set_slots(m->seats, seat + 1);
-    seats_clear_slot(m->seats, seat);
-    quota_set_slots(m->quota, seat + 1);
-    if (!quota_clear_slot(m->quota, seat)) {
-        fail_worker(control_fd, "out of memory");
-        return MASTER_CANNOT_START;
-    }
-    snprintf(name, sizeof(name), "w%zu", seat);
-    log_set_process(name);
-    close(m->signal_fd);
-    close_fd(&m->hasher.channel[0]);
-    master_release_kin(m);
-    notify_done(&m->notify);
-    for (size_t i = 0; i < m->slot_count; i++) {
-        close_fd(&m->slots[i].control_fd);
-    }
-    int *listen_fds = mem_alloc((m->config->listen_count + 1) * sizeof(*listen_fds));
-    if (listen_fds == NULL) {
-        fail_worker(control_fd, "out of memory");
-        return MASTER_CANNOT_START;
-    }
-    sockets_take_slot(&m->sockets, slot, listen_fds);
-    master_forget_files(m); /* the snapshot has what the worker needs */
-    /* The master tells the workers what these signals mean; the terminal sends SIGINT to all. */
-    signal(SIGINT, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
-    signal(SIGUSR2, SIG_IGN);
-    if (!jail_enter(m->config, text, sizeof(text))) {
-        fail_worker(control_fd, text);
-        return MASTER_CANNOT_START;
-    }
-    struct worker_start start = {
-        .config = m->config,
-        .scoreboard = m->scoreboard,
-        .seats = m->seats,
-        .roster = m->roster,
-        .quota = m->quota,
-        .spent = m->spent,
-        .slot = slot,
-        .seat = seat,
-        .generation = m->generation,
-        .is_waiting = is_waiting,
-        .listen_fds = listen_fds,
-        .control_fd = control_fd,
-        .hasher_fd = m->hasher.channel[1],
-        .is_kept = is_kept,
-    };
-    const char *detail = NULL;
-    int code = worker_run(&start, &detail);
-    mem_free(listen_fds);
-    if (detail != NULL) {
-        fail_worker(control_fd, detail);
-    }
-    return code;
-}
-
 static void fail_fork(struct master *m, size_t slot, const char *what)
 {
     int reason = errno;
@@ -156,7 +75,7 @@ void master_spawn(struct master *m, size_t slot)
     pid_t pid = fork();
     if (pid == 0) {
         close(ends[0]);
-        exit(be_worker(m, slot, ends[1]));
+        exit(master_be_worker(m, slot, ends[1]));
     }
     int fork_errno = errno;
     close(ends[1]);
@@ -229,7 +148,7 @@ void master_hear(struct master *m, size_t slot)
         case CONTROL_NONE:
             return;
         case CONTROL_GONE:
-            close_fd(&s->control_fd); /* its exit follows */
+            master_close_fd(&s->control_fd); /* its exit follows */
             break;
         }
     }
@@ -312,7 +231,7 @@ static void on_exit_of(struct master *m, size_t slot, int status)
     pid_t pid = s->pid;
 
     master_hear(m, slot); /* its last words */
-    close_fd(&s->control_fd);
+    master_close_fd(&s->control_fd);
     s->state = SLOT_STARTING;
     master_give_leaving(m, slot);
     master_forget(m, slot);

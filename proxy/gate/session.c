@@ -63,8 +63,11 @@ static void apply(struct session *s, const struct session_event *event)
     if (s->life.phase == LIFE_OPEN && before.phase != LIFE_OPEN) {
         on_open(s, now_ms);
     }
-    if (before.phase == LIFE_TLS && !life_has_ended(&before) && life_has_ended(&s->life)) {
-        session_keep_sni(s);
+    if (!life_has_ended(&before) && life_has_ended(&s->life)) {
+        session_give_back(s);
+        if (before.phase == LIFE_TLS) {
+            session_keep_sni(s);
+        }
     }
     session_act(s, actions);
     if (s->life.phase == LIFE_OPEN) {

@@ -53,12 +53,20 @@ static bool count(struct session *s, struct session_event *out)
     return s->is_counted;
 }
 
-void session_uncount(struct session *s)
+static void uncount(struct session *s)
 {
     struct session_context *context = s->context;
     if (s->is_counted) {
         scoreboard_sub(&context->scoreboard->slots[context->slot].sessions_now, 1);
         s->is_counted = false;
+    }
+}
+
+void session_give_back(struct session *s)
+{
+    if (!s->guest.is_session) {
+        uncount(s);
+        limits_refuse(&s->context->limits, &s->holds);
     }
 }
 
@@ -187,23 +195,20 @@ struct session_event session_identify(struct session *s, const struct token *tok
 struct session_event session_settle_place(struct session *s, const struct session_event *event)
 {
     struct session_context *context = s->context;
-    bool is_refused = event->life.type == LIFE_EV_END;
-    if (event->life.type == LIFE_EV_COUNT) {
-        return *event; /* it waits for the answer about its password, and keeps its share */
+    if (event->life.type == LIFE_EV_END || event->life.type == LIFE_EV_COUNT) {
+        return *event; /* COUNT: it waits for the answer about its password, and keeps its share */
     }
-    if (!is_refused && s->life.phase == LIFE_REQUEST && s->life.route.is_token_first) {
+    if (s->life.phase == LIFE_REQUEST && s->life.route.is_token_first) {
         /* A client that still has to say who it is stays a guest at the door, and is no session. */
-        session_uncount(s);
+        uncount(s);
         limits_wait(&context->limits, &s->holds);
         return *event;
     }
-    if (!is_refused && door_admit(s->door, &s->guest)) {
+    if (door_admit(s->door, &s->guest)) {
         limits_begin(&context->limits, &s->holds);
         return *event;
     }
-    session_uncount(s);
-    limits_refuse(&context->limits, &s->holds);
-    return is_refused ? *event : end_event(LIFE_FULL, "the limit of descriptors");
+    return end_event(LIFE_FULL, "the limit of descriptors");
 }
 
 struct session_event session_let_in(struct session *s, const struct token *token)

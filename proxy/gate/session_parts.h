@@ -187,8 +187,8 @@ struct session_event session_let_in(struct session *s, const struct token *token
 /* The part of that which says who the client is, and what follows from its event. */
 struct session_event session_identify(struct session *s, const struct token *token);
 struct session_event session_settle_place(struct session *s, const struct session_event *event);
-/* The scoreboard does not count it any more. */
-void session_uncount(struct session *s);
+/* A client that ends before it has a session gives back what it took for one. */
+void session_give_back(struct session *s);
 /* The client's credentials do not hold, or it showed none (enum identity_reason). */
 struct session_event session_refuse_who(struct session *s, unsigned reason, const char *detail);
 

@@ -84,6 +84,5 @@ void session_stop_asking(struct session *s)
     if (session_is_asking(s)) {
         passwords_forget(s->request->ask);
         s->request->ask = NULL;
-        session_uncount(s);
     }
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* session_fakes.h: io/reactor and gate/dial over the memory of session_world.h. They keep the
- * contracts in the headers of the real ones. The linker takes them, and the TLS of session_tls.h,
- * instead of those in the library, because it finds these first. */
+ * contracts in the headers of the real ones. No route asks for a password, so the fake of
+ * gate/passwords only notices a session that asks. The linker takes them, and the TLS of
+ * session_tls.h, instead of those in the library, because it finds these first. */
 #ifndef FUZZ_SESSION_FAKES_H
 #define FUZZ_SESSION_FAKES_H
 
 #include "base/mem.h"
+#include "gate/passwords.h"
 #include "session_peers.h"
 
 UNWATCHED_BEGIN
@@ -142,6 +144,28 @@ static void dial_answer(enum dial_result result)
     world.dial->result = result;
     world.dial->callback(world.dial->owner);
     expect(world.dial == NULL, "a result is taken");
+}
+
+/* --- passwords --------------------------------------------------------------------------------*/
+
+enum passwords_verdict passwords_check(struct passwords *p,
+                                       const struct passwords_question *question,
+                                       passwords_fn *on_answer, void *owner,
+                                       struct passwords_ask **out, const char **out_detail)
+{
+    (void)p;
+    (void)question;
+    (void)on_answer;
+    (void)owner;
+    *out = NULL;
+    *out_detail = "no route asks for a password";
+    expect(false, *out_detail);
+    return PASSWORDS_BUSY;
+}
+
+void passwords_forget(struct passwords_ask *ask)
+{
+    expect(ask == NULL, "no password is asked about");
 }
 
 UNWATCHED_END

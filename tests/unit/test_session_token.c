@@ -29,9 +29,11 @@ static void write_tokens(const char *line)
     char path[64];
     snprintf(path, sizeof(path), "%s/tokens", folder);
     FILE *file = fopen(path, "w");
-    memory_expect(file != NULL && fprintf(file, "%s\n", line) > 0 && fclose(file) == 0 &&
-                      chmod(path, 0600) == 0,
-                  "a file of tokens");
+    if (file == NULL) {
+        abort();
+    }
+    bool is_written = fprintf(file, "%s\n", line) > 0;
+    memory_expect(fclose(file) == 0 && is_written && chmod(path, 0600) == 0, "its line");
 }
 
 static void drop_tokens(void)

@@ -145,7 +145,7 @@ def little_memory(t):
     if Settings.is_asan:
         raise Skip("the sanitizer needs terabytes of addresses")
     codes = set()
-    for size in range(8 << 20, 24 << 20, 512 << 10):
+    for size in range(8 << 20, 32 << 20, 768 << 10):
         limit = lambda n=size: resource.setrlimit(resource.RLIMIT_AS, (n, n))
         code, stderr = try_start(t, preexec_fn=limit)
         if code in (127, -signal.SIGSEGV):
