@@ -168,6 +168,10 @@ struct config_route {
     uint64_t max_sessions_per_source;
     struct limit_rate new_sessions_per_source;
     uint64_t max_sessions_per_identity;
+    /* Of each session; 0 = no limit. */
+    uint64_t rate_up_bytes;
+    uint64_t rate_down_bytes;
+    struct limit_rate messages;
     enum config_proxy_out proxy_out;
     unsigned line;
 };

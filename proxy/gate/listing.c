@@ -207,6 +207,8 @@ static const char *pause_word(uint8_t pause)
         return "\"client_slow\"";
     case ROSTER_HELD:
         return "\"held\"";
+    case ROSTER_RATE:
+        return "\"rate\"";
     }
     return "null";
 }

@@ -70,7 +70,8 @@ static const struct metrics_family families[] = {
             "WebSocket messages, by the side whose bytes they carry: of pages, and to pages.",
             metrics_count_routes, metrics_write_sides, ROUTE(messages)),
     COUNTER("sluice_paused_seconds_total",
-            "Time in which sluice did not read from that side because the other one is slow.",
+            "Time in which sluice did not read from that side "
+            "because the other one is slow or a rate is used up.",
             metrics_count_routes, metrics_write_sides_milli, ROUTE(paused_ms)),
     GAUGE("sluice_buffered_bytes", "Bytes that wait in sluice for that side.", metrics_count_routes,
           metrics_write_sides, ROUTE(queued_bytes)),

@@ -71,8 +71,8 @@ static uint8_t *put_header(uint8_t *payload, size_t len, enum ws_opcode opcode, 
 /* Where payload goes in one call. */
 enum target {
     TO_BACKEND = 0,
-    TO_CLIENT, /* echo */
-    TO_SHAPE,
+    TO_CLIENT,  /* echo */
+    TO_KEPT,    /* through a shape, or to one of these two with its messages counted */
     TO_MESSAGE, /* the first message */
     TO_NOWHERE,
     TO_HELD /* not decoded yet */
@@ -93,8 +93,8 @@ static enum target target_of(struct pump *p, enum pump_mode mode)
     }
     if (kept != NULL) {
         assert(kept->first != PUMP_FIRST_OPEN);
-        if (kept->shape != NULL) {
-            return TO_SHAPE;
+        if (kept->shape != NULL || pump_counts_messages(p)) {
+            return TO_KEPT;
         }
     }
     return p->is_echo ? TO_CLIENT : TO_BACKEND;
@@ -132,22 +132,41 @@ static enum life_ending ending_of_frame(enum ws_error error)
     return LIFE_PROTOCOL;
 }
 
+static inline void put_plain(struct pump *p, const struct ws_item *item, struct pump_batch *to)
+{
+    p->up_bytes += item->len;
+    if (item->len > 0) {
+        pump_batch_add(to, item->data, item->len);
+    }
+}
+
+static bool put_kept(struct pump *p, const struct ws_item *item, struct pump_batch *to,
+                     struct pump_report *out)
+{
+    bool is_going = true;
+    if (p->kept->shape != NULL) {
+        is_going = pump_piece_begin(p, item, to, out);
+    } else if (p->is_echo) {
+        echo_back(p, item, to);
+    } else {
+        put_plain(p, item, to);
+    }
+    return (!item->is_message_end || pump_count_message(p)) && is_going;
+}
+
 static inline bool put_payload(struct pump *p, enum target target, const struct ws_item *item,
                                struct pump_batch *to, struct pump_report *out)
 {
     out->has_payload = out->has_payload || item->len > 0;
     switch (target) {
     case TO_BACKEND:
-        p->up_bytes += item->len;
-        if (item->len > 0) {
-            pump_batch_add(to, item->data, item->len);
-        }
+        put_plain(p, item, to);
         return true;
     case TO_CLIENT:
         echo_back(p, item, to);
         return true;
-    case TO_SHAPE:
-        return pump_piece_begin(p, item, to, out);
+    case TO_KEPT:
+        return put_kept(p, item, to, out);
     case TO_MESSAGE:
         return pump_collect_piece(p, item, to, out);
     case TO_NOWHERE:
@@ -155,6 +174,15 @@ static inline bool put_payload(struct pump *p, enum target target, const struct 
         break;
     }
     return true;
+}
+
+static bool take_control(struct pump *p, enum target target, const struct ws_item *item,
+                         struct pump_batch *down)
+{
+    if (item->type == WS_ITEM_PING && target != TO_NOWHERE) {
+        pump_batch_add_frame(down, WS_PONG, true, item->data, item->len);
+    }
+    return target != TO_KEPT || pump_count_message(p);
 }
 
 /* Payload goes to `to`, Pongs to `down`. False: decode no further. */
@@ -166,10 +194,8 @@ static inline bool take_item(struct pump *p, enum target target, const struct ws
     case WS_ITEM_PAYLOAD:
         return put_payload(p, target, item, to, out);
     case WS_ITEM_PING:
-        if (target != TO_NOWHERE) {
-            pump_batch_add_frame(down, WS_PONG, true, item->data, item->len);
-        }
-        return true;
+    case WS_ITEM_PONG:
+        return take_control(p, target, item, down);
     case WS_ITEM_CLOSE:
         out->verdict = PUMP_CLOSE;
         out->code = item->close_code;
@@ -180,7 +206,6 @@ static inline bool take_item(struct pump *p, enum target target, const struct ws
         out->detail = item->detail;
         return false;
     case WS_ITEM_NEED_MORE:
-    case WS_ITEM_PONG:
         break;
     }
     return true;
@@ -190,7 +215,7 @@ static inline bool take_item(struct pump *p, enum target target, const struct ws
 static bool resume_piece(struct pump *p, enum target target, const uint8_t *data,
                          struct pump_batch *to, struct pump_report *out)
 {
-    if (target == TO_SHAPE) {
+    if (target == TO_KEPT) { /* its message is counted, if it is whole */
         return pump_piece_resume(p, data, to, out);
     }
     p->kept->has_piece = false;
@@ -235,11 +260,14 @@ void pump_client_bytes(struct pump *p, uint8_t *data, size_t len, enum pump_mode
     pump_batch_init(&up, p, &p->backend, arena, up_arena_bytes);
     pump_batch_init(&down, p, &p->client, arena + up_arena_bytes, SCRATCH_RESULT - up_arena_bytes);
     struct pump_batch *to = p->is_echo ? &down : &up;
-    if (p->kept != NULL && p->kept->has_piece) {
-        part = p->kept->piece.data.len;
-        is_going = resume_piece(p, target, data, to, out);
-        data += part;
-        len -= part;
+    if (p->kept != NULL) {
+        if (p->kept->has_piece) {
+            part = p->kept->piece.data.len;
+            is_going = resume_piece(p, target, data, to, out);
+            data += part;
+            len -= part;
+        }
+        is_going = is_going && (target != TO_KEPT || pump_may_decode(p, data, len));
     }
     if (is_going) { /* asked once, so that the loop looks at `len` alone */
         while (len > 0) {
@@ -344,15 +372,18 @@ size_t pump_client_room(const struct pump *p)
         p->high_bytes >= PUMP_READ_BYTES) {
         return PUMP_EMPTY_READ_BYTES;
     }
-    bool is_small = p->decoder.is_deflate || is_collecting(p);
+    bool is_small =
+        p->decoder.is_deflate || is_collecting(p) || (p->kept != NULL && pump_counts_messages(p));
     size_t most = is_small ? PUMP_SMALL_READ_BYTES : PUMP_READ_BYTES;
     most = room(backend_queued, p->high_bytes, most);
-    return room(client_queued, p->high_bytes, most);
+    most = room(client_queued, p->high_bytes, most);
+    return p->kept != NULL ? pump_meter_client_room(p, most) : most;
 }
 
 size_t pump_backend_room(const struct pump *p)
 {
-    return room(conn_queued(&p->client), p->high_bytes, PUMP_READ_BYTES);
+    size_t most = room(conn_queued(&p->client), p->high_bytes, PUMP_READ_BYTES);
+    return p->kept != NULL ? pump_meter_backend_room(p, most) : most;
 }
 
 static void set_valve(bool *is_full, size_t queued, size_t high_bytes, size_t low_bytes)
@@ -386,15 +417,17 @@ void pump_interest(struct pump *p, const struct life *life)
     bool is_paused =
         is_adding ? pump_is_client_paused(p) : p->client.tls != NULL && p->is_client_full;
     bool is_held = p->kept != NULL && pump_is_held(p);
+    bool is_throttled = p->kept != NULL && is_open && pump_is_client_throttled(p);
+    bool is_backend_paused = p->is_client_full || (p->kept != NULL && pump_is_backend_throttled(p));
     unsigned client = client_queued > 0 || p->is_client_owed ? REACTOR_WRITE : 0;
     unsigned backend = backend_queued > 0 ? REACTOR_WRITE : 0;
-    if (life_reads_client(life) && !is_paused && !is_held) {
+    if (life_reads_client(life) && !is_paused && !is_held && !is_throttled) {
         client |= REACTOR_READ;
     }
-    if (life_reads_backend(life) && !(life_forwards_backend(life) && p->is_client_full)) {
+    if (life_reads_backend(life) && !(is_backend_paused && life_forwards_backend(life))) {
         backend |= REACTOR_READ;
     }
-    if (is_held && is_open && !is_paused) {
+    if (is_held && is_open && !is_paused && !pump_is_message_throttled(p)) {
         *(held_for(p) == &p->client ? &client : &backend) |= REACTOR_WRITE;
     }
     conn_want(&p->client, client);
@@ -417,5 +450,5 @@ bool pump_awaits(const struct pump *p, const struct life *life, const struct con
         return true;
     }
     return p->kept != NULL && life->phase == LIFE_OPEN && pump_is_held(p) &&
-           !pump_is_client_paused(p) && conn == held_for(p);
+           !pump_is_client_paused(p) && !pump_is_message_throttled(p) && conn == held_for(p);
 }

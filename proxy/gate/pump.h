@@ -14,15 +14,20 @@
  * payload goes through a shape on its way (pump_shape.c).
  *
  * A queued byte waits in one place only: the out queue of the connection it leaves by. The client's
- * bytes are held undecoded in two cases (pump_kept.c), and the client is not read while they are:
+ * bytes are held undecoded in three cases (pump_kept.c), and the client is not read while they are:
  *   - A compressed message can be a thousand times longer than its frame. When the queue it leaves
  *     by is full, or the session has used its share of the turn, the pump holds what is left of the
  *     read, and goes on when that queue can be written.
  *   - What follows a collected first message is held until the session forwards.
+ *   - What there is no room for in the bucket of messages is held until there is.
  *
- * Memory: a session that neither has a shape nor collects a first message owns nothing but its
- * queues. For the others the pump owns a struct pump_kept: the shape, at most 80 KiB of held bytes,
- * and the first message up to the ceiling that the session gave.
+ * Rates: a route may say how many bytes a second each side sends, and how many messages the client
+ * (pump_limit). Nothing is dropped: the pump reads a side no further than its bucket has room, and
+ * decodes no message that there is no room for (pump_meter.c).
+ *
+ * Memory: a session that has no shape and no rates and collects no first message owns nothing but
+ * its queues. For the others the pump owns a struct pump_kept: the shape, the buckets, at most
+ * 80 KiB of held bytes, and the first message up to the ceiling that the session gave.
  *
  * Ceiling of a queue: buffer_high + PUMP_OVERSHOOT_BYTES (asserted). Near its mark a queue makes
  * the reads smaller (pump_client_room, pump_backend_room), so it mostly stays far below. What comes
@@ -38,6 +43,7 @@
 #include "base/span.h"
 #include "io/conn.h"
 #include "proto/life.h"
+#include "proto/limit.h"
 #include "proto/shape.h"
 #include "proto/token.h"
 #include "proto/ws.h"
@@ -62,7 +68,7 @@ struct pump {
     struct conn client;
     struct conn backend;
     struct ws_decoder decoder;
-    struct pump_kept *kept; /* NULL: no shape, nothing held, no first message */
+    struct pump_kept *kept; /* NULL: no shape, no rates, nothing held, no first message */
     bool is_echo;
     bool is_client_full;  /* client.out reached high and is not yet down to low */
     bool is_backend_full; /* the same for backend.out */
@@ -84,6 +90,24 @@ void pump_configure(struct pump *p, size_t high_bytes, size_t low_bytes, enum ws
 /* Gives the session a shape, if the rules need one. Call it after pump_configure and before the
  * 101. A failed allocation shows in no_memory. */
 void pump_shape(struct pump *p, const struct shape_rules *rules);
+
+/* 0 (count 0): no limit. Up counts bytes read from the client, with frame headers and TLS. Down
+ * counts bytes read from the backend, on an echo route from the client. Messages are whole
+ * messages, Pings and Pongs of the client. */
+struct pump_rates {
+    uint64_t up_bytes; /* a second */
+    uint64_t down_bytes;
+    struct limit_rate messages;
+};
+/* Keeps the rates from now on. Each is a token bucket that is full at first, with room for a
+ * second's worth, at least PUMP_BURST_BYTES or one message. Call it once, when OPEN begins. A
+ * failed allocation shows in no_memory.
+ *
+ * In the other phases the client's bytes pass freely, because they go nowhere; what the backend
+ * says is kept to its rate as long as it is forwarded. */
+#define PUMP_BURST_BYTES 4096
+void pump_limit(struct pump *p, const struct pump_rates *rates, uint64_t now_ms);
+
 /* Frees what the pump owns besides its connections. */
 void pump_done(struct pump *p);
 
@@ -123,7 +147,8 @@ void pump_client_bytes(struct pump *p, uint8_t *data, size_t len, enum pump_mode
 
 /* True while the pump holds bytes of the client. */
 bool pump_is_held(const struct pump *p);
-/* Goes on with the held bytes, as pump_client_bytes does. Call it only while pump_is_held. */
+/* Goes on with the held bytes, as pump_client_bytes does. Call it only while pump_is_held. Without
+ * room for a message it decodes none. */
 void pump_resume(struct pump *p, enum pump_mode mode, struct pump_report *out);
 
 /* Collects the first message, which is a token for sluice itself. Call it after pump_shape and
@@ -174,6 +199,26 @@ void pump_send_raw(struct pump *p, const void *data, size_t len);
 uint64_t pump_park_at_ms(const struct pump *p, uint64_t quiet_since_ms, uint64_t idle_ms);
 /* Gives back the compressor's memory, as far as the agreement with the client allows. */
 void pump_park(struct pump *p, uint64_t now_ms);
+
+/* --- rates ---------------------------------------------------------------------------------- */
+
+void pump_note_time(struct pump *p, uint64_t now_ms);
+/* Tells the buckets the time and what has passed. Call it first and last in each event. */
+static inline void pump_tell_time(struct pump *p, uint64_t now_ms)
+{
+    if (p->kept != NULL) {
+        pump_note_time(p, now_ms);
+    }
+}
+/* The client is not read, or its held messages are not decoded, because of a rate. */
+bool pump_is_client_throttled(const struct pump *p);
+/* The held bytes wait for room for a message. */
+bool pump_is_message_throttled(const struct pump *p);
+/* The backend is not read because of rate_down. */
+bool pump_is_backend_throttled(const struct pump *p);
+/* When the session goes on that waits for a rate; 0: it does not wait. Then call pump_tell_time,
+ * and pump_resume if bytes are held. */
+uint64_t pump_throttled_until_ms(const struct pump *p);
 
 /* --- who is read and written ---------------------------------------------------------------- */
 

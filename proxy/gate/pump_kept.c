@@ -27,6 +27,7 @@ void pump_done(struct pump *p)
 {
     if (p->kept != NULL) {
         shape_free(p->kept->shape);
+        mem_free(p->kept->meter);
         buf_clear(&p->kept->held);
         token_done(&p->kept->message);
         mem_free(p->kept);
@@ -37,7 +38,8 @@ void pump_done(struct pump *p)
 void pump_free_unused_kept(struct pump *p)
 {
     const struct pump_kept *kept = p->kept;
-    if (kept->shape == NULL && kept->first == PUMP_FIRST_NONE && kept->held.len == 0) {
+    if (kept->shape == NULL && kept->meter == NULL && kept->first == PUMP_FIRST_NONE &&
+        kept->held.len == 0) {
         pump_done(p);
     }
 }

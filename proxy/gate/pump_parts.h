@@ -17,9 +17,28 @@ enum pump_first {
     PUMP_FIRST_WHOLE     /* the message is whole */
 };
 
+/* One rate. Units are what its bucket counts: `cost` of them pass with each byte or message. */
+struct pump_flow {
+    struct limit_flow flow; /* per_second 0: no limit */
+    struct limit_bucket bucket;
+    uint64_t cost;
+    uint64_t portion; /* units: who has found the bucket empty waits for so many, and not for one */
+    bool is_empty;    /* the portion is not there yet */
+};
+
+struct pump_meter {
+    struct pump_flow up;
+    struct pump_flow down;
+    struct pump_flow messages;
+    uint64_t now_ms;
+    uint64_t up_bytes; /* received_bytes of the connections that the buckets know of */
+    uint64_t down_bytes;
+};
+
 /* What the pump keeps for a session between two events. */
 struct pump_kept {
-    struct shape *shape; /* NULL: payload goes out as it is */
+    struct shape *shape;      /* NULL: payload goes out as it is */
+    struct pump_meter *meter; /* owned; NULL: no rates */
 
     /* Held bytes: what is left of `piece`, then wire bytes not yet decoded. */
     struct buf held;
@@ -57,6 +76,19 @@ bool pump_piece_resume(struct pump *p, const uint8_t *data, struct pump_batch *t
 void pump_shape_down(struct pump *p, uint8_t *data, size_t len, struct pump_report *out);
 /* Says what is wrong; does nothing for SHAPE_OK and SHAPE_AGAIN. */
 void pump_report_shape(const struct pump *p, enum shape_result result, struct pump_report *out);
+
+/* --- pump_meter.c --- */
+
+/* How much of `most` the rates let through now; at least 1. */
+size_t pump_meter_client_room(const struct pump *p, size_t most);
+size_t pump_meter_backend_room(const struct pump *p, size_t most);
+/* The messages of the client are counted. */
+bool pump_counts_messages(const struct pump *p);
+/* The client has sent a whole message, a Ping or a Pong, counted or not. False: there is no room
+ * for another. */
+bool pump_count_message(struct pump *p);
+/* What comes next may be decoded: there is room for a message, or it is the Close. */
+bool pump_may_decode(const struct pump *p, const uint8_t *data, size_t len);
 
 /* --- pump_kept.c --- */
 

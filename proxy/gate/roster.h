@@ -34,7 +34,8 @@ enum roster_pause {
     ROSTER_READ = 0,
     ROSTER_BACKEND_SLOW, /* the backend takes too little of what waits for it */
     ROSTER_CLIENT_SLOW,  /* the same for the client */
-    ROSTER_HELD          /* what a compressed message has become must leave first */
+    ROSTER_HELD,         /* what a compressed message has become must leave first */
+    ROSTER_RATE          /* what the route lets through in a time is used up */
 };
 
 /* What stays for longer. */

@@ -16,6 +16,10 @@ static void on_open(struct session *s, uint64_t now_ms)
     s->times.payload_ms = now_ms;
     s->times.client_heard_ms = now_ms;
     session_await_expiry(s); /* ended in the dial: then the timer rings at once */
+    const struct pump_rates rates = {.up_bytes = s->route->rate_up_bytes,
+                                     .down_bytes = s->route->rate_down_bytes,
+                                     .messages = s->route->messages};
+    pump_limit(&s->pump, &rates, now_ms);
     session_log_open(s);
 }
 
@@ -147,7 +151,8 @@ static void resume(struct session *s)
 {
     struct pump_report report;
     bool is_open = s->life.phase == LIFE_OPEN;
-    if (pump_is_held(&s->pump) && !(is_open && pump_is_client_paused(&s->pump))) {
+    bool must_wait = pump_is_client_paused(&s->pump) || pump_is_message_throttled(&s->pump);
+    if (pump_is_held(&s->pump) && !(is_open && must_wait)) {
         pump_resume(&s->pump, mode_of(s), &report);
         take_report(s, &report);
     }
@@ -163,7 +168,14 @@ static void discard_held(struct session *s)
 
 static void note_pause(struct session *s)
 {
-    bool is_paused = pump_is_client_paused(&s->pump) || pump_is_held(&s->pump);
+    bool is_client_throttled = pump_is_client_throttled(&s->pump);
+    bool is_throttled = is_client_throttled || pump_is_backend_throttled(&s->pump);
+    bool is_paused =
+        pump_is_client_paused(&s->pump) || pump_is_held(&s->pump) || is_client_throttled;
+    if (s->times.is_throttled && !is_throttled) {
+        s->times.payload_ms = reactor_now_ms(s->context->reactor); /* payload may have waited */
+    }
+    s->times.is_throttled = is_throttled;
     if (s->times.is_client_paused && !is_paused) {
         /* A Pong may have waited unread all the while: the wait for it starts again. */
         s->times.client_heard_ms = reactor_now_ms(s->context->reactor);
@@ -180,10 +192,13 @@ static void note_flow(struct session *s, uint64_t now_ms)
     if (s->life.phase != LIFE_OPEN) {
         return;
     }
+    /* A side that is not read has a slow sink, whoever makes it slow. */
+    s->up.has_refused = s->up.has_refused || pump_is_client_throttled(&s->pump);
     if (s->pump.is_echo) {
         flow_note(&s->up, s->route->latency, client, client, now_ms);
         return;
     }
+    s->down.has_refused = s->down.has_refused || pump_is_backend_throttled(&s->pump);
     flow_note(&s->up, s->route->latency, client, backend, now_ms);
     flow_note(&s->down, s->route->latency, backend, client, now_ms);
 }
@@ -203,6 +218,7 @@ void session_settle(struct session *s)
         return;
     }
     conn_uncork(&s->pump.client);
+    pump_tell_time(&s->pump, now_ms);
     note_flow(s, now_ms);
     pump_interest(&s->pump, &s->life);
     watch_queue(&s->client_watch, &s->times.client_stuck_ms, &s->pump.client,
@@ -328,6 +344,7 @@ static void continue_answer(struct session *s)
 static void client_ready(struct session *s, unsigned ready)
 {
     struct conn *conn = &s->pump.client;
+    pump_tell_time(&s->pump, reactor_now_ms(s->context->reactor));
     if ((ready & REACTOR_WRITE) && conn_queued(conn) > 0) {
         flush(conn);
     }
@@ -399,6 +416,7 @@ static void read_backend(struct session *s)
 void session_on_backend_ready(struct conn *conn, unsigned ready)
 {
     struct session *s = container_of(conn, struct session, pump.backend);
+    pump_tell_time(&s->pump, reactor_now_ms(s->context->reactor));
     if ((ready & REACTOR_WRITE) && conn_queued(conn) > 0) {
         flush(conn);
     }
@@ -419,6 +437,8 @@ void session_on_timer(struct reactor_timer *timer)
 {
     struct session *s = container_of(timer, struct session, timer);
     struct session_event event;
+    pump_tell_time(&s->pump, reactor_now_ms(s->context->reactor));
+    resume(s);
     session_tally_now(s);
     if (session_take_deadline(s, &event)) {
         apply(s, &event);

@@ -47,10 +47,21 @@ static uint8_t client_pause(const struct session *s)
     if (s->life.phase != LIFE_OPEN) {
         return ROSTER_READ;
     }
-    return s->pump.is_backend_full  ? ROSTER_BACKEND_SLOW
-           : s->pump.is_client_full ? ROSTER_CLIENT_SLOW
-           : is_held                ? ROSTER_HELD
-                                    : ROSTER_READ;
+    return s->pump.is_backend_full              ? ROSTER_BACKEND_SLOW
+           : s->pump.is_client_full             ? ROSTER_CLIENT_SLOW
+           : pump_is_client_throttled(&s->pump) ? ROSTER_RATE
+           : is_held                            ? ROSTER_HELD
+                                                : ROSTER_READ;
+}
+
+static uint8_t backend_pause(const struct session *s)
+{
+    if (s->life.phase != LIFE_OPEN) {
+        return ROSTER_READ;
+    }
+    return s->pump.is_client_full                ? ROSTER_CLIENT_SLOW
+           : pump_is_backend_throttled(&s->pump) ? ROSTER_RATE
+                                                 : ROSTER_READ;
 }
 
 static void fill_live(const struct session *s, struct roster_live *out)
@@ -80,8 +91,7 @@ static void fill_live(const struct session *s, struct roster_live *out)
         .client_rtt_us = to_client.rtt_us,
         .phase = (uint8_t)s->life.phase,
         .client_pause = client_pause(s),
-        .backend_pause =
-            s->life.phase == LIFE_OPEN && s->pump.is_client_full ? ROSTER_CLIENT_SLOW : ROSTER_READ,
+        .backend_pause = backend_pause(s),
     };
 }
 

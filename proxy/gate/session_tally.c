@@ -15,8 +15,9 @@ static const struct conn *conn_at(const struct session *s, enum seat_side side)
 static bool is_paused(const struct session *s, enum seat_side side)
 {
     bool is_open = s->life.phase == LIFE_OPEN;
-    return side == SEAT_CLIENT ? is_open && s->times.is_client_paused
-                               : is_open && s->pump.is_client_full;
+    return side == SEAT_CLIENT
+               ? is_open && s->times.is_client_paused
+               : is_open && (s->pump.is_client_full || pump_is_backend_throttled(&s->pump));
 }
 
 static void tally_pause(struct session *s, enum seat_side side, uint64_t now_ms)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The one timer of a session: every deadline of its life, and parking. */
+/* The one timer of a session: every deadline of its life, parking, and rates. */
 #include "base/clock.h"
 #include "gate/session_parts.h"
 
@@ -28,6 +28,10 @@ void session_set_timer(struct session *s)
 
     if (parking_at_ms != 0 && (at_ms == 0 || parking_at_ms < at_ms)) {
         at_ms = parking_at_ms;
+    }
+    uint64_t until_ms = pump_throttled_until_ms(&s->pump);
+    if (until_ms != 0 && (at_ms == 0 || until_ms < at_ms)) {
+        at_ms = until_ms;
     }
     /* The timer finds a later deadline when it rings for the earlier one: moving it for every byte
      * would cost more. */

@@ -279,6 +279,7 @@ struct life_times {
     uint64_t client_stuck_ms;  /* the client's queue is not empty and has not moved since */
     uint64_t backend_stuck_ms; /* the same for the backend's */
     bool is_client_paused;     /* the client is not read: its Pong could not be seen */
+    bool is_throttled;         /* a side waits for its rate: its payload could not be seen */
 };
 
 enum life_deadline_kind {

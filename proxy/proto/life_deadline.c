@@ -23,7 +23,7 @@ static void nearer_ending(struct life_deadline *nearest, enum life_ending ending
 static void open_deadlines(struct life_deadline *nearest, const struct life_timeouts *timeouts,
                            const struct life_times *times)
 {
-    if (timeouts->idle_ms != 0) {
+    if (timeouts->idle_ms != 0 && !times->is_throttled) {
         nearer_ending(nearest, LIFE_IDLE, LIFE_EXCUSE_EITHER,
                       times->payload_ms + timeouts->idle_ms);
     }

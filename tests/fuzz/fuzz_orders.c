@@ -453,6 +453,8 @@ static bool begin(const uint8_t *data, size_t size)
         for (size_t i = 0; i < 2 * ROUTE_COUNT; i++) { /* so that short messages fill the queues */
             routes[i].buffer_high_bytes = 4 * KIB;
             routes[i].buffer_low_bytes = KIB;
+            routes[i].rate_up_bytes = routes[i].rate_down_bytes = 0; /* nothing comes late */
+            routes[i].messages.count = 0;
         }
         route_of('l')->framing.max_bytes = 32 * KIB;
         route_of('L')->framing.max_bytes = 32 * KIB;

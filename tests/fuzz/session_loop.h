@@ -66,6 +66,9 @@ static void check_timer(const struct session *s)
                (world.is_timer_armed &&
                 (world.timer->at_ms <= deadline.at_ms || world.timer->at_ms <= reactor.now_ms)),
            "no deadline is missed");
+    uint64_t until_ms = pump_throttled_until_ms(&s->pump);
+    expect(until_ms == 0 || (world.is_timer_armed && world.timer->at_ms <= until_ms),
+           "no rate is forgotten");
 }
 
 /* When an open session is at rest, everything that was said has arrived. */
@@ -86,6 +89,10 @@ static void check_rest(void)
     bool is_blocked = world.client.budget_bytes == 0 || world.backend.budget_bytes == 0;
     if (pump_is_held(&s->pump) && is_blocked) {
         return; /* the session waits until this side is writable */
+    }
+    if (pump_is_client_throttled(&s->pump) || pump_is_backend_throttled(&s->pump)) {
+        expect(pump_throttled_until_ms(&s->pump) != 0, "who waits for a rate wakes up");
+        return;
     }
     expect(!pump_is_held(&s->pump), "nothing is held back for nothing");
     expect(memory_waiting(&world.client) == 0 || s->life.client_eof, "the client is read");

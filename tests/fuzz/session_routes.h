@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* session_routes.h: the configuration of the fuzzed sessions: a route for each framing, payload and
  * way to refuse; and each of them again for clients that say in their first message who they
- * are. */
+ * are, with rates. */
 #ifndef FUZZ_SESSION_ROUTES_H
 #define FUZZ_SESSION_ROUTES_H
 
@@ -122,6 +122,9 @@ static void routes_double(void)
         route->auth_count = 1;
         route->auth_from = &first_message;
         route->auth_from_count = 1;
+        route->rate_up_bytes = i % 3 != 0 ? 5000 : 0;
+        route->rate_down_bytes = i % 3 != 1 ? 5000 : 0;
+        route->messages = (struct limit_rate){.count = i % 4, .period_ms = 1000};
     }
 }
 

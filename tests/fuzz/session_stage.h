@@ -188,6 +188,7 @@ static void run_out(void)
         struct session *s = world_session();
         if (world.is_timer_armed && rings < 100) {
             uint64_t at_ms = world.timer->at_ms;
+            rings -= pump_throttled_until_ms(&s->pump) != 0; /* as often as the bytes need it */
             reactor.now_ms = at_ms > reactor.now_ms ? at_ms : reactor.now_ms;
             ring();
             continue;

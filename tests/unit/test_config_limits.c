@@ -39,15 +39,18 @@ static void test_rates(void)
         {"20/ms", 0, 0, false},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        char line[64];
+        char line[128];
         char scratch[VALUE_BYTES_MAX + 1];
-        snprintf(line, sizeof(line), "new_sessions_per_source = %s", rows[i].value);
+        snprintf(line, sizeof(line), "new_sessions_per_source = %s\nmessages = %s", rows[i].value,
+                 rows[i].value);
         struct config *config = parse("", line);
         CHECK_EQ_INT(rows[i].value, config != NULL, rows[i].is_good);
         if (config != NULL) {
             const struct limit_rate *rate = &config->routes[0].new_sessions_per_source;
             CHECK_EQ_U64(rows[i].value, rate->count, rows[i].count);
             CHECK_EQ_U64(rows[i].value, rate->period_ms, rows[i].period_ms);
+            CHECK_EQ_MEM("messages", &config->routes[0].messages, sizeof(*rate), rate,
+                         sizeof(*rate));
             struct span shown = value_show_rate(rate, scratch);
             const char *want = rate->count > 0 ? rows[i].value : "";
             CHECK_EQ_MEM("shown", shown.data, shown.len, want, strlen(want));
@@ -71,7 +74,42 @@ static void test_defaults(void)
     CHECK_EQ_U64("sessions", config->routes[0].max_sessions, 0);
     CHECK_EQ_U64("of a source", config->routes[0].max_sessions_per_source, 0);
     CHECK_EQ_U64("new", config->routes[0].new_sessions_per_source.count, 0);
+    CHECK_EQ_U64("up", config->routes[0].rate_up_bytes, 0);
+    CHECK_EQ_U64("down", config->routes[0].rate_down_bytes, 0);
+    CHECK_EQ_U64("messages", config->routes[0].messages.count, 0);
     config_free(config);
+}
+
+static void test_bytes_a_second(void)
+{
+    static const struct {
+        const char *value;
+        uint64_t bytes;
+        bool is_good;
+    } rows[] = {
+        {"0", 0, true},
+        {"1", 1, true},
+        {"1m", 1024 * 1024, true},
+        {"1024g", (uint64_t)1 << 40, true},
+        {"1025g", 0, false},
+        {"1m/s", 0, false},
+        {"-1", 0, false},
+        {"", 0, false},
+    };
+    static const char *const keys[] = {"rate_up", "rate_down"};
+    for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+        char line[64];
+        snprintf(line, sizeof(line), "%s = %s", keys[i % 2], rows[i / 2].value);
+        struct config *config = parse("", line);
+        CHECK_EQ_INT(line, config != NULL, rows[i / 2].is_good);
+        if (config != NULL) {
+            const struct config_route *route = &config->routes[0];
+            CHECK_EQ_U64(line, i % 2 == 0 ? route->rate_up_bytes : route->rate_down_bytes,
+                         rows[i / 2].bytes);
+            CHECK_EQ_U64(line, i % 2 == 1 ? route->rate_up_bytes : route->rate_down_bytes, 0);
+        }
+        config_free(config);
+    }
 }
 
 static void test_values(void)
@@ -104,6 +142,7 @@ static void test_values(void)
 CU_TestInfo config_limits_tests[] = {
     {"events per time", test_rates},
     {"without a key", test_defaults},
+    {"bytes a second", test_bytes_a_second},
     {"values", test_values},
     CU_TEST_INFO_NULL,
 };

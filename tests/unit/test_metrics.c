@@ -206,24 +206,24 @@ static const struct {
     {"name=sluice_paused_seconds_total",
      HEAD("sluice_paused_seconds_total", "counter",
           "Time in which sluice did not read from that side "
-          "because the other one is slow.") "sluice_paused_"
-                                            "seconds_total{"
-                                            "route=\"r\",side="
-                                            "\"client\"} 2.002\n"
-                                            "sluice_paused_"
-                                            "seconds_total{"
-                                            "route=\"r\",side="
-                                            "\"backend\"} "
-                                            "0.000\n"
-                                            "sluice_paused_"
-                                            "seconds_total{"
-                                            "route=\"e\",side="
-                                            "\"client\"} 0.000\n"
-                                            "sluice_paused_"
-                                            "seconds_total{"
-                                            "route=\"e\",side="
-                                            "\"backend\"} "
-                                            "0.000\n"},
+          "because the other one is slow or a rate is used up.") "sluice_paused_"
+                                                                 "seconds_total{"
+                                                                 "route=\"r\",side="
+                                                                 "\"client\"} 2.002\n"
+                                                                 "sluice_paused_"
+                                                                 "seconds_total{"
+                                                                 "route=\"r\",side="
+                                                                 "\"backend\"} "
+                                                                 "0.000\n"
+                                                                 "sluice_paused_"
+                                                                 "seconds_total{"
+                                                                 "route=\"e\",side="
+                                                                 "\"client\"} 0.000\n"
+                                                                 "sluice_paused_"
+                                                                 "seconds_total{"
+                                                                 "route=\"e\",side="
+                                                                 "\"backend\"} "
+                                                                 "0.000\n"},
     {"name=sluice_backend_up",
      HEAD("sluice_backend_up", "gauge",
           "0 if the last dial did not reach the backend.") "sluice_backend_up" B1
