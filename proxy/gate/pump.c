@@ -182,7 +182,10 @@ static bool take_control(struct pump *p, enum target target, const struct ws_ite
     if (item->type == WS_ITEM_PING && target != TO_NOWHERE) {
         pump_batch_add_frame(down, WS_PONG, true, item->data, item->len);
     }
-    return target != TO_KEPT || pump_count_message(p);
+    if (target != TO_KEPT) {
+        return true;
+    }
+    return item->type == WS_ITEM_PONG ? pump_count_pong(p) : pump_count_message(p);
 }
 
 /* Payload goes to `to`, Pongs to `down`. False: decode no further. */
@@ -346,6 +349,7 @@ void pump_send_ping(struct pump *p)
     uint8_t frame[WS_HEADER_MAX];
     size_t len = ws_encode_header(frame, WS_PING, true, 0);
     pump_send_raw(p, frame, len);
+    pump_await_pong(p);
 }
 
 /* --- who is read and written --------------------------------------------------------------- */

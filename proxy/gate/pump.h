@@ -93,7 +93,7 @@ void pump_shape(struct pump *p, const struct shape_rules *rules);
 
 /* 0 (count 0): no limit. Up counts bytes read from the client, with frame headers and TLS. Down
  * counts bytes read from the backend, on an echo route from the client. Messages are whole
- * messages, Pings and Pongs of the client. */
+ * messages, Pings and Pongs of the client, but for the Pong that answers our Ping. */
 struct pump_rates {
     uint64_t up_bytes; /* a second */
     uint64_t down_bytes;

@@ -7,8 +7,11 @@
 #include "gate/pump_parts.h"
 
 /* Who waits gets so much of a second at a time: often enough to look even, seldom enough to be
- * cheap. */
+ * cheap. A read of a few bytes costs as much as one of PORTION_BYTES, and on its way to the client
+ * more in headers than it carries: so low rates of bytes come FEW_PORTIONS_A_SECOND. */
 #define PORTIONS_A_SECOND 50
+#define FEW_PORTIONS_A_SECOND 10
+#define PORTION_BYTES 1024
 
 static const struct pump_meter *meter_of(const struct pump *p)
 {
@@ -22,14 +25,34 @@ static uint64_t greater(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-static void flow_init(struct pump_flow *f, uint64_t per_second, uint64_t cost, uint64_t burst,
-                      uint64_t now_ms)
+static uint64_t lesser(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void flow_of_bytes(struct pump_flow *f, uint64_t per_second, uint64_t now_ms)
 {
     if (per_second > 0) {
+        uint64_t few = lesser(per_second / FEW_PORTIONS_A_SECOND, PORTION_BYTES);
         *f = (struct pump_flow){
-            .flow = {.per_second = per_second, .burst = greater(burst, per_second)},
-            .cost = cost,
-            .portion = greater(cost, per_second / PORTIONS_A_SECOND),
+            .flow = {.per_second = per_second, .burst = greater(PUMP_BURST_BYTES, per_second)},
+            .cost = 1,
+            .portion = greater(greater(few, 1), per_second / PORTIONS_A_SECOND),
+        };
+        limit_bucket_init(&f->bucket, &f->flow, now_ms);
+    }
+}
+
+/* `count` units a millisecond, and a message costs as many as its period has milliseconds: a rate
+ * of few messages a day loses nothing either. */
+static void flow_of_messages(struct pump_flow *f, const struct limit_rate *rate, uint64_t now_ms)
+{
+    uint64_t per_second = rate->count * UINT64_C(1000);
+    if (per_second > 0) {
+        *f = (struct pump_flow){
+            .flow = {.per_second = per_second, .burst = greater(rate->period_ms, per_second)},
+            .cost = rate->period_ms,
+            .portion = greater(rate->period_ms, per_second / PORTIONS_A_SECOND),
         };
         limit_bucket_init(&f->bucket, &f->flow, now_ms);
     }
@@ -83,12 +106,9 @@ void pump_limit(struct pump *p, const struct pump_rates *rates, uint64_t now_ms)
         pump_free_unused_kept(p);
         return;
     }
-    flow_init(&meter->up, rates->up_bytes, 1, PUMP_BURST_BYTES, now_ms);
-    flow_init(&meter->down, rates->down_bytes, 1, PUMP_BURST_BYTES, now_ms);
-    /* `count` units a millisecond, and a message costs as many as its period has milliseconds: a
-     * rate of few messages a day loses nothing either. */
-    flow_init(&meter->messages, messages->count * 1000, messages->period_ms, messages->period_ms,
-              now_ms);
+    flow_of_bytes(&meter->up, rates->up_bytes, now_ms);
+    flow_of_bytes(&meter->down, rates->down_bytes, now_ms);
+    flow_of_messages(&meter->messages, messages, now_ms);
     meter->now_ms = now_ms;
     meter->up_bytes = p->client.received_bytes;
     meter->down_bytes = p->backend.received_bytes;
@@ -151,11 +171,29 @@ bool pump_count_message(struct pump *p)
     return !meter->messages.is_empty;
 }
 
+bool pump_count_pong(struct pump *p)
+{
+    struct pump_meter *meter = p->kept->meter;
+    if (meter == NULL || !meter->is_pong_due) {
+        return pump_count_message(p);
+    }
+    meter->is_pong_due = false;
+    return !meter->messages.is_empty;
+}
+
+void pump_await_pong(struct pump *p)
+{
+    if (p->kept != NULL && p->kept->meter != NULL) {
+        p->kept->meter->is_pong_due = true;
+    }
+}
+
 bool pump_may_decode(const struct pump *p, const uint8_t *data, size_t len)
 {
     const struct pump_meter *meter = meter_of(p);
     return meter == NULL || !meter->messages.is_empty ||
-           ws_decoder_is_at_close(&p->decoder, data, len);
+           ws_decoder_is_at(&p->decoder, WS_CLOSE, data, len) ||
+           (meter->is_pong_due && ws_decoder_is_at(&p->decoder, WS_PONG, data, len));
 }
 
 bool pump_is_message_throttled(const struct pump *p)

@@ -33,6 +33,7 @@ struct pump_meter {
     uint64_t now_ms;
     uint64_t up_bytes; /* received_bytes of the connections that the buckets know of */
     uint64_t down_bytes;
+    bool is_pong_due; /* an answer to our own Ping, which counts nowhere */
 };
 
 /* What the pump keeps for a session between two events. */
@@ -87,7 +88,11 @@ bool pump_counts_messages(const struct pump *p);
 /* The client has sent a whole message, a Ping or a Pong, counted or not. False: there is no room
  * for another. */
 bool pump_count_message(struct pump *p);
-/* What comes next may be decoded: there is room for a message, or it is the Close. */
+/* The same for a Pong. One that answers our Ping counts nowhere, and needs no room. */
+bool pump_count_pong(struct pump *p);
+/* We have sent a Ping. */
+void pump_await_pong(struct pump *p);
+/* What comes next may be decoded: there is room for a message, or it needs none. */
 bool pump_may_decode(const struct pump *p, const uint8_t *data, size_t len);
 
 /* --- pump_kept.c --- */

@@ -18,13 +18,32 @@
 _Static_assert(sizeof(struct roster_live) % sizeof(uint64_t) == 0, "whole words");
 _Static_assert(sizeof(struct roster_party) % sizeof(uint64_t) == 0, "whole words");
 
+/* A row has the first words of its party; the rest, of which most rows have none, stands in pages
+ * of its own. */
+#define PARTY_WORDS 30
+#define REST_WORDS (WORDS(roster_party) - PARTY_WORDS)
+
 struct row {
-    _Atomic uint64_t version;  /* odd while the worker writes */
+    _Atomic uint64_t version;  /* a count of writes, in steps of VERSION_STEP, and two bits */
     _Atomic uint64_t unwanted; /* 1 + the number of the session that somebody wants to end */
     _Atomic uint64_t live[WORDS(roster_live)];
-    _Atomic uint64_t party[WORDS(roster_party)];
+    _Atomic uint64_t party[PARTY_WORDS];
 };
-_Static_assert(CHUNK_ROWS * sizeof(struct row) % PAGE_BYTES == 0, "a chunk is whole pages");
+#define VERSION_WRITING UINT64_C(1)  /* the worker writes */
+#define VERSION_HAS_REST UINT64_C(2) /* else the rest is zeros, and nobody may read it */
+#define VERSION_STEP UINT64_C(4)
+
+struct rest {
+    _Atomic uint64_t words[REST_WORDS];
+};
+
+/* The rows of a chunk. */
+struct block {
+    struct row rows[CHUNK_ROWS];
+    struct rest rests[CHUNK_ROWS];
+};
+_Static_assert(offsetof(struct block, rests) % PAGE_BYTES == 0, "rests have pages of their own");
+_Static_assert(sizeof(struct block) % PAGE_BYTES == 0, "a block is whole pages");
 
 /* The rows of a chunk exist once somebody owns it. */
 struct chunk {
@@ -33,7 +52,7 @@ struct chunk {
     _Atomic uint32_t is_dirty; /* it has memory */
 };
 
-/* What all processes share: the rows begin at `rows_at` bytes. */
+/* What all processes share: the blocks begin at `blocks_at` bytes. */
 struct memory {
     struct shared_head head;
     _Atomic uint32_t wishes[ROSTER_SLOTS_MAX];
@@ -45,7 +64,7 @@ struct roster {
     int fd;
     size_t size;
     size_t chunk_count;
-    size_t rows_at;
+    size_t blocks_at;
     struct memory *memory; /* NULL: this process has not looked yet */
 };
 
@@ -58,23 +77,23 @@ static size_t paged(size_t size)
 
 static uint64_t layout(void)
 {
-    uint64_t sum = shared_layout_text(SHARED_LAYOUT, "roster 2");
+    uint64_t sum = shared_layout_text(SHARED_LAYOUT, "roster 3");
     const uint64_t numbers[] = {sizeof(struct memory), sizeof(struct chunk), sizeof(struct row),
-                                CHUNK_ROWS, LIFE_DEAD};
+                                sizeof(struct block), LIFE_DEAD};
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         sum = shared_layout_number(sum, numbers[i]);
     }
     return sum;
 }
 
-static size_t rows_at(size_t chunks)
+static size_t blocks_at(size_t chunks)
 {
     return paged(sizeof(struct memory) + chunks * sizeof(struct chunk));
 }
 
 static size_t size_for(size_t chunks)
 {
-    return rows_at(chunks) + chunks * CHUNK_ROWS * sizeof(struct row);
+    return blocks_at(chunks) + chunks * sizeof(struct block);
 }
 
 static struct roster *new_roster(struct shared *file, size_t chunks)
@@ -88,7 +107,7 @@ static struct roster *new_roster(struct shared *file, size_t chunks)
     *roster = (struct roster){.fd = file->fd,
                               .size = size_for(chunks),
                               .chunk_count = chunks,
-                              .rows_at = rows_at(chunks)};
+                              .blocks_at = blocks_at(chunks)};
     shared_unmap(file);
     return roster;
 }
@@ -111,7 +130,7 @@ struct roster *roster_open(int fd, const char **out_detail)
         return NULL;
     }
     size_t bytes = ((struct shared_head *)file.memory)->bytes;
-    size_t chunks = bytes / (sizeof(struct chunk) + CHUNK_ROWS * sizeof(struct row)) + 1;
+    size_t chunks = bytes / (sizeof(struct chunk) + sizeof(struct block)) + 1;
     while (chunks > 0 && size_for(chunks) > bytes) {
         chunks--;
     }
@@ -143,15 +162,20 @@ static struct memory *open_memory(struct roster *roster)
     return roster->memory;
 }
 
-static struct row *rows_of(const struct roster *roster, size_t chunk)
+static struct block *block_of(const struct roster *roster, size_t chunk)
 {
-    return (struct row *)((char *)roster->memory + roster->rows_at) + chunk * CHUNK_ROWS;
+    return (struct block *)((char *)roster->memory + roster->blocks_at) + chunk;
 }
 
 static struct row *row_at(const struct roster *roster, uint32_t row)
 {
     assert(row > 0 && row <= roster->chunk_count * CHUNK_ROWS);
-    return rows_of(roster, 0) + (row - 1);
+    return &block_of(roster, (row - 1) / CHUNK_ROWS)->rows[(row - 1) % CHUNK_ROWS];
+}
+
+static struct rest *rest_at(const struct roster *roster, uint32_t row)
+{
+    return &block_of(roster, (row - 1) / CHUNK_ROWS)->rests[(row - 1) % CHUNK_ROWS];
 }
 
 uint32_t roster_size(const struct roster *roster)
@@ -184,7 +208,7 @@ void roster_clear_slot(struct roster *roster, size_t slot)
         atomic_store(&chunk->used, 0);
         for (size_t k = 0; k < CHUNK_ROWS; k++) {
             /* The worker may have died while it wrote. */
-            atomic_store(&rows_of(roster, i)[k].version, 0);
+            atomic_store(&block_of(roster, i)->rows[k].version, 0);
         }
         disown(chunk);
     }
@@ -202,35 +226,51 @@ static void write_words(_Atomic uint64_t *to, const void *from, size_t count)
     }
 }
 
-/* Behind it a reader of what is written sees an odd version, too. */
+/* Behind it a reader of what is written sees the bit, too. Returns the version before. */
 static uint64_t begin_write(struct row *row)
 {
     uint64_t version = atomic_load_explicit(&row->version, memory_order_relaxed);
-    atomic_store_explicit(&row->version, version + 1, memory_order_relaxed);
+    atomic_store_explicit(&row->version, version | VERSION_WRITING, memory_order_relaxed);
     atomic_thread_fence(memory_order_release);
-    return version + 2;
+    return version;
 }
 
-static void end_write(struct row *row, uint64_t version)
+static void end_write(struct row *row, uint64_t before, uint64_t has_rest)
 {
-    atomic_store_explicit(&row->version, version, memory_order_release);
+    uint64_t count = before / VERSION_STEP + 1;
+    atomic_store_explicit(&row->version, count * VERSION_STEP | has_rest, memory_order_release);
 }
 
 void roster_put_live(struct roster_writer *w, uint32_t row, const struct roster_live *live)
 {
     struct row *r = row_at(w->roster, row);
-    uint64_t version = begin_write(r);
+    uint64_t before = begin_write(r);
     write_words(r->live, live, WORDS(roster_live));
-    end_write(r, version);
+    end_write(r, before, before & VERSION_HAS_REST);
+}
+
+static const char *rest_of(const struct roster_party *party)
+{
+    return (const char *)party + PARTY_WORDS * sizeof(uint64_t);
+}
+
+static bool has_rest(const struct roster_party *party)
+{
+    static const char zeros[REST_WORDS * sizeof(uint64_t)];
+    return memcmp(rest_of(party), zeros, sizeof(zeros)) != 0;
 }
 
 void roster_put(struct roster_writer *w, uint32_t row, const struct roster_entry *entry)
 {
     struct row *r = row_at(w->roster, row);
-    uint64_t version = begin_write(r);
+    bool is_long = has_rest(&entry->party);
+    uint64_t before = begin_write(r);
     write_words(r->live, &entry->live, WORDS(roster_live));
-    write_words(r->party, &entry->party, WORDS(roster_party));
-    end_write(r, version);
+    write_words(r->party, &entry->party, PARTY_WORDS);
+    if (is_long) {
+        write_words(rest_at(w->roster, row)->words, rest_of(&entry->party), REST_WORDS);
+    }
+    end_write(r, before, is_long ? VERSION_HAS_REST : 0);
 }
 
 /* False: the chunk is another's, or full. */
@@ -298,7 +338,7 @@ void roster_trim(struct roster_writer *w)
             !own(chunk, (uint32_t)w->slot + 1)) {
             continue;
         }
-        (void)madvise(rows_of(w->roster, i), CHUNK_ROWS * sizeof(struct row), MADV_REMOVE);
+        (void)madvise(block_of(w->roster, i), sizeof(struct block), MADV_REMOVE);
         atomic_store_explicit(&chunk->is_dirty, 0, memory_order_relaxed);
         disown(chunk);
     }
@@ -341,14 +381,20 @@ static void end_texts(struct roster_party *party)
 }
 
 /* False: the row is being written all the time, or nobody has written it yet. */
-static bool read_row(const struct row *row, struct roster_entry *out)
+static bool read_row(const struct roster *roster, uint32_t number, struct roster_entry *out)
 {
+    const struct row *row = row_at(roster, number);
     for (int i = 0; i < READ_TRIES; i++) {
         uint64_t before = atomic_load_explicit(&row->version, memory_order_acquire);
+        char *rest = (char *)&out->party + PARTY_WORDS * sizeof(uint64_t);
         read_words(&out->live, row->live, WORDS(roster_live));
-        read_words(&out->party, row->party, WORDS(roster_party));
+        read_words(&out->party, row->party, PARTY_WORDS);
+        memset(rest, 0, REST_WORDS * sizeof(uint64_t));
+        if ((before & VERSION_HAS_REST) != 0) {
+            read_words(rest, rest_at(roster, number)->words, REST_WORDS);
+        }
         atomic_thread_fence(memory_order_acquire);
-        if (before % 2 == 0 &&
+        if ((before & VERSION_WRITING) == 0 &&
             atomic_load_explicit(&row->version, memory_order_relaxed) == before) {
             end_texts(&out->party);
             return out->party.started_ms != 0;
@@ -375,9 +421,9 @@ uint32_t roster_next(struct roster *roster, uint32_t after, struct roster_entry 
     for (size_t i = after / CHUNK_ROWS; i < roster->chunk_count; i++, first = 0) {
         for (uint64_t used = used_from(&roster->memory->chunks[i], first); used != 0;
              used &= used - 1) {
-            unsigned bit = (unsigned)__builtin_ctzll(used);
-            if (read_row(&rows_of(roster, i)[bit], out)) {
-                return (uint32_t)(i * CHUNK_ROWS + bit + 1);
+            uint32_t row = (uint32_t)(i * CHUNK_ROWS + (unsigned)__builtin_ctzll(used) + 1);
+            if (read_row(roster, row, out)) {
+                return row;
             }
         }
     }

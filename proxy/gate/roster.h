@@ -38,17 +38,18 @@ enum roster_pause {
     ROSTER_RATE          /* what the route lets through in a time is used up */
 };
 
-/* What stays for longer. */
+/* What stays for longer. Of most sessions all behind the first 92 bytes of `backend` is zero: then
+ * those bytes take no memory. */
 struct roster_party {
     uint64_t number; /* of the session within its slot: "0-17" is slot 0, number 17 */
     uint64_t started_ms;
     struct sockaddr_in6 client; /* or a sockaddr_in; family 0: nobody knows */
-    struct sockaddr_in6 proxy;  /* the peer that tells of the client; family 0: the client itself */
     uint32_t slot;
     uint32_t generation; /* of its worker: 1, and one more after each upgrade */
     char listen[ROSTER_NAME_MAX];
     char route[ROSTER_NAME_MAX]; /* empty: not known */
     char backend[ROSTER_BACKEND_MAX];
+    struct sockaddr_in6 proxy; /* the peer that tells of the client; family 0: the client itself */
     char identity[ROSTER_IDENTITY_MAX]; /* empty: not known */
 };
 

@@ -11,14 +11,28 @@ static struct session_event end_event(enum life_ending ending, const char *detai
     return (struct session_event){{.type = LIFE_EV_END, .ending = ending}, detail};
 }
 
+/* The configuration in force judges a token that comes later than its request, and says how many
+ * sessions there may be: one that a reload has taken back opens nothing. NULL: the route is gone. */
+static const struct config_route *route_in_force(const struct session *s)
+{
+    const struct config *now = s->context->config;
+    if (s->config == now) {
+        return s->route;
+    }
+    size_t at =
+        change_find_route(now, s->route->policy.name, (size_t)(s->route - s->config->routes));
+    return at < now->route_count ? &now->routes[at] : NULL;
+}
+
 /* --- shares -------------------------------------------------------------------------------- */
 
 static struct limits_question ask_limits(const struct session *s, struct addr *source)
 {
+    const struct config_route *route = route_in_force(s);
     session_client_address(s, source);
     return (struct limits_question){
-        .config = s->config,
-        .route = s->route,
+        .config = s->context->config,
+        .route = route != NULL ? route : s->route,
         .source = source,
         .now_ms = reactor_now_ms(s->context->reactor),
     };
@@ -71,19 +85,6 @@ void session_give_back(struct session *s)
 }
 
 /* --- who it is ----------------------------------------------------------------------------- */
-
-/* The configuration in force judges a token that comes later than its request: one that a reload
- * has taken back opens nothing. NULL: the route is gone. */
-static const struct config_route *route_in_force(const struct session *s)
-{
-    const struct config *now = s->context->config;
-    if (s->config == now) {
-        return s->route;
-    }
-    size_t at =
-        change_find_route(now, s->route->policy.name, (size_t)(s->route - s->config->routes));
-    return at < now->route_count ? &now->routes[at] : NULL;
-}
 
 /* The handshake may have begun before the list that is in force now. */
 static bool is_revoked_meanwhile(const struct session *s)

@@ -207,9 +207,46 @@ static bool is_page_request(const struct session *s)
            s->context->find_page(&question, &request->page);
 }
 
+/* Who asked for something else than a session, as the log says it: whom the proxy tells. False: no
+ * memory. */
+static bool name_client(struct session *s)
+{
+    struct request asked;
+    struct front front;
+    struct addr source;
+    const char *detail;
+    const struct front_question question = {.listen = listen_in_force(s), .source = &source};
+
+    session_client_address(s, &source);
+    if (s->listen->kind != CONFIG_LISTEN_PUBLIC ||
+        upgrade_check_any(&s->request->head, &asked, &detail) != UPGRADE_OK) {
+        return true;
+    }
+    front_read(&question, &asked, &front);
+    return front.refusal != LIFE_NOT_ENDED || session_tell_client(s, &front.client);
+}
+
+/* True: a page answers, or nobody can: *out says it. */
+static bool find_answer(struct session *s, struct session_event *out)
+{
+    struct session_request *request = s->request;
+    bool is_page = is_page_request(s); /* it asks the proxy's headers for itself */
+
+    if (!name_client(s)) {
+        *out = end_event(LIFE_INTERNAL, "out of memory");
+        return true;
+    }
+    if (is_page) {
+        s->http_status = (uint16_t)request->page.status;
+        *out = end_event(LIFE_PAGE, request->page.detail);
+    }
+    return is_page;
+}
+
 static struct session_event on_head_complete(struct session *s, size_t bytes_behind)
 {
     struct session_request *request = s->request;
+    struct session_event event;
     const char *detail = NULL;
 
     /* The configuration in force answers, also on a connection that is older. */
@@ -220,9 +257,8 @@ static struct session_event on_head_complete(struct session *s, size_t bytes_beh
             ? upgrade_check_any(&request->head, &request->asked, &detail)
             : upgrade_check(&request->head, &request->asked, &request->key, &detail);
     bool is_for_routes = s->listen->kind == CONFIG_LISTEN_PUBLIC;
-    if ((result != UPGRADE_OK || !is_for_routes) && is_page_request(s)) {
-        s->http_status = (uint16_t)request->page.status;
-        return end_event(LIFE_PAGE, request->page.detail);
+    if ((result != UPGRADE_OK || !is_for_routes) && find_answer(s, &event)) {
+        return event;
     }
     if (result != UPGRADE_OK) {
         return bad_request_event(s, (uint16_t)result, detail);

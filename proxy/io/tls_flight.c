@@ -53,7 +53,7 @@ static const char *begin_message(struct tls_flight *flight)
 {
     const uint8_t *head = flight->head;
 
-    flight->left = (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
+    flight->left = (uint32_t)head[1] << 16 | (uint32_t)head[2] << 8 | head[3];
     return step(flight) ? NULL : "handshake messages in a wrong order";
 }
 
@@ -86,7 +86,7 @@ const char *tls_flight_follow(struct tls_flight *flight, const uint8_t *data, si
 
         if (flight->left > 0 && flight->head_len == 0) {
             used = size_min(len, flight->left);
-            flight->left -= used;
+            flight->left -= (uint32_t)used;
         } else {
             const char *detail = take_head(flight, *data);
 

@@ -17,8 +17,8 @@
 struct tls_flight {
     uint8_t head[6]; /* of a message: type, length, and the first two bytes of a proof */
     uint8_t head_len;
-    uint8_t seen; /* how far the client is */
-    size_t left;  /* bytes of the message behind its head */
+    uint8_t seen;  /* how far the client is */
+    uint32_t left; /* bytes of the message behind its head */
 };
 
 /* Takes the next bytes of handshake records in the clear. NULL, or a constant text that says what

@@ -83,12 +83,11 @@ struct tls {
     struct tls_flight flight;         /* servers that ask for a certificate, in TLS 1.2 */
     uint8_t foreign[TLS_FOREIGN_MAX]; /* the first bytes of a client that does not speak TLS */
     uint8_t foreign_len;
+    uint32_t record_left; /* the record guard's place in the stream; so are the headers below */
     /* Only during a call: wire bytes that wolfSSL may take, and where it may write. */
     const uint8_t *lent;
     size_t lent_len;
     struct tls_wire *out;
-    /* The record guard's place in the stream. */
-    size_t record_left;
     uint8_t header[TLS_RECORD_HEADER];
     uint8_t header_len;
     uint8_t alert; /* the description of a fatal alert in the clear; 0: none came */

@@ -61,7 +61,7 @@ static bool pass_header(struct tls *tls, const uint8_t *data, size_t len)
         return true;
     }
     tls->header_len = 0;
-    tls->record_left = (size_t)tls->header[3] << 8 | tls->header[4];
+    tls->record_left = (uint32_t)tls->header[3] << 8 | tls->header[4];
     tls->idle_records++;
     if (is_idle_too_long(tls)) {
         (void)tls_fail(tls, "too many records without data");
@@ -99,7 +99,7 @@ static int lend(WOLFSSL *ssl, char *buffer, int size, void *context)
     size_t len = is_body ? tls->record_left : (size_t)TLS_RECORD_HEADER - tls->header_len;
     len = size_min(size_min(len, tls->lent_len), (size_t)size);
     if (is_body) {
-        tls->record_left -= len;
+        tls->record_left -= (uint32_t)len;
         if (!tls->is_established && !pass_flight(tls, tls->lent, len)) {
             return WOLFSSL_CBIO_ERR_GENERAL;
         }

@@ -137,8 +137,9 @@ void ws_decoder_skip(struct ws_decoder *d, struct ws_item *out_item);
 enum ws_place { WS_BETWEEN_MESSAGES = 0, WS_IN_FRAME, WS_IN_MESSAGE };
 enum ws_place ws_decoder_place(const struct ws_decoder *d);
 
-/* True: the frame that goes on, or begins, at the next byte is a Close. `data` comes next. */
-bool ws_decoder_is_at_close(const struct ws_decoder *d, const uint8_t *data, size_t len);
+/* True: the frame that goes on, or begins, at the next byte is of this kind. `data` comes next. */
+bool ws_decoder_is_at(const struct ws_decoder *d, enum ws_opcode opcode, const uint8_t *data,
+                      size_t len);
 
 /* Bytes of our header in front of a payload of this length: 2, 4 or 10. */
 size_t ws_header_len(uint64_t payload_len);

@@ -38,11 +38,12 @@ enum ws_place ws_decoder_place(const struct ws_decoder *d)
     return d->in_message ? WS_IN_MESSAGE : WS_BETWEEN_MESSAGES;
 }
 
-bool ws_decoder_is_at_close(const struct ws_decoder *d, const uint8_t *data, size_t len)
+bool ws_decoder_is_at(const struct ws_decoder *d, enum ws_opcode opcode, const uint8_t *data,
+                      size_t len)
 {
     if (d->in_payload) {
-        return d->opcode == WS_CLOSE;
+        return d->opcode == opcode;
     }
     const uint8_t *first = d->header_have > 0 ? d->header : data;
-    return (d->header_have > 0 || len > 0) && (*first & 0x0f) == WS_CLOSE;
+    return (d->header_have > 0 || len > 0) && (*first & 0x0f) == opcode;
 }

@@ -5,11 +5,13 @@ page does with it. The cases run the snippets that stand there."""
 import hashlib
 import os
 import re
+import subprocess
 import time
 
+import fronts
 import provider
-from harness import case, equal
-from pages import ECHO, Probe, url_of, wants_close
+from harness import case, equal, free_port
+from pages import ECHO, HERE, Page, Probe, url_of, wants_close
 from services import ROOT
 
 URL = "wss://gateway.example.com/vnc"
@@ -182,3 +184,45 @@ def ends_with_the_token(t, place):
     wants_close(probe, 1000, "", protocol=protocol)
     endings = [e["ending"] for e in p.log.wait("session.end", 2)]
     equal(sorted(endings), ["auth_expired", "client_close"], "endings")
+
+
+class Front:
+    """nginx serves the page to whoever knows the password, and has sluice behind the same port."""
+
+    def __init__(self, t, p, port, file):
+        self.origin = "https://alice:sesame@127.0.0.1:%d" % port
+        certificate, key = t.certificate()
+        own = "listen 127.0.0.1:%d ssl;\n    ssl_certificate %s;\n    ssl_certificate_key %s;\n" \
+            "    location = / { root %s; index page.html;\n" \
+            "        auth_basic x; auth_basic_user_file %s; }\n" \
+            "    location = /page.html { root %s; default_type text/html; }\n"
+        text = fronts.snippet("proxy_add_x_forwarded_for", {
+            "listen 443 ssl;": own % (port, certificate, key, HERE, file, HERE),
+            "127.0.0.1:8080": "127.0.0.1:%d" % p.ports["plain"][1],
+            "    ssl_certificate /etc/nginx/gateway.pem;\n": "",
+            "    ssl_certificate_key /etc/nginx/gateway.key;\n": ""})
+        fronts.nginx(t, fronts.http_block(t, text), port)
+
+
+@case()
+def a_password(t):
+    """A page that its user has given the password for, and one that nobody was asked about."""
+    port = free_port()
+    file = provider.write_secret(t, "htpasswd", "alice:" + subprocess.check_output(
+        ["openssl", "passwd", "-6", "sesame"], text=True))
+    site = t.site()
+    keys = "origins = https://127.0.0.1:%d, %s\nauth = people\n%s" % (port, site.origin, ECHO)
+    p = t.start(t.config(r=keys, http=keys + "\non_refuse = http")
+                + provider.auth("people", "type = basic", "file = " + file))
+    front = Front(t, p, port, file)
+    page = Page(t.browser, site)
+    wants_close(page.dial(url_of(p)), 1008, "not authorised")
+    wants_close(page.dial(url_of(p, "/http")), 1006, "", was_clean=False)
+    page = Page(t.browser, front)
+    probe = page.dial("wss://127.0.0.1:%d/r" % port)
+    equal(probe.opened()["opened"], True, "the page that knows the password")
+    probe.do("sendText", "hello")
+    equal(probe.do("takeText", 5), "hello", "the echo")
+    probe.do("close", 1000)
+    wants_close(probe, 1000, "")
+    p.log.wait("session.end", ending="client_close", identity="alice")

@@ -3,10 +3,12 @@
 
 import hashlib
 import os
+import re
 import signal
 
 from harness import case, equal, wait_until
-from pages import ECHO, start, wants_close, without_id
+from pages import ECHO, start, url_of, wants_close, without_id
+from services import ROOT
 from threads import in_thread, join
 
 MIB = 1 << 20
@@ -186,3 +188,19 @@ def refused_by_status(t, keys, ending, status):
     p, page, url = start(t, keys.format(closed=holder.port) + "\non_refuse = http")
     wants_close(page.dial(url), 1006, "", was_clean=False)
     p.one_end(ending, status=status)
+
+
+@case()
+def a_reason_in_two(t):
+    """README.md's line takes text and id apart, and leaves the page's own reasons alone."""
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+        line = re.search(r"`(const \[, text, id\] = event\.reason.*?)`", file.read()).group(1)
+    p, page, _ = start(t, "backend = echo:")
+    probe = page.dial(url_of(p, "/nowhere"))
+    reason = probe.closed()["reason"]
+    told = p.one_end("no_route")["id"]
+    take = "const event = {reason: args[0]};\n" + line + ";\nreturn [text, id];"
+    assert reason.endswith(" " + told), reason
+    equal(page.browser.run(take, reason), [reason.removesuffix(" " + told), told], "sluice's")
+    for own in ("", "done", "ready 2", "\u2713 1-2x"):
+        equal(page.browser.run(take, own), [own, ""], "the page's own")

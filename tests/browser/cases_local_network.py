@@ -81,7 +81,8 @@ def the_user_decides(t):
 
 @case()
 def plain_listener(t):
-    """A page of https reaches ws:// at a private address, and says to fetch where it leads."""
+    """A page of https reaches ws:// at a private address and at a name that ends in .local; at
+    another name it reaches wss:// alone, whatever it said to fetch."""
     site, _ = public_page(t)
     p = start(t, site.origin)
     answer(t, site, "granted")
@@ -89,7 +90,18 @@ def plain_listener(t):
     for options in ({}, {"targetAddressSpace": "loopback"}):
         equal(t.browser.run(FETCH, url, options), 204, "the request with %s" % options)
     equal(t.browser.run(FETCH, url, {"targetAddressSpace": "local"}), 0, "another address space")
-    equal(t.browser.run(ECHO, url.replace("http", "ws")), "hello", "the echo")
+    for host in ("127.0.0.1", "localhost", "gateway.local"):
+        there = url.replace("127.0.0.1", host)
+        equal(t.browser.run(FETCH, there, {}), 204, "the request to " + host)
+        equal(t.browser.run(ECHO, there.replace("http", "ws")), "hello", "the echo of " + host)
+    named = url.replace("127.0.0.1", "gateway.example")
+    equal(t.browser.run(FETCH, named, {}), 0, "a request to a name")
+    equal(t.browser.run(FETCH, named, {"targetAddressSpace": "loopback"}), 204, "with the option")
+    equal(t.browser.run("try {%s} catch (error) { return error.name; }" % ECHO.replace(
+        "return new", "return await new"), named.replace("http", "ws")), "SecurityError",
+          "a WebSocket to a name")
+    equal(t.browser.run(ECHO, url_of(p).replace("127.0.0.1", "gateway.example")), "hello",
+          "the same over TLS")
 
 
 @case()

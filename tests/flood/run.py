@@ -52,18 +52,10 @@ USABLE = sorted(os.sched_getaffinity(0))
 SERVER_CORES, FLOOD_CORES = {USABLE[0]}, {USABLE[-1]}
 
 
-def go_first():
-    """Nobody else on this core delays this process, where the user may ask for that."""
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
-    except PermissionError:
-        pass
-
-
 # The backend: it sends back what it gets
 
 def serve(listener):
-    go_first()
+    floods.go_first()
 
     def one(sock):
         try:
@@ -252,7 +244,7 @@ class Crowd(Kind):
 # One flood against one server
 
 def watch(server, pipe):
-    go_first()
+    floods.go_first()
     bystander = floods.Bystander(*server.bystander())
     bystander.run(0.5)
     bystander.times.clear()

@@ -73,6 +73,7 @@ static void push_frame(struct kit *k, uint8_t first, const void *payload, size_t
 // --- bytes --------------------------------------------------------------------------------------
 
 #define RATE 10000
+#define PORTION (RATE / 10) // who waits gets so much at a time
 
 #define HEADER 14 // of the client's one frame, which counts
 
@@ -82,11 +83,11 @@ static void test_up(void)
     struct kit k;
     open_limited(&k, "up", &plain, &(struct pump_rates){.up_bytes = RATE});
     push_frame(&k, 0x82, pattern, sizeof(pattern));
-    for (uint64_t ms = 0; ms <= 9025; ms++) {
+    for (uint64_t ms = 0; ms <= 9100; ms++) {
         at(&k, ms);
         uint64_t most = size_min(sizeof(pattern) + HEADER, RATE + RATE * ms / 1000);
         uint64_t wire = k.to_backend.len + HEADER;
-        if (!CHECK_TRUE("most", wire <= most) || !CHECK_TRUE("even", wire + RATE / 50 >= most)) {
+        if (!CHECK_TRUE("most", wire <= most) || !CHECK_TRUE("even", wire + PORTION >= most)) {
             break;
         }
     }
@@ -101,10 +102,10 @@ static void test_down(void)
     size_t heard = 0;
     open_limited(&k, "down", &plain, &(struct pump_rates){.down_bytes = RATE});
     memory_push(&k.backend, pattern, sizeof(pattern));
-    for (uint64_t ms = 0; ms <= 9025; ms++) {
+    for (uint64_t ms = 0; ms <= 9100; ms++) {
         at(&k, ms);
         CHECK_TRUE("down", k.pump.down_bytes <= RATE + RATE * ms / 1000);
-        CHECK_TRUE("even", k.pump.down_bytes + RATE / 50 + 1 >=
+        CHECK_TRUE("even", k.pump.down_bytes + PORTION + 1 >=
                                size_min(sizeof(pattern), RATE + RATE * ms / 1000));
         if (ms % 100 == 0) { // more often than it looks, and in pieces of what flows in by then
             CHECK_TRUE("no gap", ms > 9000 || k.to_client.len > heard);
@@ -127,7 +128,7 @@ static void test_echo(void)
         struct kit k;
         open_limited(&k, i == 0 ? "echo, up" : "echo, down", &echo, &both[i]);
         push_frame(&k, 0x82, pattern, sizeof(pattern));
-        for (uint64_t ms = 0; ms <= 9030; ms++) {
+        for (uint64_t ms = 0; ms <= 9100; ms++) {
             at(&k, ms);
             CHECK_TRUE(k.row, k.pump.up_bytes <= RATE + RATE * ms / 1000);
         }
@@ -153,6 +154,34 @@ static void test_tiny(void)
         CHECK_EQ_U64("now", k.to_backend.len, PUMP_BURST_BYTES - 8 + s);
     }
     kit_close(&k);
+}
+
+// How often the pump asks to be woken in a second, and so reads, while the backend sends without
+// end: seldom where each time would bring a few bytes.
+static void test_wakes(void)
+{
+    static const struct {
+        const char *row;
+        uint64_t rate;
+        size_t wakes;
+    } rows[] = {{"1 a second", 1, 1},        {"5 a second", 5, 5},
+                {"19 a second", 19, 19},     {"100 a second", 100, 10},
+                {"4k a second", 4096, 10},   {"20k a second", 20480, 20},
+                {"40k a second", 40960, 40}, {"80k a second", 80000, 50}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct kit k;
+        size_t wakes = 0;
+        open_limited(&k, rows[i].row, &plain, &(struct pump_rates){.down_bytes = rows[i].rate});
+        memory_push(&k.backend, pattern, sizeof(pattern));
+        memory_push(&k.backend, pattern, sizeof(pattern));
+        for (uint64_t at_ms = 0; at_ms <= 1000;) {
+            at(&k, at_ms);
+            at_ms = pump_throttled_until_ms(&k.pump) - START_MS;
+            wakes += at_ms <= 1000;
+        }
+        CHECK_TRUE(k.row, wakes <= rows[i].wakes && wakes + 2 >= rows[i].wakes);
+        kit_close(&k);
+    }
 }
 
 // --- messages -----------------------------------------------------------------------------------
@@ -226,6 +255,44 @@ static void test_control(void)
         }
         CHECK_EQ_U64(k.row, k.to_client.len, i == 0 ? 20 * 2 : 0);
         CHECK_EQ_U64(k.row, k.to_backend.len, 1);
+        kit_close(&k);
+    }
+}
+
+// A page answers our Pings, whatever it has used up: that costs it nothing, and shows that it
+// lives.
+static void test_own_pings(void)
+{
+    for (size_t cut = 0; cut <= 6; cut++) {
+        struct kit k;
+        struct client_bytes wire = {0};
+        open_limited(&k, "own Pings", &plain, &(struct pump_rates){.messages = {1, 60000}});
+        kit_put_frame(&wire, 0x8a, SPAN_LIT(""));
+        for (uint64_t s = 1; s < 50; s++) { // the room for its one message stays
+            pump_send_ping(&k.pump);
+            memory_push(&k.client, wire.data, cut);
+            at(&k, s * 1000);
+            memory_push(&k.client, wire.data + cut, wire.len - cut);
+            at(&k, s * 1000);
+            CHECK_FALSE("a Pong waits", pump_is_held(&k.pump));
+        }
+        push_frame(&k, 0x82, "x", 1);
+        at(&k, 50000);
+        CHECK_EQ_U64("the message", k.to_backend.len, 1);
+        pump_send_ping(&k.pump);
+        memory_push(&k.client, wire.data, wire.len); // without room
+        push_frame(&k, 0x82, "y", 1);
+        at(&k, 51000);
+        CHECK_EQ_U64("no room", k.to_backend.len, 1);
+        at(&k, 110000);
+        CHECK_EQ_U64("room", k.to_backend.len, 2);
+        memory_push(&k.client, wire.data, wire.len); // answers nothing, so it counts
+        push_frame(&k, 0x82, "z", 1);
+        at(&k, 170000);
+        CHECK_EQ_U64("the Pong's", k.to_backend.len, 2);
+        at(&k, 230000);
+        CHECK_EQ_U64("room again", k.to_backend.len, 3);
+        client_drop(&wire);
         kit_close(&k);
     }
 }
@@ -348,9 +415,11 @@ CU_TestInfo pump_rates_tests[] = {
     {"down", test_down},
     {"echo", test_echo},
     {"one byte a second", test_tiny},
+    {"wake-ups", test_wakes},
     {"messages", test_messages},
     {"one message a minute", test_one_a_minute},
     {"control frames", test_control},
+    {"own Pings", test_own_pings},
     {"Close", test_close},
     {"Close alone", test_close_alone},
     {"compressed", test_deflated},

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,6 +30,12 @@ static struct roster_writer writer(struct roster *roster, size_t slot)
     return (struct roster_writer){.roster = roster, .slot = slot};
 }
 
+// Every third party is long: it has a rest.
+static bool is_long(uint64_t number)
+{
+    return number % 3 == 0;
+}
+
 // Every number of it is `number`.
 static struct roster_entry entry_of(size_t slot, uint64_t number)
 {
@@ -39,6 +46,9 @@ static struct roster_entry entry_of(size_t slot, uint64_t number)
                  .down_messages = number},
         .party = {.number = number, .started_ms = number + 1, .slot = (uint32_t)slot}};
     memset(entry.party.route, (int)('a' + number % 26), sizeof(entry.party.route) - 1);
+    if (is_long(number)) {
+        memcpy(entry.party.identity, entry.party.route, sizeof(entry.party.route));
+    }
     return entry;
 }
 
@@ -72,6 +82,7 @@ static void test_rows(void)
     CHECK_EQ_U64("number", entry.party.number, 7);
     CHECK_EQ_U64("slot", entry.party.slot, 5);
     CHECK_EQ_STR("route", entry.party.route, "hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh");
+    CHECK_EQ_STR("no identity", entry.party.identity, "");
 
     const struct roster_live live = {.up_bytes = 4711, .phase = 4};
     roster_put_live(&b, rows[7], &live);
@@ -109,6 +120,53 @@ static void test_rows(void)
     CHECK_EQ_U64("the dead have none", count(roster), 1);
     roster_clear_slot(roster, 0);
     CHECK_EQ_U64("none", count(roster), 0);
+}
+
+static uint64_t pages_of(struct roster *roster)
+{
+    struct stat file;
+    return fstat(roster_fd(roster), &file) == 0 ? (uint64_t)file.st_blocks * 512 / 4096 : 0;
+}
+
+// What is long comes back whole from any of its fields, takes memory, and is gone with its session.
+static void test_rests(void)
+{
+    struct roster *roster = make(100);
+    struct roster_writer w = writer(roster, 0);
+    struct roster_entry entry = entry_of(0, 1);
+    struct roster_entry seen;
+    uint32_t row = roster_take(&w, &entry);
+    uint64_t short_pages = 0;
+
+    for (uint64_t i = 1; i < 64; i++) {
+        CHECK_TRUE("a row", roster_take(&w, &entry) != 0);
+    }
+    CHECK_EQ_U64("all", count(roster), 64);
+    short_pages = pages_of(roster);
+
+    const struct roster_live live = {.up_bytes = 4711};
+    for (size_t i = 0; i < 3; i++) {
+        struct roster_entry one = entry;
+        memset(one.party.backend, 'b', i == 0 ? 100 : 10);
+        one.party.proxy.sin6_family = i == 1 ? AF_INET6 : 0;
+        one.party.identity[0] = i == 2 ? 'x' : '\0';
+        roster_put(&w, row, &one);
+        roster_put_live(&w, row, &live);
+        CHECK_EQ_U64("it", roster_next(roster, row - 1, &seen), row);
+        CHECK_EQ_U64("what moves", seen.live.up_bytes, 4711);
+        CHECK_TRUE("what stays", memcmp(&seen.party, &one.party, sizeof(one.party)) == 0);
+    }
+    CHECK_EQ_U64("pages more", pages_of(roster) - short_pages, 1);
+
+    roster_put(&w, row, &entry);
+    CHECK_EQ_U64("it", roster_next(roster, row - 1, &seen), row);
+    CHECK_TRUE("short again", memcmp(&seen.party, &entry.party, sizeof(entry.party)) == 0);
+
+    for (uint32_t i = 0; i < 64; i++) {
+        roster_give_back(&w, row + i);
+    }
+    roster_trim(&w);
+    CHECK_EQ_U64("pages of a chunk less", short_pages - pages_of(roster), 5);
 }
 
 // Chunks that one worker has given back are another's.
@@ -174,7 +232,9 @@ static bool is_whole(const struct roster_entry *entry)
     return entry->live.up_bytes == number && entry->live.down_messages == number &&
            entry->party.started_ms == number + 1 &&
            entry->party.route[0] == (char)('a' + number % 26) &&
-           entry->party.route[ROSTER_NAME_MAX - 2] == entry->party.route[0];
+           entry->party.route[ROSTER_NAME_MAX - 2] == entry->party.route[0] &&
+           entry->party.identity[0] == (is_long(number) ? entry->party.route[0] : '\0') &&
+           entry->party.identity[ROSTER_NAME_MAX - 2] == entry->party.identity[0];
 }
 
 // A process writes as fast as it can, another reads.
@@ -222,6 +282,7 @@ static void test_torn(void)
 
 CU_TestInfo roster_tests[] = {
     {"rows", test_rows},
+    {"what is long", test_rests},
     {"the ceiling", test_ceiling},
     {"ends that somebody wants", test_wishes},
     {"nobody reads half a row", test_torn},

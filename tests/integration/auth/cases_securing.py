@@ -2,6 +2,7 @@
 """config/SECURING.md: each of its configurations is good as it stands, each step keeps out whom its
 table says, and its links lead somewhere."""
 
+import base64
 import os
 import re
 
@@ -14,6 +15,7 @@ from zoo import PEM, pem, revocations
 
 FOLDER = os.path.join(ROOT, "config")
 PAGE = "https://app.example.com"
+PASSWORD = "Tr0ub4dor-and-3-sesame"
 HASH = "alice:$6$rounds=1000$saltsalt$elk2LfWqD9.cJ.h.qUMniwqlQs1fcr5UFwbXi.pLYkvNJDRmRkwbL8p2DGo" \
     "xUW7w7x1N3hZOa7DEdZraigxxI.\n"
 
@@ -73,7 +75,7 @@ def links(t):
 
 def live(t, block):
     """The step on loopback: 127.0.0.1 is its own network, and 127.0.0.2 is none of it."""
-    text = here(t, block).replace("user = nobody\n", "workers = 1\n")
+    text = here(t, block).replace("user = nobody\n", "workers = 1\ndrain_timeout = 1s\n")
     for pattern, value in ((r"^address = .*", "address = 127.0.0.1:0"),
                            (r"^allow = .*", "allow = 127.0.0.1"),
                            (r"^backend = .*", "backend = echo:")):
@@ -124,3 +126,53 @@ def who_comes_in(t):
             equal("in" if comes_in(t, p, **caller) else "out", cells[number],
                   "step %d: %s" % (number + 1, name))
         p.stop()
+
+
+def serve(t, title, listen, **values):
+    """The configuration behind this word of the page, with the test's own addresses. Returns
+    (program, a function that dials the route)."""
+    block = blocks(text_of().split(title)[1])[0]
+    for name, value in {"address": "127.0.0.1:0", "backend": "echo:", **values}.items():
+        block, count = re.subn("^%s = .*" % name, "%s = %s" % (name, value), block, flags=re.M)
+        equal(count, 1, "lines with " + name)
+    p = t.start(here(t, block).replace("user = nobody\n", "workers = 1\ndrain_timeout = 1s\n"))
+
+    def dial(**request):
+        wire = Wire(p.ports[listen], context=t.context if listen != "behind" else None)
+        t.cleanup(wire.close)
+        return Client(wire).open("/desk", **{"origin": PAGE, **request})
+    return p, dial
+
+
+def is_in(c, *first):
+    """Sends these messages and wants an echo of one that follows; or finds the Close."""
+    for message in first:
+        c.text(message)
+    c.text("hello")
+    got = c.recv_frame().payload
+    c.wire.close()
+    return got == b"hello"
+
+
+@case()
+def the_other_configurations(t):
+    """The first message, passwords, a proxy in front, a private address."""
+    write_files(t)
+    _, dial = serve(t, "**The first message.**", "public")
+    equal([is_in(dial(), token) for token in ("sesame", "wrong")], [True, False], "first message")
+    _, dial = serve(t, "**Passwords**", "public")
+    basic = [[("Authorization", "Basic " + base64.b64encode(("alice:" + word).encode()).decode())]
+             for word in (PASSWORD, "wrong")]
+    equal([is_in(dial(headers=one)) for one in basic], [True, False], "password")
+    equal(is_in(dial(headers=basic[0], origin=None)), True, "a program's password")
+    p, dial = serve(t, "## A proxy in front", "behind", trusted_proxies="127.0.0.1")
+    told = [[("X-Forwarded-For", address)] for address in (
+        "192.168.7.7", "198.51.100.7", "192.168.7.7, 198.51.100.7")]
+    equal([is_in(dial(headers=one)) for one in told], [True, False, False], "behind a proxy")
+    p.log.wait("session.end", 2, client="198.51.100.7:0", ending="source")
+    p, dial = serve(t, "## A page of a public site", "home")
+    equal(is_in(dial()), True, "home")
+    c = Client(Wire(p.ports["home"], context=t.context))
+    c.send_raw(("GET /desk HTTP/1.1\r\nHost: %s\r\nOrigin: %s\r\n\r\n" % (c.host, PAGE)).encode())
+    equal(c.read_response().get("Access-Control-Allow-Origin"), PAGE, "the answer")
+    c.wire.close()

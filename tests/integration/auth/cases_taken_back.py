@@ -2,11 +2,13 @@
 """Reloads between a request and the proof of who it is: what has been taken back opens nothing."""
 
 from cases_basic import SLOW, basic, closed, openssl
+from clientcerts import World
 from harness import case, equal
 from processes import echo
-from provider import auth, digest, write_secret
+from provider import auth, digest, jwk, jwks, signed, token, write_secret
 from reloads import reload
 from wsclient import FIN
+from zoo import PEM, revocations
 
 TOKEN = "Tr0ub4dor-and-3-sesame"
 AUTH_LATER = "first_message, basic"
@@ -109,3 +111,97 @@ def another_password_before_the_token(t, name):
     reload(p, route(t, "box, " + name, AUTH_LATER, tokens(t), people(t, other, name)))
     c.text(TOKEN)
     refused(p, c, "a reload took the user or the password away")
+
+
+ASKS = "origins = *\nbackend = echo:\nauth = %s\nauth_from = first_message\n"
+
+STANDS = "stands in the file of what is revoked"
+
+SIGNED = [
+    ("its_key_goes", lambda t: t.write("jwks.json", jwks(jwk("ES256", 1))), "no key with the token's alg has the token's kid"),
+    ("jti", lambda t: write_secret(t, "gone", "jti:one\n"), "the jti of the token " + STANDS),
+    ("sub", lambda t: write_secret(t, "gone", "sub:alice\n"), "the subject " + STANDS),
+    ("kid", lambda t: write_secret(t, "gone", "kid:ES256-0\n"), "the kid of the token's key " + STANDS),
+]
+
+
+@case(rows=SIGNED)
+def a_signed_token(t, take_back, detail):
+    p = t.start(t.config(r=ASKS % "idp") + signed(
+        t, jwk("ES256"), more=["revoked = " + write_secret(t, "gone", "# nobody\n")]))
+    c = p.client("plain").open("/r", **page())
+    take_back(t)
+    reload(p)
+    c.text(token(jti="one"))
+    refused(p, c, detail)
+
+
+@case()
+def a_listed_token(t):
+    """Its line goes; its section becomes another one's."""
+    p = t.start(route(t, "box", "first_message", tokens(t)))
+    clients = [p.client("plain").open("/r", **page()) for _ in range(2)]
+    write_secret(t, "tokens", "bob:%s\n" % digest("another"))
+    reload(p)
+    clients[0].text(TOKEN)
+    refused(p, clients[0], "the file of tokens does not have the token")
+    reload(p, t.config(r=ASKS % "box") + auth("box", *signed(t, jwk("ES256")).split("\n")[1:]))
+    clients[1].text(TOKEN)
+    refused(p, clients[1], "the token is no JWT: it has not three parts with dots between them")
+
+
+@case(rows=[("names", True), ("list", False)])
+def a_certificate(t, is_name):
+    """Whoever has still to send the token hears at once that the certificate lets nobody in."""
+    w = World(t)
+    names = auth("robots", "type = certificate", "names = cn:arm")
+
+    crl = w.file("robots.crl", revocations(w.root).public_bytes(PEM))
+    arm = w.client("arm")
+    text = t.config(r=ASKS % "box, robots", tls=w.tls("required", crl=crl)) + tokens(t) + names
+    p = t.start(text)
+    c = p.client("tls", context=w.context(arm)).open("/r", **page())
+    if not is_name:
+        w.file("robots.crl", revocations(w.root, arm).public_bytes(PEM))
+    reload(p, text.replace("cn:arm", "cn:leg" if is_name else "cn:arm"))
+    equal(c.recv_close(1008)[0], "authorisation revoked", "the reason")
+    c.close(1008)
+    c.wire.finish()
+    line = p.one_end("auth_revoked", phase="token")
+    assert ("none of the names" if is_name else "certificate is revoked") in line["detail"], line
+
+
+@case()
+def a_revoked_user(t):
+    """The password is right, and still being checked when the user is taken back."""
+    section = people(t, SLOW) + "revoked = %s\n" % write_secret(t, "gone", "# nobody\n")
+    p = t.start(route(t, "people", "basic", section))
+    c = begin_page(p, basic("ann", "secret"))
+    write_secret(t, "gone", "sub:ann\n")
+    reload(p)
+    equal(closed(c, 1008), "not authorised", "the reason")
+    p.log.wait("session.end", ending="auth",
+               detail="the subject " + STANDS)
+
+
+@case()
+def a_limit_that_comes_meanwhile(t):
+    """How many sessions one identity may have, the configuration in force says, over all workers."""
+    keys = {"server": "workers = 4"}
+    p = t.start(t.config(r=ASKS % "box", **keys) + tokens(t))
+    waiting = [p.client("plain").open("/r", **page()) for _ in range(8)]
+    waiting[0].text(TOKEN)
+    echo(waiting[0])
+    reload(p, t.config(r=ASKS % "box" + "max_sessions_per_identity = 3\n", **keys) + tokens(t))
+    for c in waiting[1:3]:
+        c.text(TOKEN)
+        echo(c)
+    for c in waiting[3:6]:
+        c.text(TOKEN)
+        c.recv_close(1013)
+        c.close(1013)
+    p.log.wait("session.end", 3, ending="limit_source", detail="max_sessions_per_identity")
+    waiting[0].end_cleanly()
+    p.log.wait("session.end", ending="client_close")
+    waiting[6].text(TOKEN)
+    echo(waiting[6])

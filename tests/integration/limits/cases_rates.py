@@ -210,6 +210,17 @@ def shown_and_ended(t):
                                      side="client") >= 0.5, "the time in the metrics")
 
 
+@case()
+def own_pings(t):
+    """A page that has used up its day answers Pings, which costs it nothing; one that does not is
+    lost."""
+    p, c, _ = open_pair(t, "messages = 1/d\nping_interval = 50ms\npong_timeout = 500ms")
+    for _ in range(5):
+        equal(c.recv_frame()[:2], (True, PING), "a Ping")
+        c.send(PONG)
+    p.one_end("client_lost")
+
+
 @case(rows=[("close", True), ("eof", False)])
 def close_without_room(t, is_close):
     """A page that has used up its day may still go."""

@@ -106,6 +106,36 @@ def malformed(t):
                   name)
 
 
+OTHERS = [
+    # name, the request line, headers, status
+    ("plain", "GET /open", [], 426),
+    ("method", "POST /open", [], 405),
+    ("bad_handshake", "GET /open", [("Upgrade", "websocket")], 400),
+    ("page", "GET /asking", [("Origin", "https://app.example")], 204),
+]
+
+
+@case()
+def no_session_asked_for(t):
+    """The log names the client of every request, not the proxy alone."""
+    p = fronts.gateway(t, keys=KEYS % X, asking="backend = echo:\n"
+                       "origins = https://app.example\nlocal_network = on", **ROUTES)
+    rows = [(source, client, *row) for row in OTHERS
+            for source, client in (("127.0.0.1", GOOD + ":0"), (CLIENT, None))]
+    for count, (source, client, name, line, headers, status) in enumerate(rows, 1):
+        wire = Wire(p.ports["plain"], source=(source, 0))
+        t.cleanup(wire.close)
+        c = Client(wire)
+        c.send_raw(("%s HTTP/1.1\r\nHost: %s\r\n%s\r\n" % (line, c.host, "".join(
+            "%s: %s\r\n" % one for one in [(XFF, GOOD), *headers]))).encode())
+        equal(c.read_response().status, status, name)
+        c.recv_end(FIN)
+        c.wire.finish()
+        told = p.log.wait("session.end", count)[-1]
+        equal((told["status"], told["client"], told.get("proxy")),
+              (str(status), client or wire.local, wire.local if client else None), name)
+
+
 @case()
 def nobody_else_is_believed(t):
     """The same words from an address that is not listed."""
