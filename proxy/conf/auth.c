@@ -150,6 +150,12 @@ static void build_jwt(struct build *build, const struct draft_section *section,
                    "signed",
                    REPORT_SHOW(auth->name));
     }
+    if (auth->is_single_use && auth->rules.is_exp_optional) {
+        report_add(
+            build->report, draft_value(section, "single_use")->line,
+            "single_use = yes needs an exp in each token, and require_exp is no: nobody could "
+            "forget a token that holds for ever");
+    }
     if ((allowed & ~fitting) != 0 && item != NULL) {
         report_add(build->report, algorithms->line,
                    keys != NULL ? "HS256 is for secret_file, the other algorithms are for keys"

@@ -106,6 +106,19 @@ static bool is_certificate(const void *base)
 
 static const struct key_need need_certificate_type = {is_certificate, "type = certificate"};
 static const struct key_need need_jwt = {is_jwt, "type = jwt"};
+
+static bool is_single_use(const void *base)
+{
+    return ((const struct config_auth *)base)->is_single_use;
+}
+
+static bool has_reconnect_window(const void *base)
+{
+    return ((const struct config_auth *)base)->reconnect_window_ms != 0;
+}
+
+static const struct key_need need_single_use = {is_single_use, "single_use = yes"};
+static const struct key_need need_reconnect_window = {has_reconnect_window, "reconnect_window"};
 static const struct key_need need_accounts = {has_accounts, "type = tokens or basic"};
 static const struct key_need need_basic = {is_basic, "type = basic"};
 
@@ -264,6 +277,9 @@ static const struct key keys[] = {
     KEY(KEY_AUTH, "require_exp", CHOICE(exp_words), .fallback = "yes",
         AUTH_FIELD(rules.is_exp_optional), .need = &need_jwt,
         .help = "whether a token without exp is refused"),
+    KEY(KEY_AUTH, "exp_ends_session", CHOICE(exp_words), .fallback = "yes",
+        AUTH_FIELD(is_exp_entry_only), .need = &need_jwt,
+        .help = "whether a session ends with its token, or the token is for entering only"),
     KEY(KEY_AUTH, "names", LIST(value_read_client_name, value_show_text),
         AUTH_ITEMS(client_names, client_name_count), .need = &need_certificate_type, .noun = "name",
         .empty = "every certificate that the listener takes",
@@ -277,6 +293,17 @@ static const struct key keys[] = {
     KEY(KEY_AUTH, "revoke_on_key_removal", CHOICE(yes_words), .fallback = "no",
         AUTH_FIELD(is_key_removal_final), .need = &need_jwt,
         .help = "whether a key that goes ends the sessions of its tokens"),
+    KEY(KEY_AUTH, "single_use", CHOICE(yes_words), .fallback = "no", AUTH_FIELD(is_single_use),
+        .need = &need_jwt, .help = "whether a token (its jti) opens one session only"),
+    KEY(KEY_AUTH, "ticket_max_age", DURATION(SECOND_MS, HOUR_MS), .fallback = "1h",
+        AUTH_FIELD(ticket_age_ms), .need = &need_single_use,
+        .help = "how far away the exp of a single-use token may lie"),
+    KEY(KEY_AUTH, "reconnect_window", DURATION(SECOND_MS, HOUR_MS), .zero_word = "none",
+        .fallback = "0", AUTH_FIELD(reconnect_window_ms), .need = &need_single_use,
+        .help = "how long after its session a single-use token opens another one"),
+    KEY(KEY_AUTH, "reconnect_max", COUNT(1, 100), .fallback = "10", AUTH_FIELD(reconnect_max),
+        .need = &need_reconnect_window,
+        .help = "how many sessions a single-use token opens besides the first"),
 };
 
 #define KEYS (sizeof(keys) / sizeof(keys[0]))

@@ -116,6 +116,12 @@ struct config_auth {
     struct span revoked_path;  /* as written; empty = not set */
     struct revoked revoked;    /* owned */
     bool is_key_removal_final; /* sessions end with the key that has signed their token */
+    bool is_exp_entry_only;    /* jwt: sessions go on when their token's exp has passed */
+    /* jwt: single-use tokens (gate/spent.h) */
+    bool is_single_use;
+    uint64_t ticket_age_ms; /* an exp that lies further away is refused */
+    uint64_t reconnect_window_ms;
+    uint64_t reconnect_max;
     unsigned line;
 };
 

@@ -220,12 +220,17 @@ static void go(struct door *d, struct door_guest *guest)
     }
 }
 
+bool door_may_admit(const struct door *d, const struct door_guest *guest)
+{
+    return guest->place == DOOR_OUTSIDE || d->session_count < d->settings.sessions_max;
+}
+
 bool door_admit(struct door *d, struct door_guest *guest)
 {
     if (guest->place == DOOR_OUTSIDE) {
         return true;
     }
-    if (d->session_count >= d->settings.sessions_max) {
+    if (!door_may_admit(d, guest)) {
         return false;
     }
     go(d, guest);

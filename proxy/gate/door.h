@@ -117,6 +117,8 @@ static inline bool door_is_guest(const struct door_guest *guest)
 void door_queue(struct door *d, struct door_guest *guest);
 /* The guest has come a step further. */
 void door_progress(struct door *d, struct door_guest *guest);
+/* Whether door_admit would let the guest in now. */
+MUST_CHECK bool door_may_admit(const struct door *d, const struct door_guest *guest);
 /* The guest becomes a session. False: the worker has no descriptors for one more; the guest stays
  * a guest. */
 MUST_CHECK bool door_admit(struct door *d, struct door_guest *guest);

@@ -19,6 +19,9 @@ static const char *const words[IDENTITY_REASONS - JWT_REFUSALS] = {
     [IDENTITY_UNKNOWN_USER - JWT_REFUSALS] = "unknown_user",
     [IDENTITY_WRONG_PASSWORD - JWT_REFUSALS] = "wrong_password",
     [IDENTITY_REVOKED - JWT_REFUSALS] = "revoked",
+    [IDENTITY_NO_JTI - JWT_REFUSALS] = "no_jti",
+    [IDENTITY_FAR_EXP - JWT_REFUSALS] = "far_exp",
+    [IDENTITY_USED - JWT_REFUSALS] = "used",
 };
 
 const char *identity_reason_word(unsigned reason)
@@ -97,6 +100,7 @@ static enum identity_verdict approve(const struct config_auth *auth, const struc
     }
     who->type = auth->type;
     who->own_ends_s = who->ends_s;
+    who->ends_s = auth->is_exp_entry_only ? 0 : who->ends_s;
     if (out->who == NULL) {
         out->who = who;
         return IDENTITY_OK;
@@ -121,6 +125,22 @@ static uint64_t issued_of(const struct jwt *jwt)
     return issued_s > 0 ? (uint64_t)issued_s : 0; /* jwt_check has seen that it is a time */
 }
 
+/* Whether the token may be one of those that open one session. */
+static enum identity_verdict check_ticket(const struct config_auth *auth, const struct jwt *jwt,
+                                          uint64_t now_s, struct identity_answer *out)
+{
+    uint64_t age_s = (auth->ticket_age_ms + 999) / 1000 + auth->rules.leeway_s;
+
+    if (jwt->id.len == 0) {
+        return refuse(auth, IDENTITY_NO_JTI, "the token has no jti, and single_use needs one", out);
+    }
+    if (jwt->ends_s == 0 || jwt->ends_s - auth->rules.leeway_s > now_s + age_s) {
+        return refuse(auth, IDENTITY_FAR_EXP,
+                      "the exp of the single-use token lies further away than ticket_max_age", out);
+    }
+    return IDENTITY_OK;
+}
+
 static enum identity_verdict check_jwt(const struct config_auth *auth, struct span token,
                                        uint64_t now_s, struct identity_answer *out)
 {
@@ -141,8 +161,13 @@ static enum identity_verdict check_jwt(const struct config_auth *auth, struct sp
         .key_mark = identity_mark_key(jwt.key),
         .issued_s = issued_of(&jwt),
         .ends_s = jwt.ends_s,
+        .ticket_ends_s = auth->is_single_use ? jwt.ends_s : 0,
     };
-    enum identity_verdict verdict = approve(auth, &proof, out);
+    enum identity_verdict verdict =
+        auth->is_single_use ? check_ticket(auth, &jwt, now_s, out) : IDENTITY_OK;
+    if (verdict == IDENTITY_OK) {
+        verdict = approve(auth, &proof, out);
+    }
     jwt_done(&jwt);
     return verdict;
 }

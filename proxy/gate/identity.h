@@ -30,12 +30,14 @@ struct identity {
     struct span id;             /* of a signed token: jti and kid; empty = it has none */
     struct span kid;
     uint8_t digest[ACCOUNTS_DIGEST_LEN]; /* of a token out of a file */
-    uint64_t key_mark;     /* of the key that has signed the token, or of the password's hash:
+    uint64_t key_mark;      /* of the key that has signed the token, or of the password's hash:
                               another one has another mark */
-    uint64_t issued_s;     /* iat: seconds since 1970; 0 = unknown */
-    uint64_t ends_s;       /* from when on one of all proofs holds no more; 0 = never */
-    uint64_t own_ends_s;   /* the same of this proof alone */
-    struct identity *also; /* owned; what further sections have proven; NULL = nothing */
+    uint64_t issued_s;      /* iat: seconds since 1970; 0 = unknown */
+    uint64_t ends_s;        /* from when on one of all proofs holds no more; 0 = never */
+    uint64_t own_ends_s;    /* the end of this proof alone, whether a session ends with it or not */
+    uint64_t ticket_ends_s; /* of a single-use token: when it holds no more; 0 = it is none */
+    bool is_ticket_used;    /* this session has used it */
+    struct identity *also;  /* owned; what further sections have proven; NULL = nothing */
 };
 /* NULL is allowed. */
 void identity_free(struct identity *who);
@@ -59,6 +61,9 @@ enum identity_reason {
     IDENTITY_UNKNOWN_USER,  /* no line of the file has it */
     IDENTITY_WRONG_PASSWORD,
     IDENTITY_REVOKED, /* it stands in the file of what is revoked */
+    IDENTITY_NO_JTI,  /* a single-use token that nobody can tell from others */
+    IDENTITY_FAR_EXP, /* a single-use token with an exp beyond ticket_max_age */
+    IDENTITY_USED,    /* a single-use token that has been used */
     IDENTITY_REASONS
 };
 const char *identity_reason_word(unsigned reason);
@@ -104,10 +109,12 @@ bool identity_certificate_holds(const struct config_route *route, const struct p
 
 /* Whether a session may go on with its proofs, by the configuration in force; NULL needs none.
  * False: *out_ending and *out_detail, a constant, say why not. A file that now says another time
- * changes ends_s; time alone ends a session by its deadline, not here. In time for a few lookups: a
- * worker asks for all its sessions after a reload. */
+ * changes ends_s, and so does exp_ends_session; time alone ends a session by its deadline, not
+ * here. In time for a few lookups: a worker asks for all its sessions after a reload. */
 MUST_CHECK bool identity_holds(struct identity *who, const struct config *config,
                                enum life_ending *out_ending, const char **out_detail);
+/* The proof that is a single-use token, or NULL. */
+struct identity *identity_ticket(struct identity *who);
 /* Why the section refuses a proof of its own that holds otherwise, as a constant; NULL: it does
  * not. */
 const char *identity_revoked_detail(const struct identity *proof, const struct config_auth *auth);

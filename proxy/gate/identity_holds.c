@@ -85,6 +85,14 @@ static const char *look(struct identity *proof, const struct config_auth *auth)
     return identity_revoked_detail(proof, auth);
 }
 
+struct identity *identity_ticket(struct identity *who)
+{
+    while (who != NULL && who->ticket_ends_s == 0) {
+        who = who->also;
+    }
+    return who;
+}
+
 static const struct config_auth *find_auth(const struct config *config, struct span name)
 {
     for (size_t i = 0; i < config->auth_count; i++) {
@@ -107,7 +115,8 @@ bool identity_holds(struct identity *who, const struct config *config, enum life
             *out_ending = LIFE_AUTH_REVOKED;
             return false;
         }
-        if (proof->own_ends_s != 0 && (ends_s == 0 || proof->own_ends_s < ends_s)) {
+        if (proof->own_ends_s != 0 && !auth->is_exp_entry_only &&
+            (ends_s == 0 || proof->own_ends_s < ends_s)) {
             ends_s = proof->own_ends_s;
         }
     }

@@ -67,8 +67,12 @@ static void apply(struct session *s, const struct session_event *event)
     if (s->life.phase == LIFE_OPEN && before.phase != LIFE_OPEN) {
         on_open(s, now_ms);
     }
+    if (event->life.type == LIFE_EV_END && life_ending_row(event->life.ending)->is_taken_back) {
+        session_end_ticket(s);
+    }
     if (!life_has_ended(&before) && life_has_ended(&s->life)) {
         session_give_back(s);
+        session_leave_ticket(s);
         if (before.phase == LIFE_TLS) {
             session_keep_sni(s);
         }

@@ -205,11 +205,14 @@ struct session_event session_settle_place(struct session *s, const struct sessio
         limits_wait(&context->limits, &s->holds);
         return *event;
     }
-    if (door_admit(s->door, &s->guest)) {
+    struct session_event refusal = end_event(LIFE_FULL, "the limit of descriptors");
+    /* A token that is good once is used last: nothing else refuses behind it. */
+    if (door_may_admit(s->door, &s->guest) && session_use_ticket(s, &refusal) &&
+        door_admit(s->door, &s->guest)) {
         limits_begin(&context->limits, &s->holds);
         return *event;
     }
-    return end_event(LIFE_FULL, "the limit of descriptors");
+    return refusal;
 }
 
 struct session_event session_let_in(struct session *s, const struct token *token)

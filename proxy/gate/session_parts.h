@@ -192,6 +192,14 @@ void session_give_back(struct session *s);
 /* The client's credentials do not hold, or it showed none (enum identity_reason). */
 struct session_event session_refuse_who(struct session *s, unsigned reason, const char *detail);
 
+/* session_ticket.c: the single-use token of a client, if it has one. */
+/* Uses it. False: *out refuses the client. */
+MUST_CHECK bool session_use_ticket(struct session *s, struct session_event *out);
+/* The session has ended: the token may open another one, as far as its section lets it. */
+void session_leave_ticket(struct session *s);
+/* The token opens nothing more. */
+void session_end_ticket(struct session *s);
+
 /* session_token.c */
 /* The 101 asks for a token: the pump collects the first message. */
 void session_await_token(struct session *s);

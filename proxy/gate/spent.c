@@ -24,7 +24,7 @@
 
 /* In the order in which they are written.
  * tag: 40 bits of the token's hash, 24 of its epoch; 0: nobody was here yet.
- * state: the time of the first use, 32 bits of milliseconds; whether somebody has ended it, one;
+ * state: when its window began, 32 bits of milliseconds; whether somebody has ended it, one;
  * uses besides the first, 7; the epoch, 24. With an epoch that is not the tag's, the token has not
  * been used yet. */
 struct slot {
@@ -36,6 +36,7 @@ struct slot {
 #define STATE_ENDED (UINT64_C(1) << 31)
 #define STATE_AGAIN_ONE (UINT64_C(1) << EPOCH_BITS)
 #define STATE_AGAIN_MASK 0x7f
+#define STATE_TIME_SHIFT 32
 _Static_assert(SPENT_AGAIN_MAX <= STATE_AGAIN_MASK, "the count should fit");
 
 struct memory {
@@ -204,12 +205,29 @@ static struct slot *take(struct memory *memory, const struct mark *mark, uint64_
 
 static uint64_t first_state(uint64_t tag, uint64_t now_ms)
 {
-    return now_ms << 32 | (tag & EPOCH_MASK);
+    return now_ms << STATE_TIME_SHIFT | (tag & EPOCH_MASK);
+}
+
+/* A worker whose turn began before what the table says counts as at the same moment. */
+static uint32_t since_ms(uint64_t state, uint64_t now_ms)
+{
+    uint32_t since = (uint32_t)now_ms - (uint32_t)(state >> STATE_TIME_SHIFT);
+    return since <= UINT32_MAX / 2 ? since : 0;
+}
+
+static uint64_t with_window(uint64_t state, uint64_t now_ms)
+{
+    return state + ((uint64_t)since_ms(state, now_ms) << STATE_TIME_SHIFT);
+}
+
+/* Else the state is of a token that had the slot before. */
+static bool is_used(uint64_t state, uint64_t tag)
+{
+    return ((state ^ tag) & EPOCH_MASK) == 0 && state != 0;
 }
 
 static enum spent_verdict judge(uint64_t state, const struct spent_terms *terms, uint64_t now_ms)
 {
-    uint32_t since_ms = (uint32_t)now_ms - (uint32_t)(state >> 32);
     uint32_t again = (uint32_t)(state >> EPOCH_BITS) & STATE_AGAIN_MASK;
     if ((state & STATE_ENDED) != 0) {
         return SPENT_ENDED;
@@ -217,8 +235,7 @@ static enum spent_verdict judge(uint64_t state, const struct spent_terms *terms,
     if (terms->window_ms == 0 || terms->again_max == 0) {
         return SPENT_USED;
     }
-    /* A worker whose turn began before the first use counts as at the same moment. */
-    if (since_ms <= UINT32_MAX / 2 && since_ms > terms->window_ms) {
+    if (since_ms(state, now_ms) > terms->window_ms) {
         return SPENT_LATE;
     }
     return again < terms->again_max ? SPENT_AGAIN : SPENT_OFTEN;
@@ -244,8 +261,8 @@ enum spent_verdict spent_use(struct spent *spent, const struct spent_token *toke
     }
     uint64_t state = atomic_load(&slot->state);
     for (;;) {
-        bool is_unused = ((state ^ tag) & EPOCH_MASK) != 0 || state == 0;
-        enum spent_verdict verdict = is_unused ? SPENT_FIRST : judge(state, terms, now_ms);
+        bool is_first = !is_used(state, tag);
+        enum spent_verdict verdict = is_first ? SPENT_FIRST : judge(state, terms, now_ms);
         if (verdict != SPENT_FIRST && verdict != SPENT_AGAIN) {
             return verdict;
         }
@@ -253,27 +270,48 @@ enum spent_verdict spent_use(struct spent *spent, const struct spent_token *toke
         if (atomic_load(&slot->tag) != tag) {
             return SPENT_USED;
         }
-        uint64_t next = is_unused ? first_state(tag, now_ms) : state + STATE_AGAIN_ONE;
+        uint64_t next =
+            is_first ? first_state(tag, now_ms) : with_window(state, now_ms) + STATE_AGAIN_ONE;
         if (atomic_compare_exchange_strong(&slot->state, &state, next)) {
             return verdict;
         }
     }
 }
 
-void spent_end(struct spent *spent, const struct spent_token *token)
+/* The slot of a token that has been used, or NULL. */
+static struct slot *find_used(struct spent *spent, const struct spent_token *token,
+                              uint64_t *out_tag)
 {
     struct memory *memory = open_memory(spent);
-    uint64_t tag = 0;
     if (memory == NULL) {
-        return;
+        return NULL;
     }
     struct mark mark = mark_of(memory, token);
-    struct slot *slot = find(memory, &mark, &tag);
+    return find(memory, &mark, out_tag);
+}
+
+void spent_leave(struct spent *spent, const struct spent_token *token, uint64_t now_ms)
+{
+    uint64_t tag = 0;
+    struct slot *slot = find_used(spent, token, &tag);
     if (slot == NULL) {
         return;
     }
     uint64_t state = atomic_load(&slot->state);
-    while (((state ^ tag) & EPOCH_MASK) == 0 && state != 0 &&
+    while (is_used(state, tag) &&
+           !atomic_compare_exchange_strong(&slot->state, &state, with_window(state, now_ms))) {
+    }
+}
+
+void spent_end(struct spent *spent, const struct spent_token *token)
+{
+    uint64_t tag = 0;
+    struct slot *slot = find_used(spent, token, &tag);
+    if (slot == NULL) {
+        return;
+    }
+    uint64_t state = atomic_load(&slot->state);
+    while (is_used(state, tag) &&
            !atomic_compare_exchange_strong(&slot->state, &state, state | STATE_ENDED)) {
     }
 }

@@ -2,8 +2,10 @@
 /* spent.h: which single-use tokens have been used, over all workers.
  *
  * For: accepting each such token once, whichever workers it comes to and at whatever moment; and
- * again within a window, for a page that lost its connection. Not for: whether a token holds
- * (proto/jwt), sessions (roster), TLS tickets (io/tls).
+ * again within a window, for a page that lost its connection. The window begins with each use, and
+ * anew when the session of a use ends: while a session lasts longer than that, nobody comes in with
+ * its token. A worker that dies tells of no end, so there the window begins with the last use. Not
+ * for: whether a token holds (proto/jwt), sessions (roster), TLS tickets (io/tls).
  *
  * Shared memory that the first master makes and that an upgrade hands on, without a pointer in it.
  * Any worker writes anywhere, by compare-and-swap alone: of workers that use the same token at the
@@ -50,7 +52,7 @@ struct spent_token {
 };
 
 struct spent_terms {
-    uint64_t window_ms; /* after the first use; 0: once only */
+    uint64_t window_ms; /* after the last use, or the end of its session; 0: once only */
     uint32_t again_max; /* uses within the window besides the first, at most SPENT_AGAIN_MAX */
 };
 
@@ -74,6 +76,8 @@ MUST_CHECK enum spent_verdict spent_use(struct spent *spent, const struct spent_
 /* A constant text that says what decided. */
 const char *spent_detail(enum spent_verdict verdict);
 
+/* The session of a use has ended: the window begins anew. Harmless where nobody has used it. */
+void spent_leave(struct spent *spent, const struct spent_token *token, uint64_t now_ms);
 /* From now on the token opens nothing, whatever its window says. Harmless where nobody has used
  * it. */
 void spent_end(struct spent *spent, const struct spent_token *token);

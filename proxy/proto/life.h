@@ -146,6 +146,7 @@ struct life_ending_row {
     bool is_backend_row;    /* the route's `backend_code` replaces `close_code` */
     bool is_stream_lost;    /* the decoder lost its place: nobody can find the client's Close */
     bool is_told_in_detail; /* a detail, where there is one, replaces `reason` in the Close */
+    bool is_taken_back; /* somebody ended it on purpose: a single-use token opens nothing more */
     enum life_client_end client;
     enum life_backend_end backend;
     enum life_again again;

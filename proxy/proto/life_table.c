@@ -7,6 +7,7 @@
 #define BACKEND_ROW 1
 #define STREAM_LOST 2
 #define TOLD_IN_DETAIL 4
+#define TAKEN_BACK 8
 
 #define ROW(word_, http_status_, close_code_, reason_, client_, backend_, again_, bools_) \
     { \
@@ -20,6 +21,7 @@
         .is_backend_row = ((bools_) & BACKEND_ROW) != 0, \
         .is_stream_lost = ((bools_) & STREAM_LOST) != 0, \
         .is_told_in_detail = ((bools_) & TOLD_IN_DETAIL) != 0, \
+        .is_taken_back = ((bools_) & TAKEN_BACK) != 0, \
     }
 
 /* One row per ending. An ending that can come before and after the 101 has both an HTTP status and
@@ -102,9 +104,9 @@ static const struct life_ending_row rows[LIFE_ENDING_COUNT] = {
     [LIFE_AUTH_EXPIRED] = ROW("auth_expired", 0, 1008, "authorisation expired", LIFE_CLIENT_SAY,
                               LIFE_BACKEND_FIN, LIFE_AGAIN_HURRY, 0),
     [LIFE_AUTH_REVOKED] = ROW("auth_revoked", 0, 1008, "authorisation revoked", LIFE_CLIENT_SAY,
-                              LIFE_BACKEND_FIN, LIFE_AGAIN_HURRY, 0),
+                              LIFE_BACKEND_FIN, LIFE_AGAIN_HURRY, TAKEN_BACK),
     [LIFE_KICKED] = ROW("kicked", 0, 1008, "ended by the operator", LIFE_CLIENT_SAY,
-                        LIFE_BACKEND_FIN, LIFE_AGAIN_HURRY, 0),
+                        LIFE_BACKEND_FIN, LIFE_AGAIN_HURRY, TAKEN_BACK),
     [LIFE_IDLE] =
         ROW("idle", 0, 1001, "idle", LIFE_CLIENT_SAY, LIFE_BACKEND_FIN, LIFE_AGAIN_HURRY, 0),
     [LIFE_MAX_AGE] =

@@ -143,6 +143,34 @@ def no_token(t):
 
 
 @case()
+def tickets(t):
+    """The page asks for a ticket each time it connects. A ticket that somebody has seen opens
+    nothing; a page may use its own again only within the window."""
+    with open(os.path.join(ROOT, "config", "README.md"), encoding="utf-8") as file:
+        text = block(file.read().split("\n### Tickets\n")[1], "js")
+    given = []
+
+    def give():
+        given.append(provider.token(jti="ticket-%d" % len(given), exp=int(time.time()) + 300))
+        return given[-1].encode(), {}
+    site = t.site(answers={"/ticket": give})
+    section = provider.signed(t, provider.jwk("ES256"), more=["single_use = yes"])
+    p = t.start(t.config(r="%s\norigins = %s\nauth = idp\nauth_from = query:ticket" % (
+        ECHO, site.origin)) + section)
+    page = t.page(site)
+    assert URL in text, text
+    for number in range(2):
+        probe = Probe(page, page.call("connecting", text.replace(URL, url_of(p, "/r"))))
+        equal(probe.opened()["opened"], True, "ticket %d" % number)
+        probe.do("sendText", "hello")
+        equal(probe.do("takeText", 5), "hello", "echo")
+        wants_close(page.dial(url_of(p, "/r?ticket=" + given[number])), 1008, "not authorised")
+        probe.do("close", 1000)
+        wants_close(probe, 1000, "")
+    equal(len(given), 2, "tickets")
+
+
+@case()
 def sends_on_at_once(t):
     """Behind its first message a page does not wait: the service gets all in order, no token."""
     backend = t.backend()

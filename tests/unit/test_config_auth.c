@@ -96,6 +96,39 @@ static const struct {
      LISTEN ROUTE "[auth t]\ntype = tokens\nfile = DIR/t\nrevoke_on_key_removal = yes\n", 9,
      "'revoke_on_key_removal' means nothing without type = jwt"},
 
+    {"single use",
+     LISTEN ROUTE "auth = j\nauth_from = query:t\n[auth j]\ntype = jwt\nkeys = DIR/jwks\n"
+                  "algorithms = EdDSA\nsingle_use = yes\nticket_max_age = 5m\n"
+                  "reconnect_window = 30s\nreconnect_max = 3\n",
+     0, NULL},
+    {"single use, for ever",
+     LISTEN ROUTE "[auth j]\ntype = jwt\nkeys = DIR/jwks\nalgorithms = EdDSA\n"
+                  "require_exp = no\nsingle_use = yes\n",
+     11, "single_use = yes needs an exp in each token, and require_exp is no"},
+    {"single use of another type",
+     LISTEN ROUTE "[auth t]\ntype = tokens\nfile = DIR/t\nsingle_use = yes\n", 9,
+     "'single_use' means nothing without type = jwt"},
+    {"an age of no ticket",
+     LISTEN ROUTE "[auth j]\ntype = jwt\nkeys = DIR/jwks\nalgorithms = EdDSA\n"
+                  "ticket_max_age = 5m\n",
+     10, "'ticket_max_age' means nothing without single_use = yes"},
+    {"a window of no ticket",
+     LISTEN ROUTE "[auth j]\ntype = jwt\nkeys = DIR/jwks\nalgorithms = EdDSA\nsingle_use = no\n"
+                  "reconnect_window = 5m\n",
+     11, "'reconnect_window' means nothing without single_use = yes"},
+    {"a count without a window",
+     LISTEN ROUTE "[auth j]\ntype = jwt\nkeys = DIR/jwks\nalgorithms = EdDSA\nsingle_use = yes\n"
+                  "reconnect_max = 5\n",
+     11, "'reconnect_max' means nothing without reconnect_window"},
+    {"a count of none",
+     LISTEN ROUTE "[auth j]\ntype = jwt\nkeys = DIR/jwks\nalgorithms = EdDSA\nsingle_use = yes\n"
+                  "reconnect_window = 1s\nreconnect_max = 0\n",
+     12, "reconnect_max"},
+    {"an old ticket",
+     LISTEN ROUTE "[auth j]\ntype = jwt\nkeys = DIR/jwks\nalgorithms = EdDSA\nsingle_use = yes\n"
+                  "ticket_max_age = 61m\n",
+     11, "ticket_max_age"},
+
     {"JWKS",
      LISTEN ROUTE "auth = j\nauth_from = cookie:s\n[auth j]\ntype = jwt\nkeys = DIR/jwks\n"
                   "algorithms = EdDSA\nissuer = https://i\naudience = a, b\n"

@@ -44,6 +44,12 @@ static const char ini[] =
     "[route signed]\npath = /signed\nbackend = echo:\nauth = signed\nauth_from = bearer\n"
     "[auth people]\ntype = basic\nfile = %s/passwords\ncache = 5s\n"
     "[route people]\npath = /people\nbackend = echo:\nauth = people\nauth_from = basic\n"
+    "[auth once]\ntype = jwt\nsecret_file = %s/secret\nalgorithms = HS256\nleeway = 10s\n"
+    "single_use = yes\nticket_max_age = 100s\n"
+    "[auth soon]\ntype = jwt\nsecret_file = %s/secret\nalgorithms = HS256\nleeway = 10s\n"
+    "single_use = yes\nticket_max_age = 89s\n"
+    "[route once]\npath = /once\nbackend = echo:\nauth = once\nauth_from = bearer\n"
+    "[route soon]\npath = /soon\nbackend = echo:\nauth = soon\nauth_from = bearer\n"
     "[route both]\npath = /both\nbackend = echo:\nauth = people, listed\n"
     "auth_from = query:t\n";
 
@@ -340,6 +346,44 @@ static void test_late_password(const struct config *config)
     CHECK_EQ_U64("late", mem_live_blocks(), blocks);
 }
 
+/* Tokens of sections with single_use; each row would be good without it. */
+static void test_tickets(const struct config *config)
+{
+    static const struct row tickets[] = {
+        {"a ticket", "/once", "Authorization: Bearer " GOOD "\r\n", IDENTITY_OK, NULL, "bob",
+         1800000110},
+        {"without jti", "/once", "Authorization: Bearer " NOBODY "\r\n", IDENTITY_REFUSED, "no_jti",
+         NULL, 0},
+        {"it ends too late", "/soon", "Authorization: Bearer " GOOD "\r\n", IDENTITY_REFUSED,
+         "far_exp", NULL, 0},
+    };
+    struct identity_answer got;
+    size_t blocks = mem_live_blocks();
+
+    for (size_t i = 0; i < sizeof(tickets) / sizeof(tickets[0]); i++) {
+        const struct row *row = &tickets[i];
+        CHECK_EQ_INT(row->name, judge(config, row, false, 0, &got), row->verdict);
+        if (row->verdict == IDENTITY_REFUSED) {
+            CHECK_EQ_STR(row->name, identity_reason_word(got.reason), row->word);
+            CHECK_TRUE(row->name, got.who == NULL);
+            continue;
+        }
+        const struct identity *ticket = identity_ticket(got.who);
+        if (CHECK_TRUE(row->name, ticket != NULL)) {
+            CHECK_EQ_U64(row->name, ticket->ticket_ends_s, row->ends_s);
+            CHECK_FALSE(row->name, ticket->is_ticket_used);
+        }
+        struct identity leader = {.also = got.who};
+        CHECK_TRUE("behind another proof", identity_ticket(&leader) == got.who);
+        identity_free(got.who);
+    }
+    CHECK_EQ_INT("no ticket", judge(config, &rows[1], false, 0, &got), IDENTITY_REFUSED);
+    CHECK_TRUE("nobody has one", identity_ticket(NULL) == NULL);
+    struct identity none = {.ends_s = 1};
+    CHECK_TRUE("no ticket", identity_ticket(&none) == NULL);
+    CHECK_EQ_U64("freed", mem_live_blocks(), blocks);
+}
+
 static void test_words(void)
 {
     for (unsigned i = 0; i < IDENTITY_REASONS; i++) {
@@ -372,7 +416,7 @@ static void test_all(void)
                "dave:9bdf10a691a1cfda89d9ff66629d1609ab176cec9b6a3146a8929f28937a9fce:1700000000\n"
                "carol:f184685c9b8daabe4768f63108afb91e4b8fe62998e3146a28426a64c9e22a5c:"
                "1900000000\n");
-    snprintf(text, sizeof(text), ini, folder, folder, folder);
+    snprintf(text, sizeof(text), ini, folder, folder, folder, folder, folder);
     struct config *config = config_parse(span_from_str(text), &report);
     if (CHECK_TRUE("configuration", config != NULL)) {
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -385,6 +429,7 @@ static void test_all(void)
         test_first_message(config);
         test_other_hash(config);
         test_late_password(config);
+        test_tickets(config);
     } else {
         report_print(&report, "test", stdout);
     }

@@ -88,6 +88,8 @@ static void test_columns(void)
         CHECK_EQ_INT(row->word, row->is_backend_row, expected.is_backend_row);
         CHECK_EQ_INT(row->word, row->is_stream_lost, expected.is_stream_lost);
         CHECK_EQ_INT(row->word, row->is_told_in_detail, expected.is_told_in_detail);
+        CHECK_EQ_INT(row->word, row->is_taken_back,
+                     ending == LIFE_KICKED || ending == LIFE_AUTH_REVOKED);
         CHECK_EQ_INT(row->word, row->reason[0] != '\0', row->close_code != 0);
         CHECK_EQ_INT(row->word, row->client == LIFE_CLIENT_SAY, row->close_code != 0);
         CHECK_TRUE(row->word, !row->is_backend_row || row->close_code == 1011);

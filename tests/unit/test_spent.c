@@ -40,7 +40,7 @@ static void test_window(void)
         enum spent_verdict want;
     } rows[] = {
         {"w", 0, SPENT_FIRST},     {"w", 1, SPENT_AGAIN},     {"w", 30000, SPENT_AGAIN},
-        {"w", 30000, SPENT_OFTEN}, {"w", 30001, SPENT_LATE},  {"x", 0, SPENT_FIRST},
+        {"w", 60000, SPENT_OFTEN}, {"w", 60001, SPENT_LATE},  {"x", 0, SPENT_FIRST},
         {"x", 30001, SPENT_LATE},  {"x", 30000, SPENT_AGAIN}, {"x", 4000000, SPENT_LATE},
     };
     struct spent *spent = make();
@@ -54,7 +54,7 @@ static void test_window(void)
     /* The clock in the table begins anew every 49 days. */
     CHECK_EQ_INT("first", use(spent, "z", &terms, UINT32_MAX - 10), SPENT_FIRST);
     CHECK_EQ_INT("over", use(spent, "z", &terms, UINT64_C(29000) + UINT32_MAX), SPENT_AGAIN);
-    CHECK_EQ_INT("late", use(spent, "z", &terms, UINT64_C(31000) + UINT32_MAX), SPENT_LATE);
+    CHECK_EQ_INT("late", use(spent, "z", &terms, UINT64_C(59001) + UINT32_MAX), SPENT_LATE);
     /* Other terms: a reload. */
     CHECK_EQ_INT("once", use(spent, "z", &once, UINT64_C(29000) + UINT32_MAX), SPENT_USED);
     const struct spent_terms many = {.window_ms = 1000, .again_max = SPENT_AGAIN_MAX};
@@ -63,6 +63,42 @@ static void test_window(void)
         CHECK_EQ_INT("again", use(spent, "m", &many, NOW_MS), SPENT_AGAIN);
     }
     CHECK_EQ_INT("often", use(spent, "m", &many, NOW_MS), SPENT_OFTEN);
+    drop(spent);
+}
+
+/* The window begins anew when a session ends, and never earlier than it did. */
+static void test_leave(void)
+{
+    const struct spent_terms terms = {.window_ms = 30000, .again_max = 2};
+    static const struct {
+        const char *name;
+        uint64_t leaves_ms; /* 0: nobody leaves */
+        uint64_t uses_ms;
+        enum spent_verdict want;
+    } rows[] = {
+        {"its session lasts", 0, 30001, SPENT_LATE},
+        {"it ends late", 1000000, 1030000, SPENT_AGAIN},
+        {"the window has passed", 1030000, 1060001, SPENT_LATE},
+        {"a slow worker's turn", 1020000, 1060000, SPENT_AGAIN},
+        {"used up", 1060001, 1060002, SPENT_OFTEN},
+    };
+    const struct spent_token token = token_of("l", NOW_S + 600);
+    struct spent *spent = make();
+    spent_leave(spent, &token, NOW_MS);
+    CHECK_EQ_INT("nobody has used it", use(spent, "l", &terms, NOW_MS), SPENT_FIRST);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        if (rows[i].leaves_ms != 0) {
+            spent_leave(spent, &token, NOW_MS + rows[i].leaves_ms);
+        }
+        CHECK_EQ_INT(rows[i].name, use(spent, "l", &terms, NOW_MS + rows[i].uses_ms), rows[i].want);
+    }
+    CHECK_EQ_INT("good once", use(spent, "k", &once, NOW_MS), SPENT_FIRST);
+    const struct spent_token other = token_of("k", NOW_S + 600);
+    spent_leave(spent, &other, NOW_MS + 1);
+    CHECK_EQ_INT("its session has ended", use(spent, "k", &once, NOW_MS + 2), SPENT_USED);
+    spent_end(spent, &token);
+    spent_leave(spent, &token, NOW_MS + 1070000);
+    CHECK_EQ_INT("ended stays ended", use(spent, "l", &terms, NOW_MS + 1070001), SPENT_ENDED);
     drop(spent);
 }
 
@@ -295,7 +331,7 @@ static void test_stopped_anywhere(void)
 
 struct model {
     uint64_t ends_s[SUBJECTS];
-    uint64_t first_ms[SUBJECTS]; /* 0: not used yet */
+    uint64_t began_ms[SUBJECTS]; /* its window; 0: not used yet */
     uint32_t again[SUBJECTS];
     bool is_ended[SUBJECTS];
     unsigned version[SUBJECTS]; /* each life of a subject is another token */
@@ -304,8 +340,8 @@ struct model {
 static enum spent_verdict expected(struct model *m, size_t i, const struct spent_terms *terms,
                                    uint64_t now_ms)
 {
-    if (m->first_ms[i] == 0) {
-        m->first_ms[i] = now_ms;
+    if (m->began_ms[i] == 0) {
+        m->began_ms[i] = now_ms;
         return SPENT_FIRST;
     }
     if (m->is_ended[i]) {
@@ -314,13 +350,14 @@ static enum spent_verdict expected(struct model *m, size_t i, const struct spent
     if (terms->window_ms == 0 || terms->again_max == 0) {
         return SPENT_USED;
     }
-    if (now_ms - m->first_ms[i] > terms->window_ms) {
+    if (now_ms - m->began_ms[i] > terms->window_ms) {
         return SPENT_LATE;
     }
     if (m->again[i] >= terms->again_max) {
         return SPENT_OFTEN;
     }
     m->again[i]++;
+    m->began_ms[i] = now_ms;
     return SPENT_AGAIN;
 }
 
@@ -328,7 +365,7 @@ static void test_model(void)
 {
     static const struct spent_terms terms[] = {{0, 0}, {30000, 3}, {2000, 1}, {600000, 0}};
     struct spent *spent = make();
-    struct model m = {.first_ms = {0}};
+    struct model m = {.began_ms = {0}};
     uint64_t seed = 42;
     uint64_t now_s = NOW_S;
     size_t wrong = 0;
@@ -337,7 +374,7 @@ static void test_model(void)
         now_s += random_below(&seed, 50) == 0 ? random_below(&seed, 900) : 0;
         if (m.ends_s[i] <= now_s) { /* a new token */
             m.ends_s[i] = now_s + 1 + random_below(&seed, SPENT_LIFE_MAX_S);
-            m.first_ms[i] = 0;
+            m.began_ms[i] = 0;
             m.again[i] = 0;
             m.is_ended[i] = false;
             m.version[i]++;
@@ -347,7 +384,12 @@ static void test_model(void)
         const struct spent_token token = token_of(id, m.ends_s[i]);
         if (random_below(&seed, 8) == 0) {
             spent_end(spent, &token);
-            m.is_ended[i] = m.first_ms[i] != 0;
+            m.is_ended[i] = m.began_ms[i] != 0;
+            continue;
+        }
+        if (random_below(&seed, 8) == 0) {
+            spent_leave(spent, &token, now_s * 1000);
+            m.began_ms[i] = m.began_ms[i] != 0 ? now_s * 1000 : 0;
             continue;
         }
         const struct spent_terms *t = &terms[random_below(&seed, COUNT(terms))];
@@ -361,6 +403,7 @@ static void test_model(void)
 CU_TestInfo spent_tests[] = {
     {"once", test_once},
     {"window", test_window},
+    {"leave", test_leave},
     {"end", test_end},
     {"ends_of_tokens", test_ends_of_tokens},
     {"inherited", test_inherited},
