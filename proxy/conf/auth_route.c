@@ -147,15 +147,25 @@ static void check_cookie(struct build *build, const struct draft_section *sectio
     }
 }
 
-/* The handshake asks for the certificate, before anybody knows the route. */
+/* The handshake asks for the certificate, and a proxy in front brings a header, before anybody knows
+ * the route: that is up to the listeners. */
 static void check_listeners(struct build *build, const struct draft_section *section,
                             const struct config_route *route)
 {
     const struct config *config = build->config;
     bool is_asking = build->draft->has_lost_section;
+    bool is_trusting = build->draft->has_lost_section;
 
     for (size_t i = 0; i < config->listen_count; i++) {
         is_asking |= config->listens[i].client_ca_path_count > 0;
+        is_trusting |= config->listens[i].trusted_proxy_count > 0;
+    }
+    if (!is_trusting && has_place(route, TOKEN_HEADER)) {
+        report_add(
+            build->report, line_of(build, section, "auth_from"),
+            "[route %.*s] takes a token from a header of a trusted proxy, and no [listen] has "
+            "trusted_proxies",
+            REPORT_SHOW(route->policy.name));
     }
     if (!is_asking && wants(route, CONFIG_CERTIFICATE)) {
         report_add(build->report, line_of(build, section, "auth"),

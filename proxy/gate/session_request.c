@@ -39,34 +39,52 @@ static enum answer_content content_for(const struct session_request *request)
     return is_head ? ANSWER_HEAD_ONLY : ANSWER_WHOLE;
 }
 
-/* What a browser must see before it asks its user for a password; empty: the route asks for none.
- * The name of the section says which one. */
+/* How the client of a 401 could prove who it is (RFC 9110 11.6.1). A browser must see the challenge
+ * of a password before it asks its user; the name of the section says for which one. Empty: no
+ * section takes what a request can have, but each wants a certificate. */
 #define CHALLENGE_MAX 256
 static struct span challenge_of(const struct session *s, char out[CHALLENGE_MAX])
 {
+    struct span challenge = {"", 0};
+
     for (size_t i = 0; s->route != NULL && i < s->route->auth_count; i++) {
         const struct config_auth *auth = s->route->auths[i];
-        if (auth->credential == CONFIG_PASSWORD) {
+        switch (auth->credential) {
+        case CONFIG_PASSWORD: {
             int len = snprintf(out, CHALLENGE_MAX,
                                "WWW-Authenticate: Basic realm=\"%.*s\", charset=\"UTF-8\"\r\n",
                                (int)auth->name.len, auth->name.data);
             return (struct span){out, len > 0 && len < CHALLENGE_MAX ? (size_t)len : 0};
         }
+        case CONFIG_TOKEN:
+            challenge = SPAN_LIT("WWW-Authenticate: Bearer\r\n");
+            break;
+        case CONFIG_CERTIFICATE:
+            break;
+        }
     }
-    return (struct span){NULL, 0};
+    return challenge;
+}
+
+/* A 401 without a challenge would be none. */
+static unsigned status_of(const struct session *s, struct span challenge)
+{
+    unsigned status =
+        s->http_status != 0 ? s->http_status : life_ending_row(s->life.ending)->http_status;
+    return status == 401 && s->life.ending == LIFE_AUTH && challenge.len == 0 ? 403 : status;
 }
 
 void session_send_http(struct session *s)
 {
     struct session_request *request = s->request;
-    unsigned status =
-        s->http_status != 0 ? s->http_status : life_ending_row(s->life.ending)->http_status;
+    char text[CHALLENGE_MAX];
+    struct span challenge = challenge_of(s, text);
+    unsigned status = status_of(s, challenge);
 
     s->http_status = (uint16_t)status;
     if (request == NULL || request->page.status == 0) {
-        char challenge[CHALLENGE_MAX];
         answer_status(&s->pump, status, content_for(request),
-                      request != NULL ? request->wait_ms : 0, challenge_of(s, challenge));
+                      request != NULL ? request->wait_ms : 0, challenge);
         return;
     }
     const struct answer_http http = {

@@ -63,6 +63,14 @@ static const struct {
 } rows[] = {
     {"tokens", LISTEN ROUTE "auth = t\nauth_from = bearer\n[auth t]\ntype = tokens\nfile = DIR/t\n",
      0, NULL},
+    {"a header of a trusted proxy",
+     LISTEN "trusted_proxies = 10.0.0.1\n" ROUTE
+            "auth = t\nauth_from = header:X-T\n[auth t]\ntype = tokens\nfile = DIR/t\n",
+     0, NULL},
+    {"a header of nobody",
+     LISTEN ROUTE "auth = t\nauth_from = bearer, header:X-T\n[auth t]\ntype = tokens\n"
+                  "file = DIR/t\n",
+     7, "from a header of a trusted proxy, and no [listen] has trusted_proxies"},
     {"an unknown one",
      LISTEN ROUTE "auth = tt\nauth_from = bearer\n[auth t]\ntype = tokens\nfile = DIR/t\n", 6,
      "there is no [auth tt]; did you mean 't'?"},
@@ -277,7 +285,8 @@ static void test_rows(void)
 }
 
 static const char whole[] =
-    LISTEN "[auth one]\ntype = jwt\nkeys = DIR/jwks\nalgorithms = EdDSA\nissuer = https://i\n"
+    LISTEN "trusted_proxies = 10.0.0.1\n"
+           "[auth one]\ntype = jwt\nkeys = DIR/jwks\nalgorithms = EdDSA\nissuer = https://i\n"
            "audience = a, b\nrequire = role:operator, x:y=z\nleeway = 5s\ntyp = at+jwt\n"
            "require_exp = no\n[auth two]\ntype = tokens\nfile = DIR/t\n[auth three]\ntype = jwt\n"
            "secret_file = DIR/secret\nalgorithms = HS256\n"

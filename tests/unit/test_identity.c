@@ -34,7 +34,7 @@
 static char folder[] = "/tmp/sluice-identity-XXXXXX";
 
 static const char ini[] =
-    "[listen a]\naddress = 127.0.0.1:0\n"
+    "[listen a]\naddress = 127.0.0.1:0\ntrusted_proxies = 127.0.0.1\n"
     "[auth listed]\ntype = tokens\nfile = %s/tokens\n"
     "[auth signed]\ntype = jwt\nsecret_file = %s/secret\nalgorithms = HS256\nleeway = 10s\n"
     "[defaults]\norigins = https://good.example\n"

@@ -113,13 +113,15 @@ def optional(t):
     refused(p, w, None)
     c = p.client(context=w.context(None))
     c.send_raw(c.request("/http"))
-    equal(c.read_response().status, 401, "status")
+    response = c.read_response()
+    equal((response.status, response.get("WWW-Authenticate")), (403, None), "the answer")
     c.wire.finish()
     refused(p, w, None, listen="plain")
     enter(p, w, w.client("arm")).end_cleanly()
     ends = p.log.wait("session.end", 5)
     equal([e["ending"] for e in ends], ["client_close", "auth", "auth", "auth", "client_close"],
           "endings")
+    equal(ends[2]["status"], "403", "the status of the log")
     equal({e["detail"] for e in ends[1:4]}, {"the client has shown no certificate"}, "details")
 
 

@@ -118,7 +118,8 @@ ASKS = "origins = *\nbackend = echo:\nauth = %s\nauth_from = first_message\n"
 STANDS = "stands in the file of what is revoked"
 
 SIGNED = [
-    ("its_key_goes", lambda t: t.write("jwks.json", jwks(jwk("ES256", 1))), "no key with the token's alg has the token's kid"),
+    ("its_key_goes", lambda t: t.write("jwks.json", jwks(jwk("ES256", 1))),
+     "no key with the token's alg has the token's kid"),
     ("jti", lambda t: write_secret(t, "gone", "jti:one\n"), "the jti of the token " + STANDS),
     ("sub", lambda t: write_secret(t, "gone", "sub:alice\n"), "the subject " + STANDS),
     ("kid", lambda t: write_secret(t, "gone", "kid:ES256-0\n"), "the kid of the token's key " + STANDS),
@@ -186,7 +187,8 @@ def a_revoked_user(t):
 
 @case()
 def a_limit_that_comes_meanwhile(t):
-    """How many sessions one identity may have, the configuration in force says, over all workers."""
+    """How many sessions one identity may have, the configuration in force says, over all
+    workers."""
     keys = {"server": "workers = 4"}
     p = t.start(t.config(r=ASKS % "box", **keys) + tokens(t))
     waiting = [p.client("plain").open("/r", **page()) for _ in range(8)]

@@ -45,8 +45,8 @@ def start_nginx(t, p, word, port):
 
 
 def echo(c, host, path="/r"):
-    """A page of the host that it asked for is let in, though nobody names it. The client says nothing
-    behind its Close: nginx ends with a reset when it has not read all."""
+    """A page of the host that it asked for is let in, though nobody names it. The client says
+    nothing behind its Close: nginx ends with a reset when it has not read all."""
     c.open(path, origin="https://" + host)
     c.text("hello")
     equal(c.recv_message(), (TEXT, b"hello"), "echo")
