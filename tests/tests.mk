@@ -133,7 +133,7 @@ faults: $(BIN)  ## play what can happen to each side on every kind of session; F
 	$(Q)$(SAN_ENV) $(RECORD) faults-$(VARIANT) $(PYTHON) tests/faults/run.py \
 	  --sluice $(BIN) $(if $(T),-k '$(T)') $(if $(filter all,$(FAULTS)),--all)
 
-flood: $(BIN)  ## large floods against the limits, HAProxy beside (10 min, a quiet machine)
+flood: $(BIN)  ## large floods against the limits, HAProxy and nginx beside (5 min)
 	$(Q)$(PYTHON) tests/flood/run.py --sluice $(BIN) $(if $(T),-k '$(T)')
 
 browser: $(BIN)  ## test the program and its page in headless Chromium

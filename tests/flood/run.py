@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Large floods: sluice with its limits and without them, HAProxy with stick-tables beside.
+"""Large floods: sluice with its limits and without them, HAProxy with stick-tables and nginx with
+limit_conn beside.
 
 Each flood runs twice against a new server: beside a bystander, who has an open session and measures
 how long each answer takes, and then alone, for the processor time of each refused connection. The
-server has one core; flood and bystander have the other, the bystander with priority. A test is one
+server has one core; flood and bystander have the other. Server and bystander run before everything
+else on the machine while the bystander measures, where the user may ask for that. A test is one
 flood against one server: what every stranger got, and that memory stays bounded. Times are figures
 to read: the only one that fails a test is a bystander's p99 within limits beyond twice the quiet
 one, in each of three attempts.
@@ -104,7 +106,7 @@ class Sluice(Server):
         path = self.folder / "sluice.ini"
         path.write_text(
             "[server]\nworkers = 1\nlog_level = warn\nmax_sessions = 9000\nmax_pending = 2000\n"
-            "drain_timeout = 1s\n%s"
+            "drain_timeout = 1s\ntls_timeout = 1h\nrequest_timeout = 1h\n%s"
             "[listen tls]\naddress = 127.0.0.1:%d\ntls_certificate = %s/cert.pem\n"
             "tls_key = %s/key.pem\n[listen plain]\naddress = 127.0.0.1:%d\n"
             "[defaults]\norigins = *\nidle_timeout = 0\nping_interval = 0\n"
@@ -134,28 +136,43 @@ class Sluice(Server):
 class HAProxy(Server):
     name = "HAProxy"
 
+    @staticmethod
+    def is_here():
+        return shutil.which("haproxy")
+
     def command(self, options):
         path = self.folder / "haproxy.cfg"
         mode = "tcp" if self.flood.is_before_tls else "http"
-        rule = ("tcp-request connection track-sc0 src\n tcp-request connection reject if "
-                "{ sc0_conn_cur gt %d }" % LIMIT if self.flood.is_before_tls else
-                "http-request track-sc0 src\n http-request deny deny_status 429 if "
-                "{ sc0_conn_cur gt %d }" % CROWD_LIMIT)
+        table = "stick-table type ip size 100k expire 10m store conn_cur,gpc0"
         path.write_text(
             "global\n nbthread 1\n maxconn 9000\n"
             "defaults\n mode tcp\n timeout client 1h\n timeout server 1h\n timeout connect 5s\n"
             " timeout tunnel 1h\n"
             "frontend tls\n mode %s\n bind 127.0.0.1:%d ssl crt %s/both.pem\n"
-            " stick-table type ip size 100k expire 10m store conn_cur\n %s\n default_backend %s\n"
-            "frontend plain\n mode %s\n bind 127.0.0.1:%d\n"
-            " stick-table type ip size 100k expire 10m store conn_cur\n %s\n default_backend e\n"
+            " %s\n%s default_backend %s\n"
+            "frontend plain\n mode %s\n bind 127.0.0.1:%d\n %s\n%s default_backend e\n"
             "frontend side\n bind 127.0.0.1:%d ssl crt %s/both.pem\n default_backend b\n"
             "backend b\n server s 127.0.0.1:%d\n"
             "backend e\n mode %s\n server s 127.0.0.1:%d\n"
-            % (mode, self.tls[1], self.folder, rule,
-               "b" if mode == "tcp" else "e", mode, self.plain[1], rule,
-               self.side()[1], self.folder, self.backend, mode, self.upgrader()))
+            % (mode, self.tls[1], self.folder, table, self.rules(), "b" if mode == "tcp" else "e",
+               mode, self.plain[1], table, self.rules(), self.side()[1], self.folder, self.backend,
+               mode, self.flood.upgrader))
         return ["haproxy", "-f", str(path)]
+
+    def rules(self):
+        """HAProxy counts wrong tokens by gpc0, and looks at none of a source that has had 10."""
+        if self.flood.is_before_tls:
+            return (" tcp-request connection track-sc0 src\n"
+                    " tcp-request connection reject if { sc0_conn_cur gt %d }\n" % LIMIT)
+        if self.flood.name == "tokens":
+            return (" http-request track-sc0 src\n"
+                    " http-request deny deny_status 429 if { sc0_get_gpc0 gt 10 }\n"
+                    " http-request set-var(txn.token) http_auth_bearer\n"
+                    " acl is_good var(txn.token),jwt_verify(ES256,\"%s/public.pem\") -m int 1\n"
+                    " http-request sc-inc-gpc0(0) if !is_good\n"
+                    " http-request deny deny_status 401 if !is_good\n" % self.folder)
+        return (" http-request track-sc0 src\n"
+                " http-request deny deny_status 429 if { sc0_conn_cur gt %d }\n" % CROWD_LIMIT)
 
     def side(self):
         """The bystander's own port: mode http would take what it says for a request."""
@@ -163,15 +180,45 @@ class HAProxy(Server):
             self.of_bystander = ("127.0.0.1", servers.free_port("127.0.0.1"))
         return self.of_bystander
 
-    def upgrader(self):
-        return self.flood.upgrader
-
     def bystander(self):
         wire = Wire(self.side(), context=context(), source=("127.0.0.1", 0))
         return lambda: wire.send(b"x"), lambda: wire.recv(1)
 
 
-# What HAProxy forwards to in mode http: it accepts every WebSocket and keeps quiet
+class Nginx(HAProxy):
+    """limit_conn: before TLS in the stream module, behind the request's head in the http module."""
+    name = "nginx"
+
+    @staticmethod
+    def is_here():
+        return shutil.which("nginx") and servers.Nginx.module.exists()
+
+    def command(self, options):
+        path = self.folder / "nginx.conf"
+        tls = "ssl_certificate %s/cert.pem;\nssl_certificate_key %s/key.pem;\n" % (
+            self.folder, self.folder)
+        of_source = ("limit_conn_zone $binary_remote_addr zone=all:10m;\nlimit_conn_log_level "
+                     "info;\n")
+        stream = (of_source + "server {\nlisten 127.0.0.1:%d ssl;\n%slimit_conn all %d;\n"
+                  "ssl_handshake_timeout 1h;\nproxy_pass 127.0.0.1:%d;\nproxy_timeout 1h;\n}\n"
+                  % (self.tls[1], tls, LIMIT, self.backend)) if self.flood.is_before_tls else ""
+        http = "" if stream else (
+            "http {\naccess_log off;\n%slimit_conn_status 429;\n"
+            "server {\nlisten 127.0.0.1:%d ssl;\nlisten 127.0.0.1:%d;\n%slocation / {\n"
+            "limit_conn all %d;\nproxy_pass http://127.0.0.1:%d;\nproxy_read_timeout 1h;\n"
+            "proxy_http_version 1.1;\nproxy_set_header Upgrade $http_upgrade;\n"
+            "proxy_set_header Connection upgrade;\n}\n}\n}\n"
+            % (of_source, self.tls[1], self.plain[1], tls, CROWD_LIMIT, self.flood.upgrader))
+        path.write_text(
+            "load_module %s;\nworker_processes 1;\nworker_rlimit_nofile 30000;\ndaemon off;\n"
+            "pid %s/nginx.pid;\nerror_log /dev/null crit;\nevents { worker_connections 18000; }\n"
+            "%sstream {\n%sserver {\nlisten 127.0.0.1:%d ssl;\n%sproxy_pass 127.0.0.1:%d;\n"
+            "proxy_timeout 1h;\n}\n}\n"
+            % (servers.Nginx.module, self.folder, http, stream, self.side()[1], tls, self.backend))
+        return ["nginx", "-e", "stderr", "-p", str(self.folder), "-c", str(path)]
+
+
+# What both forward to in mode http: it accepts every WebSocket and keeps quiet
 
 ACCEPT = base64.b64encode(hashlib.sha1(b"AAAAAAAAAAAAAAAAAAAAAA==" + GUID).digest())
 
@@ -195,7 +242,7 @@ def accept_all(listener):
 
 class Kind:
     is_before_tls = False
-    peers = (Sluice, HAProxy)
+    peers = (HAProxy, Nginx)
     upgrader = 0
 
     def __init__(self, count):
@@ -221,7 +268,7 @@ class Hellos(Handshakes):
 
 
 class Tokens(Kind):
-    name, peers = "tokens", (Sluice,)
+    name, peers = "tokens", (HAProxy,)
     title = "tokens with a wrong ES256 signature, from 200 addresses"
 
     def make(self, server):
@@ -287,6 +334,8 @@ def attempt(options, folder, backend, kind, cls, limits):
     crowd = kind.make(server)
     try:
         memory = floods.resident_kib(server.pids())
+        for pid in server.pids():
+            floods.go_first(pid)
         bystander = Watch(server)
         time.sleep(2)
         quiet = bystander.quantiles()
@@ -297,6 +346,8 @@ def attempt(options, folder, backend, kind, cls, limits):
         bystander.stop()
         grown = floods.resident_kib(server.pids()) - memory
         crowd.results.clear()
+        for pid in server.pids():
+            floods.wait_in_line(pid)
         each = busy_cpu / kind.count
         if limits:
             cpu = floods.cpu_seconds(server.pids())
@@ -368,15 +419,20 @@ def main():
         print("flood      server   with     CPU of each    bystander's p50 and p99        memory")
         for kind in [k(options.count) for k in (Handshakes, Hellos, Tokens, Crowd)]:
             runs = [(Sluice, False), (Sluice, True)]
-            runs += [(HAProxy, True)] if HAProxy in kind.peers and shutil.which("haproxy") else []
+            runs += [(peer, True) for peer in kind.peers if peer.is_here()]
             results = {}
-            for cls, limits in runs if options.k in kind.name else ():
+            if options.k not in kind.name:
+                continue
+            print(kind.title)
+            for cls, limits in runs:
                 is_good, results[cls, limits] = test(options, Path(name), backend, kind, cls,
                                                      limits)
                 passed, failed = passed + is_good, failed + (not is_good)
-            if (HAProxy, True) in results:
-                print("           a refused one costs sluice %.2f of what it costs HAProxy" % (
-                    results[Sluice, True]["cpu_us"] / results[HAProxy, True]["cpu_us"]))
+            for cls, limits in results:
+                if cls is not Sluice:
+                    print("           a refused one costs sluice %.2f of what it costs %s" % (
+                        results[Sluice, True]["cpu_us"] / results[cls, limits]["cpu_us"],
+                        cls.name))
     accepting.kill()
     echoing.kill()
     print("%d passed, %d failed" % (passed, failed))

@@ -235,7 +235,8 @@ static size_t search_range(int memory, uint64_t from, uint64_t to, const struct 
     return found;
 }
 
-/* How often a secret stands in memory that this process can write to. */
+/* How often a secret stands in memory that this process can write to. What it shares with other
+ * processes is large, untouched, and none of this module's. */
 static size_t search(const struct hidden *h)
 {
     char line[512];
@@ -247,7 +248,7 @@ static size_t search(const struct hidden *h)
         uint64_t from = strtoull(line, &end, 16);
         uint64_t to = *end == '-' ? strtoull(end + 1, &end, 16) : 0;
         /* The sanitizers' shadow memory is huge, and no copy of ours. */
-        if (strncmp(end, " rw", 3) == 0 && to - from < HUGE_MAP) {
+        if (strncmp(end, " rw-p", 5) == 0 && to - from < HUGE_MAP) {
             found += search_range(memory, from, to, h);
         }
     }

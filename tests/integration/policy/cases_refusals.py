@@ -74,7 +74,8 @@ def no_route_by_http(t):
             for wire, listen in WIRES])
 def full(t, listen, how):
     backend = t.backend()
-    p = t.gateway(server="max_sessions = 1", r="on_refuse = %s\nbackend = %s" % (how, backend.url))
+    p = t.gateway(server="max_sessions = 1",
+                  r="on_refuse = %s\nclose_timeout = 300ms\nbackend = %s" % (how, backend.url))
     first = p.client(listen).open("/r")
     backend.accept()
     c = p.client(listen)
@@ -102,7 +103,8 @@ def full(t, listen, how):
 def first_route(t):
     """A newcomer's route: one origin, one subprotocol, one service."""
     backend = t.backend()
-    keys = "origins = https://good.example\nsubprotocols = binary\nbackend = "
+    keys = ("origins = https://good.example\nsubprotocols = binary\nclose_timeout = 300ms\n"
+            "backend = ")
     p = t.gateway(r=keys + backend.url, down=keys + t.closed_port())
     good = p.client().open("/r", origin="https://good.example", subprotocols="base64, binary")
     equal(good.subprotocol, "binary", "subprotocol")
