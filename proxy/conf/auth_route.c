@@ -147,8 +147,8 @@ static void check_cookie(struct build *build, const struct draft_section *sectio
     }
 }
 
-/* The handshake asks for the certificate, and a proxy in front brings a header, before anybody knows
- * the route: that is up to the listeners. */
+/* The listeners alone ask for certificates and trust proxies in front: both comes before anybody
+ * knows the route. */
 static void check_listeners(struct build *build, const struct draft_section *section,
                             const struct config_route *route)
 {

@@ -8,10 +8,12 @@
 #include "base/addr.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "proto/life.h"
 
 #define LIMIT_DEFAULT 1000
 #define LIMIT_MAX 10000
+#define KEY_DIGITS 16       /* of an identity_key */
 #define ROW_MAX 3456        /* bytes: every character of a name escaped */
 #define LOOKS_PER_PART 2000 /* then other sessions have their turn */
 _Static_assert(2 * ROW_MAX <= ANSWER_PART_BYTES, "each row fits an empty part");
@@ -32,7 +34,7 @@ static int hex_value(char c)
 }
 
 /* A value of a query, as browsers and curl write it. */
-static bool decode(struct span text, char out[LISTING_TEXT_MAX])
+static bool decode(struct span text, char *out, size_t size)
 {
     size_t len = 0;
     for (size_t i = 0; i < text.len; i++) {
@@ -46,7 +48,7 @@ static bool decode(struct span text, char out[LISTING_TEXT_MAX])
             c = (char)(high * 16 + low);
             i += 2;
         }
-        if (c == '\0' || len == LISTING_TEXT_MAX - 1) {
+        if (c == '\0' || len == size - 1) {
             return false;
         }
         out[len++] = c;
@@ -82,20 +84,27 @@ static bool take_filter(struct listing *listing, struct span name, struct span v
             continue;
         }
         char *wanted = listing->wanted[i];
-        return decode(value, wanted) && (i != LISTING_PHASE || is_phase(wanted)) &&
+        return decode(value, wanted, LISTING_TEXT_MAX) &&
+               (i != LISTING_PHASE || is_phase(wanted)) &&
                (i != LISTING_PAUSED || strcmp(wanted, "yes") == 0);
     }
     return false;
 }
 
-static bool take_part(struct listing *listing, struct span part)
+/* "name=value"; false: it has no '='. */
+static bool split(struct span part, struct span *out_name, struct span *out_value)
 {
     size_t name_len = span_find(part, '=');
-    struct span name = {part.data, name_len};
-    struct span value = {part.data + name_len + 1, part.len - name_len - 1};
     if (name_len == part.len) {
         return false;
     }
+    *out_name = (struct span){part.data, name_len};
+    *out_value = (struct span){part.data + name_len + 1, part.len - name_len - 1};
+    return true;
+}
+
+static bool take_part(struct listing *listing, struct span name, struct span value)
+{
     if (span_is_equal(name, SPAN_LIT("limit"))) {
         return take_number(value, 1, LIMIT_MAX, &listing->left);
     }
@@ -105,19 +114,123 @@ static bool take_part(struct listing *listing, struct span part)
     return take_filter(listing, name, value);
 }
 
+/* What a query says of an owner. */
+struct owner_parts {
+    struct span sub; /* data NULL: not there */
+    struct span auth;
+    struct span key;
+};
+
+/* NULL: the name is another one. */
+static struct span *owner_part(struct owner_parts *parts, struct span name)
+{
+    return span_is_equal(name, SPAN_LIT("sub"))            ? &parts->sub
+           : span_is_equal(name, SPAN_LIT("auth"))         ? &parts->auth
+           : span_is_equal(name, SPAN_LIT("identity_key")) ? &parts->key
+                                                           : NULL;
+}
+
+static bool parse_key(struct span text, uint64_t *out)
+{
+    *out = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        int value = hex_value(text.data[i]);
+        if (value < 0) {
+            return false;
+        }
+        *out = *out << 4 | (uint64_t)value;
+    }
+    return text.len == KEY_DIGITS && *out != 0;
+}
+
+static bool take_owner(const struct owner_parts *parts, struct roster *roster,
+                       struct listing_owner *out)
+{
+    char auth[LISTING_TEXT_MAX];
+
+    out->who = (struct roster_who){.subject = 0};
+    out->subject[0] = '\0';
+    if (parts->key.data != NULL) {
+        return parts->sub.data == NULL && parts->auth.data == NULL &&
+               parse_key(parts->key, &out->who.login);
+    }
+    if (parts->sub.data == NULL || !decode(parts->sub, out->subject, sizeof(out->subject)) ||
+        out->subject[0] == '\0' || !utf8_is_valid(span_from_str(out->subject))) {
+        return false;
+    }
+    if (parts->auth.data == NULL) {
+        out->who = roster_who(roster, SPAN_LIT(""), span_from_str(out->subject));
+        out->who.login = 0;
+        return true;
+    }
+    if (!decode(parts->auth, auth, sizeof(auth)) || auth[0] == '\0') {
+        return false;
+    }
+    out->who = roster_who(roster, span_from_str(auth), span_from_str(out->subject));
+    return true;
+}
+
+bool listing_parse_owner(struct listing_owner *out, struct roster *roster, struct span query,
+                         const char **out_detail)
+{
+    struct owner_parts parts = {.sub = {NULL, 0}};
+    struct span part;
+    struct span name;
+    struct span value;
+
+    *out_detail = "DELETE /sessions wants sub=NAME, with auth=SECTION or without, or identity_key= "
+                  "of a row; each once, in UTF-8, and nothing else\n";
+    while (span_next(&query, '&', &part)) {
+        struct span *known = split(part, &name, &value) ? owner_part(&parts, name) : NULL;
+        if (known == NULL || known->data != NULL) {
+            return false;
+        }
+        *known = value;
+    }
+    return take_owner(&parts, roster, out);
+}
+
+/* Whose sessions are asked for, if the query says so. */
+static bool take_filter_owner(const struct owner_parts *parts, struct listing *listing)
+{
+    struct listing_owner owner;
+    if (parts->sub.data == NULL && parts->auth.data == NULL && parts->key.data == NULL) {
+        return true;
+    }
+    if (!take_owner(parts, listing->roster, &owner)) {
+        return false;
+    }
+    listing->who = owner.who;
+    return true;
+}
+
 bool listing_init(struct listing *out, struct roster *roster, struct span query,
                   const char **out_detail)
 {
+    struct owner_parts parts = {.sub = {NULL, 0}};
     struct span part;
+    struct span name;
+    struct span value;
+
     *out = (struct listing){.roster = roster, .left = LIMIT_DEFAULT};
-    *out_detail = "ask with route=, listen=, phase=, client=, id=, paused=yes, limit= (1 to 10000) "
-                  "and after= (`next` of the page before)\n";
+    *out_detail = "ask with route=, listen=, phase=, client=, id=, paused=yes, sub= and auth=, "
+                  "identity_key=, limit= (1 to 10000) and after= (`next` of the page before)\n";
     while (span_next(&query, '&', &part)) {
-        if (part.len > 0 && !take_part(out, part)) {
+        if (part.len == 0) {
+            continue;
+        }
+        if (!split(part, &name, &value)) {
             return false;
         }
+        struct span *known = owner_part(&parts, name);
+        if (known != NULL ? known->data != NULL : !take_part(out, name, value)) {
+            return false;
+        }
+        if (known != NULL) {
+            *known = value;
+        }
     }
-    return true;
+    return take_filter_owner(&parts, out);
 }
 
 bool listing_parse_id(struct span text, size_t *out_slot, uint64_t *out_number)
@@ -140,6 +253,7 @@ struct words {
     char id[48];
     char client[ADDR_TEXT_MAX]; /* "": nobody knows */
     char proxy[ADDR_TEXT_MAX];  /* "": none */
+    char key[KEY_DIGITS + 1];   /* "": nobody is known */
     const char *phase;
 };
 
@@ -157,6 +271,10 @@ static void write_words(const struct roster_entry *entry, struct words *out)
 {
     write_address(&entry->party.client, out->client);
     write_address(&entry->party.proxy, out->proxy);
+    out->key[0] = '\0';
+    if (entry->party.who.login != 0) {
+        snprintf(out->key, sizeof(out->key), "%016" PRIx64, entry->party.who.login);
+    }
     snprintf(out->id, sizeof(out->id), "%" PRIu32 "-%" PRIu64, entry->party.slot,
              entry->party.number);
     out->phase = life_phase_name((enum life_phase)entry->live.phase);
@@ -184,6 +302,9 @@ static bool is_wanted(const struct listing *listing, const struct roster_entry *
     };
     bool is_paused =
         entry->live.client_pause != ROSTER_READ || entry->live.backend_pause != ROSTER_READ;
+    if (!roster_is_of(&entry->party.who, &listing->who)) {
+        return false;
+    }
     for (size_t i = 0; i < LISTING_FILTERS; i++) {
         const char *wanted = listing->wanted[i];
         bool is_met = i == LISTING_PAUSED   ? is_paused
@@ -241,6 +362,7 @@ static size_t write_row(const struct roster_entry *entry, const struct words *wo
     char backend[6 * ROSTER_BACKEND_MAX + 2];
     char client[6 * ADDR_TEXT_MAX + 2];
     char identity[6 * ROSTER_IDENTITY_MAX + 2];
+    char key[6 * sizeof(words->key) + 2];
     char proxy[6 * ADDR_TEXT_MAX + 2];
     char rtt[16] = "null";
 
@@ -251,7 +373,7 @@ static size_t write_row(const struct roster_entry *entry, const struct words *wo
         out, ROW_MAX,
         "{\"id\":\"%s\",\"worker\":%" PRIu32 ",\"generation\":%" PRIu32
         ",\"route\":%s,\"listen\":%s,\"client\":%s,"
-        "\"identity\":%s,\"backend\":%s,\"phase\":\"%s\",\"age_ms\":%" PRIu64
+        "\"identity\":%s,\"identity_key\":%s,\"backend\":%s,\"phase\":\"%s\",\"age_ms\":%" PRIu64
         ",\"idle_ms\":%" PRIu64 ",\"up_bytes\":%" PRIu64 ",\"down_bytes\":%" PRIu64
         ",\"up_messages\":%" PRIu64 ",\"down_messages\":%" PRIu64
         ",\"buffered_client_bytes\":%" PRIu32 ",\"buffered_backend_bytes\":%" PRIu32
@@ -259,7 +381,7 @@ static size_t write_row(const struct roster_entry *entry, const struct words *wo
         ",\"client_rtt_us\":%s,\"client_paused\":%s,\"backend_paused\":%s,\"proxy\":%s}",
         words->id, party->slot, party->generation, quote(party->route, route, sizeof(route)),
         quote(party->listen, listen, sizeof(listen)), quote(words->client, client, sizeof(client)),
-        quote(party->identity, identity, sizeof(identity)),
+        quote(party->identity, identity, sizeof(identity)), quote(words->key, key, sizeof(key)),
         quote(party->backend, backend, sizeof(backend)), words->phase, since(party->started_ms),
         since(live->payload_ms), live->up_bytes, live->down_bytes, live->up_messages,
         live->down_messages, live->queued_client_bytes, live->queued_backend_bytes,

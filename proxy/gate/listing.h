@@ -7,6 +7,9 @@
  * The query names conditions, which all must hold, and a page:
  *   route, listen, phase, client (address without port), id: exactly this;
  *   paused=yes: sluice does not read a side;
+ *   sub: the subject of the session's identity, the whole of it, also where the row shows it cut;
+ *   auth: only with sub, and only where this [auth] section has proven it;
+ *   identity_key: what rows of the same identity have in common;
  *   limit: so many sessions at most, 1 to 10000, 1000 without it;
  *   after: `next` of the page before.
  * A session that lives on while somebody asks for one page after the other is on exactly one of
@@ -41,6 +44,7 @@ enum listing_stage { LISTING_BEGINS = 0, LISTING_GOES_ON, LISTING_ENDS };
 struct listing {
     struct roster *roster;
     char wanted[LISTING_FILTERS][LISTING_TEXT_MAX]; /* empty: whatever it is */
+    struct roster_who who;                          /* zeroed: whoever it is */
     uint32_t after;
     uint32_t left; /* rows of this page */
     bool has_rows; /* already, of this page */
@@ -53,6 +57,19 @@ MUST_CHECK bool listing_init(struct listing *out, struct roster *roster, struct 
                              const char **out_detail);
 /* A body of unknown length. */
 struct answer_body listing_body(struct listing *listing);
+
+#define LISTING_SUBJECT_MAX 8192 /* with its NUL; no token has a longer one */
+
+/* Whose sessions a query means. */
+struct listing_owner {
+    struct roster_who who;             /* one number at least is not 0 */
+    char subject[LISTING_SUBJECT_MAX]; /* empty: the query has an identity_key */
+};
+
+/* Reads a query that must say whose sessions it means, by sub and auth or by identity_key, and may
+ * say nothing else. False: *out_detail is a constant that says what would be right. */
+MUST_CHECK bool listing_parse_owner(struct listing_owner *out, struct roster *roster,
+                                    struct span query, const char **out_detail);
 
 /* "0-17" to the slot and the number. */
 MUST_CHECK bool listing_parse_id(struct span text, size_t *out_slot, uint64_t *out_number);

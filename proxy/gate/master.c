@@ -308,6 +308,17 @@ struct quota *master_new_quota(const struct config *config)
     return quota;
 }
 
+struct roster *master_new_roster(const struct config *config)
+{
+    uint8_t secret[SIPHASH_KEY_BYTES];
+    if (getrandom(secret, sizeof(secret), 0) != sizeof(secret)) {
+        return NULL;
+    }
+    struct roster *roster = roster_new(config, secret);
+    explicit_bzero(secret, sizeof(secret));
+    return roster;
+}
+
 struct spent *master_new_spent(void)
 {
     uint8_t secret[SIPHASH_KEY_BYTES];
@@ -318,7 +329,7 @@ static bool make_memory(struct master *m)
 {
     m->scoreboard = scoreboard_new(m->slot_count, clock_date_s());
     m->seats = seats_new(m->slot_count, m->config);
-    m->roster = roster_new(m->config);
+    m->roster = master_new_roster(m->config);
     m->quota = master_new_quota(m->config);
     m->spent = master_new_spent();
     return m->scoreboard != NULL && m->seats != NULL && m->roster != NULL && m->quota != NULL &&

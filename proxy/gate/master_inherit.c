@@ -20,7 +20,7 @@ static bool inherit_roster(struct master *m, struct handover *handover)
     m->roster = fd != -1 ? roster_open(fd, &detail) : NULL;
     if (m->roster == NULL) {
         log_message(LOG_WARN, "upgrade.memory", "[admin] shows no older session: %s", detail);
-        m->roster = roster_new(m->config);
+        m->roster = master_new_roster(m->config);
     }
     return m->roster != NULL;
 }

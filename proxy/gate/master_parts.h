@@ -257,6 +257,7 @@ void master_fail_upgrade(struct master *m, const char *reason);
 /* Takes over what the master before this one left, but for the sockets. False: `text` says why. */
 /* master.c: for a master that inherits none. NULL: no memory or descriptors. */
 MUST_CHECK struct quota *master_new_quota(const struct config *config);
+MUST_CHECK struct roster *master_new_roster(const struct config *config);
 MUST_CHECK bool master_inherit(struct master *m, struct handover *handover,
                                char text[SOCKETS_TEXT_MAX]);
 /* Every worker could serve: tells the elder, whose answer master_hear_elder gets. */

@@ -112,11 +112,13 @@ static void find_admin(const struct page_question *question, struct page *out)
         return;
     }
     if (!is_read(question->request)) {
-        page_text(out, 405, SPAN_LIT("this is there to be read\n"));
+        page_text(out, 405,
+                  SPAN_LIT("this is there to be read; DELETE wants /sessions/ID or "
+                           "/sessions?sub=NAME\n"));
     } else if (!find_row(question, HOME_ADMIN, out) && !find_row(question, HOME_HEALTH, out)) {
         page_text(out, 404,
                   SPAN_LIT("there are /, /sessions, /config, /metrics, /livez and /readyz, and "
-                           "DELETE /sessions/ID\n"));
+                           "DELETE /sessions/ID or /sessions?sub=NAME\n"));
     }
 }
 

@@ -10,7 +10,8 @@
  *   - [health]: /livez (a worker answers), /readyz (sluice takes sessions: 200, else 503), /metrics
  *     and, for every other path, a list of these;
  *   - [admin]: these, the status page of proxy/status.html, /sessions, /config, and DELETE of
- *     /sessions/ID, which asks for the end of that session.
+ *     /sessions/ID, which asks for the end of that session, or of /sessions?sub=NAME: of all that
+ *     are of one subject.
  * [health] and [admin] answer only who asks for them by an address, by localhost or by a name of
  * their `hosts`, and no page of another origin: so no page that leads a name of its own here (DNS
  * rebinding) can read them. Who writes needs the token as well, or the right to write to a Unix

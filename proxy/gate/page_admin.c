@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The pages of [admin] alone. */
+#include <stdio.h>
+
 #include "base/log.h"
+#include "base/utf8.h"
 #include "conf/config.h"
 #include "gate/page_parts.h"
 
 #define CONFIG_BYTES_MAX ((size_t)16 << 20) /* of /config, for as long as somebody reads it */
+#define IDENTITY_LOGGED_MAX 256
 
 void page_open_status(const struct page_question *question, struct page *out)
 {
@@ -52,20 +56,20 @@ void page_open_config(const struct page_question *question, struct page *out)
     out->body = answer_body_whole(buf_peek(&out->text));
 }
 
-static void log_wish(const struct page_question *question, struct span id)
+/* Ends a line whose first fields say what somebody wants to end. */
+static void log_who_asked(const struct page_question *question, struct log_line *line,
+                          const char *message)
 {
     char text[ADDR_TEXT_MAX];
-    struct log_line line;
-    log_begin(&line, LOG_INFO, "session.kick");
-    log_text(&line, "id", id);
-    log_str(&line, "client", addr_print(question->source, text, sizeof(text)));
-    log_text(&line, "listen", question->listen->name);
-    log_str(&line, "msg", "somebody ends this session by hand");
-    log_end(&line);
+    log_str(line, "client", addr_print(question->source, text, sizeof(text)));
+    log_text(line, "listen", question->listen->name);
+    log_str(line, "msg", message);
+    log_end(line);
 }
 
 static void end_session(const struct page_question *question, struct span id, struct page *out)
 {
+    struct log_line line;
     size_t slot = 0;
     uint64_t number = 0;
 
@@ -74,19 +78,68 @@ static void end_session(const struct page_question *question, struct span id, st
         page_text(out, 404, SPAN_LIT("there is no such session\n"));
         return;
     }
-    log_wish(question, id);
+    log_begin(&line, LOG_INFO, "session.kick");
+    log_text(&line, "id", id);
+    log_who_asked(question, &line, "somebody ends this session by hand");
     page_text(out, 202, SPAN_LIT("the session ends\n"));
+}
+
+static void answer_count(size_t count, struct page *out)
+{
+    char text[64];
+    int len = snprintf(text, sizeof(text), "{\"ended\":%zu}\n", count);
+
+    page_text(out, 202, SPAN_LIT(""));
+    out->content_type = SPAN_LIT("application/json");
+    buf_init(&out->text, sizeof(text));
+    if (buf_append(&out->text, text, (size_t)len) == BUF_OK) {
+        out->body = answer_body_whole(buf_peek(&out->text));
+    }
+}
+
+static void end_sessions_of(const struct page_question *question, struct page *out)
+{
+    struct listing_owner owner;
+    struct roster_entry one;
+    struct log_line line;
+    const char *detail = NULL;
+
+    if (!listing_parse_owner(&owner, question->roster, question->request->query, &detail)) {
+        page_text(out, 400, span_from_str(detail));
+        out->detail = "nobody understands the query";
+        return;
+    }
+    size_t count = roster_ask_to_end_all(question->roster, &owner.who, &one);
+    if (count == 0) {
+        page_text(out, 404, SPAN_LIT("nobody has a session with this subject\n"));
+        return;
+    }
+    log_begin(&line, LOG_INFO, "session.kick");
+    log_text(&line, "identity",
+             utf8_cut(span_from_str(owner.subject[0] != '\0' ? owner.subject : one.party.identity),
+                      IDENTITY_LOGGED_MAX));
+    log_u64(&line, "sessions", count);
+    log_who_asked(question, &line, "somebody ends all sessions of this identity by hand");
+    answer_count(count, out);
 }
 
 bool page_find_session(const struct page_question *question, struct page *out)
 {
     static const struct span folder = SPAN_LIT("/sessions/");
     struct span path = question->request->path;
+    bool is_delete = span_is_equal(question->request->method, SPAN_LIT("DELETE"));
 
+    if (is_delete && span_is_equal(path, SPAN_LIT("/sessions")) &&
+        question->request->query.len > 0) {
+        if (page_may_write(question, out)) {
+            end_sessions_of(question, out);
+        }
+        return true;
+    }
     if (!span_starts_with(path, folder) || path.len == folder.len) {
         return false;
     }
-    if (!span_is_equal(question->request->method, SPAN_LIT("DELETE"))) {
+    if (!is_delete) {
         page_text(out, 405, SPAN_LIT("DELETE ends a session; /sessions tells of all\n"));
         out->allow = SPAN_LIT("Allow: DELETE\r\n");
     } else if (page_may_write(question, out)) {

@@ -23,7 +23,7 @@ bool page_find_local(const struct page_question *question, struct page *out);
 page_open_fn page_open_status;
 page_open_fn page_open_sessions;
 page_open_fn page_open_config;
-/* False: the request is not about one session. */
+/* False: the request ends no session, nor is it about one. */
 bool page_find_session(const struct page_question *question, struct page *out);
 
 #endif

@@ -55,6 +55,7 @@ struct chunk {
 /* What all processes share: the blocks begin at `blocks_at` bytes. */
 struct memory {
     struct shared_head head;
+    uint8_t secret[SIPHASH_KEY_BYTES];
     _Atomic uint32_t wishes[ROSTER_SLOTS_MAX];
     struct chunk chunks[];
 };
@@ -112,15 +113,17 @@ static struct roster *new_roster(struct shared *file, size_t chunks)
     return roster;
 }
 
-struct roster *roster_new(const struct config *config)
+struct roster *roster_new(const struct config *config, const uint8_t secret[SIPHASH_KEY_BYTES])
 {
     uint64_t connections = config->max_sessions + config->max_pending;
     /* Each worker may have a chunk with few rows. */
     size_t chunks = (size_t)(2 * connections / CHUNK_ROWS) + 2 * (size_t)config->workers + 1;
     struct shared file;
-    return shared_new(&file, "sluice-roster", size_for(chunks), layout())
-               ? new_roster(&file, chunks)
-               : NULL;
+    if (!shared_new(&file, "sluice-roster", size_for(chunks), layout())) {
+        return NULL;
+    }
+    memcpy(((struct memory *)file.memory)->secret, secret, SIPHASH_KEY_BYTES);
+    return new_roster(&file, chunks);
 }
 
 struct roster *roster_open(int fd, const char **out_detail)
@@ -213,6 +216,37 @@ void roster_clear_slot(struct roster *roster, size_t slot)
         disown(chunk);
     }
     atomic_store(&roster->memory->wishes[slot], 0);
+}
+
+/* --- names ----------------------------------------------------------------------------------- */
+
+static uint64_t number_of(struct siphash h)
+{
+    uint64_t number = siphash_end(&h);
+    return number != 0 ? number : 1;
+}
+
+struct roster_who roster_who(struct roster *roster, struct span auth, struct span subject)
+{
+    struct siphash h;
+    struct roster_who who = {.subject = 1, .login = 1};
+    if (open_memory(roster) == NULL) {
+        return who; /* there are no rows either */
+    }
+    siphash_begin(&h, roster->memory->secret);
+    siphash_add(&h, subject.data, subject.len);
+    who.subject = number_of(h);
+    /* The length of the section's name ends the text: no two pairs of names make the same. */
+    siphash_add(&h, auth.data, auth.len);
+    siphash_add(&h, &auth.len, sizeof(auth.len));
+    who.login = number_of(h);
+    return who;
+}
+
+bool roster_is_of(const struct roster_who *row, const struct roster_who *wanted)
+{
+    return (wanted->subject == 0 || row->subject == wanted->subject) &&
+           (wanted->login == 0 || row->login == wanted->login);
 }
 
 /* --- writing --------------------------------------------------------------------------------- */
@@ -430,6 +464,12 @@ uint32_t roster_next(struct roster *roster, uint32_t after, struct roster_entry 
     return 0;
 }
 
+static void want_end(struct roster *roster, uint32_t row, const struct roster_party *party)
+{
+    atomic_store(&row_at(roster, row)->unwanted, party->number + 1);
+    atomic_store(&roster->memory->wishes[party->slot], 1);
+}
+
 bool roster_ask_to_end(struct roster *roster, size_t slot, uint64_t number)
 {
     struct roster_entry entry;
@@ -440,7 +480,25 @@ bool roster_ask_to_end(struct roster *roster, size_t slot, uint64_t number)
     if (row == 0 || slot >= ROSTER_SLOTS_MAX) {
         return false;
     }
-    atomic_store(&row_at(roster, row)->unwanted, number + 1);
-    atomic_store(&roster->memory->wishes[slot], 1);
+    want_end(roster, row, &entry.party);
     return true;
+}
+
+size_t roster_ask_to_end_all(struct roster *roster, const struct roster_who *wanted,
+                             struct roster_entry *out)
+{
+    struct roster_entry entry;
+    size_t count = 0;
+
+    assert(wanted->subject != 0 || wanted->login != 0);
+    for (uint32_t row = roster_next(roster, 0, &entry); row != 0;
+         row = roster_next(roster, row, &entry)) {
+        if (roster_is_of(&entry.party.who, wanted) && entry.party.slot < ROSTER_SLOTS_MAX &&
+            entry.live.phase < LIFE_CLOSING) {
+            want_end(roster, row, &entry.party);
+            *out = entry;
+            count++;
+        }
+    }
+    return count;
 }

@@ -21,12 +21,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/siphash.h"
 #include "base/span.h"
 #include "conf/snapshot.h"
 
 #define ROSTER_NAME_MAX 48 /* of a route or listener, with its NUL */
 #define ROSTER_BACKEND_MAX 128
-#define ROSTER_IDENTITY_MAX 64 /* a longer one is cut */
+#define ROSTER_IDENTITY_MAX 48 /* a longer one is cut */
 #define ROSTER_SLOTS_MAX 512   /* as many as the scoreboard has */
 
 /* Why a side is not read. */
@@ -36,6 +37,13 @@ enum roster_pause {
     ROSTER_CLIENT_SLOW,  /* the same for the client */
     ROSTER_HELD,         /* what a compressed message has become must leave first */
     ROSTER_RATE          /* what the route lets through in a time is used up */
+};
+
+/* Whose session it is, as keyed hashes of the whole names: names that are shown may be cut. The key
+ * lies in the shared memory, so every process makes the same numbers of the same names. */
+struct roster_who {
+    uint64_t subject; /* 0: nobody is known */
+    uint64_t login;   /* of the subject and the [auth] section together; 0: the same */
 };
 
 /* What stays for longer. Of most sessions all behind the first 92 bytes of `backend` is zero: then
@@ -51,6 +59,7 @@ struct roster_party {
     char backend[ROSTER_BACKEND_MAX];
     struct sockaddr_in6 proxy; /* the peer that tells of the client; family 0: the client itself */
     char identity[ROSTER_IDENTITY_MAX]; /* empty: not known */
+    struct roster_who who;
 };
 
 /* What moves. `client` and `backend` say for which side bytes wait. */
@@ -78,8 +87,10 @@ struct roster_entry {
 
 /* A process's view of the memory. Whoever cannot see it, for want of addresses, finds no rows. */
 struct roster;
-/* NULL: no memory or descriptors. The roster lives until the process ends. */
-MUST_CHECK struct roster *roster_new(const struct config *config);
+/* NULL: no memory or descriptors. The roster lives until the process ends. The secret is random and
+ * for roster_who. */
+MUST_CHECK struct roster *roster_new(const struct config *config,
+                                     const uint8_t secret[SIPHASH_KEY_BYTES]);
 /* The same with the memory of a master before this one, and with its room; takes over the
  * descriptor. NULL: see shared_open. */
 MUST_CHECK struct roster *roster_open(int fd, const char **out_detail);
@@ -87,6 +98,11 @@ MUST_CHECK struct roster *roster_open(int fd, const char **out_detail);
 int roster_fd(const struct roster *roster);
 /* For the master alone, after the slot's worker is gone. */
 void roster_clear_slot(struct roster *roster, size_t slot);
+
+/* Neither number is 0, whatever the names are. */
+struct roster_who roster_who(struct roster *roster, struct span auth, struct span subject);
+/* Whether a row is of the wanted: a number that is 0 there matches any. */
+bool roster_is_of(const struct roster_who *row, const struct roster_who *wanted);
 
 /* --- one worker: rows of its own sessions. A row is a number above 0. --- */
 
@@ -118,5 +134,9 @@ uint32_t roster_next(struct roster *roster, uint32_t after, struct roster_entry 
 
 /* Asks the session's worker to end it. False: there is no such session. */
 MUST_CHECK bool roster_ask_to_end(struct roster *roster, size_t slot, uint64_t number);
+/* Asks the workers to end all sessions of the wanted, of which one number at least is not 0, and
+ * that are not ending yet. Returns how many these are; *out is one of them. */
+size_t roster_ask_to_end_all(struct roster *roster, const struct roster_who *wanted,
+                             struct roster_entry *out);
 
 #endif

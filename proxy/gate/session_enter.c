@@ -12,7 +12,8 @@ static struct session_event end_event(enum life_ending ending, const char *detai
 }
 
 /* The configuration in force judges a token that comes later than its request, and says how many
- * sessions there may be: one that a reload has taken back opens nothing. NULL: the route is gone. */
+ * sessions there may be: a token that a reload has taken back opens nothing. NULL: the route is
+ * gone. */
 static const struct config_route *route_in_force(const struct session *s)
 {
     const struct config *now = s->context->config;

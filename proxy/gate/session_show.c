@@ -4,6 +4,7 @@
  * and [admin] have no rows. */
 #include <string.h>
 
+#include "base/utf8.h"
 #include "gate/session_parts.h"
 
 static void set_text(char *out, size_t size, struct span text)
@@ -37,7 +38,11 @@ static void fill_party(const struct session *s, struct roster_party *out)
         set_text(out->backend, sizeof(out->backend), s->backend->text);
     }
     if (s->who != NULL) {
-        set_text(out->identity, sizeof(out->identity), s->who->subject);
+        set_text(out->identity, sizeof(out->identity),
+                 utf8_cut(s->who->subject, sizeof(out->identity) - 1));
+        if (s->who->subject.len > 0) {
+            out->who = roster_who(s->context->roster->roster, s->who->auth, s->who->subject);
+        }
     }
 }
 

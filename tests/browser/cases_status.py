@@ -9,6 +9,7 @@ import time
 
 from harness import case, equal, free_port, wait_until
 from layout import LAYOUT, LOOKS, SHAPES
+from provider import auth, bearer, digest, write_secret
 from wsclient import Client, Ended, Wire
 
 TOKEN = "a-token-for-the-status-page"
@@ -236,6 +237,93 @@ def ends(t):
     browser.click("ask-yes")
     wait_until(lambda: "wants its token" in browser.text("ask-fault"), "the question", 30)
     assert all("401" in text for _, text in browser.console()), "the console"
+
+
+# Each has two sessions; the first two look the same where the list cuts them.
+NAMES = [HOSTILE + " of the night shift, and a long name one", HOSTILE +
+         " of the night shift, and a long name two", "bob"]
+
+
+def with_identities(t, keys=""):
+    """Returns the page, and two sessions of each of NAMES by its name."""
+    box = auth("box", "type = tokens", "file = " + write_secret(t, "people", "".join(
+        "%s:%s\n" % (name, digest(digest(name))) for name in NAMES)))
+    page = Status(t, keys + box, known=ECHO + "\nauth = box\nauth_from = bearer")
+    held = {name: [page.program.client("plain").open("/known", **bearer(digest(name)))
+                   for _ in range(2)] for name in NAMES}
+    page.wait_rows(6)
+    return page, held
+
+
+def press_row(page, c):
+    """Opens the question for the row of this client."""
+    page.browser.run("""
+        Array.from(document.querySelectorAll('#rows tr')).find(row => row.children[0].innerText
+            .split('\\n')[0].endsWith(':%d')).querySelector('button').click()"""
+                     % c.wire.sock.getsockname()[1])
+
+
+@case()
+def ends_all_of_one(t):
+    """All sessions of one identity end after a second question, by a token that is asked for once;
+    not those of another one that looks the same, and nobody's who has no identity."""
+    page, held = with_identities(t, "token_file = %s\n" % write_secret(t, "token", TOKEN + "\n"))
+    browser = page.browser
+    stranger = page.clients(1)[0]
+    page.wait_rows(7)
+    press_row(page, stranger)
+    equal(browser.run("return document.getElementById('ask-all').hidden"), True, "of whom?")
+    browser.click("ask-no")
+    press_row(page, held[NAMES[0]][0])
+    assert "night shift" not in browser.text("ask-all"), "the name is cut"
+    texts = [browser.text(name) for name in ("ask-all", "ask-who")]
+    assert all(HOSTILE in text for text in texts), texts
+    browser.click("ask-all")
+    assert HOSTILE in browser.text("ask-title") and "has 2 of" in browser.text("ask-who")
+    equal(browser.run("return document.activeElement.id"), "ask-no", "what Enter would press")
+    browser.click("ask-no")
+    press_row(page, held[NAMES[0]][1])  # the first question again
+    assert "this session" in browser.text("ask-title") and "End s" in browser.text("ask-yes")
+    browser.click("ask-all")
+    browser.click("ask-yes")
+    wait_until(lambda: "wants its token" in browser.text("ask-fault"), "the question", 30)
+    browser.fill("token", TOKEN)
+    browser.click("ask-yes")
+    for c in held[NAMES[0]]:
+        equal(c.recv_close(1008)[0], "ended by the operator", "the reason")
+        c.close(1008)
+        c.wire.finish()
+    page.wait_rows(5)
+    equal(browser.run("return document.getElementById('ask').open"), False, "the question")
+    for c in [stranger, *held[NAMES[1]], *held["bob"]]:
+        c.text(b"x")
+        c.recv_message()
+    equal(page.program.log.wait("session.kick")[0]["sessions"], "2", "sessions")
+    press_row(page, held["bob"][0])
+    browser.click("ask-all")
+    for c in held["bob"]:  # they go while somebody thinks
+        c.close(1000)
+        c.recv_close(1000, has_reason=False)
+        c.wire.finish()
+    page.program.log.wait("session.end", 2, ending="client_close")
+    browser.fill("token", TOKEN)
+    browser.click("ask-yes")
+    wait_until(lambda: "nobody has" in browser.text("ask-fault"), "the news", 30)
+    equal(browser.run("return document.title"), "sluice status", "what markup made")
+
+
+@case(rows=LOOKS)
+def fits_for_all(t, shape, scheme):
+    """Both questions about a session with an identity fit, too."""
+    width, height, is_phone = SHAPES[shape]
+    t.browser.show_as(width, height, scheme, is_phone)
+    page, held = with_identities(t)
+    equal(page.browser.run(LAYOUT)["problems"], [], "what is wrong with the page")
+    press_row(page, held[NAMES[0]][0])
+    equal(page.browser.run(LAYOUT)["problems"], [], "what is wrong with the first question")
+    page.browser.click("ask-all")
+    equal(page.browser.run(LAYOUT)["problems"], [], "what is wrong with the second question")
+    page.wants_quiet_console()
 
 
 @case()

@@ -20,14 +20,16 @@ static char text[TEXT_MAX];
 static struct roster *make(void)
 {
     const struct config config = {.max_sessions = 20000, .max_pending = 1};
-    struct roster *roster = roster_new(&config);
+    struct roster *roster = roster_new(&config, (const uint8_t[SIPHASH_KEY_BYTES]){7});
     if (roster == NULL) {
         abort();
     }
     return roster;
 }
 
-static uint32_t add(struct roster_writer *w, uint64_t number, const char *route, const char *client)
+// A session of alice, whom this section has proven; "": of nobody.
+static uint32_t add_of(struct roster_writer *w, uint64_t number, const char *route,
+                       const char *client, const char *auth)
 {
     struct roster_entry entry = {.live = {.phase = LIFE_OPEN, .payload_ms = clock_now_ms()},
                                  .party = {.number = number,
@@ -40,7 +42,15 @@ static uint32_t add(struct roster_writer *w, uint64_t number, const char *route,
     if (addr_parse(span_from_str(client), &a)) {
         memcpy(&entry.party.client, &a.u, sizeof(entry.party.client));
     }
+    if (auth[0] != '\0') {
+        entry.party.who = roster_who(w->roster, span_from_str(auth), SPAN_LIT("alice"));
+    }
     return roster_take(w, &entry);
+}
+
+static uint32_t add(struct roster_writer *w, uint64_t number, const char *route, const char *client)
+{
+    return add_of(w, number, route, client, "");
 }
 
 // All of a body, in parts of the size that answer_more gives.
@@ -121,6 +131,32 @@ static void test_queries(void)
         {"after=0", 4},
         {"after=99999999999", -1},
         {"after=x", -1},
+        {"sub=alice", 2},
+        {"sub=%61lice", 2},
+        {"sub=alice&route=vnc", 1},
+        {"sub=bob", 0},
+        {"sub=a+b", 0},
+        {"sub=alice&auth=one", 1},
+        {"auth=two&sub=alice", 1},
+        {"sub=alice&auth=three", 0},
+        {"sub=", -1},
+        {"sub", -1},
+        {"sub=alice&sub=alice", -1},
+        {"sub=alice&auth=one&auth=two", -1},
+        {"sub=alice&auth=", -1},
+        {"auth=one", -1},
+        {"sub=%ff", -1},
+        {"sub=%00", -1},
+        {"sub=alice%00", -1},
+        {"sub=%c3", -1},
+        {"identity_key=0123456789abcdef", 0},
+        {"identity_key=0000000000000000", -1},
+        {"identity_key=0123456789abcde", -1},
+        {"identity_key=0123456789abcdef0", -1},
+        {"identity_key=0123456789abcdeg", -1},
+        {"identity_key=", -1},
+        {"identity_key=0123456789abcdef&sub=alice", -1},
+        {"identity_key=0123456789abcdef&auth=one", -1},
         {"what=1", -1},
         {"route", -1},
         {"route=%4", -1},
@@ -130,14 +166,67 @@ static void test_queries(void)
     };
     struct roster *roster = make();
     struct roster_writer w = {.roster = roster, .slot = 3};
-    add(&w, 1, "vnc", "192.0.2.1:1");
+    add_of(&w, 1, "vnc", "192.0.2.1:1", "one");
     add(&w, 2, "vnc", "192.0.2.1:2");
-    add(&w, 3, "a b", "192.0.2.2:1");
+    add_of(&w, 3, "a b", "192.0.2.2:1", "two");
     add(&w, 4, "", "[2001:db8::1]:9");
     for (size_t i = 0; i < COUNT(rows); i++) {
         const char *json = ask(roster, rows[i].query);
         CHECK_EQ_INT(rows[i].query, json != NULL ? (int)count_ids(json) : -1, rows[i].want);
     }
+}
+
+static void test_owners(void)
+{
+    static const struct {
+        const char *query;
+        const char *subject; // NULL: a mistake
+        bool has_login;
+    } rows[] = {
+        {"sub=alice", "alice", false},
+        {"sub=a%20b+c%2B%22%c3%A9", "a b c+\"\xc3\xa9", false},
+        {"auth=one&sub=alice", "alice", true},
+        {"identity_key=00000000000000fF", "", true},
+        {"", NULL, false},
+        {"sub=", NULL, false},
+        {"sub", NULL, false},
+        {"auth=one", NULL, false},
+        {"sub=alice&", NULL, false},
+        {"&sub=alice", NULL, false},
+        {"sub=alice&sub=bob", NULL, false},
+        {"sub=alice&route=r", NULL, false},
+        {"sub=alice&limit=1", NULL, false},
+        {"Sub=alice", NULL, false},
+        {"sub=%f0%80%80%80", NULL, false},
+        {"sub=a%00", NULL, false},
+        {"sub=a%4", NULL, false},
+        {"identity_key=ff", NULL, false},
+        {"identity_key=00000000000000ff&sub=alice", NULL, false},
+    };
+    static char query[3 * LISTING_SUBJECT_MAX];
+    static struct listing_owner owner;
+    struct roster *roster = make();
+    const char *detail = NULL;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        bool is_good = listing_parse_owner(&owner, roster, span_from_str(rows[i].query), &detail);
+        CHECK_EQ_INT(rows[i].query, is_good, rows[i].subject != NULL);
+        CHECK_TRUE("what would be right", detail != NULL);
+        if (is_good) {
+            CHECK_EQ_STR(rows[i].query, owner.subject, rows[i].subject);
+            CHECK_EQ_INT(rows[i].query, owner.who.subject != 0, rows[i].subject[0] != '\0');
+            CHECK_EQ_INT(rows[i].query, owner.who.login != 0, rows[i].has_login);
+        }
+    }
+
+    // The longest subject, and one that is too long.
+    size_t len = (size_t)snprintf(query, sizeof(query), "sub=");
+    memset(query + len, 'x', LISTING_SUBJECT_MAX);
+    CHECK_TRUE("longest",
+               listing_parse_owner(&owner, roster,
+                                   (struct span){query, len + LISTING_SUBJECT_MAX - 1}, &detail));
+    CHECK_FALSE("longer",
+                listing_parse_owner(&owner, roster, (struct span){query, len + LISTING_SUBJECT_MAX},
+                                    &detail));
 }
 
 static void test_text(void)
@@ -175,7 +264,8 @@ static void test_text(void)
         "one", ask(roster, ""),
         "{\"sessions\":[\n{\"id\":\"0-12\",\"worker\":0,\"generation\":0,\"route\":\"<b>"
         "\\\"\\\\\\n\\u0001\xef\xbf\xbd\","
-        "\"listen\":\"p\",\"client\":\"192.0.2.1:443\",\"identity\":null,\"backend\":\"unix:/s\","
+        "\"listen\":\"p\",\"client\":\"192.0.2.1:443\",\"identity\":null,\"identity_key\":null,"
+        "\"backend\":\"unix:/s\","
         "\"phase\":\"open\",\"age_ms\":0,\"idle_ms\":0,\"up_bytes\":18446744073709551615,"
         "\"down_bytes\":2,\"up_messages\":3,\"down_messages\":4,"
         "\"buffered_client_bytes\":4294967295,\"buffered_backend_bytes\":6,"
@@ -184,6 +274,12 @@ static void test_text(void)
         "1:5\"}\n],"
         "\"next\":null}\n");
     CHECK_EQ_U64("paused", count_ids(ask(roster, "paused=yes")), 1);
+
+    entry.party.who = (struct roster_who){.subject = 1, .login = 0xabc};
+    CHECK_TRUE("row", roster_take(&w, &entry) != 0);
+    CHECK_TRUE("its key", strstr(ask(roster, "identity_key=0000000000000ABC"),
+                                 "\"identity_key\":\"0000000000000abc\",") != NULL);
+    CHECK_EQ_U64("alone", count_ids(ask(roster, "identity_key=0000000000000abc")), 1);
 
     // The longest row there is.
     memset(entry.party.route, 1, sizeof(entry.party.route));
@@ -194,7 +290,7 @@ static void test_text(void)
         CHECK_TRUE("row", roster_take(&w, &entry) != 0);
     }
     const char *json = ask(roster, "");
-    CHECK_EQ_U64("long", count_ids(json), 101);
+    CHECK_EQ_U64("long", count_ids(json), 102);
     CHECK_TRUE("whole", strstr(json, "\"next\":null}\n") != NULL);
 }
 
@@ -274,6 +370,7 @@ static void test_ids(void)
 
 CU_TestInfo listing_tests[] = {
     {"what a query asks for", test_queries},
+    {"whose sessions end", test_owners},
     {"the text", test_text},
     {"10,000 sessions", test_pages},
     {"ids", test_ids},

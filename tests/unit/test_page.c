@@ -97,6 +97,23 @@ static const struct {
     {"known", ADMIN, ASK("/sessions", "Host: sluice.example\r\n"), 200, 200, "{"},
 
     {"end", ADMIN, END("/sessions/1-7", ""), 202, 202, "the session ends"},
+    {"end all", ADMIN, END("/sessions?sub=al%C3%AFce", ""), 202, 202, "{\"ended\":1}"},
+    {"of a section", ADMIN, END("/sessions?auth=one&sub=al%c3%afce", ""), 202, 202, "{\"e"},
+    {"of no section", ADMIN, END("/sessions?sub=al%C3%AFce&auth=two", ""), 404, 404, "nobody has"},
+    {"unknown subject", ADMIN, END("/sessions?sub=alice", ""), 404, 404, "nobody has a session"},
+    {"of nobody", ADMIN, END("/sessions?sub=", ""), 400, 400, "DELETE /sessions wants sub="},
+    {"no query", ADMIN, END("/sessions?", ""), 405, 405, "this is"},
+    {"no subject", ADMIN, END("/sessions?auth=one", ""), 400, 400, "DELETE /sessions wants sub="},
+    {"read, not ended", ADMIN, ASK("/sessions?sub=al%C3%AFce", LOCAL), 200, 200, "{\"sess"},
+    {"no rows to be ended", ADMIN, END("/config?sub=al%C3%AFce", ""), 405, 405, "this is"},
+    {"another page ends all", ADMIN, END("/sessions?sub=a", "Origin: http://evil.example\r\n"), 403,
+     403, "pages"},
+    {"rebound end of all", ADMIN, "DELETE /sessions?sub=a HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+     421, 421, "this is"},
+    {"all without token", LOCKED, END("/sessions?sub=x&y=z", ""), 401, 401, "bring the token"},
+    {"all with token", LOCKED, END("/sessions?sub=al%C3%AFce", BEARER("Bearer 0123456789abcdef")),
+     202, 202, "{\"ended\":1}"},
+    {"nobody may end all", CLOSED, END("/sessions?sub=al%C3%AFce", ""), 403, 403, "[admin] has"},
     {"unknown", ADMIN, END("/sessions/1-8", ""), 404, 404, "there is no such"},
     {"no id", ADMIN, END("/sessions/x", ""), 404, 404, "there is no such"},
     {"encoded", ADMIN, END("/sessions/1%2d7", ""), 404, 404, "there is no such"},
@@ -164,7 +181,7 @@ static void test_pages(void)
 {
     struct scoreboard *board = scoreboard_new(2, 0);
     struct report report;
-    static const struct roster_entry entry = {.party = {.number = 7, .started_ms = 1, .slot = 1}};
+    struct roster_entry entry = {.party = {.number = 7, .started_ms = 1, .slot = 1}};
 
     config = config_parse(SPAN_LIT("[listen a]\naddress = 127.0.0.1:1\n[route r]\npath = /\n"
                                    "backend = echo:\n"),
@@ -173,9 +190,15 @@ static void test_pages(void)
     if (!CHECK_TRUE("memory", board != NULL && config != NULL)) {
         return;
     }
-    roster = roster_new(config);
+    roster = roster_new(config, (const uint8_t[SIPHASH_KEY_BYTES]){7});
     struct roster_writer writer = {.roster = roster, .slot = 1};
-    if (!CHECK_TRUE("memory", roster != NULL && roster_take(&writer, &entry) != 0)) {
+    if (!CHECK_TRUE("memory", roster != NULL)) {
+        return;
+    }
+    entry.party.who = roster_who(roster, SPAN_LIT("one"),
+                                 SPAN_LIT("al\xc3\xaf"
+                                          "ce"));
+    if (!CHECK_TRUE("a row", roster_take(&writer, &entry) != 0)) {
         return;
     }
     for (size_t i = 0; i < COUNT(rows); i++) {

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "check.h"
+#include "proto/life.h"
 #include "suites.h"
 
 #define READS 200000
@@ -18,7 +19,7 @@
 static struct roster *make(uint64_t sessions)
 {
     const struct config config = {.max_sessions = sessions, .max_pending = 1};
-    struct roster *roster = roster_new(&config);
+    struct roster *roster = roster_new(&config, (const uint8_t[SIPHASH_KEY_BYTES]){7});
     if (roster == NULL) {
         abort();
     }
@@ -226,6 +227,76 @@ static void test_wishes(void)
     CHECK_FALSE("and so is the session", roster_ask_to_end(roster, 0, 17));
 }
 
+// A session of somebody in a phase.
+static uint32_t take_of(struct roster_writer *w, uint64_t number, struct roster_who who,
+                        enum life_phase phase)
+{
+    struct roster_entry entry = entry_of(w->slot, number);
+    entry.party.who = who;
+    entry.live.phase = (uint8_t)phase;
+    return roster_take(w, &entry);
+}
+
+static void test_names(void)
+{
+    struct roster *roster = make(100);
+    struct roster *other = roster_new(&(const struct config){.max_sessions = 100, .max_pending = 1},
+                                      (const uint8_t[SIPHASH_KEY_BYTES]){8});
+    struct roster_who a = roster_who(roster, SPAN_LIT("one"), SPAN_LIT("alice"));
+    struct roster_who same = roster_who(roster, SPAN_LIT("one"), SPAN_LIT("alice"));
+    struct roster_who two = roster_who(roster, SPAN_LIT("two"), SPAN_LIT("alice"));
+    struct roster_who longer = roster_who(roster, SPAN_LIT("ne"), SPAN_LIT("aliceo"));
+    struct roster_who bob = roster_who(roster, SPAN_LIT("one"), SPAN_LIT("bob"));
+
+    CHECK_TRUE("the same", memcmp(&a, &same, sizeof(a)) == 0);
+    CHECK_TRUE("never 0", a.subject != 0 && a.login != 0 && a.subject != a.login);
+    CHECK_TRUE("another section", a.subject == two.subject && a.login != two.login);
+    CHECK_TRUE("cut elsewhere", a.subject != longer.subject && a.login != longer.login);
+    CHECK_TRUE("somebody else", a.subject != bob.subject && a.login != bob.login);
+    CHECK_TRUE("another secret",
+               other != NULL &&
+                   roster_who(other, SPAN_LIT("one"), SPAN_LIT("alice")).subject != a.subject);
+
+    CHECK_TRUE("anybody", roster_is_of(&a, &(const struct roster_who){.subject = 0}));
+    CHECK_TRUE("subject", roster_is_of(&a, &(const struct roster_who){.subject = two.subject}));
+    CHECK_FALSE("login", roster_is_of(&a, &(const struct roster_who){.login = two.login}));
+    CHECK_FALSE("both", roster_is_of(&a, &two));
+    CHECK_FALSE("nobody", roster_is_of(&(const struct roster_who){.subject = 0}, &a));
+}
+
+static void test_wishes_of_one(void)
+{
+    struct roster *roster = make(100);
+    struct roster_writer w[2] = {writer(roster, 0), writer(roster, 1)};
+    struct roster_who alice = roster_who(roster, SPAN_LIT("one"), SPAN_LIT("alice"));
+    struct roster_who two = roster_who(roster, SPAN_LIT("two"), SPAN_LIT("alice"));
+    struct roster_who bob = roster_who(roster, SPAN_LIT("one"), SPAN_LIT("bob"));
+    const struct roster_who anywhere = {.subject = alice.subject};
+    struct roster_entry one;
+    uint32_t rows[6] = {
+        take_of(&w[0], 1, alice, LIFE_OPEN),
+        take_of(&w[1], 2, alice, LIFE_DIAL),
+        take_of(&w[0], 3, bob, LIFE_OPEN),
+        take_of(&w[1], 4, two, LIFE_OPEN),
+        take_of(&w[1], 5, (struct roster_who){.subject = 0}, LIFE_TOKEN),
+        take_of(&w[0], 6, alice, LIFE_CLOSING),
+    };
+
+    CHECK_EQ_U64("of one section", roster_ask_to_end_all(roster, &alice, &one), 2);
+    CHECK_TRUE("one of them", one.party.number == 1 || one.party.number == 2);
+    CHECK_TRUE("it", roster_is_unwanted(&w[0], rows[0], 1));
+    CHECK_TRUE("it", roster_is_unwanted(&w[1], rows[1], 2));
+    CHECK_FALSE("somebody else", roster_is_unwanted(&w[0], rows[2], 3));
+    CHECK_FALSE("another section", roster_is_unwanted(&w[1], rows[3], 4));
+    CHECK_FALSE("nobody knows whose", roster_is_unwanted(&w[1], rows[4], 5));
+    CHECK_FALSE("it ends already", roster_is_unwanted(&w[0], rows[5], 6));
+    CHECK_TRUE("both workers", roster_take_wishes(&w[0]) && roster_take_wishes(&w[1]));
+    CHECK_EQ_U64("of all sections", roster_ask_to_end_all(roster, &anywhere, &one), 3);
+    CHECK_TRUE("it", roster_is_unwanted(&w[1], rows[3], 4));
+    roster_give_back(&w[0], rows[2]);
+    CHECK_EQ_U64("gone", roster_ask_to_end_all(roster, &bob, &one), 0);
+}
+
 static bool is_whole(const struct roster_entry *entry)
 {
     uint64_t number = entry->party.number;
@@ -285,6 +356,8 @@ CU_TestInfo roster_tests[] = {
     {"what is long", test_rests},
     {"the ceiling", test_ceiling},
     {"ends that somebody wants", test_wishes},
+    {"names", test_names},
+    {"wishes of one", test_wishes_of_one},
     {"nobody reads half a row", test_torn},
     CU_TEST_INFO_NULL,
 };

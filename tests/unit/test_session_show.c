@@ -8,7 +8,8 @@ static struct roster_writer writer;
 static void open_shown(struct kit *k, const char *route)
 {
     kit_open(k, "", route);
-    writer = (struct roster_writer){.roster = roster_new(k->config)};
+    writer = (struct roster_writer){
+        .roster = roster_new(k->config, (const uint8_t[SIPHASH_KEY_BYTES]){7})};
     memory_expect(writer.roster != NULL, "shared memory");
     k->context.roster = &writer;
     k->context.is_shown = true;

@@ -122,7 +122,8 @@ SIGNED = [
      "no key with the token's alg has the token's kid"),
     ("jti", lambda t: write_secret(t, "gone", "jti:one\n"), "the jti of the token " + STANDS),
     ("sub", lambda t: write_secret(t, "gone", "sub:alice\n"), "the subject " + STANDS),
-    ("kid", lambda t: write_secret(t, "gone", "kid:ES256-0\n"), "the kid of the token's key " + STANDS),
+    ("kid", lambda t: write_secret(t, "gone", "kid:ES256-0\n"),
+     "the kid of the token's key " + STANDS),
 ]
 
 
