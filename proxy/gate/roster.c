@@ -1,73 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "gate/roster.h"
-
 #include <assert.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "gate/shared.h"
+#include "gate/roster_parts.h"
 #include "proto/life.h"
-
-#define CHUNK_ROWS 64 /* the bits of `used` */
-#define PAGE_BYTES 4096
-#define READ_TRIES 100 /* the worker writes for some nanoseconds; it may have died meanwhile */
-
-#define WORDS(type_) (sizeof(struct type_) / sizeof(uint64_t))
-_Static_assert(sizeof(struct roster_live) % sizeof(uint64_t) == 0, "whole words");
-_Static_assert(sizeof(struct roster_party) % sizeof(uint64_t) == 0, "whole words");
-
-/* A row has the first words of its party; the rest, of which most rows have none, stands in pages
- * of its own. */
-#define PARTY_WORDS 30
-#define REST_WORDS (WORDS(roster_party) - PARTY_WORDS)
-
-struct row {
-    _Atomic uint64_t version;  /* a count of writes, in steps of VERSION_STEP, and two bits */
-    _Atomic uint64_t unwanted; /* 1 + the number of the session that somebody wants to end */
-    _Atomic uint64_t live[WORDS(roster_live)];
-    _Atomic uint64_t party[PARTY_WORDS];
-};
-#define VERSION_WRITING UINT64_C(1)  /* the worker writes */
-#define VERSION_HAS_REST UINT64_C(2) /* else the rest is zeros, and nobody may read it */
-#define VERSION_STEP UINT64_C(4)
-
-struct rest {
-    _Atomic uint64_t words[REST_WORDS];
-};
-
-/* The rows of a chunk. */
-struct block {
-    struct row rows[CHUNK_ROWS];
-    struct rest rests[CHUNK_ROWS];
-};
-_Static_assert(offsetof(struct block, rests) % PAGE_BYTES == 0, "rests have pages of their own");
-_Static_assert(sizeof(struct block) % PAGE_BYTES == 0, "a block is whole pages");
-
-/* The rows of a chunk exist once somebody owns it. */
-struct chunk {
-    _Atomic uint64_t used;     /* a bit for each row; the owner's */
-    _Atomic uint32_t owner;    /* 1 + its slot; 0 = free */
-    _Atomic uint32_t is_dirty; /* it has memory */
-};
-
-/* What all processes share: the blocks begin at `blocks_at` bytes. */
-struct memory {
-    struct shared_head head;
-    uint8_t secret[SIPHASH_KEY_BYTES];
-    _Atomic uint32_t wishes[ROSTER_SLOTS_MAX];
-    struct chunk chunks[];
-};
-
-/* A process has its own, after the fork a copy. */
-struct roster {
-    int fd;
-    size_t size;
-    size_t chunk_count;
-    size_t blocks_at;
-    struct memory *memory; /* NULL: this process has not looked yet */
-};
 
 /* --- memory ---------------------------------------------------------------------------------- */
 
@@ -151,8 +90,7 @@ int roster_fd(const struct roster *roster)
     return roster->fd;
 }
 
-/* A process takes the addresses for it when it first needs it: they may be short (RLIMIT_AS). */
-static struct memory *open_memory(struct roster *roster)
+struct memory *roster_open_memory(struct roster *roster)
 {
     if (roster->memory == NULL) {
         void *memory = mmap(NULL, roster->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
@@ -163,22 +101,6 @@ static struct memory *open_memory(struct roster *roster)
         roster->memory = memory;
     }
     return roster->memory;
-}
-
-static struct block *block_of(const struct roster *roster, size_t chunk)
-{
-    return (struct block *)((char *)roster->memory + roster->blocks_at) + chunk;
-}
-
-static struct row *row_at(const struct roster *roster, uint32_t row)
-{
-    assert(row > 0 && row <= roster->chunk_count * CHUNK_ROWS);
-    return &block_of(roster, (row - 1) / CHUNK_ROWS)->rows[(row - 1) % CHUNK_ROWS];
-}
-
-static struct rest *rest_at(const struct roster *roster, uint32_t row)
-{
-    return &block_of(roster, (row - 1) / CHUNK_ROWS)->rests[(row - 1) % CHUNK_ROWS];
 }
 
 uint32_t roster_size(const struct roster *roster)
@@ -200,7 +122,7 @@ static void disown(struct chunk *chunk)
 
 void roster_clear_slot(struct roster *roster, size_t slot)
 {
-    if (open_memory(roster) == NULL) {
+    if (roster_open_memory(roster) == NULL) {
         return;
     }
     for (size_t i = 0; i < roster->chunk_count; i++) {
@@ -230,7 +152,7 @@ struct roster_who roster_who(struct roster *roster, struct span auth, struct spa
 {
     struct siphash h;
     struct roster_who who = {.subject = 1, .login = 1};
-    if (open_memory(roster) == NULL) {
+    if (roster_open_memory(roster) == NULL) {
         return who; /* there are no rows either */
     }
     siphash_begin(&h, roster->memory->secret);
@@ -337,7 +259,7 @@ static bool find_chunk(struct roster_writer *w)
 
 uint32_t roster_take(struct roster_writer *w, const struct roster_entry *entry)
 {
-    if (open_memory(w->roster) == NULL || !find_chunk(w)) {
+    if (roster_open_memory(w->roster) == NULL || !find_chunk(w)) {
         return 0;
     }
     struct chunk *chunk = &w->roster->memory->chunks[w->at];
@@ -382,7 +304,7 @@ void roster_trim(struct roster_writer *w)
 
 bool roster_take_wishes(struct roster_writer *w)
 {
-    if (open_memory(w->roster) == NULL) {
+    if (roster_open_memory(w->roster) == NULL) {
         return false;
     }
     _Atomic uint32_t *wishes = &w->roster->memory->wishes[w->slot];
@@ -393,112 +315,4 @@ bool roster_take_wishes(struct roster_writer *w)
 bool roster_is_unwanted(const struct roster_writer *w, uint32_t row, uint64_t number)
 {
     return atomic_load(&row_at(w->roster, row)->unwanted) == number + 1;
-}
-
-/* --- reading --------------------------------------------------------------------------------- */
-
-static void read_words(void *to, const _Atomic uint64_t *from, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        uint64_t word = atomic_load_explicit(&from[i], memory_order_relaxed);
-        memcpy((char *)to + i * sizeof(word), &word, sizeof(word));
-    }
-}
-
-/* Whatever a worker wrote there. */
-static void end_texts(struct roster_party *party)
-{
-    party->listen[sizeof(party->listen) - 1] = '\0';
-    party->route[sizeof(party->route) - 1] = '\0';
-    party->backend[sizeof(party->backend) - 1] = '\0';
-    party->identity[sizeof(party->identity) - 1] = '\0';
-}
-
-/* False: the row is being written all the time, or nobody has written it yet. */
-static bool read_row(const struct roster *roster, uint32_t number, struct roster_entry *out)
-{
-    const struct row *row = row_at(roster, number);
-    for (int i = 0; i < READ_TRIES; i++) {
-        uint64_t before = atomic_load_explicit(&row->version, memory_order_acquire);
-        char *rest = (char *)&out->party + PARTY_WORDS * sizeof(uint64_t);
-        read_words(&out->live, row->live, WORDS(roster_live));
-        read_words(&out->party, row->party, PARTY_WORDS);
-        memset(rest, 0, REST_WORDS * sizeof(uint64_t));
-        if ((before & VERSION_HAS_REST) != 0) {
-            read_words(rest, rest_at(roster, number)->words, REST_WORDS);
-        }
-        atomic_thread_fence(memory_order_acquire);
-        if ((before & VERSION_WRITING) == 0 &&
-            atomic_load_explicit(&row->version, memory_order_relaxed) == before) {
-            end_texts(&out->party);
-            return out->party.started_ms != 0;
-        }
-    }
-    return false;
-}
-
-/* The rows of the chunk in use from `first` on, as bits; 0 = none, and nothing may be read. */
-static uint64_t used_from(const struct chunk *chunk, unsigned first)
-{
-    if (atomic_load_explicit(&chunk->owner, memory_order_acquire) == 0) {
-        return 0;
-    }
-    return atomic_load_explicit(&chunk->used, memory_order_acquire) & UINT64_MAX << first;
-}
-
-uint32_t roster_next(struct roster *roster, uint32_t after, struct roster_entry *out)
-{
-    if (open_memory(roster) == NULL) {
-        return 0;
-    }
-    unsigned first = after % CHUNK_ROWS;
-    for (size_t i = after / CHUNK_ROWS; i < roster->chunk_count; i++, first = 0) {
-        for (uint64_t used = used_from(&roster->memory->chunks[i], first); used != 0;
-             used &= used - 1) {
-            uint32_t row = (uint32_t)(i * CHUNK_ROWS + (unsigned)__builtin_ctzll(used) + 1);
-            if (read_row(roster, row, out)) {
-                return row;
-            }
-        }
-    }
-    return 0;
-}
-
-static void want_end(struct roster *roster, uint32_t row, const struct roster_party *party)
-{
-    atomic_store(&row_at(roster, row)->unwanted, party->number + 1);
-    atomic_store(&roster->memory->wishes[party->slot], 1);
-}
-
-bool roster_ask_to_end(struct roster *roster, size_t slot, uint64_t number)
-{
-    struct roster_entry entry;
-    uint32_t row = roster_next(roster, 0, &entry);
-    while (row != 0 && (entry.party.slot != slot || entry.party.number != number)) {
-        row = roster_next(roster, row, &entry);
-    }
-    if (row == 0 || slot >= ROSTER_SLOTS_MAX) {
-        return false;
-    }
-    want_end(roster, row, &entry.party);
-    return true;
-}
-
-size_t roster_ask_to_end_all(struct roster *roster, const struct roster_who *wanted,
-                             struct roster_entry *out)
-{
-    struct roster_entry entry;
-    size_t count = 0;
-
-    assert(wanted->subject != 0 || wanted->login != 0);
-    for (uint32_t row = roster_next(roster, 0, &entry); row != 0;
-         row = roster_next(roster, row, &entry)) {
-        if (roster_is_of(&entry.party.who, wanted) && entry.party.slot < ROSTER_SLOTS_MAX &&
-            entry.live.phase < LIFE_CLOSING) {
-            want_end(roster, row, &entry.party);
-            *out = entry;
-            count++;
-        }
-    }
-    return count;
 }

@@ -43,6 +43,7 @@ def configurations(t):
     write_secret(t, "robots-ca.pem", pem(w.root).decode())
     write_secret(t, "robots-ca.crl", revocations(w.root).public_bytes(PEM).decode())
     write_secret(t, "admin.token", TOKEN + "\n")
+    write_secret(t, "secret", "s" * 32 + "\n")
     certificate, key = t.certificate()
     for name in ("example.com", "example.org"):
         for end, path in ((".pem", certificate), (".key", key)):
