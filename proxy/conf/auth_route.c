@@ -154,7 +154,7 @@ static void check_listeners(struct build *build, const struct draft_section *sec
 {
     const struct config *config = build->config;
     bool is_asking = build->draft->has_lost_section;
-    bool is_trusting = build->draft->has_lost_section;
+    bool is_trusting = is_asking;
 
     for (size_t i = 0; i < config->listen_count; i++) {
         is_asking |= config->listens[i].client_ca_path_count > 0;

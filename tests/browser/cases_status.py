@@ -240,8 +240,8 @@ def ends(t):
 
 
 # Each has two sessions; the first two look the same where the list cuts them.
-NAMES = [HOSTILE + " of the night shift, and a long name one", HOSTILE +
-         " of the night shift, and a long name two", "bob"]
+NAMES = [HOSTILE + " of the late shift, and a long name one", HOSTILE +
+         " of the late shift, and a long name two", "bob"]
 
 
 def with_identities(t, keys=""):
@@ -275,7 +275,7 @@ def ends_all_of_one(t):
     equal(browser.run("return document.getElementById('ask-all').hidden"), True, "of whom?")
     browser.click("ask-no")
     press_row(page, held[NAMES[0]][0])
-    assert "night shift" not in browser.text("ask-all"), "the name is cut"
+    assert "late shift" not in browser.text("ask-all"), "the name is cut"
     texts = [browser.text(name) for name in ("ask-all", "ask-who")]
     assert all(HOSTILE in text for text in texts), texts
     browser.click("ask-all")
