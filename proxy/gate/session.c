@@ -442,7 +442,6 @@ void session_on_timer(struct reactor_timer *timer)
     struct session *s = container_of(timer, struct session, timer);
     struct session_event event;
     pump_tell_time(&s->pump, reactor_now_ms(s->context->reactor));
-    resume(s);
     session_tally_now(s);
     if (session_take_deadline(s, &event)) {
         apply(s, &event);
