@@ -42,7 +42,7 @@ test-deps:  ## install the Debian packages that only the tests need
 # ---------------------------------------------------------------------------------- running
 
 .PHONY: test test-deps gate check lint format format-check unit replay differential integration
-.PHONY: faults flood heads browser firefox fuzz fuzz-run coverage coverage-run docker-test
+.PHONY: faults flood heads browser firefox fuzz fuzz-run coverage coverage-run docker-test kubernetes-test
 
 test:  ## install what is missing, build, and run the whole gate
 	+$(Q)$(MAKE) --no-print-directory deps
@@ -167,6 +167,9 @@ coverage-run: $(UNIT_BIN) $(REPLAYS)
 
 docker-test:  ## build and run the container image, without an engine (root)
 	docker/test.sh
+
+kubernetes-test: $(BIN)  ## build and check the manifests of docker/kubernetes (go, python3)
+	SLUICE='$(CURDIR)/$(BIN)' docker/kubernetes/test.sh
 
 -include $(UNIT_OBJECTS:.o=.d) $(patsubst %,$(OUT)/tests/fuzz/%.d,replay $(FUZZERS:%=fuzz_%)) \
     $(OUT)/tests/differential/decode.d $(OUT)/tests/heads/check.d
