@@ -7,7 +7,11 @@
 # The source is Debian stable's patched package. apt fetches it with a sources list, state and
 # cache below BUILD_DIR, so this needs no root and changes nothing on the machine. The mirror is
 # the one of the machine's own apt; apt checks Debian's signature on what the mirror sends. The
-# script builds again only after it, wolfssl_wipe.c or the compiler has changed.
+# script builds again only after it, wolfssl_wipe.c, the compiler or the source has changed.
+#
+# WOLFSSL_TARBALL=FILE builds upstream's source in FILE (.tar.gz, .tar.xz) instead, if its SHA-256 is
+# WOLFSSL_SHA256: then nothing is fetched, and apt is not needed. Where that version has ML-KEM,
+# the build has it too.
 set -eu
 
 suite=trixie
@@ -38,6 +42,8 @@ prefix=$build/wolfssl
 work=$prefix/work
 apt=$work/apt
 compiler=${WOLFSSL_CC:-gcc}
+tarball=${WOLFSSL_TARBALL:-}
+tarball_sha256=${WOLFSSL_SHA256:-}
 
 step() {
     printf 'wolfssl: %s\n' "$*"
@@ -63,7 +69,8 @@ logged() {
 
 # Identifies what a build is made from: another fingerprint asks for another build.
 fingerprint() {
-    { cat "$self" "$wipe" && "$compiler" -dumpfullversion -dumpmachine; } |
+    { cat "$self" "$wipe" && "$compiler" -dumpfullversion -dumpmachine &&
+        printf '%s\n' "$tarball_sha256"; } |
         sha256sum | cut -d ' ' -f 1
 }
 
@@ -185,6 +192,23 @@ fetch() {
         dpkg-source --no-check -x "$work"/package/*.dsc "$work/source"
 }
 
+# Nobody signed a tarball for us: the hash that whoever chose it wrote down stands for it.
+unpack_tarball() {
+    step 'unpacking the tarball'
+    printf '%s  %s\n' "$tarball_sha256" "$tarball" | sha256sum --check --status ||
+        die "the SHA-256 of $tarball is not WOLFSSL_SHA256"
+    mkdir -p "$work/source"
+    logged unpack 'unpacking failed' \
+        tar -x -f "$tarball" -C "$work/source" --strip-components=1 --no-same-owner
+}
+
+# Post-quantum key exchange, where this version has it. 5.7.2 has another word for an unfinished one.
+mlkem_options() {
+    if grep -q -e '--enable-mlkem' "$work/source/configure.ac"; then
+        printf '%s\n' --enable-mlkem
+    fi
+}
+
 # Switches on the assembly for this processor.
 cpu_options() {
     case $("$compiler" -dumpmachine) in
@@ -215,7 +239,7 @@ configure_source() {
         --disable-examples --disable-crypttests --enable-singlethreaded \
         --enable-tls13 --disable-oldtls --enable-sni --enable-alpn --enable-session-ticket \
         --enable-sp --enable-curve25519 --enable-ed25519 \
-        --enable-certgen --enable-keygen --enable-certext $(cpu_options) \
+        --enable-certgen --enable-keygen --enable-certext $(cpu_options) $(mlkem_options) \
         CC="$compiler" CPPFLAGS="$defines" CFLAGS="$flags"
 }
 
@@ -269,12 +293,29 @@ version() {
         "$prefix/include/wolfssl/version.h"
 }
 
+# What it was built from, for people and for the list of an image's parts.
+source_name() {
+    if [ -n "$tarball" ]; then
+        printf 'tarball %s\n' "$(version)"
+    else
+        printf 'Debian %s\n' "$(package_version)"
+    fi
+}
+
 package_version() {
     sed -n 's/^Version: //p' "$work"/package/*.dsc | head -n 1
 }
 
 main() {
-    for tool in "$compiler" apt-get apt-config dpkg-source autoreconf make; do
+    if [ -n "$tarball" ]; then
+        [ -n "$tarball_sha256" ] || die 'WOLFSSL_TARBALL needs WOLFSSL_SHA256'
+        [ -r "$tarball" ] || die "WOLFSSL_TARBALL: cannot read $tarball"
+        needed="$compiler tar sha256sum autoreconf make"
+    else
+        [ -z "$tarball_sha256" ] || die 'WOLFSSL_SHA256 needs WOLFSSL_TARBALL'
+        needed="$compiler apt-get apt-config dpkg-source autoreconf make"
+    fi
+    for tool in $needed; do
         command -v "$tool" >/dev/null || die "$tool is missing; run: make deps"
     done
     stamp=$prefix/stamp
@@ -287,7 +328,11 @@ main() {
     # The old build stays until there is a better one.
     rm -rf "$work" "$prefix/new"
     mkdir -p "$work"
-    fetch
+    if [ -n "$tarball" ]; then
+        unpack_tarball
+    else
+        fetch
+    fi
     (configure_source)
     (compile_source)
     check_result
@@ -295,8 +340,8 @@ main() {
     mkdir "$prefix/lib"
     mv "$prefix/new/include" "$prefix/"
     mv "$prefix/new/lib/libwolfssl.a" "$prefix/lib/"
-    printf '%s\nDebian %s\n' "$print" "$(package_version)" >"$stamp.new"
-    step "done: version $(version), Debian $(package_version)"
+    printf '%s\n%s\n' "$print" "$(source_name)" >"$stamp.new"
+    step "done: version $(version), $(source_name)"
     rm -rf "$work" "$prefix/new"
     mv "$stamp.new" "$stamp"
 }

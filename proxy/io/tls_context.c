@@ -129,7 +129,13 @@ static const char *read_names(struct tls_site *site, struct span certificate)
 
 static bool set_rules(WOLFSSL_CTX *library, enum tls_version min_version)
 {
-    int groups[] = {WOLFSSL_ECC_X25519, WOLFSSL_ECC_SECP256R1, WOLFSSL_ECC_SECP384R1};
+    /* In our order; tls_offer.c has them by number. The first is there only where the library has
+     * ML-KEM (proxy/wolfssl.sh with a tarball). */
+    int groups[] = {
+#ifdef WOLFSSL_HAVE_MLKEM
+        WOLFSSL_X25519MLKEM768,
+#endif
+        WOLFSSL_ECC_X25519, WOLFSSL_ECC_SECP256R1, WOLFSSL_ECC_SECP384R1};
     bool is_1_3 = min_version == TLS_1_3;
     int version = is_1_3 ? WOLFSSL_TLSV1_3 : WOLFSSL_TLSV1_2;
     const char *suites = is_1_3 ? SUITES_1_3 : SUITES_1_3 ":" SUITES_1_2;

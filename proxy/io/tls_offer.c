@@ -2,6 +2,7 @@
 #include "io/tls_offer.h"
 
 #include <stdint.h>
+#include <wolfssl/options.h>
 
 /* tls_context.c gives wolfSSL the same suites and groups by its names. */
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -11,7 +12,11 @@ enum { NUMBER_1_2 = 0x0303, NUMBER_1_3 = 0x0304 };
 static const uint16_t suites_1_3[] = {0x1301, 0x1302, 0x1303};
 static const uint16_t suites_rsa[] = {0xc02f, 0xc030, 0xcca8};
 static const uint16_t suites_ecdsa[] = {0xc02b, 0xc02c, 0xcca9};
-static const uint16_t groups[] = {29 /* X25519 */, 23 /* P-256 */, 24 /* P-384 */};
+static const uint16_t groups[] = {
+#ifdef WOLFSSL_HAVE_MLKEM
+    4588 /* X25519MLKEM768 */,
+#endif
+    29 /* X25519 */, 23 /* P-256 */, 24 /* P-384 */};
 
 /* How a key may sign. TLS 1.3 has a number for each curve, TLS 1.2 one for each hash (RFC 8446
  * 4.2.3); zeroes fill up. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "io/cert.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <time.h>
 
@@ -31,6 +32,17 @@ static void test_texts(void)
     CHECK_EQ_U64("memory", mem_live_blocks(), before);
 }
 
+/* Newer versions have a function of its own for addresses, and the other one takes names only. */
+static int expect_name(WOLFSSL *ssl, const char *name)
+{
+#if LIBWOLFSSL_VERSION_HEX >= 0x05009000
+    if (isdigit((unsigned char)name[0])) {
+        return wolfSSL_check_ip_address(ssl, name);
+    }
+#endif
+    return wolfSSL_check_domain_name(ssl, name);
+}
+
 /* A client that trusts only this certificate accepts it, and the names in it. */
 static void test_client_is_content(void)
 {
@@ -46,8 +58,7 @@ static void test_client_is_content(void)
         struct kit_link link;
         struct kit_wish wish = {.server_name = rows[i].name, .trust = pair.certificate};
         kit_link_open(&link, context, &wish, KIT_WHOLE);
-        CHECK_EQ_INT(rows[i].name, wolfSSL_check_domain_name(link.client.ssl, rows[i].name),
-                     WOLFSSL_SUCCESS);
+        CHECK_EQ_INT(rows[i].name, expect_name(link.client.ssl, rows[i].name), WOLFSSL_SUCCESS);
         CHECK_EQ_INT(rows[i].name, kit_shake(&link), rows[i].want);
         kit_link_close(&link);
     }

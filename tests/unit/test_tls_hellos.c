@@ -110,6 +110,13 @@ static struct tls_context *server(void)
     return kit_context_of(&settings);
 }
 
+/* What a hello gets that has a share for X25519MLKEM768 alone, and names other groups. */
+#ifdef WOLFSSL_HAVE_MLKEM
+#define ALONE "1.3"
+#else
+#define ALONE "retry"
+#endif
+
 static void check_answer(const char *name, struct tls_context *context, size_t len,
                          const char *want)
 {
@@ -305,7 +312,7 @@ static void test_made(void)
         check_made("post-quantum and X25519", context, record_len, "1.3");
         begin_modern();
         add_shares(false);
-        check_made("post-quantum alone", context, record_len, "retry");
+        check_made("post-quantum alone", context, record_len, ALONE);
         begin_modern();
         add_shares(true);
         add_filler(0xfe0d, 250);                                /* encrypted_client_hello */
