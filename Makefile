@@ -118,7 +118,8 @@ COMPDB = $(B)/compile_commands.json
 
 SOURCES := $(foreach module,$(MODULES),$(wildcard proxy/$(module).c proxy/$(module)_*.c))
 ifneq ($(filter gate/page,$(MODULES)),)
-PAGES := $(patsubst proxy/%.html,$(GEN)/%_page.c,$(wildcard proxy/*.html))
+PAGES := $(patsubst proxy/page/%.html,$(GEN)/%_page.c,$(wildcard proxy/page/*.html)) \
+    $(GEN)/page_kit.c
 endif
 OBJECTS = $(SOURCES:%.c=$(OUT)/%.o) $(PAGES:$(B)/%.c=$(OUT)/%.o)
 
@@ -179,12 +180,18 @@ $(OUT)/gen/%.o: $(GEN)/%.c $(OUT)/flags
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(COMPILE) -MMD -MP -c -o $@ $<
 
-$(GEN)/%_page.c: proxy/%.html
+# A file as an array of bytes that is called like the source made of it, and its length.
+define embed
 	$(call say,GEN,$@)
 	$(Q)mkdir -p $(@D) && { printf '#include "gate/page.h"\n\n'; \
-	  printf 'const unsigned char $*_page[] = {\n'; \
+	  printf 'const unsigned char $(basename $(@F))[] = {\n'; \
 	  od -An -v -tx1 $< | sed 's/ \([0-9a-f][0-9a-f]\)/ 0x\1,/g'; \
-	  printf '};\nconst size_t $*_page_len = sizeof($*_page);\n'; } >$@
+	  printf '};\nconst size_t $(basename $(@F))_len = sizeof($(basename $(@F)));\n'; } >$@
+endef
+$(GEN)/%_page.c: proxy/page/%.html
+	$(embed)
+$(GEN)/page_kit.c: proxy/page/sluice.js
+	$(embed)
 
 # Stamps that change only when what they hold changes: flags, the list of objects.
 define stamp

@@ -30,19 +30,25 @@ TEST_PACKAGES = libcunit1-dev $(LLVM_PACKAGES) cppcheck shellcheck chromium chro
     redis-server openssh-server openssh-client openssl python3 python3-websockets python3-wsproto \
     iproute2 nftables procps ngircd unbound nginx libnginx-mod-stream haproxy valgrind libssl-dev node-ws \
     gnutls-bin libnss3-tools apache2-utils python3-cryptography python3-jwt prometheus systemd \
-    $(if $(shell command -v node),,nodejs)
+    $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 LLVM_PACKAGES = clang-$(LLVM) clang-tidy-$(LLVM) clang-format-$(LLVM) libclang-rt-$(LLVM)-dev
+
+# The compiler that checks the types of proxy/page/sluice.js.
+TYPESCRIPT = 5.9.3
 
 test-deps:  ## install the Debian packages that only the tests need
 	$(Q)proxy/packages.sh 'to test' $(B)/packages.log $(TEST_PACKAGES)
 	$(Q)NODE_PATH=/usr/share/nodejs node -e 'require("ws")' 2>/dev/null || \
 	  NODE_PATH=$(CURDIR)/$(B)/node/node_modules node -e 'require("ws")' 2>/dev/null || \
 	  npm install --silent --no-audit --no-fund --prefix $(B)/node ws
+	$(Q)grep -qs '"version": "$(TYPESCRIPT)"' $(B)/typescript/node_modules/typescript/package.json || \
+	  npm install --silent --no-audit --no-fund --prefix $(B)/typescript typescript@$(TYPESCRIPT)
 
 # ---------------------------------------------------------------------------------- running
 
 .PHONY: test test-deps gate check lint format format-check unit replay differential integration
-.PHONY: faults flood heads browser firefox fuzz fuzz-run coverage coverage-run docker-test kubernetes-test
+.PHONY: kit screenshots faults flood heads browser firefox fuzz fuzz-run coverage coverage-run
+.PHONY: docker-test kubernetes-test
 
 test:  ## install what is missing, build, and run the whole gate
 	+$(Q)$(MAKE) --no-print-directory deps
@@ -89,6 +95,9 @@ $(GEN)/unit-%/suites.inc: FORCE
 $(UNIT_DIR)/%.o: tests/unit/%.c $(OUT)/flags $(UNIT_GEN)/suites.inc $(WOLFSSL_STAMP)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(COMPILE) -Itests/unit -I$(UNIT_GEN) -MMD -MP -c -o $@ $<
+
+kit:  ## test the kit for pages, proxy/page/sluice.js, under node
+	$(Q)$(RECORD) kit tests/kit/run $(T)
 
 replay: $(REPLAYS)  ## run every committed fuzz input once, as a plain test
 	$(Q)$(SAN_ENV) $(RECORD) replay-$(VARIANT) tests/fuzz/replay.sh $(OUT) $(FUZZ_NAMES)

@@ -19,12 +19,22 @@ static void open_demo(const struct page_question *question, struct page *out)
     *out = (struct page){
         .status = 200,
         .content_type = SPAN_LIT("text/html; charset=utf-8"),
-        /* The page is one file: its script and its style stand in it. */
-        .headers = SPAN_LIT("Content-Security-Policy: default-src 'none'; script-src "
+        /* Its script and its style stand in it; the script takes /sluice.js. */
+        .headers = SPAN_LIT("Content-Security-Policy: default-src 'none'; script-src 'self' "
                             "'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
                             "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; "
                             "frame-ancestors 'none'\r\n"),
         .body = answer_body_whole((struct span){(const char *)demo_page, demo_page_len}),
+    };
+}
+
+static void open_kit(const struct page_question *question, struct page *out)
+{
+    (void)question;
+    *out = (struct page){
+        .status = 200,
+        .content_type = SPAN_LIT("text/javascript; charset=utf-8"),
+        .body = answer_body_whole((struct span){(const char *)page_kit, page_kit_len}),
     };
 }
 
@@ -72,6 +82,7 @@ static const struct {
     page_open_fn *open;
 } rows[] = {
     {HOME_DEMO, SPAN_LIT("/"), open_demo},
+    {HOME_DEMO, SPAN_LIT("/sluice.js"), open_kit},
     {HOME_HEALTH, SPAN_LIT("/livez"), open_livez},
     {HOME_HEALTH, SPAN_LIT("/readyz"), open_readyz},
     {HOME_HEALTH, SPAN_LIT("/metrics"), open_metrics},

@@ -3,13 +3,14 @@
  *
  * For: the one table of pages. A request that opens no WebSocket gets the page of its path, if the
  * kind of its listener has one:
- *   - --demo: the demo page, which the build embeds from proxy/demo.html;
+ *   - --demo: the demo page and the kit that it uses (/sluice.js), which the build embeds from
+ *     proxy/page/;
  *   - a listener with `health_path`: whether sluice takes sessions;
  *   - on the path of a route with `local_network`, to a page of an allowed origin: the empty CORS
  *     answer (Fetch 3.3) that lets the page raise its browser's question about private addresses;
  *   - [health]: /livez (a worker answers), /readyz (sluice takes sessions: 200, else 503), /metrics
  *     and, for every other path, a list of these;
- *   - [admin]: these, the status page of proxy/status.html, /sessions, /config, and DELETE of
+ *   - [admin]: these, the status page of proxy/page/status.html, /sessions, /config, and DELETE of
  *     /sessions/ID, which asks for the end of that session, or of /sessions?sub=NAME: of all that
  *     are of one subject.
  * [health] and [admin] answer only who asks for them by an address, by localhost or by a name of
@@ -84,5 +85,7 @@ extern const unsigned char demo_page[];
 extern const size_t demo_page_len; /* bytes */
 extern const unsigned char status_page[];
 extern const size_t status_page_len;
+extern const unsigned char page_kit[]; /* sluice.js */
+extern const size_t page_kit_len;
 
 #endif

@@ -47,6 +47,7 @@ static const struct {
     {"plain livez", PLAIN, ASK("/livez", LOCAL), 0, 0, NULL},
     {"demo", DEMO, ASK("/", LOCAL), 200, 200, "<!"},
     {"demo, a name", DEMO, ASK("/", "Host: any.example\r\n"), 200, 200, "<!"},
+    {"demo, its kit", DEMO, ASK("/sluice.js", LOCAL), 200, 200, "// SPDX"},
     {"demo, elsewhere", DEMO, ASK("/livez", LOCAL), 0, 0, NULL},
     {"path", PROBED, ASK("/healthz", "Host: any.example\r\n"), 200, 503, "ready\n"},
     {"path with a query", PROBED, ASK("/healthz?x=1", LOCAL), 200, 503, "ready\n"},
