@@ -30,6 +30,7 @@ MODULES = \
     io/tls_proof io/cert io/signature io/trust io/conn io/resolver \
     conf/arena conf/snapshot conf/report conf/words conf/file conf/value conf/key conf/draft \
     conf/bundle conf/build conf/auth conf/listen conf/route conf/config conf/change \
+    conf/to conf/options \
     gate/shared gate/scoreboard gate/quota gate/spent gate/limits gate/descriptors gate/jail gate/control \
     gate/hasher gate/passwords gate/flood \
     gate/door gate/dial gate/upstream gate/identity gate/seat gate/roster gate/pump gate/front \

@@ -46,7 +46,7 @@ test-deps:  ## install the Debian packages that only the tests need
 
 # ---------------------------------------------------------------------------------- running
 
-.PHONY: test test-deps gate check lint format format-check unit replay differential integration
+.PHONY: test test-deps gate check lint keys format format-check unit replay differential integration
 .PHONY: kit screenshots faults flood heads browser firefox fuzz fuzz-run coverage coverage-run
 .PHONY: docker-test kubernetes-test
 
@@ -68,9 +68,12 @@ SAN_ENV = ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:ab
 LINT_ENV = B='$(B)' CC='$(CC)' MODULES='$(MODULES)' CLANG_FORMAT='$(CLANG_FORMAT)' \
     CLANG_TIDY='$(CLANG_TIDY)' PYTHON='$(PYTHON)' BIN='$(B)/sluice'
 LINT_NEEDS = $(COMPDB) $(GEN)/unit/suites.inc $(WOLFSSL_STAMP) \
-    $(if $(wildcard proxy/main.c),$(if $(T),,$(B)/sluice))
+    $(if $(wildcard proxy/main.c),$(if $(T),$(if $(filter config_keys,$(T)),$(B)/sluice),$(B)/sluice))
 lint: $(LINT_NEEDS)  ## check layers, keys, sizes, format, clang-tidy, cppcheck, shellcheck, hardening
 	$(Q)$(LINT_ENV) $(RECORD) lint tests/lint/run $(T)
+
+keys: $(B)/sluice  ## write what config/README.md repeats of the table of keys
+	$(Q)$(LINT_ENV) tests/lint/config_keys --write
 
 format:  ## run clang-format on every C file
 	$(CLANG_FORMAT) -i $(C_FILES)

@@ -23,7 +23,8 @@ struct build {
     const struct bundle *bundle;
     const struct draft *draft;
     struct report *report;
-    bool is_proven; /* the master has proven the certificates of this very bundle */
+    bool is_proven;                 /* the master has proven the certificates of this very bundle */
+    const struct config_pair *lent; /* for listeners that name no certificate; NULL = ws:// */
 };
 
 /* Zeroed room for `count` things in the snapshot; NULL (reported) when out of memory. */

@@ -124,8 +124,8 @@ static struct config *build_snapshot(struct build *build)
     return build->config;
 }
 
-struct config *config_build(const struct bundle *bundle, enum config_proof proof,
-                            struct report *out_report)
+static struct config *make(const struct bundle *bundle, enum config_proof proof,
+                           const struct config_pair *lent, struct report *out_report)
 {
     struct arena texts = {0};
     struct draft draft;
@@ -135,6 +135,7 @@ struct config *config_build(const struct bundle *bundle, enum config_proof proof
         .draft = &draft,
         .report = out_report,
         .is_proven = proof == CONFIG_PROVEN,
+        .lent = lent,
     };
     struct config *config = NULL;
 
@@ -159,6 +160,18 @@ struct config *config_build(const struct bundle *bundle, enum config_proof proof
     }
     *config->holders = (struct config_holders){.count = 1, .memory = texts};
     return config;
+}
+
+struct config *config_build(const struct bundle *bundle, enum config_proof proof,
+                            struct report *out_report)
+{
+    return make(bundle, proof, NULL, out_report);
+}
+
+struct config *config_build_lent(const struct bundle *bundle, const struct config_pair *lent,
+                                 struct report *out_report)
+{
+    return make(bundle, CONFIG_TO_PROVE, lent, out_report);
 }
 
 struct config *config_parse(struct span text, struct report *out_report)

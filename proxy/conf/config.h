@@ -32,6 +32,12 @@ enum config_proof {
 MUST_CHECK struct config *config_build(const struct bundle *bundle, enum config_proof proof,
                                        struct report *out_report);
 
+/* The same for a bundle whose listeners get this certificate, which no file holds, where they name
+ * none. */
+MUST_CHECK struct config *config_build_lent(const struct bundle *bundle,
+                                            const struct config_pair *lent,
+                                            struct report *out_report);
+
 /* The bundle of the INI at `path`, or of a text, and its snapshot. */
 MUST_CHECK struct config *config_load(const char *path, struct report *out_report);
 MUST_CHECK struct config *config_parse(struct span text, struct report *out_report);
@@ -52,5 +58,7 @@ MUST_CHECK bool config_print_to(const struct config *config, struct buf *out);
  * default 127.0.0.1:8443 (and [::1]:8443 when IPv6 is there). The caller brings the certificate. */
 MUST_CHECK struct config *config_demo(struct span address_text, struct span certificate,
                                       struct span key, struct report *out_report);
+/* Whether the machine has ::1, which "localhost" may mean as well. */
+bool config_has_ipv6_loopback(void);
 
 #endif

@@ -4,9 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conf/build.h"
 #include "conf/config.h"
-#include "conf/listen.h"
 
 #define DEMO_TEXT_MAX 2048
 
@@ -33,7 +31,7 @@ static const char demo_addresses[] = "[listen demo]\n"
 static const char demo_address6[] = "[listen demo6]\n"
                                     "address = [::1]:8443\n";
 
-static bool has_ipv6_loopback(void)
+bool config_has_ipv6_loopback(void)
 {
     struct ifaddrs *first;
     bool is_found = false;
@@ -53,37 +51,14 @@ static bool has_ipv6_loopback(void)
     return is_found;
 }
 
-/* The listeners are read as plain ones and then given the certificate that no file holds. */
-static void add_certificate(struct config *config, struct span certificate, struct span key,
-                            struct report *report)
-{
-    struct build build = {.config = config, .texts = &config->holders->memory, .report = report};
-    struct config_pair *pair = build_array(&build, 1, sizeof(*pair));
-
-    if (pair == NULL) {
-        return;
-    }
-    if (!arena_copy(build.texts, certificate, &pair->certificate) ||
-        !arena_copy(build.texts, key, &pair->key)) {
-        report_no_memory(report);
-        return;
-    }
-    for (size_t i = 0; i < config->listen_count; i++) {
-        config->listens[i].is_tls = true;
-        config->listens[i].has_pages = true;
-        config->listens[i].pairs = pair;
-        config->listens[i].pair_count = 1;
-    }
-    listen_prove(&build, pair, CONFIG_TLS_1_2, (struct listen_proof){.line = 0});
-}
-
 static bool write_listens(struct span address_text, char *out, size_t size)
 {
     struct addr address;
     char text[ADDR_TEXT_MAX];
 
     if (address_text.len == 0) {
-        snprintf(out, size, "%s%s", demo_addresses, has_ipv6_loopback() ? demo_address6 : "");
+        snprintf(out, size, "%s%s", demo_addresses,
+                 config_has_ipv6_loopback() ? demo_address6 : "");
         return true;
     }
     if (!addr_parse(address_text, &address)) {
@@ -96,7 +71,9 @@ static bool write_listens(struct span address_text, char *out, size_t size)
 struct config *config_demo(struct span address_text, struct span certificate, struct span key,
                            struct report *out_report)
 {
+    const struct config_pair pair = {.certificate = certificate, .key = key};
     struct config *config;
+    struct bundle bundle;
     char listens[DEMO_TEXT_MAX / 4];
     char text[DEMO_TEXT_MAX];
 
@@ -109,13 +86,11 @@ struct config *config_demo(struct span address_text, struct span certificate, st
         return NULL;
     }
     snprintf(text, sizeof(text), "%s%s%s", demo_server, listens, demo_routes);
-    config = config_parse(span_from_str(text), out_report);
-    if (config != NULL) {
-        add_certificate(config, certificate, key, out_report);
-    }
-    if (out_report->is_failed) {
-        config_free(config);
-        return NULL;
+    bundle_read_text(&bundle, span_from_str(text));
+    config = config_build_lent(&bundle, &pair, out_report);
+    bundle_done(&bundle);
+    for (size_t i = 0; config != NULL && i < config->listen_count; i++) {
+        config->listens[i].has_pages = true;
     }
     return config;
 }

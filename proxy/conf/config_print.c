@@ -150,6 +150,21 @@ static void print_defaults(struct printer *printer, const struct config *config)
     }
 }
 
+/* Out of memory a pair cannot be named, so who wants it in a file has to fill it in. On a loopback
+ * address the listener may do without. */
+static void print_lent(const struct printer *printer, const struct config_listen *listen)
+{
+    const char *off = addr_is_loopback(&listen->address) ? "; " : "";
+
+    if (listen->pair_count > 0 && listen->certificate_path_count == 0) {
+        fprintf(printer->out,
+                "; The certificate was made for one run and is in no file: name files here%s\n"
+                "%stls_certificate = fullchain.pem\n"
+                "%stls_key = privkey.pem\n",
+                *off != '\0' ? ", or it is ws://" : "", off, off);
+    }
+}
+
 static void print_listen(struct printer *printer, const struct config_listen *listen, bool is_first)
 {
     switch (listen->kind) {
@@ -157,6 +172,7 @@ static void print_listen(struct printer *printer, const struct config_listen *li
         printer->has_help = is_first;
         fprintf(printer->out, "\n[listen %.*s]\n", (int)listen->name.len, listen->name.data);
         print_section(printer, KEY_LISTEN, listen);
+        print_lent(printer, listen);
         break;
     case CONFIG_LISTEN_HEALTH:
         printer->has_help = true;

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/span.h"
 #include "conf/value.h"
@@ -62,6 +63,7 @@ struct key {
     enum key_section section; /* a key of KEY_ROUTE also stands in [defaults] */
     const char *name;
     const char *help;
+    const char *values; /* what may stand there, for people, where the row does not say; or NULL */
     enum key_type type;
     bool is_required;
     bool is_route_only;   /* not in [defaults] */
@@ -122,5 +124,8 @@ MUST_CHECK bool key_parse(const struct key *key, struct span text, uint64_t *out
 const char *key_format(const struct key *key, uint64_t number, char *out, size_t size);
 /* What may stand there: "a duration such as 500ms, 5s, 10m or 2h: 0 (off) or 10ms to 30d". */
 const char *key_describe(const struct key *key, char *out, size_t size);
+/* The whole table, a row of Markdown for each key: section, key, values, default, help. `make keys`
+ * takes the tables of config/README.md from it, but for the meaning. */
+void key_print(FILE *out);
 
 #endif

@@ -131,6 +131,23 @@ static void build_pairs(struct build *build, const struct draft_value *certifica
     }
 }
 
+/* A certificate that is in no file. */
+static void take_lent(struct build *build, struct config_listen *listen)
+{
+    listen->pairs = build_array(build, 1, sizeof(*listen->pairs));
+    if (listen->pairs == NULL) {
+        return;
+    }
+    if (!arena_copy(build->texts, build->lent->certificate, &listen->pairs->certificate) ||
+        !arena_copy(build->texts, build->lent->key, &listen->pairs->key)) {
+        report_no_memory(build->report);
+        return;
+    }
+    listen->is_tls = true;
+    listen->pair_count = 1;
+    listen_prove(build, listen->pairs, listen->tls_min_version, (struct listen_proof){.line = 0});
+}
+
 static void build_tls(struct build *build, const struct draft_section *section,
                       struct config_listen *listen)
 {
@@ -139,6 +156,9 @@ static void build_tls(struct build *build, const struct draft_section *section,
 
     listen->is_tls = certificates->line != 0 || keys->line != 0;
     if (!listen->is_tls) {
+        if (build->lent != NULL) {
+            take_lent(build, listen);
+        }
         return;
     }
     if (certificates->line != 0 && keys->line != 0 && certificates->count != keys->count) {

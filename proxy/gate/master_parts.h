@@ -132,7 +132,7 @@ struct elder {
 
 struct master {
     const struct config *config; /* in force; held */
-    struct bundle bundle;        /* of which it was made; without files for --demo */
+    struct bundle bundle; /* of which it was made; without files where the certificate is in none */
     struct reload reload;
     struct master_next next;
     bool is_reload_wanted;            /* a signal asked for it */

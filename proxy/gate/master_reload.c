@@ -278,10 +278,16 @@ static void begin_by_signal(struct master *m)
 {
     m->is_reload_wanted = false;
     if (m->bundle.files == NULL) {
-        log_message(LOG_WARN, "reload.failed", "--demo has no file to read again");
+        log_message(LOG_WARN, "reload.failed",
+                    "no file to read again: a certificate made for "
+                    "this run, and options");
         return;
     }
-    bundle_read(&m->next.bundle, m->bundle.files->name.data);
+    if (m->bundle.files->name.len == 0) { /* the text was made of options */
+        bundle_read_again(&m->next.bundle, &m->bundle);
+    } else {
+        bundle_read(&m->next.bundle, m->bundle.files->name.data);
+    }
     m->next.is_watch = false;
     begin(m, false);
 }

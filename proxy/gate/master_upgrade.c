@@ -304,7 +304,7 @@ static void begin(struct master *m)
     struct log_line line;
     m->upgrade = (struct upgrade){.pipe_fd = -1, .began_ms = clock_now_ms()};
     if (m->bundle.files == NULL) {
-        note_failure(m, "--demo has nothing to hand over: start it again");
+        note_failure(m, "a certificate made for this run cannot be handed over: start it again");
         return;
     }
     log_begin(&line, LOG_INFO, "upgrade.begin");

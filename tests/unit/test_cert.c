@@ -89,6 +89,65 @@ static void test_names(void)
     tls_names_done(&names);
 }
 
+/* The names that the caller adds, one row a certificate. */
+static void test_more_names(void)
+{
+    static const struct {
+        const char *machine;
+        const char *address;
+        const char *name; /* to look for */
+        bool want;
+    } rows[] = {
+        {"desk.example", "0.0.0.0:1", "desk.example", true},
+        {"desk", "", "desk", true},
+        {"DESK", "", "desk", true},
+        {"localhost", "", "localhost", true},
+        {"", "192.0.2.7:443", "192.0.2.7", true},
+        {"", "192.0.2.7:443", "192.0.2.8", false},
+        {"", "0.0.0.0:1", "0.0.0.0", false},
+        {"", "[::]:1", "::", false},
+        {"", "127.0.0.9:1", "127.0.0.9", false},
+        {"no name", "", "no name", false},
+        {"192.0.2.9", "", "192.0.2.9", false},
+        {"desk\xff", "", "desk", false},
+        {"a-name-of-sixty-four-bytes.which-is-what-a-linux-machine-may-have", "192.0.2.7:443",
+         "192.0.2.7", true},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct addr address = {.len = 0};
+        struct tls_pair as_pair;
+        if (rows[i].address[0] != '\0') {
+            CHECK_TRUE(rows[i].address, addr_parse(span_from_str(rows[i].address), &address));
+        }
+        CHECK_TRUE("made",
+                   cert_make_throw_away_for(span_from_str(rows[i].machine), &address, &pair));
+        as_pair =
+            (struct tls_pair){{pair.certificate, pair.certificate_len}, {pair.key, pair.key_len}};
+        struct tls_context *context = kit_server(&as_pair, 1, TLS_1_2);
+        struct kit_link link;
+        struct kit_wish wish = {.server_name = rows[i].name, .trust = pair.certificate};
+        kit_link_open(&link, context, &wish, KIT_WHOLE);
+        CHECK_EQ_INT(rows[i].name, wolfSSL_check_domain_name(link.client.ssl, rows[i].name),
+                     WOLFSSL_SUCCESS);
+        CHECK_EQ_INT(rows[i].name, kit_shake(&link), rows[i].want);
+        kit_link_close(&link);
+        tls_context_free(context);
+    }
+}
+
+static void test_ipv6_name(void)
+{
+    static const uint8_t wanted[] = {0x87, 16, 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0,
+                                     0,    0,  0,    0,    0,    0,    0, 0, 7};
+    static uint8_t der[CERT_PEM_MAX];
+    struct addr address;
+    CHECK_TRUE("address", addr_parse(SPAN_LIT("[2001:db8::7]:443"), &address));
+    CHECK_TRUE("made", cert_make_throw_away_for(SPAN_LIT("desk"), &address, &pair));
+    int len = wc_CertPemToDer((const byte *)pair.certificate, (int)pair.certificate_len, der,
+                              (int)sizeof(der), CERT_TYPE);
+    CHECK_TRUE("DER", len > 0 && memmem(der, (size_t)len, wanted, sizeof(wanted)) != NULL);
+}
+
 static void test_each_is_new(void)
 {
     make();
@@ -116,6 +175,7 @@ static void test_no_memory(void)
 
 CU_TestInfo cert_tests[] = {
     {"texts", test_texts},         {"a client is content", test_client_is_content},
-    {"names", test_names},         {"each is new", test_each_is_new},
+    {"names", test_names},         {"more names", test_more_names},
+    {"IPv6 name", test_ipv6_name}, {"each is new", test_each_is_new},
     {"no memory", test_no_memory}, CU_TEST_INFO_NULL,
 };

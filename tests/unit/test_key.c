@@ -2,6 +2,7 @@
 #include "conf/key.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
@@ -123,10 +124,45 @@ static void test_sections(void)
     CHECK_EQ_STR("what", key_section_nearest(SPAN_LIT("what")), NULL);
 }
 
+/* A row has five cells, and none is empty. */
+static void test_print(void)
+{
+    static const char *const wanted[] = {
+        "| `server` | `workers` | `auto`, 1 to 256 | `auto` | worker processes",
+        "| `listen` | `tls_key` | list of PEM files | no file | PEM files",
+        "| `health` | `address` | `IP:PORT`, `[IPv6]:PORT` | required | numeric",
+        "| `route` | `idle_timeout` | 0 (off), 10ms to 30d | `10m` | time without",
+        "| `route` | `allow` | list of networks | all | client networks",
+    };
+    char *text = NULL;
+    size_t len = 0;
+    size_t lines = 0;
+    FILE *out = open_memstream(&text, &len);
+
+    key_print(out);
+    fclose(out);
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+        CHECK_TRUE(wanted[i], strstr(text, wanted[i]) != NULL);
+    }
+    CHECK_TRUE("empty cell", strstr(text, "|  |") == NULL);
+    for (const char *line = text; *line != '\0'; line = strchr(line, '\n') + 1) {
+        size_t cells = 0;
+
+        for (const char *c = line; *c != '\n'; c++) {
+            cells += *c == '|' && (c == line || c[-1] != '\\');
+        }
+        CHECK_EQ_U64("cells", cells, 6);
+        lines++;
+    }
+    CHECK_EQ_U64("rows", lines, key_count() + 2);
+    free(text);
+}
+
 CU_TestInfo key_tests[] = {
     {"the table of keys", test_table},
     {"the nearest key", test_nearest},
     {"distance of words", test_distance},
     {"sections", test_sections},
+    {"print", test_print},
     CU_TEST_INFO_NULL,
 };

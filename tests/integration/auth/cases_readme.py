@@ -50,7 +50,7 @@ def configurations(t):
             with open(path, encoding="ascii") as file:
                 write_secret(t, name + end, file.read())
     with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
-        found = blocks(text_of("README.md")) + blocks(file.read())
+        found = blocks(text_of("README.md")) + blocks(text_of("RUNNING.md")) + blocks(file.read())
     assert len(found) >= 18, "only %d blocks" % len(found)
     for block in found:
         text = whole(block).replace("/etc/sluice/", t.path("")).replace(

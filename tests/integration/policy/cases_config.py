@@ -189,7 +189,8 @@ def help_and_version(t):
     code, stdout, stderr = t.run_program("--help")
     equal((code, stderr), (DONE, ""), "--help")
     for option in ("-c", "--check", "--print-config", "--version", "--help", "--demo", "--listen",
-                   "--health"):
+                   "--health", "--to", "--files", "--origins", "--certificate", "--key", "--plain",
+                   "--keys"):
         assert option in stdout, option + " is not in the help"
     code, stdout, stderr = t.run_program("--version")
     equal((code, stderr), (DONE, ""), "--version")
