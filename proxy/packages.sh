@@ -45,7 +45,8 @@ disable_services() {
         case $package in
         redis-server) service=redis-server ;;
         openssh-server) service=ssh ;;
-        ngircd | unbound | haproxy | nginx | lighttpd) service=$package ;;
+        ngircd | unbound | haproxy | nginx | lighttpd | mosquitto | postgresql | rabbitmq-server)
+            service=$package ;;
         *) continue ;;
         esac
         systemctl disable --now "$service" >/dev/null 2>&1 || true

@@ -27,7 +27,7 @@ FUZZ_BINS = $(FUZZ_NAMES:%=$(B)/fuzz/fuzz_%)
 # What the tests need from apt besides the build's packages.
 TEST_PACKAGES = libcunit1-dev $(LLVM_PACKAGES) cppcheck shellcheck chromium chromium-driver \
     firefox-esr novnc tigervnc-standalone-server default-jdk-headless \
-    redis-server openssh-server openssh-client openssl python3 python3-websockets python3-wsproto \
+    redis-server mosquitto postgresql rabbitmq-server openssh-server openssh-client openssl python3 python3-websockets python3-wsproto \
     iproute2 nftables procps ngircd unbound nginx libnginx-mod-stream haproxy valgrind libssl-dev node-ws \
     gnutls-bin libnss3-tools apache2-utils python3-cryptography python3-jwt prometheus systemd \
     $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
@@ -43,6 +43,13 @@ test-deps:  ## install the Debian packages that only the tests need
 	  npm install --silent --no-audit --no-fund --prefix $(B)/node ws
 	$(Q)grep -qs '"version": "$(TYPESCRIPT)"' $(B)/typescript/node_modules/typescript/package.json || \
 	  npm install --silent --no-audit --no-fund --prefix $(B)/typescript typescript@$(TYPESCRIPT)
+	+$(Q)$(MAKE) --no-print-directory $(EXAMPLE_CLIENTS)
+
+# The clients that drive config/examples: exactly what the lock file says, fetched once.
+EXAMPLE_CLIENTS = $(B)/node/examples/stamp
+$(EXAMPLE_CLIENTS): tests/integration/examples/package.json tests/integration/examples/package-lock.json
+	$(Q)mkdir -p $(@D) && cp $^ $(@D) && \
+	  npm ci --silent --no-audit --no-fund --ignore-scripts --prefix $(@D) && touch $@
 
 # ---------------------------------------------------------------------------------- running
 
@@ -68,7 +75,7 @@ SAN_ENV = ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:ab
 LINT_ENV = B='$(B)' CC='$(CC)' MODULES='$(MODULES)' CLANG_FORMAT='$(CLANG_FORMAT)' \
     CLANG_TIDY='$(CLANG_TIDY)' PYTHON='$(PYTHON)' BIN='$(B)/sluice'
 LINT_NEEDS = $(COMPDB) $(GEN)/unit/suites.inc $(WOLFSSL_STAMP) \
-    $(if $(wildcard proxy/main.c),$(if $(T),$(if $(filter config_keys,$(T)),$(B)/sluice),$(B)/sluice))
+    $(if $(wildcard proxy/main.c),$(if $(filter-out examples config_keys,$(T)),,$(B)/sluice))
 lint: $(LINT_NEEDS)  ## check layers, keys, sizes, format, clang-tidy, cppcheck, shellcheck, hardening
 	$(Q)$(LINT_ENV) $(RECORD) lint tests/lint/run $(T)
 

@@ -9,10 +9,10 @@ import shutil
 import ssl
 import threading
 
-import harness
+import examples
+from desktop import Desktop
 from harness import case, equal, wait_until
 from pages import HERE, Server
-from services import start_service, wait_for_port
 
 NOVNC = "/usr/share/novnc"
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -53,17 +53,6 @@ def fitted(t, text, **values):
     return text
 
 
-def vnc(t):
-    """Starts a VNC server without a password. Returns its port."""
-    port = harness.free_port()
-    display = 100 + port % 10000
-    process = start_service(t, ["Xtigervnc", ":%d" % display, "-rfbport", str(port), "-localhost",
-                                "-SecurityTypes", "None", "-geometry", "640x400", "-depth", "24",
-                                "-nolisten", "unix"], "vnc.log")
-    wait_for_port(t, port, process, "vnc.log")
-    return port
-
-
 @case(timeout=120)
 def novnc(t):
     """noVNC as Debian ships it, with its own settings, against the example of the README."""
@@ -71,7 +60,7 @@ def novnc(t):
     origin = serve(t, NOVNC)
     text = example("README.md", "desk").split("[route cache]")[0]
     p = t.start(fitted(t, text, origins=origin, allow="127.0.0.0/8",
-                       backend="tcp://127.0.0.1:%d" % vnc(t)))
+                       backend="tcp://127.0.0.1:%d" % Desktop(t).port))
     path = re.search(r"^path = /(\S+)", text, re.M).group(1)
     t.browser.go("%s/vnc.html?autoconnect=1&host=127.0.0.1&port=%d&path=%s"
                  % (origin, p.ports["public"][1], path))
@@ -85,3 +74,49 @@ def novnc(t):
     line = p.one_end("client_close")
     equal(line["route"], "desk", "the route")
     assert int(line["down_bytes"]) > 100, line
+
+
+NOVNCS = [("debian", NOVNC), ("npm", os.path.join(examples.NODE_MODULES, "@novnc", "novnc"))]
+COLOUR = 0x20c040
+MIDDLE = """const canvas = document.querySelector('#screen canvas');
+    return canvas && [canvas.width, canvas.height, ...canvas.getContext('2d').getImageData(
+        canvas.width / 2, canvas.height / 2, 1, 1).data];"""
+STATUS = "return document.getElementById('status').textContent;"
+
+
+def put_page(t, folder, url):
+    """Puts config/examples/novnc.html beside noVNC, with another address to connect to."""
+    for name in ("core", "vendor"):
+        path = os.path.join(t.path("site"), name)
+        if not os.path.islink(path):
+            os.symlink(os.path.join(folder, name), path)
+    text = examples.read("novnc.html")
+    assert (where := "wss://gateway.example.com:8443/websockify") in text
+    t.write("site/novnc.html", text.replace(where, url))
+
+
+@case(timeout=120, rows=NOVNCS)
+def novnc_page(t, folder):
+    """The page of config/examples shows a desktop's pixels, the desktop hears a key, and people
+    read why it ended: the desktop's end, a path that is none."""
+    desktop = Desktop(t)
+    desktop.paint(COLOUR)
+    os.mkdir(t.path("site"))
+    origin = serve(t, t.path("site"))
+    p = examples.start(t, "novnc.ini", origins=origin,
+                       backend="tcp://127.0.0.1:%d" % desktop.port)
+    put_page(t, folder, examples.url(p) + "/websockify")
+    t.browser.go(origin + "/novnc.html")
+    want = [640, 400, COLOUR >> 16, COLOUR >> 8 & 255, COLOUR & 255, 255]
+    wait_until(lambda: t.browser.run(MIDDLE) == want, "the colour of the desktop", 30)
+    equal(t.browser.run(STATUS), "Connected", "the status")
+    t.browser.press("k")
+    equal(desktop.next_key(), "k", "the key")
+    desktop.process.terminate()
+    wait_until(lambda: "1000" in t.browser.run(STATUS), "the end of the desktop")
+    p.one_end("backend_close", route="vnc")
+    put_page(t, folder, examples.url(p) + "/elsewhere")
+    t.browser.go(origin + "/novnc.html?2")  # not the one that the browser keeps
+    wait_until(lambda: "1008: " in t.browser.run(STATUS), "code and reason")
+    assert t.browser.run(STATUS).startswith("You may not connect here."), t.browser.run(STATUS)
+    p.log.wait("session.end", ending="no_route")

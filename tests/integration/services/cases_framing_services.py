@@ -7,34 +7,12 @@ import struct
 
 import harness
 from harness import case, equal
+from irc import CHANNEL, IrcNative, IrcPage, ngircd
 from services import start_service, wait_for_port
 from sessions import WIRES, end_after_close
 from wsclient import BINARY, CONTINUATION, PING, PONG, TEXT, frame
 
 # IRC: ngircd, two pages, and beside them a client of the old kind.
-
-NGIRCD_CONFIG = """
-[Global]
-Name = irc.example.test
-Info = a server for a test
-AdminInfo1 = nobody
-AdminEMail = nobody@example.test
-Listen = 127.0.0.1
-Ports = {port}
-MotdPhrase = welcome
-ServerUID = 65534
-ServerGID = 65534
-[Limits]
-MaxConnections = 0
-MaxConnectionsIP = 0
-MaxPenaltyTime = 0
-PingTimeout = 600
-[Options]
-DNS = no
-Ident = no
-PAM = no
-IncludeDir = {dir}/none
-"""
 
 IRC_ROUTE = """
 framing = line
@@ -42,96 +20,6 @@ line_end = crlf
 subprotocols = text.ircv3.net, binary.ircv3.net
 backend = tcp://127.0.0.1:%d
 """
-
-CHANNEL = "#caf\u00e9-\U0001f600"
-
-
-def ngircd(t):
-    """Starts ngircd and returns its port. As root, ngircd gives its rights away by itself."""
-    port = harness.free_port()
-    config = t.write("ngircd.conf", NGIRCD_CONFIG.format(port=port, dir=t.dir))
-    process = start_service(t, ["/usr/sbin/ngircd", "-n", "-f", config], "ngircd.log")
-    wait_for_port(t, port, process, "ngircd.log")
-    return port
-
-
-class IrcClient:
-    """A user on the server. Subclasses send and receive lines (bytes, no terminator)."""
-
-    def __init__(self, nick):
-        self.nick = nick
-
-    def say(self, line):
-        self.send_line(line if isinstance(line, bytes) else line.encode())
-
-    def wait_for(self, *words):
-        """Waits for a line with all these words. Returns it and the lines before it."""
-        wanted = [word if isinstance(word, bytes) else word.encode() for word in words]
-        before = []
-        while True:
-            line = self.recv_line()
-            if line.startswith(b"PING "):
-                self.send_line(b"PONG " + line[5:])
-                continue
-            if all(word in line for word in wanted):
-                return line, before
-            before.append(line)
-            assert len(before) < 500, "in vain: %r" % (wanted,)
-
-    def log_in(self, real_name):
-        self.say("NICK " + self.nick)
-        self.say("USER %s 0 * :%s" % (self.nick, real_name))
-        self.wait_for(" 001 ", self.nick)
-        self.wait_for(" 376 ")  # the end of the greeting
-        return self
-
-    def join(self, channel=CHANNEL):
-        self.say("JOIN " + channel)
-        self.wait_for(" 366 ", channel)
-        return self
-
-    def tell(self, text, channel=CHANNEL):
-        text = text if isinstance(text, bytes) else text.encode()
-        self.say(b"PRIVMSG " + channel.encode() + b" :" + text)
-
-
-class IrcPage(IrcClient):
-    """A page: one message is one line."""
-
-    def __init__(self, p, nick, subprotocol, listen):
-        super().__init__(nick)
-        self.c = p.client(listen).open("/irc", subprotocols=subprotocol)
-        equal(self.c.subprotocol, subprotocol, "subprotocol")
-        self.opcode = TEXT if subprotocol.startswith("text") else BINARY
-
-    def send_line(self, line):
-        self.c.send(self.opcode, line)
-
-    def recv_line(self):
-        opcode, line = self.c.recv_message()
-        equal(opcode, self.opcode, "opcode")
-        assert b"\r" not in line and b"\n" not in line, line
-        if opcode == TEXT:
-            line.decode()
-        return line
-
-
-class IrcNative(IrcClient):
-    """A client without a gateway."""
-
-    def __init__(self, t, port, nick):
-        super().__init__(nick)
-        self.sock = socket.create_connection(("127.0.0.1", port), 20 * harness.scale())
-        t.cleanup(self.sock.close)
-        self.file = self.sock.makefile("rb")
-
-    def send_line(self, line):
-        self.sock.sendall(line + b"\r\n")
-
-    def recv_line(self):
-        line = self.file.readline()
-        assert line.endswith(b"\r\n"), "it ends with %r" % line
-        return line[:-2]
 
 
 def irc(t):
