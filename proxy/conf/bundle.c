@@ -66,8 +66,21 @@ static struct bundle_file *add_file(struct bundle *bundle)
     return file;
 }
 
+static bool read_named(struct bundle *bundle, struct bundle_file *file, const char *path,
+                       bool is_directory, const char **detail)
+{
+    if (is_directory) {
+        return file_identify(path, &bundle->memory, &file->bytes, detail);
+    }
+    if (!file_read(path, &bundle->memory, &file->bytes, detail)) {
+        return false;
+    }
+    file->exposure = file_exposure(path);
+    return true;
+}
+
 /* `path` ends in NUL. */
-static void take_file(struct bundle *bundle, struct span path)
+static void take_file(struct bundle *bundle, struct span path, bool is_directory)
 {
     struct bundle_file *file;
     const char *detail = NULL;
@@ -81,9 +94,8 @@ static void take_file(struct bundle *bundle, struct span path)
     }
     if (bundle->bytes > BUNDLE_BYTES_MAX - FILE_BYTES_MAX) {
         detail = "all files together are larger than 64 MiB";
-    } else if (file_read(path.data, &bundle->memory, &file->bytes, &detail)) {
+    } else if (read_named(bundle, file, path.data, is_directory, &detail)) {
         bundle->bytes += file->bytes.len;
-        file->exposure = file_exposure(path.data);
         return;
     }
     keep_text(bundle, detail, &file->problem);
@@ -100,10 +112,12 @@ static void take_named_files(struct bundle *bundle, struct span text)
     draft_read(&draft, text, &texts, &ignored);
     for (const struct draft_section *s = draft.sections; s != NULL; s = s->next) {
         for (size_t i = 0; i < key_count(); i++) {
-            const struct draft_item *item = key_at(i)->names_files ? s->values[i].items : NULL;
+            const struct key *key = key_at(i);
+            bool is_named = key->names_files || key->names_directory;
+            const struct draft_item *item = is_named ? s->values[i].items : NULL;
 
             for (; item != NULL; item = item->next) {
-                take_file(bundle, item->text);
+                take_file(bundle, item->text, key->names_directory);
             }
         }
         if (s->kind == KEY_SERVER && draft_value(s, "user")->items != NULL) {
@@ -124,7 +138,7 @@ static void begin(struct bundle *out)
 void bundle_read(struct bundle *out, const char *path)
 {
     begin(out);
-    take_file(out, span_from_str(path));
+    take_file(out, span_from_str(path), false);
     if (out->files != NULL && out->files->problem.len == 0) {
         take_named_files(out, out->files->bytes);
     }

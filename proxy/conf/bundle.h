@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* bundle.h: everything that a configuration is made from, as one value.
  *
- * For: the INI text, the bytes of each file that its keys name, and what the system says (the ids
+ * For: the INI text, the bytes of each file that its keys name, which directories they name, and what the system says (the ids
  * of the user, the number of cores). bundle_read collects them and is the only reader of these
  * files; what is made from a bundle is the same in each process that has it. The master seals a
  * bundle in a memory file, and workers, which can open no file, read it from there. Not for: what
@@ -23,9 +23,9 @@
 #define BUNDLE_BYTES_MAX ((size_t)64 << 20) /* of all files together */
 
 struct bundle_file {
-    struct span name;            /* the path as the key has it */
-    struct span bytes;           /* with a NUL behind them */
-    struct span problem;         /* why nobody could read it; empty = it was read */
+    struct span name;    /* the path as the key has it */
+    struct span bytes;   /* with a NUL behind them; of a directory what file_identify says */
+    struct span problem; /* why nobody could read it; empty = it was read */
     enum file_exposure exposure; /* as bundle_read found it; other bundles do not have it */
     struct bundle_file *next;
 };

@@ -7,6 +7,7 @@
 #include "conf/auth.h"
 #include "conf/build.h"
 #include "conf/draft.h"
+#include "conf/files.h"
 #include "conf/listen.h"
 #include "conf/route.h"
 
@@ -118,6 +119,7 @@ static struct config *build_snapshot(struct build *build)
     listen_build(build);
     auth_build(build);
     route_build(build);
+    files_build(build);
     auth_check_use(build);
     listen_check_hosts(build);
     check_memory(build);

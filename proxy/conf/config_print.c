@@ -214,6 +214,13 @@ void config_print(const struct config *config, FILE *out)
         fprintf(out, "\n[route %.*s]\n", (int)route->policy.name.len, route->policy.name.data);
         print_section(&printer, KEY_ROUTE, route);
     }
+    for (size_t i = 0; i < config->file_count; i++) {
+        const struct config_files *files = &config->files[i];
+
+        printer.has_help = i == 0;
+        fprintf(out, "\n[files %.*s]\n", (int)files->place.name.len, files->place.name.data);
+        print_section(&printer, KEY_FILES, files);
+    }
 }
 
 static ssize_t append(void *owner, const char *data, size_t len)

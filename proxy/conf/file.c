@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -158,4 +160,26 @@ enum file_exposure file_exposure(const char *path)
         return FILE_PRIVATE;
     }
     return is_secrets_mount(path) ? FILE_READABLE_MOUNT : FILE_READABLE;
+}
+
+bool file_identify(const char *path, struct arena *arena, struct span *out, const char **out_detail)
+{
+    struct stat status;
+    char text[64];
+
+    if (stat(path, &status) != 0) {
+        *out_detail = strerror(errno);
+        return false;
+    }
+    if (!S_ISDIR(status.st_mode)) {
+        *out_detail = strerror(ENOTDIR);
+        return false;
+    }
+    snprintf(text, sizeof(text), "directory %" PRIuMAX ":%" PRIuMAX, (uintmax_t)status.st_dev,
+             (uintmax_t)status.st_ino);
+    if (!arena_copy(arena, span_from_str(text), out)) {
+        *out_detail = strerror(ENOMEM);
+        return false;
+    }
+    return true;
 }

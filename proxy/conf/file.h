@@ -18,6 +18,11 @@
 MUST_CHECK bool file_read(const char *path, struct arena *arena, struct span *out,
                           const char **out_detail);
 
+/* Which directory is at the path, as a text that no other directory of this machine has: so one that
+ * takes its place shows. The rest is as for file_read. */
+MUST_CHECK bool file_identify(const char *path, struct arena *arena, struct span *out,
+                              const char **out_detail);
+
 /* Who can get at a file that holds a secret. Members of its group count as trusted: a group for
  * keys (Debian's ssl-cert) is the usual way to let a service read them. */
 enum file_exposure {

@@ -13,7 +13,7 @@ static const struct key_header headers[KEY_SECTIONS] = {
     [KEY_SERVER] = {"server", false}, [KEY_LISTEN] = {"listen", true},
     [KEY_HEALTH] = {"health", false}, [KEY_ADMIN] = {"admin", false},
     [KEY_AUTH] = {"auth", true},      [KEY_DEFAULTS] = {"defaults", false},
-    [KEY_ROUTE] = {"route", true},
+    [KEY_ROUTE] = {"route", true},    [KEY_FILES] = {"files", true},
 };
 
 const struct key_header *key_section_header(enum key_section section)

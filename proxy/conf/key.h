@@ -5,9 +5,8 @@
  * and printed, what it means nothing without; the nearest name to a misspelt one. Not for: what
  * several keys mean together. Pure.
  *
- * A new key is a row in key_table.c or key_table_route.c (and the field of the snapshot that it
- * fills), a row of a table
- * in config/README.md and a line in config/sluice.ini; `make lint` compares the three. Each row of
+ * A new key is a row in key_table.c, key_table_route.c or key_table_files.c (and the field of the
+ * snapshot that it fills), a row of a table in config/README.md and a line in config/sluice.ini; `make lint` compares the three. Each row of
  * the table begins with KEY(SECTION, "name". */
 #ifndef CONF_KEY_H
 #define CONF_KEY_H
@@ -21,7 +20,7 @@
 #include "conf/value.h"
 
 /* What a section is kept in: struct config, struct config_listen for three of them, struct
- * config_auth and, the last two, struct config_route. */
+ * config_auth, for two struct config_route, struct config_files. */
 enum key_section {
     KEY_SERVER = 0,
     KEY_LISTEN,
@@ -29,9 +28,10 @@ enum key_section {
     KEY_ADMIN,
     KEY_AUTH,
     KEY_DEFAULTS,
-    KEY_ROUTE
+    KEY_ROUTE,
+    KEY_FILES
 };
-#define KEY_SECTIONS 7
+#define KEY_SECTIONS 8
 
 /* How a section begins: [server], [listen NAME]. */
 struct key_header {
@@ -68,6 +68,7 @@ struct key {
     bool is_required;
     bool is_route_only;   /* not in [defaults] */
     bool names_files;     /* its value or items are paths, which the bundle reads */
+    bool names_directory; /* its value is the path of a directory, which the bundle looks up */
     const char *fallback; /* the default, as it would be written: one item of a list; NULL = none */
     const struct key_need *need; /* NULL: the key always means something */
 
@@ -89,7 +90,7 @@ struct key {
     const char *empty; /* what no value means: "any" */
 };
 
-#define KEY_MAX 160        /* ceiling of the table, asserted by the tests */
+#define KEY_MAX 192        /* ceiling of the table, asserted by the tests */
 #define KEY_RANGE_TEXT 160 /* bytes that key_describe needs at most */
 #define KEY_NUMBER_TEXT 32 /* bytes that key_format needs at most */
 

@@ -29,6 +29,8 @@
 #define LISTEN_ITEMS(items_, count_) ITEMS(config_listen, items_, count_)
 #define AUTH_FIELD(member_) FIELD(config_auth, member_)
 #define AUTH_ITEMS(items_, count_) ITEMS(config_auth, items_, count_)
+#define FILES_FIELD(member_) FIELD(config_files, member_)
+#define FILES_ITEMS(items_, count_) ITEMS(config_files, items_, count_)
 #define ROUTE_FIELD(member_) FIELD(config_route, member_)
 #define ROUTE_ITEMS(items_, count_) ITEMS(config_route, items_, count_)
 
@@ -42,8 +44,11 @@
 
 static const struct key_choice on_words[] = {{"on", 1}, {"off", 0}, {NULL, 0}};
 
-/* key_table_route.c: the rows of [route NAME], which stand behind all others. */
+/* key_table_route.c: the rows of [route NAME], which stand behind those of key_table.c. */
 extern const struct key key_route_rows[];
 extern const size_t key_route_row_count;
+/* key_table_files.c: the rows of [files NAME], which stand behind all others. */
+extern const struct key key_files_rows[];
+extern const size_t key_files_row_count;
 
 #endif

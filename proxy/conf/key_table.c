@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* key_table.c: the rows, in the order in which they are printed; those of routes are in
- * key_table_route.c. */
+ * key_table_route.c, those of files in key_table_files.c. */
 #include <assert.h>
 
 #include "conf/key_rows.h"
@@ -319,19 +319,27 @@ static const struct key keys[] = {
 
 size_t key_count(void)
 {
-    return KEYS + key_route_row_count;
+    return KEYS + key_route_row_count + key_files_row_count;
 }
 
 const struct key *key_at(size_t index)
 {
     assert(index < key_count());
-    return index < KEYS ? &keys[index] : &key_route_rows[index - KEYS];
+    if (index < KEYS) {
+        return &keys[index];
+    }
+    index -= KEYS;
+    return index < key_route_row_count ? &key_route_rows[index]
+                                       : &key_files_rows[index - key_route_row_count];
 }
 
 size_t key_index(const struct key *key)
 {
     if (key->section == KEY_ROUTE) {
         return KEYS + (size_t)(key - key_route_rows);
+    }
+    if (key->section == KEY_FILES) {
+        return KEYS + key_route_row_count + (size_t)(key - key_files_rows);
     }
     return (size_t)(key - keys);
 }

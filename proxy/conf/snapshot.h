@@ -182,6 +182,20 @@ struct config_route {
     unsigned line;
 };
 
+/* A [files NAME] section. */
+struct config_files {
+    struct policy_route place; /* its name and path are all that counts; a prefix */
+    struct span root_path;     /* as written, NUL-terminated; empty = only the kit */
+    struct span root_identity; /* which directory that was (file_identify) */
+    struct span index;         /* the name of a file */
+    uint64_t cache_ms;         /* 0: browsers ask each time whether a file has changed */
+    uint64_t kept_ms;          /* 0: a connection asks once */
+    bool has_kit;              /* page_kit = on */
+    struct span *headers;      /* "Name: value" */
+    size_t header_count;
+    unsigned line;
+};
+
 struct config {
     /* [server] */
     unsigned workers; /* resolved: auto = cores */
@@ -220,6 +234,8 @@ struct config {
     struct config_route *routes;
     struct policy_route *policies; /* routes[i].policy, side by side, for policy_decide */
     size_t route_count;
+    struct config_files *files;
+    size_t file_count; /* sections */
 
     struct config_holders *holders; /* NULL: nobody counts them, and nobody frees the snapshot */
 };

@@ -68,6 +68,10 @@ value_show_fn value_show_rate;
 value_read_fn value_read_backend; /* struct config_backend */
 value_show_fn value_show_backend;
 
+/* value_files.c */
+value_read_fn value_read_file_name; /* struct span: the name of a file without a directory */
+value_read_fn value_read_header;    /* struct span: "Name: value", a line without its end */
+
 /* value_auth.c */
 value_read_fn value_read_algorithm; /* enum sigkey_alg */
 value_show_fn value_show_algorithm;

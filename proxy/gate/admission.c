@@ -141,6 +141,48 @@ const struct config_route *admission_find_route(const struct admission_question 
     return decision.verdict == POLICY_OK ? &config->routes[decision.route] : NULL;
 }
 
+/* The longest path wins. The path counts as the client wrote it, as it does for routes. */
+static void find_section(const struct config *config, struct span path, struct admission_files *out)
+{
+    size_t best = 0;
+
+    for (size_t i = 0; i < config->file_count; i++) {
+        struct span place = config->files[i].place.path;
+        const struct span bare = {place.data, place.len - 1};
+        bool is_bare = bare.len > 0 && span_is_equal(path, bare);
+        if ((is_bare || span_starts_with(path, place)) && place.len > best) {
+            best = place.len;
+            out->section = &config->files[i];
+            out->is_bare = is_bare;
+            out->rest = is_bare ? (struct span){NULL, 0}
+                                : (struct span){path.data + place.len, path.len - place.len};
+        }
+    }
+}
+
+void admission_find_files(const struct admission_question *question, struct admission_files *out)
+{
+    const struct config *config = question->config;
+
+    *out = (struct admission_files){.section = NULL};
+    find_section(config, question->request->path, out);
+    if (out->section == NULL) {
+        return;
+    }
+    read_front(question, question->request, &out->front);
+    if (out->front.refusal != LIFE_NOT_ENDED) {
+        return;
+    }
+    const struct policy_request asked = ask(question->request, &out->front);
+    struct policy_decision decision =
+        policy_decide_plain(config->policies, config->route_count, &asked);
+    const struct policy_route *route =
+        decision.verdict != POLICY_NO_ROUTE ? &config->policies[decision.route] : NULL;
+    if (route != NULL && (!route->is_prefix || route->path.len >= out->section->place.path.len)) {
+        out->section = NULL;
+    }
+}
+
 void admission_decide(const struct admission_question *question, struct admission *out)
 {
     const struct config *config = question->config;

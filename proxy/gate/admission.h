@@ -54,4 +54,14 @@ void admission_decide(const struct admission_question *question, struct admissio
  * route; else NULL. Changes nothing of the request. */
 const struct config_route *admission_find_route(const struct admission_question *question);
 
+/* The section of a GET or HEAD that opens no WebSocket, and the rest of its path. A route whose path
+ * is at least as long, or exact, keeps the request from it. */
+struct admission_files {
+    const struct config_files *section; /* NULL: none, or refused */
+    struct span rest;
+    bool is_bare;       /* the path is the section's own, without its last slash */
+    struct front front; /* who the client is; its refusal counts for the request */
+};
+void admission_find_files(const struct admission_question *question, struct admission_files *out);
+
 #endif

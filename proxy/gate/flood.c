@@ -27,6 +27,7 @@ static const struct {
     [FLOOD_RELOAD_KEPT - LIFE_ENDING_COUNT] = {"reload.kept", LOG_WARN, false},
     [FLOOD_LISTEN_READY - LIFE_ENDING_COUNT] = {"listen.ready", LOG_INFO, false},
     [FLOOD_LISTEN_GONE - LIFE_ENDING_COUNT] = {"listen.gone", LOG_INFO, false},
+    [FLOOD_FILES - LIFE_ENDING_COUNT] = {"files.refused", LOG_INFO, false},
 };
 
 static bool is_calm(unsigned kind)

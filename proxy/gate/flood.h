@@ -40,6 +40,7 @@ enum flood_kind {
     FLOOD_RELOAD_KEPT,
     FLOOD_LISTEN_READY,
     FLOOD_LISTEN_GONE,
+    FLOOD_FILES,
     FLOOD_KINDS
 };
 

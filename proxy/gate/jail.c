@@ -127,12 +127,13 @@ struct part {
     const char *detail;
     const char *hasher_detail;
     bool is_for_sanitizers;
-    int (*close)(void);
-    int (*close_hasher)(void);
+    int (*close)(const struct config *config);
+    int (*close_hasher)(const struct config *config);
 };
 
-static int close_rights(void)
+static int close_rights(const struct config *config)
 {
+    (void)config;
     int reason = jail_bound_rights(jail_master_rights());
     return reason == 0 ? jail_drop_rights(jail_master_rights()) : reason;
 }
@@ -157,12 +158,12 @@ static bool is_entered; /* else the configuration wants no sandbox */
 #define REFUSED_BY_BUILD (-1)
 
 /* A worker could never undo it, and neither could the master: so a child tries. */
-static int try_in_child(const struct part *part)
+static int try_in_child(const struct part *part, const struct config *config)
 {
     int status = 0;
     pid_t pid = fork();
     if (pid == 0) {
-        _exit(part->close());
+        _exit(part->close(config));
     }
     if (pid < 0 || waitpid(pid, &status, 0) != pid) {
         return 0; /* the workers try */
@@ -170,12 +171,12 @@ static int try_in_child(const struct part *part)
     return WIFEXITED(status) ? WEXITSTATUS(status) : EPERM; /* killed: not even a try is allowed */
 }
 
-static int ask_for(size_t i)
+static int ask_for(size_t i, const struct config *config)
 {
     if (IS_SANITIZED && !parts[i].is_for_sanitizers) {
         return REFUSED_BY_BUILD;
     }
-    return i == RIGHTS ? parts[i].close() : try_in_child(&parts[i]);
+    return i == RIGHTS ? parts[i].close(config) : try_in_child(&parts[i], config);
 }
 
 static void say_what_is_missing(void)
@@ -209,7 +210,7 @@ void jail_enter_master(const struct config *config)
     is_entered = true;
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* a worker insists on it */
     for (size_t i = 0; i < JAIL_PARTS; i++) {
-        refused[i] = ask_for(i);
+        refused[i] = ask_for(i, config);
     }
     say_what_is_missing();
 }
@@ -257,10 +258,34 @@ bool jail_enter(const struct config *config, char *text, size_t size)
     return true;
 }
 
+static bool has_root(const struct config *config, struct span identity)
+{
+    for (size_t i = 0; i < config->file_count; i++) {
+        if (span_is_equal(config->files[i].root_identity, identity)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool jail_covers_files(const struct config *before, const struct config *next)
+{
+    bool is_covered = before->file_count > 0 || next->file_count == 0;
+
+    if (!jail_has_part(FILES) && !jail_has_part(CALLS)) {
+        return true;
+    }
+    for (size_t i = 0; i < next->file_count; i++) {
+        is_covered = is_covered && (next->files[i].root_identity.len == 0 ||
+                                    has_root(before, next->files[i].root_identity));
+    }
+    return is_covered;
+}
+
 bool jail_lock(const struct config *config, const char **out_detail)
 {
     for (size_t i = FILES; config->is_sandboxed && i < JAIL_PARTS; i++) {
-        if (refused[i] == 0 && parts[i].close() != 0) {
+        if (refused[i] == 0 && parts[i].close(config) != 0) {
             *out_detail = parts[i].detail;
             return false;
         }
@@ -271,7 +296,7 @@ bool jail_lock(const struct config *config, const char **out_detail)
 bool jail_lock_hasher(const struct config *config, const char **out_detail)
 {
     for (size_t i = FILES; config->is_sandboxed && i < JAIL_PARTS; i++) {
-        if (refused[i] == 0 && parts[i].close_hasher() != 0) {
+        if (refused[i] == 0 && parts[i].close_hasher(config) != 0) {
             *out_detail = parts[i].hasher_detail;
             return false;
         }

@@ -10,7 +10,8 @@
  *   master  when its sockets are bound *rights but those that it needs; *rights of programs that it
  *                                      starts
  *   worker  after the fork             root and the way back to it, *all rights, *the environment
- *   worker  before its first client    *files (Landlock), *system calls (seccomp)
+ *   worker  before its first client    *files (Landlock) but those below the roots of [files],
+ *                                      *system calls (seccomp)
  *   hasher  before its first password  the same as a worker, and *sockets and all files
  *
  * `sandbox = off` switches off what has a star. The master stays able to read any file, to fork and
@@ -55,6 +56,10 @@ bool jail_has_part(size_t part);
  * again. What the process is already is no change and needs no right. False: `text` then says why.
  */
 MUST_CHECK bool jail_enter(const struct config *config, char *text, size_t size);
+
+/* A worker that locked itself in for `before` may read all that `next` serves, as far as the
+ * sandbox is concerned. */
+bool jail_covers_files(const struct config *before, const struct config *next);
 
 /* A worker locks itself in, when all it needs is open. False: *out_detail then says why. */
 MUST_CHECK bool jail_lock(const struct config *config, const char **out_detail);

@@ -350,7 +350,7 @@ static int fill(scmp_filter_ctx filter, const struct call_list *list)
     return result;
 }
 
-static int close_calls_but(const struct call_list *list)
+static int close_calls_but(const struct call_list *list, bool has_openat2)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
     if (filter == NULL) {
@@ -364,6 +364,9 @@ static int close_calls_but(const struct call_list *list)
     if (result == 0) {
         result = fill(filter, list);
     }
+    if (result == 0 && has_openat2) {
+        result = rule(filter, SCMP_ACT_ALLOW, "openat2", 0, NULL);
+    }
     if (result == 0) {
         result = name_deadly() ? seccomp_load(filter) : -errno;
     }
@@ -371,12 +374,13 @@ static int close_calls_but(const struct call_list *list)
     return -result;
 }
 
-int jail_close_calls(void)
+int jail_close_calls(const struct config *config)
 {
-    return close_calls_but(&of_worker);
+    return close_calls_but(&of_worker, config->file_count > 0);
 }
 
-int jail_close_most_calls(void)
+int jail_close_most_calls(const struct config *config)
 {
-    return close_calls_but(&of_hasher);
+    (void)config;
+    return close_calls_but(&of_hasher, false);
 }

@@ -82,7 +82,19 @@ static int allow_lookups(int rules)
     return reason;
 }
 
-static int close_files_but(int (*allow_some)(int rules))
+static int allow_roots(int rules, const struct config *config)
+{
+    int reason = 0;
+    for (size_t i = 0; reason == 0 && i < config->file_count; i++) {
+        if (config->files[i].root_path.len > 0) {
+            reason = allow(rules, config->files[i].root_path.data);
+        }
+    }
+    return reason;
+}
+
+static int close_files_but(int (*allow_some)(int rules, const struct config *config),
+                           const struct config *config)
 {
     long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
     if (version < 1) {
@@ -98,7 +110,7 @@ static int close_files_but(int (*allow_some)(int rules))
     if (rules == -1) {
         return errno;
     }
-    int reason = allow_some(rules);
+    int reason = allow_some(rules, config);
     if (reason == 0 && syscall(SYS_landlock_restrict_self, rules, 0) != 0) {
         reason = errno;
     }
@@ -106,18 +118,25 @@ static int close_files_but(int (*allow_some)(int rules))
     return reason;
 }
 
-static int allow_none(int rules)
+static int allow_for_worker(int rules, const struct config *config)
+{
+    int reason = allow_lookups(rules);
+    return reason == 0 ? allow_roots(rules, config) : reason;
+}
+
+static int allow_none(int rules, const struct config *config)
 {
     (void)rules;
+    (void)config;
     return 0;
 }
 
-int jail_close_files(void)
+int jail_close_files(const struct config *config)
 {
-    return close_files_but(allow_lookups);
+    return close_files_but(allow_for_worker, config);
 }
 
-int jail_close_all_files(void)
+int jail_close_all_files(const struct config *config)
 {
-    return close_files_but(allow_none);
+    return close_files_but(allow_none, config);
 }

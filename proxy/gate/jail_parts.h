@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/span.h"
+#include "conf/snapshot.h"
 
 /* --- jail_rights.c --- */
 
@@ -25,17 +26,19 @@ uint64_t jail_master_rights(void);
 
 /* --- jail_files.c --- */
 
-/* Nothing can be opened any more but, for reading, what a lookup of names reads; nothing can be
- * made, renamed or removed; no TCP port can be bound. What is open stays open. */
-MUST_CHECK int jail_close_files(void);
+/* Nothing can be opened any more but, for reading, what a lookup of names reads and what lies below
+ * the roots of [files]; nothing can be made, renamed or removed; no TCP port can be bound. What is
+ * open stays open. */
+MUST_CHECK int jail_close_files(const struct config *config);
 /* Nothing at all can be opened. */
-MUST_CHECK int jail_close_all_files(void);
+MUST_CHECK int jail_close_all_files(const struct config *config);
 
 /* --- jail_calls.c --- */
 
-/* Only the system calls of the list work. */
-MUST_CHECK int jail_close_calls(void);
+/* Only the system calls of the list work; with [files] openat2 too, of which seccomp cannot see what
+ * it opens: Landlock says that. */
+MUST_CHECK int jail_close_calls(const struct config *config);
 /* Only those that work with memory and with descriptors which are there. */
-MUST_CHECK int jail_close_most_calls(void);
+MUST_CHECK int jail_close_most_calls(const struct config *config);
 
 #endif

@@ -79,7 +79,8 @@ struct master_next {
     size_t slot_count;
     size_t files_changed;
     struct change change;
-    bool is_watch; /* new content of a file is the cause, and no signal */
+    bool is_watch;   /* new content of a file is the cause, and no signal */
+    bool is_renewal; /* other workers must come: the sandbox of these ones is for other files */
 };
 
 enum upgrade_phase {
@@ -213,10 +214,14 @@ void master_retire(struct master *m, size_t slot);
 bool master_has_workers(const struct master *m);
 /* Clears the seats of workers that are gone without a master who could do it. */
 void master_sweep_seats(struct master *m);
-/* So many slots are enough for so many workers besides those that retire. */
-size_t master_slots_for(const struct master *m, size_t workers);
-/* Uses so many slots, and wants as many of them to have a worker as the configuration says. */
-void master_set_workers(struct master *m, size_t slot_count);
+/* So many slots are enough for so many workers besides those that retire; `is_renewal`: all retire.
+ */
+size_t master_slots_for(const struct master *m, size_t workers, bool is_renewal);
+/* Slots that have a worker. */
+size_t master_busy_slots(const struct master *m);
+/* Uses so many slots, and wants as many of them to have a worker as the configuration says;
+ * `is_renewal`: another one than now. */
+void master_set_workers(struct master *m, size_t slot_count, bool is_renewal);
 
 /* --- master_child.c --- */
 

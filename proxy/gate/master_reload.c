@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "conf/change.h"
 #include "gate/control.h"
+#include "gate/jail.h"
 #include "gate/master_parts.h"
 
 #define SOON_MS 1000 /* to the second look at files that do not fit together */
@@ -80,11 +81,16 @@ static bool make_next(struct master *m, struct config *config)
 {
     char text[SOCKETS_TEXT_MAX];
     m->next.config = config;
-    m->next.slot_count = master_slots_for(m, config->workers);
+    m->next.is_renewal = !jail_covers_files(m->config, config);
+    m->next.slot_count = master_slots_for(m, config->workers, m->next.is_renewal);
     m->next.files_changed = count_changed_files(&m->bundle, &m->next.bundle);
     change_count(m->config, config, &m->next.change);
     if (!keep_identity(m, m->config, config)) {
         fail(m, "out of memory");
+        return false;
+    }
+    if (m->next.is_renewal && m->next.slot_count < master_busy_slots(m) + config->workers) {
+        fail(m, "another root of [files] needs other workers, and too many have yet to end");
         return false;
     }
     if (!sockets_plan(&m->sockets, config, m->next.slot_count, text)) {
@@ -257,7 +263,12 @@ static void commit(struct master *m)
     reload_commit(&m->reload, clock_now_ms());
     give_adopters(m, before);
     master_log_listens(m, before);
-    master_set_workers(m, m->next.slot_count);
+    if (m->next.is_renewal) {
+        log_message(LOG_INFO, "reload.workers",
+                    "a root of [files] is new: workers whose sandbox lets them read it take over, "
+                    "the others end with their sessions");
+    }
+    master_set_workers(m, m->next.slot_count, m->next.is_renewal);
     config_free(before);
     bundle_done(&bundle);
 }

@@ -305,19 +305,28 @@ void master_signal_workers(const struct master *m, int signum)
 /* --- how many workers ------------------------------------------------------------------------ */
 
 /* The slot of a worker that retires is in use until its last session ends. */
-static bool is_usable(const struct slot *slot)
+static bool is_usable(const struct slot *slot, bool is_renewal)
 {
-    return slot->is_wanted || slot->pid == 0;
+    return (slot->is_wanted && !is_renewal) || slot->pid == 0;
 }
 
-size_t master_slots_for(const struct master *m, size_t workers)
+size_t master_slots_for(const struct master *m, size_t workers, bool is_renewal)
 {
     size_t usable = 0;
     for (size_t i = 0; i < m->slot_count; i++) {
-        usable += is_usable(&m->slots[i]);
+        usable += is_usable(&m->slots[i], is_renewal);
     }
     size_t needed = m->slot_count + (workers > usable ? workers - usable : 0);
     return needed < SOCKETS_SLOTS_MAX ? needed : SOCKETS_SLOTS_MAX;
+}
+
+size_t master_busy_slots(const struct master *m)
+{
+    size_t busy = 0;
+    for (size_t i = 0; i < m->slot_count; i++) {
+        busy += m->slots[i].pid != 0;
+    }
+    return busy;
 }
 
 void master_retire(struct master *m, size_t slot)
@@ -334,7 +343,7 @@ void master_retire(struct master *m, size_t slot)
     kill(s->pid, SIGKILL);
 }
 
-void master_set_workers(struct master *m, size_t slot_count)
+void master_set_workers(struct master *m, size_t slot_count, bool is_renewal)
 {
     size_t wanted = 0;
     for (size_t i = m->slot_count; i < slot_count; i++) {
@@ -343,7 +352,7 @@ void master_set_workers(struct master *m, size_t slot_count)
     m->slot_count = slot_count;
     for (size_t i = 0; i < slot_count; i++) {
         struct slot *s = &m->slots[i];
-        if (wanted < m->config->workers && is_usable(s)) {
+        if (wanted < m->config->workers && is_usable(s, is_renewal)) {
             s->is_wanted = true;
             wanted++;
         } else if (s->is_wanted) {

@@ -55,6 +55,7 @@ static inline uint64_t metrics_at(const void *base, size_t offset)
 /* metrics_program.c and metrics_write.c. Each stands in a row of the table, which says what it
  * is. */
 metrics_count_fn metrics_count_backends;
+metrics_count_fn metrics_count_classes;
 metrics_count_fn metrics_count_jail_parts;
 metrics_count_fn metrics_count_listens;
 metrics_count_fn metrics_count_pairs;
@@ -68,6 +69,7 @@ metrics_write_fn metrics_write_backend_up;
 metrics_write_fn metrics_write_build;
 metrics_write_fn metrics_write_dials;
 metrics_write_fn metrics_write_ends;
+metrics_write_fn metrics_write_classes;
 metrics_write_fn metrics_write_expiry;
 metrics_write_fn metrics_write_failures;
 metrics_write_fn metrics_write_generations;

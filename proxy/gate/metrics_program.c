@@ -219,6 +219,20 @@ void metrics_write_refusals(const struct metrics *m, const struct metrics_family
     }
 }
 
+size_t metrics_count_classes(const struct metrics *m)
+{
+    return m->config->file_count > 0 ? SEAT_CLASSES : 0;
+}
+
+void metrics_write_classes(const struct metrics *m, const struct metrics_family *f, size_t row,
+                           struct sheet *sheet)
+{
+    static const char *const classes[SEAT_CLASSES] = {"2xx", "3xx", "4xx", "5xx"};
+    sheet_begin(sheet, "");
+    sheet_label(sheet, "status", classes[row]);
+    sheet_count(sheet, sum_workers(m, f->offset + row * sizeof(uint64_t)));
+}
+
 /* --- lines of the log ------------------------------------------------------------------------ */
 
 size_t metrics_count_sinks(const struct metrics *m)

@@ -84,6 +84,11 @@ static const struct metrics_family families[] = {
     COUNTER("sluice_auth_refusals_total", "Credentials that were refused, by the reason.",
             metrics_count_reasons, metrics_write_refusals, WORKER(auth_refusals)),
 
+    COUNTER("sluice_files_requests_total", "Requests for files, by the class of their status.",
+            metrics_count_classes, metrics_write_classes, WORKER(files_answers)),
+    COUNTER("sluice_files_sent_bytes_total", "Bytes of files that were sent, without heads.", NULL,
+            metrics_write_worker_sum, WORKER(files_bytes)),
+
     GAUGE("sluice_backend_up", "0 if the last dial did not reach the backend.",
           metrics_count_backends, metrics_write_backend_up, 0),
     HISTOGRAM("sluice_backend_connect_duration_seconds",

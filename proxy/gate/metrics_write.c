@@ -38,6 +38,7 @@ static bool is_phase_of(size_t row, enum life_phase phase)
     switch (phase) {
     case LIFE_TLS:
     case LIFE_REQUEST:
+    case LIFE_SERVING:
         return row == 0;
     case LIFE_TOKEN:
     case LIFE_DIAL:

@@ -31,6 +31,7 @@
 #include "base/span.h"
 #include "conf/snapshot.h"
 #include "gate/answer.h"
+#include "gate/files.h"
 #include "gate/listing.h"
 #include "gate/metrics.h"
 #include "gate/roster.h"
@@ -85,7 +86,5 @@ extern const unsigned char demo_page[];
 extern const size_t demo_page_len; /* bytes */
 extern const unsigned char status_page[];
 extern const size_t status_page_len;
-extern const unsigned char page_kit[]; /* sluice.js */
-extern const size_t page_kit_len;
 
 #endif

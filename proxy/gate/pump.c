@@ -450,7 +450,8 @@ bool pump_is_client_paused(const struct pump *p)
 
 bool pump_awaits(const struct pump *p, const struct life *life, const struct conn *conn)
 {
-    if (conn_queued(conn) > 0) {
+    bool is_file = p->is_client_owed && life->phase == LIFE_SERVING && conn == &p->client;
+    if (conn_queued(conn) > 0 || is_file) {
         return true;
     }
     return p->kept != NULL && life->phase == LIFE_OPEN && pump_is_held(p) &&

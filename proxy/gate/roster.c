@@ -17,7 +17,7 @@ static size_t paged(size_t size)
 
 static uint64_t layout(void)
 {
-    uint64_t sum = shared_layout_text(SHARED_LAYOUT, "roster 3");
+    uint64_t sum = shared_layout_text(SHARED_LAYOUT, "roster 4");
     const uint64_t numbers[] = {sizeof(struct memory), sizeof(struct chunk), sizeof(struct row),
                                 sizeof(struct block), LIFE_DEAD};
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {

@@ -89,6 +89,8 @@ struct seat_listen {
     _Atomic uint64_t refused[LIMITS_ENTRIES]; /* accepted, and closed at once; by the limit */
 };
 
+#define SEAT_CLASSES 4 /* 2xx to 5xx */
+
 /* What a worker tells of its own process now and then. */
 struct seat_worker {
     _Atomic uint64_t started_s; /* wall clock since 1970 */
@@ -103,6 +105,8 @@ struct seat_worker {
     _Atomic uint64_t memory_ends; /* sessions that ended because of max_memory */
     _Atomic uint64_t identified;  /* gauge: sessions whose client has proven who it is */
     _Atomic uint64_t auth_refusals[IDENTITY_REASONS]; /* by enum identity_reason */
+    _Atomic uint64_t files_answers[SEAT_CLASSES];     /* by the hundreds of the status, from 2 on */
+    _Atomic uint64_t files_bytes;                     /* of their content */
 };
 
 /* The shared memory. */

@@ -140,6 +140,7 @@ static enum pump_mode mode_of(const struct session *s)
         return PUMP_FORWARD;
     case LIFE_TLS:
     case LIFE_REQUEST:
+    case LIFE_SERVING:
     case LIFE_HALF_CLOSED:
     case LIFE_CLOSING:
     case LIFE_ANSWER:
@@ -264,6 +265,7 @@ static void client_bytes(struct session *s, uint8_t *data, size_t len)
             break;
         }
         s->has_asked = true;
+        session_begin_request(s);
         bool is_decided = session_take_head(s, data, len, &event);
         explicit_bzero(data, len); /* cookies and tokens stand in it */
         if (is_decided) {
@@ -281,6 +283,7 @@ static void client_bytes(struct session *s, uint8_t *data, size_t len)
         }
         break;
     case LIFE_TLS:
+    case LIFE_SERVING:
     case LIFE_DIAL:
     case LIFE_HALF_CLOSED:
     case LIFE_ANSWER:
@@ -336,10 +339,12 @@ static void flush(struct conn *conn)
     (void)result; /* is_broken and the queue show what came of it */
 }
 
-/* Sends the next parts of a body. */
+/* Sends the next parts of a file or of a body. */
 static void continue_answer(struct session *s)
 {
-    if (s->pump.is_client_owed) {
+    if (session_continue_files(s)) {
+        door_progress(s->door, &s->guest);
+    } else if (s->pump.is_client_owed) {
         answer_more(&s->pump, &s->request->page.body);
         door_progress(s->door, &s->guest);
     }
@@ -354,7 +359,8 @@ static void client_ready(struct session *s, unsigned ready)
     }
     continue_answer(s);
     resume(s);
-    if ((ready & REACTOR_READ) && life_reads_client(&s->life) && !pump_is_held(&s->pump)) {
+    if ((ready & REACTOR_READ) && life_reads_client(&s->life) && !pump_is_held(&s->pump) &&
+        !session_has_ahead(s)) {
         read_client(s);
     }
     session_settle(s);

@@ -18,6 +18,7 @@
 #include "base/list.h"
 #include "conf/snapshot.h"
 #include "gate/door.h"
+#include "gate/files.h"
 #include "gate/flood.h"
 #include "gate/limits.h"
 #include "gate/page.h"
@@ -58,6 +59,7 @@ struct session_context {
     size_t slot;               /* the worker's, in the scoreboard and in the sessions' names */
     uint32_t generation;       /* the worker's */
     page_find_fn *find_page;   /* NULL: there are no pages */
+    const struct files *files; /* of `config`; NULL: no files are served */
     struct limits limits;
     struct roster_writer *roster; /* NULL: sessions have no rows */
     struct spent *spent;          /* NULL: no route asks for single-use tokens */
@@ -68,6 +70,7 @@ struct session_context {
     size_t session_count;
     size_t health_count; /* connections to [health] and [admin]; session_count has the others */
     bool is_draining;    /* refuse new requests: `shutdown` */
+    bool is_retired;     /* accepts nobody: connections that ask for files end behind the next */
     session_revoked_fn *is_revoked;                   /* NULL: no list changes */
     void (*on_gone)(struct session_context *context); /* after a session has freed itself */
     void (*on_park)(struct session_context *context); /* after a session has parked; may be NULL */
@@ -104,6 +107,8 @@ void session_begin_look(struct session_context *context);
 /* Asks of the next `most` sessions whether the proofs of their clients still hold, and ends those
  * whose proofs do not (LIFE_AUTH_REVOKED). False: it has come to the last one. */
 MUST_CHECK bool session_look_again(struct session_context *context, size_t most);
+/* Ends the connections that have been sent files and ask for nothing now. */
+void session_end_kept(struct session_context *context);
 /* Ends the sessions that have most in their queues, the largest first, until at most `bytes` are
  * allocated (base/mem) or nothing is queued: as stalled, on the side for which more waits. Returns
  * how many. */

@@ -44,6 +44,7 @@ static void do_retire(struct session *s)
     }
     door_leave(s->door, &s->guest);
     limits_leave(&s->context->limits, &s->holds);
+    session_end_files(s);
     session_log_end(s);
     session_tally_end(s);
     session_show_end(s);
@@ -87,6 +88,7 @@ void session_act(struct session *s, unsigned actions)
         {LIFE_DO_DIAL, do_dial},
         {LIFE_DO_CANCEL_DIAL, do_cancel_dial},
         {LIFE_DO_SEND_HTTP, session_send_http},
+        {LIFE_DO_SEND_FILE, session_send_file},
         {LIFE_DO_ACCEPT_101, session_send_accept},
         {LIFE_DO_REFUSE_101, session_send_refusal},
         {LIFE_DO_SEND_CLOSE, session_send_close},

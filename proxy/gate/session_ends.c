@@ -140,6 +140,20 @@ void session_end_early(struct session_context *context, enum life_ending ending,
     }
 }
 
+void session_end_kept(struct session_context *context)
+{
+    struct list *link = context->sessions.next;
+
+    while (link != &context->sessions) {
+        struct session *s = container_of(link, struct session, link);
+        link = link->next;
+        if (s->life.phase == LIFE_REQUEST && s->life.served == LIFE_SERVED_KEPT &&
+            !session_has_ahead(s)) {
+            end(s, LIFE_FILES);
+        }
+    }
+}
+
 static size_t queued_bytes(const struct session *s)
 {
     return conn_queued(&s->pump.client) + conn_queued(&s->pump.backend);

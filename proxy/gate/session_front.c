@@ -51,6 +51,18 @@ bool session_tell_client(struct session *s, const struct addr *client)
     return true;
 }
 
+void session_forget_client(struct session *s)
+{
+    const struct proxy_header *header = session_header(s);
+    struct addr peer;
+
+    if (s->told == NULL) {
+        return;
+    }
+    session_peer_address(s, &peer);
+    set_client(s, header != NULL && header->kind != PROXY_HEADER_LOCAL ? &header->source : &peer);
+}
+
 /* --- the PROXY header ------------------------------------------------------------------------ */
 
 bool session_await_header(struct session *s, struct tls *tls)

@@ -14,6 +14,7 @@
 #include "gate/admission.h"
 #include "gate/answer.h"
 #include "gate/dial.h"
+#include "gate/files.h"
 #include "gate/flow.h"
 #include "gate/identity.h"
 #include "gate/pump.h"
@@ -49,6 +50,23 @@ struct session_tally {
     uint64_t paused_since_ms[SEAT_SIDES]; /* 0 = this side is read */
 };
 
+/* Of a connection that has asked for a file. */
+struct session_files {
+    struct files_question question;
+    struct files_answer answer;
+    uint8_t *ahead;   /* owned; what came behind the head; NULL = nothing */
+    size_t ahead_len; /* bytes */
+    size_t ahead_at;  /* where the next head begins */
+    uint64_t kept_ms;
+    uint64_t request_count;
+    uint64_t sent_bytes;    /* of the content of the last answer */
+    unsigned turn_requests; /* how many may still be answered in this turn */
+    bool is_turn_due;       /* the next turn goes on */
+    bool is_sending;        /* from the head to the last byte of the content */
+    bool is_cut;            /* the file has no more bytes, and should have */
+    bool is_last;           /* the connection ends behind this answer */
+};
+
 /* The PROXY header of a session, until the session is OPEN or over. */
 struct session_header {
     struct proxy_header_parser parser;
@@ -73,6 +91,7 @@ struct session {
     const struct config_backend *backend; /* connected, or dialled last; NULL before */
     struct session_request *request;      /* NULL before its first byte and when no longer needed */
     struct dial *dial;                    /* NULL unless dialling */
+    struct session_files *files;          /* owned; NULL: it has asked for none */
     struct identity *who;                 /* owned; NULL: the route asks nobody */
     struct pump pump;
     struct life life;
@@ -147,6 +166,8 @@ bool session_take_pending(struct session *s, struct session_event *out);
  * does not tell, or has not told yet. */
 void session_client_address(const struct session *s, struct addr *out);
 void session_peer_address(const struct session *s, struct addr *out);
+/* The client is again whom the connection itself tells of, for the next request. */
+void session_forget_client(struct session *s);
 /* The request tells of another client than was known. False: no memory. */
 MUST_CHECK bool session_tell_client(struct session *s, const struct addr *client);
 /* The client's address is known as far as it can be before TLS. The session calls this once: when
@@ -173,6 +194,8 @@ bool session_take_head(struct session *s, const uint8_t *data, size_t len,
                        struct session_event *out);
 /* Frees the request, if there is one. */
 void session_drop_request(struct session *s);
+/* The part of that which belongs to one request, not to the connection. */
+void session_drop_head(struct session *s);
 /* Each says one thing to the client that the life asks for. */
 void session_send_accept(struct session *s);
 void session_send_refusal(struct session *s);
@@ -191,6 +214,26 @@ struct session_event session_settle_place(struct session *s, const struct sessio
 void session_give_back(struct session *s);
 /* The client's credentials do not hold, or it showed none (enum identity_reason). */
 struct session_event session_refuse_who(struct session *s, unsigned reason, const char *detail);
+
+/* session_files.c */
+/* True: a file answers the request, or nobody may have it: *out says it. */
+bool session_find_files(struct session *s, const struct admission_files *found,
+                        struct session_event *out);
+/* LIFE_DO_SEND_FILE. */
+void session_send_file(struct session *s);
+/* A turn begins. True: the client is owed a part of a file, and has got it as far as it takes it. */
+bool session_continue_files(struct session *s);
+/* The event that follows from an answer alone, or from bytes that came before it. */
+bool session_take_files(struct session *s, struct session_event *out);
+/* Bytes behind a head wait until its file is sent. */
+bool session_has_ahead(const struct session *s);
+/* Keeps them. False: no memory. */
+MUST_CHECK bool session_keep_ahead(struct session *s, const uint8_t *data, size_t len);
+/* A byte of a request has come. */
+void session_begin_request(struct session *s);
+/* Tells of an answer that did not leave wholly. */
+void session_end_files(struct session *s);
+void session_drop_files(struct session *s);
 
 /* session_ticket.c: the single-use token of a client, if it has one. */
 /* Uses it. False: *out refuses the client. */

@@ -10,6 +10,7 @@ static bool is_client_lost(const struct session *s)
 {
     const struct life *life = &s->life;
     bool is_heard = life->client == LIFE_SIDE_UP && !life->client_eof &&
+                    life->phase != LIFE_SERVING &&
                     !(life->phase == LIFE_OPEN && pump_is_client_paused(&s->pump));
     return s->pump.client.is_broken && !is_heard &&
            (life->client == LIFE_SIDE_UP || life->client == LIFE_SIDE_DRAINING);
@@ -75,7 +76,10 @@ bool session_take_pending(struct session *s, struct session_event *out)
         event->type = LIFE_EV_CLIENT_RESET;
     } else if (is_backend_lost(s)) {
         event->type = LIFE_EV_BACKEND_RESET;
-    } else if (s->is_eof_due && !pump_is_held(&s->pump)) {
+    } else if (session_take_files(s, out)) {
+        return true;
+    } else if (s->is_eof_due && !pump_is_held(&s->pump) && !session_has_ahead(s) &&
+               life->phase != LIFE_SERVING) {
         s->is_eof_due = false;
         out->detail = cut_detail(s);
         event->type = out->detail != NULL ? LIFE_EV_CLIENT_CUT : LIFE_EV_CLIENT_EOF;

@@ -244,11 +244,38 @@ static bool name_client(struct session *s)
     return front.refusal != LIFE_NOT_ENDED || session_tell_client(s, &front.client);
 }
 
-/* True: a page answers, or nobody can: *out says it. */
-static bool find_answer(struct session *s, struct session_event *out)
+/* True: a file answers, or the request is refused: *out says it. */
+static bool find_files(struct session *s, struct session_event *out)
 {
     struct session_request *request = s->request;
-    bool is_page = is_page_request(s); /* it asks the proxy's headers for itself */
+    struct addr source;
+    struct admission_files found;
+    const char *detail;
+
+    session_client_address(s, &source);
+    const struct admission_question question = {
+        .config = s->config,
+        .listen = listen_in_force(s),
+        .request = &request->asked,
+        .source = &source,
+        .is_secure = is_secure(s),
+        .sni = sni_of(s),
+    };
+    if (s->config->file_count == 0 ||
+        upgrade_check_plain(&request->head, &request->asked, &detail) != UPGRADE_OK ||
+        upgrade_asks_for_websocket(&request->head)) {
+        return false;
+    }
+    admission_find_files(&question, &found);
+    return session_find_files(s, &found, out);
+}
+
+/* True: a page answers, or nobody can: *out says it. */
+static bool find_answer(struct session *s, bool is_for_routes, struct session_event *out)
+{
+    struct session_request *request = s->request;
+    bool is_page = is_page_request(s); /* it asks the proxy's headers for itself, as do files */
+    bool is_file = !is_page && is_for_routes && find_files(s, out);
 
     if (!name_client(s)) {
         *out = end_event(LIFE_INTERNAL, "out of memory");
@@ -258,7 +285,7 @@ static bool find_answer(struct session *s, struct session_event *out)
         s->http_status = (uint16_t)request->page.status;
         *out = end_event(LIFE_PAGE, request->page.detail);
     }
-    return is_page;
+    return is_page || is_file;
 }
 
 static struct session_event on_head_complete(struct session *s, size_t bytes_behind)
@@ -275,7 +302,7 @@ static struct session_event on_head_complete(struct session *s, size_t bytes_beh
             ? upgrade_check_any(&request->head, &request->asked, &detail)
             : upgrade_check(&request->head, &request->asked, &request->key, &detail);
     bool is_for_routes = s->listen->kind == CONFIG_LISTEN_PUBLIC;
-    if ((result != UPGRADE_OK || !is_for_routes) && find_answer(s, &event)) {
+    if ((result != UPGRADE_OK || !is_for_routes) && find_answer(s, is_for_routes, &event)) {
         return event;
     }
     if (result != UPGRADE_OK) {
@@ -316,6 +343,10 @@ bool session_take_head(struct session *s, const uint8_t *data, size_t len,
         return false;
     case HTTP_DONE:
         *out = on_head_complete(s, len - consumed);
+        if (out->life.type == LIFE_EV_SERVE && consumed < len &&
+            !session_keep_ahead(s, data + consumed, len - consumed)) {
+            *out = end_event(LIFE_INTERNAL, "out of memory");
+        }
         return !session_is_asking(s);
     case HTTP_BAD:
     case HTTP_METHOD_TOO_LONG:
@@ -337,6 +368,11 @@ bool session_take_head(struct session *s, const uint8_t *data, size_t len,
 void session_drop_request(struct session *s)
 {
     session_drop_header(s);
+    session_drop_head(s);
+}
+
+void session_drop_head(struct session *s)
+{
     if (s->request != NULL) {
         http_parser_done(&s->request->head);
         page_done(&s->request->page);

@@ -31,6 +31,7 @@ static void on_retire(struct reactor_deferred *deferred)
     conn_close(&s->pump.backend);
     pump_done(&s->pump);
     session_drop_request(s);
+    session_drop_files(s);
     mem_free(s->told);
     (*count_of(context, s->listen))--;
     mem_free(s->sni);

@@ -9,6 +9,11 @@ struct life_deadline session_deadline(const struct session *s)
 {
     const struct life_timeouts *timeouts =
         s->route != NULL ? &s->route->timeouts : &s->context->config->early_timeouts;
+    if (s->files != NULL && s->route == NULL) {
+        struct life_timeouts kept = *timeouts;
+        kept.kept_ms = s->files->kept_ms;
+        return life_deadline(&s->life, &kept, &s->times);
+    }
     return life_deadline(&s->life, timeouts, &s->times);
 }
 

@@ -223,6 +223,7 @@ static bool init(struct worker *w, const struct worker_start *start, const char 
     w->context.limits = (struct limits){.quota = start->quota, .slot = start->seat};
     w->context.spent = start->spent;
     w->context.seat = w->setup.seat;
+    w->context.files = w->setup.files;
     vitals_init(&w->vitals, w->context.reactor, seat_worker(w->setup.seat), &w->flood);
     open_door(w);
     if (!worker_open_posts(w)) {

@@ -73,6 +73,8 @@ static void stop_accepting(struct worker *w)
 void worker_retire(struct worker *w)
 {
     w->is_retired = true;
+    w->context.is_retired = true;
+    session_end_kept(&w->context);
     stop_accepting(w);
     worker_drop_all_posts(w); /* [health] too: it would tell of a configuration that is no more */
     struct log_line line;

@@ -34,6 +34,7 @@ struct setup {
     const struct config *config; /* held */
     struct upstream *upstream;   /* owned */
     struct seat *seat;           /* owned */
+    struct files *files;         /* owned */
     struct tls_context **tls;    /* owned; one for each listener, NULL = plain */
 };
 

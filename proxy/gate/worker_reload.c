@@ -24,6 +24,7 @@ void worker_drop_setup(struct setup *setup)
     mem_free(setup->tls);
     upstream_free(setup->upstream);
     seat_free(setup->seat);
+    files_free(setup->files);
     config_free(setup->config);
     *setup = (struct setup){.config = NULL};
 }
@@ -54,9 +55,11 @@ bool worker_make_setup(struct worker *w, const struct config *config, struct set
         .config = config,
         .upstream = upstream_new(config),
         .seat = seat_new(w->start->seats, w->start->seat, config),
+        .files = files_new(config),
         .tls = mem_alloc_zero((config->listen_count + 1) * sizeof(struct tls_context *)),
     };
-    bool is_made = out->upstream != NULL && out->seat != NULL && out->tls != NULL;
+    bool is_made =
+        out->upstream != NULL && out->seat != NULL && out->files != NULL && out->tls != NULL;
     *out_detail = is_made ? NULL : "out of memory";
     for (size_t i = 0; is_made && i < config->listen_count; i++) {
         is_made = make_tls(w, out, i, out_detail);
@@ -233,6 +236,7 @@ static void take_settings(struct worker *w)
     w->context.config = config;
     w->context.upstream = w->setup.upstream;
     w->context.seat = w->setup.seat;
+    w->context.files = w->setup.files;
     worker_set_max_memory(w);
 }
 

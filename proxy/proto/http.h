@@ -3,7 +3,7 @@
  *
  * For: parsing one request head strictly and in a single pass; the parser checks the limits as the
  * bytes arrive, and a cut anywhere changes no result. Not for: what the parts of a head mean
- * (upgrade), bodies, trailers, keep-alive, a second request (every connection speaks HTTP once).
+ * (upgrade), bodies, trailers, keep-alive: each request has a parser of its own.
  *
  * The parser keeps the text of the head, and all that points into the head points there. Its
  * memory grows with what arrives, never to what the limits would allow: at most 768 bytes, or twice
@@ -93,17 +93,21 @@ void http_write_date(char out[HTTP_DATE_MAX], uint64_t unix_s);
 #define HTTP_LENGTH_UNKNOWN UINT64_MAX
 
 struct http_response {
-    unsigned status; /* a 204 has no content, so neither its type nor its length (RFC 9110 8.6) */
+    unsigned status; /* a 204 or 304 has no content, so neither its type nor its length (RFC 9110
+                        8.6) */
     uint64_t date_s; /* seconds since 1970 */
     struct span content_type;
     uint64_t body_bytes; /* HTTP_LENGTH_UNKNOWN: no Content-Length; the end of the connection ends
                             the body (RFC 9112 6.3) */
     struct span extra;   /* empty or header lines, each with its CRLF */
+    struct span cache;   /* the value of Cache-Control; empty = no-store */
+    bool is_kept;        /* the connection stays: no Connection: close */
 };
 
 /* Writes the head of a response into `out`: Date, Content-Type, Content-Length, Connection: close
- * (with 426 also Upgrade, RFC 9110 7.8), Cache-Control: no-store, X-Content-Type-Options: nosniff,
- * and `extra`. Returns the length of the head, or 0 when the head does not fit. */
+ * unless the connection stays (with 426 also Upgrade, RFC 9110 7.8), Cache-Control,
+ * X-Content-Type-Options: nosniff, and `extra`. Returns the length of the head, or 0 when the head
+ * does not fit. */
 size_t http_write_head(char *out, size_t size, const struct http_response *response);
 /* "Bad Request" and so on; "Unknown" for a status that we never send. */
 const char *http_status_text(unsigned status);

@@ -37,12 +37,17 @@ size_t http_write_head(char *out, size_t size, const struct http_response *respo
 {
     const struct span type = response->content_type;
     const struct span extra = response->extra;
-    bool has_content = response->status != 204;
+    const struct span cache = response->cache.len > 0 ? response->cache : SPAN_LIT("no-store");
+    bool has_content = response->status != 204 && response->status != 304;
+    const char *connection = response->is_kept ? "" : "Connection: close\r\n";
     char date[HTTP_DATE_MAX];
     char length[48] = "";
     int n;
 
-    if (type.len >= size || extra.len >= size) {
+    if (response->status == 426) {
+        connection = "Connection: Upgrade, close\r\n";
+    }
+    if (type.len >= size || extra.len >= size || cache.len >= size) {
         return 0;
     }
     if (has_content && response->body_bytes != HTTP_LENGTH_UNKNOWN) {
@@ -54,15 +59,14 @@ size_t http_write_head(char *out, size_t size, const struct http_response *respo
                  "Date: %s\r\n"
                  "%s%.*s%s"
                  "%s"
-                 "Connection: %s\r\n"
-                 "Cache-Control: no-store\r\n"
+                 "%s"
+                 "Cache-Control: %.*s\r\n"
                  "X-Content-Type-Options: nosniff\r\n"
                  "%.*s\r\n",
                  response->status, http_status_text(response->status), date,
                  has_content ? "Content-Type: " : "", has_content ? (int)type.len : 0,
-                 type.len > 0 ? type.data : "", has_content ? "\r\n" : "", length,
-                 response->status == 426 ? "Upgrade, close" : "close", (int)extra.len,
-                 extra.len > 0 ? extra.data : "");
+                 type.len > 0 ? type.data : "", has_content ? "\r\n" : "", length, connection,
+                 (int)cache.len, cache.data, (int)extra.len, extra.len > 0 ? extra.data : "");
     return n < 0 || (size_t)n >= size ? 0 : (size_t)n;
 }
 
@@ -76,13 +80,18 @@ const char *http_status_text(unsigned status)
         {200, "OK"},
         {202, "Accepted"},
         {204, "No Content"},
+        {206, "Partial Content"},
+        {301, "Moved Permanently"},
+        {304, "Not Modified"},
         {400, "Bad Request"},
         {401, "Unauthorized"},
         {403, "Forbidden"},
         {404, "Not Found"},
         {405, "Method Not Allowed"},
         {408, "Request Timeout"},
+        {412, "Precondition Failed"},
         {414, "URI Too Long"},
+        {416, "Range Not Satisfiable"},
         {421, "Misdirected Request"},
         {426, "Upgrade Required"},
         {429, "Too Many Requests"},

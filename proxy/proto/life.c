@@ -24,6 +24,13 @@ void life_set_route(struct life *life, const struct life_route *route)
     life->route = *route;
 }
 
+void life_begin_request(struct life *life)
+{
+    if (life->served == LIFE_SERVED_KEPT) {
+        life->served = LIFE_SERVED_ASKED;
+    }
+}
+
 bool life_has_ended(const struct life *life)
 {
     return life->ending != LIFE_NOT_ENDED;
@@ -82,6 +89,21 @@ static uint16_t close_code_of(const struct life *life, const struct life_ending_
     return row->is_backend_row ? life->route.backend_code : row->close_code;
 }
 
+/* What is queued for the client leaves before the FIN. */
+static unsigned drain_client(struct life *life)
+{
+    life->phase = LIFE_ANSWER;
+    life->client = LIFE_SIDE_DRAINING;
+    return 0;
+}
+
+/* The rest of the file still leaves, unless we cannot go on. */
+static unsigned end_file(struct life *life, const struct life_ending_row *row)
+{
+    return row->again == LIFE_AGAIN_CUT_BOTH ? drop_client(life, LIFE_DO_CLIENT_ABORT)
+                                             : drain_client(life);
+}
+
 /* The client's half of an ending before the 101. */
 static unsigned end_client_before_101(struct life *life, const struct life_ending_row *row)
 {
@@ -90,7 +112,14 @@ static unsigned end_client_before_101(struct life *life, const struct life_endin
     if (row->client == LIFE_CLIENT_RST) {
         return drop_client(life, LIFE_DO_CLIENT_ABORT);
     }
-    if (life->phase == LIFE_TLS || row->client == LIFE_CLIENT_QUIET) {
+    if (life->phase == LIFE_SERVING) {
+        return end_file(life, row);
+    }
+    bool is_quiet = row->client == LIFE_CLIENT_QUIET;
+    if (life->served == LIFE_SERVED_KEPT || (is_quiet && life->served != LIFE_SERVED_NOTHING)) {
+        return drain_client(life);
+    }
+    if (life->phase == LIFE_TLS || is_quiet) {
         return finish_client(life);
     }
     if (is_http) {
@@ -159,6 +188,7 @@ static unsigned end_first(struct life *life, enum life_ending ending)
     }
     actions |=
         life->has_upgraded ? end_client_after_101(life, row) : end_client_before_101(life, row);
+    life->served = LIFE_SERVED_NOTHING; /* it means something in REQUEST and SERVING alone */
     return actions | end_backend(life, row);
 }
 
@@ -239,7 +269,8 @@ static unsigned on_client_eof(struct life *life, enum life_ending ending)
 {
     life->client_eof = true;
     if (!life_has_ended(life)) {
-        return end_for(life, ending);
+        bool has_files = life->phase == LIFE_SERVING || life->served == LIFE_SERVED_KEPT;
+        return end_for(life, has_files ? LIFE_FILES : ending);
     }
     /* What is queued, and what the backend still says, is delivered: the peer may have closed only
      * its sending half. */
@@ -317,7 +348,7 @@ static unsigned on_deadline(struct life *life)
     case LIFE_TLS:
         return end_for(life, LIFE_TLS_FAILED);
     case LIFE_REQUEST:
-        return end_for(life, LIFE_HEAD_TOO_SLOW);
+        return end_for(life, life->served == LIFE_SERVED_KEPT ? LIFE_FILES : LIFE_HEAD_TOO_SLOW);
     case LIFE_TOKEN:
         return end_for(life, LIFE_AUTH);
     case LIFE_DIAL:
@@ -330,6 +361,7 @@ static unsigned on_deadline(struct life *life)
         return drop_client(life, LIFE_DO_CLIENT_ABORT);
     case LIFE_LINGER:
         return drop_client(life, LIFE_DO_CLIENT_CLOSE);
+    case LIFE_SERVING: /* a queue that stands still ends it */
     case LIFE_OPEN:
     case LIFE_DEAD:
         break;
@@ -356,11 +388,31 @@ static unsigned on_request_ok(struct life *life)
     if (life->phase != LIFE_REQUEST) {
         return 0;
     }
+    life->served = LIFE_SERVED_NOTHING;
     if (!life->route.is_token_first) {
         return dial(life);
     }
     life->phase = LIFE_TOKEN;
     return accept_101(life);
+}
+
+static unsigned on_serve(struct life *life)
+{
+    if (life->phase != LIFE_REQUEST) {
+        return 0;
+    }
+    life->phase = LIFE_SERVING;
+    life_begin_request(life);
+    return LIFE_DO_SEND_FILE;
+}
+
+static unsigned on_served(struct life *life)
+{
+    if (life->phase == LIFE_SERVING) {
+        life->phase = LIFE_REQUEST;
+        life->served = LIFE_SERVED_KEPT;
+    }
+    return 0;
 }
 
 static unsigned on_token_ok(struct life *life)
@@ -390,6 +442,10 @@ static unsigned handle(struct life *life, const struct life_event *event)
         return 0;
     case LIFE_EV_REQUEST_OK:
         return on_request_ok(life);
+    case LIFE_EV_SERVE:
+        return on_serve(life);
+    case LIFE_EV_SERVED:
+        return on_served(life);
     case LIFE_EV_TOKEN_OK:
         return on_token_ok(life);
     case LIFE_EV_BACKEND_UP:
@@ -443,8 +499,8 @@ bool life_reads_client(const struct life *life)
     if (life->client == LIFE_SIDE_GONE || life->client_eof) {
         return false;
     }
-    /* While a backend is dialled the client's bytes stay in the kernel. */
-    return life->phase != LIFE_DIAL;
+    /* While a backend is dialled or a file is sent the client's bytes stay in the kernel. */
+    return life->phase != LIFE_DIAL && life->phase != LIFE_SERVING;
 }
 
 bool life_reads_backend(const struct life *life)

@@ -9,9 +9,18 @@
  * reason wins.
  *
  *   TLS -> REQUEST -> [TOKEN ->] DIAL -> OPEN -> [HALF_CLOSED ->] CLOSING -> LINGER -> DEAD
- *             |          |         |                                 ^         ^
- *             +----------+---------+--> a Close, its 101 before it --+         |
- *             +--------------------+--> ANSWER: an HTTP answer ----------------+
+ *           |  ^         |         |                                 ^         ^
+ *           +--|---------+---------+--> a Close, its 101 before it --+         |
+ *           +--|-------------------+--> ANSWER: an HTTP answer ----------------+
+ *           v  |                            ^
+ *          SERVING: a file -----------------+ the last one of the connection
+ *
+ * A connection may ask for any number of files, one after the other, and then for a session. SERVING
+ * has no ending: LIFE_EV_SERVED leads back to REQUEST. The caller does not read the client meanwhile,
+ * so what it asks next waits. A reason to end that comes in SERVING lets the answer that has begun
+ * leave, since anything else that the client got then would be taken for a part of the file. In
+ * REQUEST, before the first byte of a further request (LIFE_SERVED_KEPT), nobody waits for an
+ * answer: then the connection ends without one.
  *
  * The 101 is sent on the way into OPEN, so that `onopen` means that the service is there. On a
  * route with `is_token_first` the client says in its first message who it is: then the 101 is
@@ -47,7 +56,8 @@
 enum life_phase {
     LIFE_TLS = 0,
     LIFE_REQUEST,
-    LIFE_TOKEN, /* the 101 was sent; the client's first message must be a good token */
+    LIFE_SERVING, /* a file is being sent, and the connection stays */
+    LIFE_TOKEN,   /* the 101 was sent; the client's first message must be a good token */
     LIFE_DIAL,
     LIFE_OPEN,
     LIFE_HALF_CLOSED, /* the client's Close has come; the backend may still speak */
@@ -110,6 +120,8 @@ enum life_ending {
     LIFE_TLS_FAILED, /* handshake error, plain text or silence on the TLS port */
     /* a built-in page was served */
     LIFE_PAGE,
+    /* files were served, and nobody asked for more */
+    LIFE_FILES,
     LIFE_ENDING_COUNT
 };
 
@@ -156,6 +168,8 @@ const struct life_ending_row *life_ending_row(enum life_ending ending);
 enum life_event_type {
     LIFE_EV_TLS_DONE = 0,
     LIFE_EV_REQUEST_OK,     /* admitted, but for the token where the route wants one */
+    LIFE_EV_SERVE,          /* a file answers the request */
+    LIFE_EV_SERVED,         /* the client's queue has taken all of the file */
     LIFE_EV_TOKEN_OK,       /* the first message was a good token; a bad one is LIFE_EV_END */
     LIFE_EV_BACKEND_UP,     /* connected (echo: at once) */
     LIFE_EV_END,            /* `ending` (not LIFE_NOT_ENDED) is why: also refusals, failed dials */
@@ -184,16 +198,17 @@ enum life_action {
     LIFE_DO_DIAL = 1 << 0,
     LIFE_DO_CANCEL_DIAL = 1 << 1,
     LIFE_DO_SEND_HTTP = 1 << 2,      /* an HTTP answer, with the status of the ending */
-    LIFE_DO_ACCEPT_101 = 1 << 3,     /* on the way into TOKEN or OPEN: the chosen subprotocol */
-    LIFE_DO_REFUSE_101 = 1 << 4,     /* the 101 of a refusal: the first offer; a Close follows */
-    LIFE_DO_SEND_CLOSE = 1 << 5,     /* life.close_code, 0 = empty */
-    LIFE_DO_BACKEND_ABORT = 1 << 6,  /* RST and close */
-    LIFE_DO_BACKEND_FINISH = 1 << 7, /* shutdown(SHUT_WR): the queue is empty */
-    LIFE_DO_BACKEND_CLOSE = 1 << 8,  /* close the descriptor */
-    LIFE_DO_CLIENT_ABORT = 1 << 9,
-    LIFE_DO_CLIENT_FINISH = 1 << 10, /* close_notify, shutdown(SHUT_WR) */
-    LIFE_DO_CLIENT_CLOSE = 1 << 11,
-    LIFE_DO_RETIRE = 1 << 12 /* log the one line, free at the end of the turn */
+    LIFE_DO_SEND_FILE = 1 << 3,      /* begin the answer that is a file */
+    LIFE_DO_ACCEPT_101 = 1 << 4,     /* on the way into TOKEN or OPEN: the chosen subprotocol */
+    LIFE_DO_REFUSE_101 = 1 << 5,     /* the 101 of a refusal: the first offer; a Close follows */
+    LIFE_DO_SEND_CLOSE = 1 << 6,     /* life.close_code, 0 = empty */
+    LIFE_DO_BACKEND_ABORT = 1 << 7,  /* RST and close */
+    LIFE_DO_BACKEND_FINISH = 1 << 8, /* shutdown(SHUT_WR): the queue is empty */
+    LIFE_DO_BACKEND_CLOSE = 1 << 9,  /* close the descriptor */
+    LIFE_DO_CLIENT_ABORT = 1 << 10,
+    LIFE_DO_CLIENT_FINISH = 1 << 11, /* close_notify, shutdown(SHUT_WR) */
+    LIFE_DO_CLIENT_CLOSE = 1 << 12,
+    LIFE_DO_RETIRE = 1 << 13 /* log the one line, free at the end of the turn */
 };
 
 enum life_side {
@@ -201,6 +216,13 @@ enum life_side {
     LIFE_SIDE_UP,
     LIFE_SIDE_DRAINING,
     LIFE_SIDE_LINGERING
+};
+
+/* Whether the connection has got files; for REQUEST and SERVING. */
+enum life_served {
+    LIFE_SERVED_NOTHING = 0,
+    LIFE_SERVED_KEPT, /* and no byte of a further request has come */
+    LIFE_SERVED_ASKED /* a further request has begun to come */
 };
 
 /* What a route decides about a life. */
@@ -218,6 +240,7 @@ struct life {
     enum life_phase ended_in; /* phase in which it came */
     enum life_side client;
     enum life_side backend;
+    enum life_served served;
     struct life_route route;
     bool is_websocket; /* a legal opening was read: a 101 and a Close can answer it */
     bool has_upgraded; /* the 101 was sent: we speak WebSocket to the client, not HTTP */
@@ -237,6 +260,9 @@ void life_set_websocket(struct life *life);
  * the server's `is_http_refusal`. */
 void life_set_route(struct life *life, const struct life_route *route);
 
+/* The first byte of a further request has come. */
+void life_begin_request(struct life *life);
+
 /* A reason to end has come, which does not change any more. */
 bool life_has_ended(const struct life *life);
 
@@ -254,6 +280,7 @@ bool life_forwards_backend(const struct life *life);
 struct life_timeouts {
     uint64_t tls_ms;
     uint64_t request_ms;
+    uint64_t kept_ms; /* for a further request to begin */
     uint64_t token_ms;
     uint64_t connect_ms;
     uint64_t idle_ms;
@@ -322,7 +349,7 @@ const char *life_action_name(enum life_action action);
 
 /* All of a step's actions in the order in which they are carried out, with a comma between two; ""
  * for none. Returns `out`. */
-#define LIFE_ACTION_NAMES_MAX 160
+#define LIFE_ACTION_NAMES_MAX 176
 const char *life_action_names(unsigned actions, char out[LIFE_ACTION_NAMES_MAX]);
 
 #endif

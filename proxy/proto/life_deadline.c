@@ -57,7 +57,7 @@ static void phase_deadline(struct life_deadline *nearest, const struct life *lif
         allowed_ms = timeouts->tls_ms;
         break;
     case LIFE_REQUEST:
-        allowed_ms = timeouts->request_ms;
+        allowed_ms = life->served == LIFE_SERVED_KEPT ? timeouts->kept_ms : timeouts->request_ms;
         break;
     case LIFE_TOKEN:
         allowed_ms = timeouts->token_ms;
@@ -85,6 +85,7 @@ static void phase_deadline(struct life_deadline *nearest, const struct life *lif
         }
         allowed_ms = timeouts->linger_ms;
         break;
+    case LIFE_SERVING: /* the stuck queue's deadline counts */
     case LIFE_OPEN:
     case LIFE_DEAD:
         return;

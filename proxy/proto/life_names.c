@@ -12,6 +12,8 @@ const char *life_phase_name(enum life_phase phase)
         return "tls";
     case LIFE_REQUEST:
         return "request";
+    case LIFE_SERVING:
+        return "serving";
     case LIFE_TOKEN:
         return "token";
     case LIFE_DIAL:
@@ -54,6 +56,10 @@ const char *life_event_name(enum life_event_type type)
         return "tls_done";
     case LIFE_EV_REQUEST_OK:
         return "request_ok";
+    case LIFE_EV_SERVE:
+        return "serve";
+    case LIFE_EV_SERVED:
+        return "served";
     case LIFE_EV_TOKEN_OK:
         return "token_ok";
     case LIFE_EV_BACKEND_UP:
@@ -117,6 +123,8 @@ const char *life_action_name(enum life_action action)
         return "client_close";
     case LIFE_DO_RETIRE:
         return "retire";
+    case LIFE_DO_SEND_FILE:
+        return "send_file";
     }
     return "unknown";
 }

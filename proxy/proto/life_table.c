@@ -121,6 +121,8 @@ static const struct life_ending_row rows[LIFE_ENDING_COUNT] = {
     [LIFE_TLS_FAILED] =
         ROW("tls_failed", 0, 0, "", LIFE_CLIENT_QUIET, LIFE_BACKEND_NONE, LIFE_AGAIN_HURRY, 0),
     [LIFE_PAGE] = ROW("page", 200, 0, "", LIFE_CLIENT_HTTP, LIFE_BACKEND_NONE, LIFE_AGAIN_HURRY, 0),
+    [LIFE_FILES] =
+        ROW("files", 0, 0, "", LIFE_CLIENT_QUIET, LIFE_BACKEND_NONE, LIFE_AGAIN_HURRY, 0),
 };
 
 const struct life_ending_row *life_ending_row(enum life_ending ending)

@@ -27,6 +27,11 @@ static bool lists_have(const struct http_parser *p, struct span name, struct spa
     return false;
 }
 
+bool upgrade_asks_for_websocket(const struct http_parser *p)
+{
+    return lists_have(p, SPAN_LIT("Upgrade"), SPAN_LIT("websocket"));
+}
+
 static enum upgrade_result check_can_upgrade(const struct http_parser *p,
                                              struct upgrade_opening *out, const char **detail)
 {

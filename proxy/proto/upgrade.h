@@ -74,6 +74,9 @@ MUST_CHECK enum upgrade_result upgrade_check_cors(const struct http_parser *p, s
 MUST_CHECK enum upgrade_result upgrade_check(const struct http_parser *p, struct request *out,
                                              struct span *out_key, const char **out_detail);
 
+/* The head names websocket in Upgrade, however much else is wrong with it. */
+bool upgrade_asks_for_websocket(const struct http_parser *p);
+
 /* Writes base64(SHA-1(key + GUID)), 28 characters, and a NUL. `key` is one of upgrade_check. */
 void upgrade_accept_key(struct span key, char out[29]);
 

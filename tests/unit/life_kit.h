@@ -9,6 +9,7 @@
 CHECK_UNUSED static const struct life_timeouts life_kit_timeouts = {
     .tls_ms = 10000,
     .request_ms = 11000,
+    .kept_ms = 15000,
     .token_ms = 7000,
     .connect_ms = 5000,
     .idle_ms = 600000,
@@ -23,6 +24,8 @@ CHECK_UNUSED static const struct life_timeouts life_kit_timeouts = {
 
 CHECK_UNUSED static const struct life_event tls_done = {.type = LIFE_EV_TLS_DONE};
 CHECK_UNUSED static const struct life_event request_ok = {.type = LIFE_EV_REQUEST_OK};
+CHECK_UNUSED static const struct life_event serve = {.type = LIFE_EV_SERVE};
+CHECK_UNUSED static const struct life_event served = {.type = LIFE_EV_SERVED};
 CHECK_UNUSED static const struct life_event token_ok = {.type = LIFE_EV_TOKEN_OK};
 CHECK_UNUSED static const struct life_event backend_up = {.type = LIFE_EV_BACKEND_UP};
 CHECK_UNUSED static const struct life_event client_close = {.type = LIFE_EV_CLIENT_CLOSE,

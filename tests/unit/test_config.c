@@ -389,7 +389,7 @@ static void test_no_memory(void)
     CHECK_EQ_U64("live blocks", mem_live_blocks(), before);
 }
 
-struct config_files {
+struct written_files {
     char dir[64];
     char certificate[96];
     char key[96];
@@ -406,7 +406,7 @@ static void write_file(const char *path, const char *data, size_t len)
     }
 }
 
-static void files_make(struct config_files *files, const struct cert_pair *pair)
+static void files_make(struct written_files *files, const struct cert_pair *pair)
 {
     snprintf(files->dir, sizeof(files->dir), "/tmp/sluice-test-config-XXXXXX");
     CHECK_TRUE("dir", mkdtemp(files->dir) != NULL);
@@ -418,7 +418,7 @@ static void files_make(struct config_files *files, const struct cert_pair *pair)
     CHECK_EQ_INT("mode", chmod(files->key, 0600), 0);
 }
 
-static void files_remove(const struct config_files *files)
+static void files_remove(const struct written_files *files)
 {
     unlink(files->certificate);
     unlink(files->key);
@@ -430,7 +430,7 @@ static void test_certificates(void)
 {
     static struct cert_pair pair;
     static struct cert_pair other;
-    struct config_files files;
+    struct written_files files;
     struct report report;
     struct config *config;
     char text[1024];

@@ -456,9 +456,10 @@ static void test_names(void)
     CHECK_EQ_STR("in order",
                  life_action_names(LIFE_DO_RETIRE | LIFE_DO_SEND_CLOSE | LIFE_DO_CANCEL_DIAL, text),
                  "cancel_dial,send_close,retire");
-    CHECK_EQ_STR("all of them", life_action_names(2 * LIFE_DO_RETIRE - 1, text),
-                 "dial,cancel_dial,send_http,accept_101,refuse_101,send_close,backend_abort,"
-                 "backend_finish,backend_close,client_abort,client_finish,client_close,retire");
+    CHECK_EQ_STR(
+        "all of them", life_action_names(2 * LIFE_DO_RETIRE - 1, text),
+        "dial,cancel_dial,send_http,send_file,accept_101,refuse_101,send_close,backend_abort,"
+        "backend_finish,backend_close,client_abort,client_finish,client_close,retire");
 }
 
 CU_TestInfo life_tests[] = {

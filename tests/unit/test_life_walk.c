@@ -9,7 +9,7 @@
 
 /* The walk compares states byte by byte, so it cannot forget a field. That needs a struct without
  * padding: whoever adds a field counts it here. */
-#define ENUMS (5 * sizeof(enum life_phase))
+#define ENUMS (6 * sizeof(enum life_phase))
 #define BOOLS (10 * sizeof(bool))
 #define CODES (3 * sizeof(uint16_t))
 _Static_assert(sizeof(struct life) == ENUMS + BOOLS + CODES, "every byte of a life is a field");
@@ -49,7 +49,7 @@ static bool is_code_on_the_wire(uint16_t code)
 
 /* What the session may say to the client. */
 static void check_words(const char *row, const struct life *before, const struct life *after,
-                        unsigned actions)
+                        const struct life_event *event, unsigned actions)
 {
     bool is_close = (actions & LIFE_DO_SEND_CLOSE) != 0;
 
@@ -69,6 +69,17 @@ static void check_words(const char *row, const struct life *before, const struct
     }
     if (actions & LIFE_DO_REFUSE_101) {
         CHECK_TRUE(row, is_close);
+    }
+    CHECK_EQ_INT(row, (actions & LIFE_DO_SEND_FILE) != 0,
+                 before->phase == LIFE_REQUEST && after->phase == LIFE_SERVING);
+    if (actions & LIFE_DO_SEND_FILE) {
+        CHECK_EQ_U64(row, actions, LIFE_DO_SEND_FILE);
+    }
+    /* Whoever waits for a file, or for nothing, gets no other answer. */
+    if (before->phase == LIFE_SERVING ||
+        (before->phase == LIFE_REQUEST && before->served == LIFE_SERVED_KEPT &&
+         event->type != LIFE_EV_REQUEST_OK)) {
+        CHECK_FALSE(row, actions & (LIFE_DO_ACCEPT_101 | LIFE_DO_REFUSE_101 | LIFE_DO_SEND_HTTP));
     }
     if (actions & LIFE_DO_SEND_HTTP) {
         CHECK_TRUE(row, life_ending_row(after->ending)->http_status != 0);
@@ -112,6 +123,10 @@ static void check_state(const char *row, const struct life *life)
     case LIFE_ANSWER:
         CHECK_FALSE(row, life->has_upgraded);
         break;
+    case LIFE_SERVING:
+        CHECK_FALSE(row, life->has_upgraded || life_reads_client(life));
+        CHECK_TRUE(row, life->served != LIFE_SERVED_KEPT);
+        break;
     case LIFE_TOKEN:
         CHECK_TRUE(row, life->has_upgraded && life_reads_client(life));
         break;
@@ -144,7 +159,7 @@ static void check_step(const struct life *before, const struct life *after,
 {
     const char *row = life_ending_row(after->ending)->word;
 
-    check_words(row, before, after, actions);
+    check_words(row, before, after, event, actions);
     check_sides(row, before, after, event, actions);
     check_state(row, after);
     if (life_has_ended(before)) {
@@ -180,6 +195,11 @@ static void walk_events(struct walk *w, size_t at)
             walk_add(w, &after);
         }
     }
+    if (w->states[at].phase == LIFE_REQUEST) {
+        struct life after = w->states[at];
+        life_begin_request(&after);
+        walk_add(w, &after);
+    }
 }
 
 /* From here on only deadlines and flushed queues come: the life must reach DEAD, and soon. */
@@ -196,7 +216,7 @@ static void check_path_to_death(const struct life *from)
     for (; life.phase != LIFE_DEAD && steps < 20; steps++) {
         struct life_event event = {.type = LIFE_EV_DEADLINE};
         bool is_stuck = (life.client == LIFE_SIDE_DRAINING && life.phase == LIFE_CLOSING) ||
-                        life.backend == LIFE_SIDE_DRAINING;
+                        life.phase == LIFE_SERVING || life.backend == LIFE_SIDE_DRAINING;
         times.client_stuck_ms = is_stuck ? 1 : 0;
         times.backend_stuck_ms = life.backend == LIFE_SIDE_DRAINING ? 1 : 0;
         struct life_deadline next = life_deadline(&life, &life_kit_timeouts, &times);

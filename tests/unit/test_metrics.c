@@ -164,6 +164,7 @@ static const struct {
           "Connections by route and phase of their life; route=\"\" has no "
           "route yet.") "sluice_sessions{route=\"\",phase=\"tls\"} 0\n"
                         "sluice_sessions{route=\"\",phase=\"request\"} 2\n"
+                        "sluice_sessions{route=\"\",phase=\"serving\"} 0\n"
                         "sluice_sessions{route=\"\",phase=\"closing\"} 0\n"
                         "sluice_sessions{route=\"\",phase=\"answer\"} 0\n"
                         "sluice_sessions{route=\"\",phase=\"linger\"} 0\n"
