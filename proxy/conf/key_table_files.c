@@ -13,13 +13,13 @@ static const struct key_need need_root = {has_root, "root"};
 
 const struct key key_files_rows[] = {
     KEY(KEY_FILES, "path", TEXT(value_read_path, value_show_path), FILES_FIELD(place),
-        .is_required = true, .help = "a prefix, which ends in /*"),
+        .is_required = true, .values = "`/NAME/*`, `/*`", .help = "a prefix, which ends in /*"),
     KEY(KEY_FILES, "root", TEXT(value_read_text, value_show_text), FILES_FIELD(root_path),
-        .names_directory = true, .empty = "no files but those of the kit",
+        .names_directory = true, .values = "a directory", .empty = "no files but those of the kit",
         .help = "the directory that is served below the path"),
     KEY(KEY_FILES, "index", TEXT(value_read_file_name, value_show_text), FILES_FIELD(index),
         .fallback = "index.html", .need = &need_root, .empty = "a directory is not found",
-        .help = "the file that answers for a directory"),
+        .values = "the name of a file", .help = "the file that answers for a directory"),
     KEY(KEY_FILES, "cache", DURATION(SECOND_MS, 365 * DAY_MS), .choices = cache_words,
         .fallback = "no", FILES_FIELD(cache_ms),
         .help = "how long a browser uses a file without asking again (max-age)"),

@@ -178,7 +178,10 @@ void admission_find_files(const struct admission_question *question, struct admi
         policy_decide_plain(config->policies, config->route_count, &asked);
     const struct policy_route *route =
         decision.verdict != POLICY_NO_ROUTE ? &config->policies[decision.route] : NULL;
-    if (route != NULL && (!route->is_prefix || route->path.len >= out->section->place.path.len)) {
+    /* A plain request for a directory is one for its page, also where a session begins. */
+    bool is_directory = span_ends_with(question->request->path, SPAN_LIT("/"));
+    if (route != NULL &&
+        (route->is_prefix ? route->path.len >= out->section->place.path.len : !is_directory)) {
         out->section = NULL;
     }
 }

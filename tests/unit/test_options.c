@@ -16,8 +16,7 @@ static bool read_line(const char *line, struct options *out, const char **out_fa
     char *argv[WORDS_MAX + 1] = {name};
     int argc = 1;
 
-    CHECK_TRUE(line, strlen(line) < sizeof(text));
-    strcpy(text, line);
+    CHECK_TRUE(line, span_copy(span_from_str(line), text, sizeof(text)));
     for (char *word = strtok(text, " "); word != NULL; word = strtok(NULL, " ")) {
         argv[argc++] = word;
     }

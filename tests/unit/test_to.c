@@ -44,7 +44,7 @@ static void test_defaults(void)
         CHECK_EQ_U64("pairs", config->listens[i].pair_count, 1);
     }
     CHECK_EQ_U64("routes", config->route_count, 2);
-    for (size_t i = 0; i < config->route_count; i++) {
+    for (size_t i = 0; i < config->route_count && i < sizeof(paths) / sizeof(paths[0]); i++) {
         const struct config_route *route = &config->routes[i];
 
         CHECK_EQ_STR("path", route->policy.path.data, paths[i]);

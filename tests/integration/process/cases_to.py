@@ -169,7 +169,7 @@ def names_of_the_certificate(t):
 
 @case()
 def own_certificate(t):
-    """--certificate and --key, and a renewed pair by SIGHUP."""
+    """--certificate and --key, a renewed pair by SIGHUP, and an upgrade."""
     certificate, key = t.certificate()
     names = [t.write(name, open(path, "rb").read())
              for name, path in (("my cert.pem", certificate), ("my key.pem", key))]
@@ -188,6 +188,10 @@ def own_certificate(t):
     before, after = (dict(item[0] for item in one.wire.tls.getpeercert()["subject"])["commonName"]
                      for one in (c, other))
     assert before != after, "still the certificate of " + before
+    p.send_signal(signal.SIGUSR2)
+    p.log.wait("upgrade.done")
+    c.text("still here")
+    equal(c.recv_message(), (TEXT, b"still here"), "the session from before the upgrade")
     c.end_cleanly()
 
 
