@@ -95,6 +95,18 @@ static bool has_first_message(const void *base)
     return false;
 }
 
+static bool has_checks(const void *base)
+{
+    return ((const struct config_route *)base)->checks.interval_ms > 0;
+}
+
+static bool has_answer(const void *base)
+{
+    return ((const struct config_route *)base)->checks.expect.len > 0;
+}
+
+static const struct key_need need_checks = {has_checks, "health_interval"};
+static const struct key_need need_answer = {has_answer, "health_expect"};
 static const struct key_need need_auth = {has_auth, "auth"};
 static const struct key_need need_first_message = {has_first_message, "auth_from = first_message"};
 static const struct key_need need_service = {has_service, "a backend other than echo:"};
@@ -246,6 +258,22 @@ const struct key key_route_rows[] = {
     KEY(KEY_ROUTE, "proxy_protocol_out", CHOICE(proxy_out_words), .fallback = "off",
         ROUTE_FIELD(proxy_out), .need = &need_service,
         .help = "the PROXY header that tells the backend the client's address"),
+    KEY(KEY_ROUTE, "health_interval", DURATION(50, HOUR_MS), .zero_word = "off", .fallback = "0",
+        ROUTE_FIELD(checks.interval_ms), .need = &need_service,
+        .help = "from one check of a backend to the next"),
+    KEY(KEY_ROUTE, "health_timeout", DURATION(10, HOUR_MS), .fallback = "2s",
+        ROUTE_FIELD(checks.timeout_ms), .need = &need_checks,
+        .help = "for a check: connecting, TLS and the answer"),
+    KEY(KEY_ROUTE, "health_fall", COUNT(1, 100), .fallback = "3", ROUTE_FIELD(checks.fall),
+        .need = &need_checks, .help = "bad checks in a row until a backend is down"),
+    KEY(KEY_ROUTE, "health_rise", COUNT(1, 100), .fallback = "2", ROUTE_FIELD(checks.rise),
+        .need = &need_checks, .help = "good checks in a row until it is up again"),
+    KEY(KEY_ROUTE, "health_send", TEXT(value_read_bytes, value_show_bytes),
+        ROUTE_FIELD(checks.send), .need = &need_answer, .empty = "nothing",
+        .help = "what a check sends: PING\\r\\n"),
+    KEY(KEY_ROUTE, "health_expect", TEXT(value_read_bytes, value_show_bytes),
+        ROUTE_FIELD(checks.expect), .need = &need_checks, .empty = "a connection is enough",
+        .help = "what the answer must begin with: +PONG"),
 };
 
 const size_t key_route_row_count = sizeof(key_route_rows) / sizeof(key_route_rows[0]);

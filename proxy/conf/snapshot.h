@@ -142,6 +142,16 @@ enum config_latency { CONFIG_LATENCY_AUTO = 0, CONFIG_LATENCY_LOW, CONFIG_LATENC
 /* What comes in front of the first byte for a backend; the values are PROXY's versions. */
 enum config_proxy_out { CONFIG_PROXY_OFF = 0, CONFIG_PROXY_V1 = 1, CONFIG_PROXY_V2 = 2 };
 
+/* The active health checks of a route's backends (gate/checks.h). */
+struct config_checks {
+    uint64_t interval_ms; /* 0 = none */
+    uint64_t timeout_ms;
+    uint64_t fall;      /* bad ones in a row until a backend is down */
+    uint64_t rise;      /* good ones until it is up */
+    struct span send;   /* may be empty, as the next */
+    struct span expect; /* what the backend's answer begins with */
+};
+
 struct config_route {
     struct policy_route policy;      /* name, path, host, origins, subprotocols, allow, deny */
     struct config_backend *backends; /* tried in turn; echo stands alone */
@@ -179,6 +189,7 @@ struct config_route {
     uint64_t rate_down_bytes;
     struct limit_rate messages;
     enum config_proxy_out proxy_out;
+    struct config_checks checks;
     unsigned line;
 };
 

@@ -72,6 +72,10 @@ value_show_fn value_show_backend;
 value_read_fn value_read_file_name; /* struct span: the name of a file without a directory */
 value_read_fn value_read_header;    /* struct span: "Name: value", a line without its end */
 
+/* value_bytes.c: 1 to 256 bytes; \r, \n, \t, \\ and \xNN stand for what cannot be written. */
+value_read_fn value_read_bytes; /* struct span, which may hold any byte */
+value_show_fn value_show_bytes;
+
 /* value_auth.c */
 value_read_fn value_read_algorithm; /* enum sigkey_alg */
 value_show_fn value_show_algorithm;

@@ -28,11 +28,12 @@
 #include "io/tls.h"
 
 #define DIAL_CANDIDATES_MAX 16
+#define DIAL_ADDRS_MAX 16 /* of a candidate, in each family; the dial ignores more */
 
 /* Somebody to connect to. What it points at must live as long as the dial. */
 struct dial_candidate {
     const struct addr *addresses; /* numeric ones, or a Unix path; NULL: the dial resolves `host` */
-    size_t address_count;         /* at most RESOLVER_ADDRS_MAX */
+    size_t address_count;         /* at most DIAL_ADDRS_MAX */
     const char *host;
     uint16_t port;
     struct tls_context *tls; /* a client's; NULL: plain */

@@ -53,7 +53,7 @@ static bool is_ipv6_first(const struct addr *to)
 void dial_addresses_add(struct dial_addresses *list, const struct resolver_answer *answer)
 {
     size_t which = answer->is_ipv6 ? 0 : 1;
-    size_t count = size_min(answer->count, RESOLVER_ADDRS_MAX);
+    size_t count = size_min(answer->count, DIAL_ADDRS_MAX);
     if (count == 0) {
         return;
     }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "base/addr.h"
+#include "gate/dial.h"
 #include "io/resolver.h"
 
 struct dial_lane {
@@ -23,7 +24,7 @@ struct dial_addresses {
     struct dial_lane lanes[2]; /* IPv6 or the candidate's own; IPv4 */
     size_t turn;               /* the lane whose turn it is */
     bool has_begun;            /* an address was handed out */
-    struct addr resolved[2][RESOLVER_ADDRS_MAX];
+    struct addr resolved[2][DIAL_ADDRS_MAX];
 };
 
 /* The candidate's own addresses; none when the dial resolves its name. */

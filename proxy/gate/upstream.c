@@ -126,3 +126,19 @@ void upstream_note(struct upstream *upstream, const struct config_route *route, 
         b->untold = 0;
     }
 }
+
+void upstream_note_check(struct upstream *upstream, const struct config_route *route, size_t index,
+                         bool is_good, const char *detail, uint64_t now_ms)
+{
+    const struct dial_outcome outcome = {is_good ? DIAL_OK : DIAL_REFUSED, detail};
+    upstream_note(upstream, route, index, &outcome, now_ms);
+}
+
+void upstream_drop_checks(struct upstream *upstream, const struct config_route *route, size_t index,
+                          uint64_t now_ms)
+{
+    (void)upstream;
+    (void)route;
+    (void)index;
+    (void)now_ms;
+}

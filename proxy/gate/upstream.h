@@ -34,4 +34,12 @@ bool upstream_is_word(enum dial_result result);
 void upstream_note(struct upstream *upstream, const struct config_route *route, size_t index,
                    const struct dial_outcome *outcome, uint64_t now_ms);
 
+/* An active check has come to a verdict, after as many good or bad answers as its route asks for.
+ * `detail` as in dial_outcome; NULL: good. */
+void upstream_note_check(struct upstream *upstream, const struct config_route *route, size_t index,
+                         bool is_good, const char *detail, uint64_t now_ms);
+/* Nobody checks the backend any more: what checks found does not count. */
+void upstream_drop_checks(struct upstream *upstream, const struct config_route *route, size_t index,
+                          uint64_t now_ms);
+
 #endif

@@ -243,6 +243,7 @@ static bool begin_to_serve(struct worker *w)
     sigset_t none;
 
     worker_tell_accepting(w);
+    worker_begin_checks(w);
     reactor_count_turns(w->context.reactor, &start->scoreboard->slots[start->seat].turns);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -284,6 +285,7 @@ int worker_run(const struct worker_start *start, const char **out_detail)
     door_done(&w.admin_door);
     flood_done(&w.flood);
     passwords_free(w.context.passwords);
+    checks_stop(w.setup.checks);
     resolver_free(w.context.resolver);
     worker_drop_setup(&w.setup);
     reactor_free(w.context.reactor);

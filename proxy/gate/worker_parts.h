@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "gate/checks.h"
 #include "gate/control.h"
 #include "gate/listener.h"
 #include "gate/spread.h"
@@ -35,6 +36,7 @@ struct setup {
     struct upstream *upstream;   /* owned */
     struct seat *seat;           /* owned */
     struct files *files;         /* owned */
+    struct checks *checks;       /* owned; of what is above */
     struct tls_context **tls;    /* owned; one for each listener, NULL = plain */
 };
 
@@ -130,6 +132,8 @@ void worker_show(struct worker *w);
 MUST_CHECK bool worker_make_setup(struct worker *w, const struct config *config, struct setup *out,
                                   const char **out_detail);
 void worker_drop_setup(struct setup *setup);
+/* The worker serves: checks begin. */
+void worker_begin_checks(struct worker *w);
 /* The limits that follow from the configuration in force. */
 struct door_settings worker_limits(const struct worker *w);
 /* Each takes over the descriptor, -1 = none came. */

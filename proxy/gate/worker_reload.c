@@ -22,6 +22,7 @@ void worker_drop_setup(struct setup *setup)
         tls_context_free(setup->tls[i]);
     }
     mem_free(setup->tls);
+    checks_free(setup->checks);
     upstream_free(setup->upstream);
     seat_free(setup->seat);
     files_free(setup->files);
@@ -48,6 +49,26 @@ static bool make_tls(const struct worker *w, struct setup *out, size_t i, const 
     return true;
 }
 
+static struct checks *make_checks(const struct worker *w, const struct setup *setup)
+{
+    const struct checks_world world = {
+        .reactor = w->context.reactor,
+        .resolver = w->context.resolver,
+        .scratch = &w->scratch,
+        .scoreboard = w->context.scoreboard,
+        .slot = w->context.slot,
+        .seed = worker_seed(w),
+    };
+    return setup->upstream != NULL ? checks_new(&world, setup->config, setup->upstream) : NULL;
+}
+
+void worker_begin_checks(struct worker *w)
+{
+    if (!w->context.is_draining && !w->is_retired) {
+        checks_start(w->setup.checks);
+    }
+}
+
 bool worker_make_setup(struct worker *w, const struct config *config, struct setup *out,
                        const char **out_detail)
 {
@@ -58,8 +79,8 @@ bool worker_make_setup(struct worker *w, const struct config *config, struct set
         .files = files_new(config),
         .tls = mem_alloc_zero((config->listen_count + 1) * sizeof(struct tls_context *)),
     };
-    bool is_made =
-        out->upstream != NULL && out->seat != NULL && out->files != NULL && out->tls != NULL;
+    out->checks = make_checks(w, out);
+    bool is_made = out->checks != NULL && out->seat != NULL && out->files != NULL && out->tls != NULL;
     *out_detail = is_made ? NULL : "out of memory";
     for (size_t i = 0; is_made && i < config->listen_count; i++) {
         is_made = make_tls(w, out, i, out_detail);
@@ -75,7 +96,8 @@ struct door_settings worker_limits(const struct worker *w)
     const struct config *config = w->setup.config;
     uint64_t asking = config_has_passwords(config) ? PASSWORDS_WAITING_MAX : 0;
     const struct descriptors_plan plan = descriptors_share(
-        config, descriptors_raise(), w->own_descriptors + config->listen_count + asking);
+        config, descriptors_raise(),
+        w->own_descriptors + config->listen_count + asking + checks_descriptors(config));
     return (struct door_settings){
         .pending_max = plan.pending_max,
         .sessions_max = plan.sessions_max,
@@ -297,6 +319,9 @@ void worker_commit(struct worker *w, uint32_t number)
     w->setup = next->setup;
     seat_find_rows(w->setup.seat);
     upstream_inherit(w->setup.upstream, before.upstream);
+    checks_inherit(w->setup.checks, before.checks);
+    checks_stop(before.checks);
+    worker_begin_checks(w);
     renew_posts(w, before.config);
     start_posts(w, &next->posts);
     take_settings(w);

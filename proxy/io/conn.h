@@ -118,7 +118,7 @@ void conn_observe(const struct conn *c, struct net_state *out);
 void conn_bound_unsent(struct conn *c, size_t bytes);
 MUST_CHECK enum net_bound conn_bound_unread(struct conn *c, size_t bytes);
 
-/* Waits for REACTOR_READ | REACTOR_WRITE. Only the pump calls this. */
+/* Waits for REACTOR_READ | REACTOR_WRITE. In a session only the pump calls this. */
 void conn_want(struct conn *c, unsigned want);
 
 /* Sends close_notify, behind what waits, and FIN once the queue is empty: at once, or by the

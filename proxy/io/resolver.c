@@ -19,7 +19,8 @@ struct resolver {
     struct resolver_system system;
     struct resolver_files files;
     uint64_t check_files_at_ms;
-    struct reactor_timer watch; /* looks at the files while a name is being looked up */
+    struct reactor_timer watch; /* looks at the files for names that are looked up, and watchers */
+    struct list watchers;
 };
 
 /* What is known of one family of a name. */
@@ -40,6 +41,7 @@ struct resolver_name {
     struct answer answers[RESOLVER_FAMILIES];
     uint64_t known_at_ms; /* with NAME_KNOWN */
     uint64_t expires_ms;
+    uint64_t again_ms; /* as in struct resolver_answer */
 
     /* With NAME_ASKING. */
     struct resolver_search search;
@@ -92,15 +94,6 @@ static void free_query(struct resolver_query *q)
     mem_free(q);
 }
 
-static void set_port(struct addr *a, uint16_t port)
-{
-    if (a->u.sa.sa_family == AF_INET6) {
-        a->u.in6.sin6_port = htons(port);
-    } else {
-        a->u.in.sin_port = htons(port);
-    }
-}
-
 static void tell(struct resolver_query *q, size_t family)
 {
     const struct answer *known = &q->name->answers[family];
@@ -115,11 +108,9 @@ static void tell(struct resolver_query *q, size_t family)
         .is_last = q->is_told[RESOLVER_FAMILY_6] && q->is_told[RESOLVER_FAMILY_4],
         .addrs = addrs,
         .count = known->addrs.count,
+        .again_ms = q->name->again_ms,
     };
-    for (size_t i = 0; i < answer.count; i++) {
-        addrs[i] = known->addrs.list[i];
-        set_port(&addrs[i], q->port);
-    }
+    resolver_addrs_copy(&known->addrs, q->port, addrs);
     if (answer.is_last) {
         free_query(q);
     } else {
@@ -182,6 +173,7 @@ static void conclude(struct resolver_name *name, uint64_t ttl_ms)
     uint64_t kept_ms = ttl_ms < RESOLVER_KEPT_MIN_MS   ? RESOLVER_KEPT_MIN_MS
                        : ttl_ms > RESOLVER_KEPT_MAX_MS ? RESOLVER_KEPT_MAX_MS
                                                        : ttl_ms;
+    bool is_of_file = name->questions[0].source == RESOLVER_HOSTS_FILE && name->is_found;
     if (is_exhausted(name)) {
         kept_ms = 0;
     } else if (!name->is_found) {
@@ -192,6 +184,7 @@ static void conclude(struct resolver_name *name, uint64_t ttl_ms)
     name->state = NAME_KNOWN;
     name->known_at_ms = reactor_now_ms(name->resolver->reactor);
     name->expires_ms = name->known_at_ms + kept_ms;
+    name->again_ms = name->known_at_ms + (is_of_file ? RESOLVER_KEPT_MAX_MS : kept_ms);
     tell_all(name);
 }
 
@@ -327,13 +320,17 @@ static void check_files(struct resolver *resolver)
             ask(name);
         }
     }
+    for (struct list *l = resolver->watchers.next; l != &resolver->watchers; l = l->next) {
+        struct resolver_watcher *watcher = container_of(l, struct resolver_watcher, link);
+        watcher->on_change(watcher);
+    }
 }
 
 static void on_watch(struct reactor_timer *timer)
 {
     struct resolver *resolver = container_of(timer, struct resolver, watch);
     check_files(resolver);
-    if (resolver->asking_count > 0) {
+    if (resolver->asking_count > 0 || !list_is_empty(&resolver->watchers)) {
         reactor_timer_at(timer, reactor_now_ms(resolver->reactor) + CHECK_FILES_MS);
     }
 }
@@ -412,6 +409,7 @@ struct resolver *resolver_new(struct reactor *r)
     }
     resolver->reactor = r;
     list_init(&resolver->names);
+    list_init(&resolver->watchers);
     reactor_timer_init(&resolver->watch, r, on_watch);
     resolver->files.paths[RESOLVER_RESOLV_CONF] = RESOLVER_RESOLV_CONF_PATH;
     resolver->files.paths[RESOLVER_HOSTS] = RESOLVER_HOSTS_PATH;
@@ -462,7 +460,6 @@ struct resolver_query *resolver_start(struct resolver *resolver, const char *nam
         return NULL;
     }
     *q = (struct resolver_query){.name = n, .callback = callback, .owner = owner, .port = port};
-    list_init(&q->link);
     list_append(&n->queries, &q->link);
     reactor_timer_init(&q->timer, resolver->reactor, on_query_timer);
     list_unlink(&n->link); /* it is the one used last */
@@ -487,4 +484,16 @@ void resolver_doubt(struct resolver *resolver, const char *name)
     if (n != NULL && n->state == NAME_KNOWN && now_ms - n->known_at_ms >= RESOLVER_KEPT_MIN_MS) {
         n->expires_ms = 0;
     }
+}
+
+void resolver_watch(struct resolver *resolver, struct resolver_watcher *watcher)
+{
+    list_init(&watcher->link);
+    list_append(&resolver->watchers, &watcher->link);
+    reactor_timer_at(&resolver->watch, reactor_now_ms(resolver->reactor) + CHECK_FILES_MS);
+}
+
+void resolver_unwatch(struct resolver_watcher *watcher)
+{
+    list_unlink(&watcher->link);
 }

@@ -11,7 +11,7 @@
  * question has a UDP port of its own (RFC 5452 section 9.2).
  *
  * The resolver looks at resolv.conf and the hosts file when it is asked, and each second while a
- * question is under way. When one has changed, the resolver forgets its answers and asks what is
+ * question is under way or somebody watches. When one has changed, the resolver forgets its answers and asks what is
  * under way again. A file that is gone or empty counts as unchanged, and new questions wait for
  * it: whoever replaces a file may do so in two steps. The resolver heeds no environment variables:
  * it removes LOCALDOMAIN and RES_OPTIONS from the environment. */
@@ -23,9 +23,10 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/list.h"
 #include "io/reactor.h"
 
-#define RESOLVER_ADDRS_MAX 16      /* of each family; the resolver ignores more */
+#define RESOLVER_ADDRS_MAX 64      /* of each family; the resolver ignores more */
 #define RESOLVER_NAMES_MAX 256     /* names whose answers are kept */
 #define RESOLVER_KEPT_MIN_MS 1000  /* answers are kept for their TTL, but at least ... */
 #define RESOLVER_KEPT_MAX_MS 30000 /* ... and at most; a moved service is found again soon */
@@ -62,6 +63,9 @@ struct resolver_answer {
     bool is_last;             /* the query is over, and its handle is gone */
     const struct addr *addrs; /* valid within the callback */
     size_t count;             /* 0 unless status is RESOLVER_OK */
+    /* With is_last: before this time of the reactor a question brings nothing new, unless files
+     * change. What the hosts file says counts for RESOLVER_KEPT_MAX_MS. */
+    uint64_t again_ms;
 };
 
 struct resolver_query;
@@ -80,5 +84,15 @@ void resolver_cancel(struct resolver_query *query);
 /* No address of this name was any good: the next query asks anew, unless the answers are younger
  * than RESOLVER_KEPT_MIN_MS. */
 void resolver_doubt(struct resolver *resolver, const char *name);
+
+/* Somebody who wants to hear at once that files have changed, and so what names mean. */
+struct resolver_watcher {
+    struct list link;
+    /* May come from inside resolver_start: it takes note, and does nothing else. */
+    void (*on_change)(struct resolver_watcher *watcher);
+};
+/* The watcher ends its watch before it, or the resolver, is freed. */
+void resolver_watch(struct resolver *resolver, struct resolver_watcher *watcher);
+void resolver_unwatch(struct resolver_watcher *watcher);
 
 #endif

@@ -63,6 +63,9 @@ struct resolver_addrs {
     size_t count;
 };
 
+/* Copies them to `out`, which has room for RESOLVER_ADDRS_MAX, with this port. */
+void resolver_addrs_copy(const struct resolver_addrs *addrs, uint16_t port, struct addr *out);
+
 struct resolver_question;
 typedef void resolver_question_fn(struct resolver_question *question);
 

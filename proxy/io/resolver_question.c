@@ -139,6 +139,18 @@ static bool add(struct resolver_addrs *addrs, const struct addr *a)
     return true;
 }
 
+void resolver_addrs_copy(const struct resolver_addrs *addrs, uint16_t port, struct addr *out)
+{
+    for (size_t i = 0; i < addrs->count; i++) {
+        out[i] = addrs->list[i];
+        if (out[i].u.sa.sa_family == AF_INET6) {
+            out[i].u.in6.sin6_port = htons(port);
+        } else {
+            out[i].u.in.sin_port = htons(port);
+        }
+    }
+}
+
 static void lower_ttl(struct resolver_question *q, int ttl_s)
 {
     uint64_t ttl_ms = ttl_s > 0 ? (uint64_t)ttl_s * 1000U : 0;

@@ -35,6 +35,7 @@ struct zone {
     uint64_t late_ms;  /* ... are answered so late */
     size_t a;          /* addresses 10.0.0.1, 10.0.0.2 … */
     size_t aaaa;       /* addresses 2001:db8::1 … */
+    size_t skipped;    /* the first ones are left out: 2 = from 10.0.0.3 on */
     bool is_mapped;    /* AAAA ::ffff:10.0.0.1 … */
     bool is_loopback;  /* 127.0.0.1, 127.0.0.2 … and ::1, ::2 … */
     bool is_repeated;  /* all addresses are the same one */
@@ -112,7 +113,7 @@ static uint8_t *put_record(uint8_t *out, const struct zone *z, size_t name_at, s
 static uint8_t *put_address(uint8_t *out, size_t name_at, const struct zone *z, size_t type,
                             size_t i)
 {
-    uint8_t last = z->is_repeated ? 1 : (uint8_t)(i + 1);
+    uint8_t last = z->is_repeated ? 1 : (uint8_t)(i + 1 + z->skipped);
     if (type == TYPE_A) {
         out = put_record(out, z, name_at, type, 4);
         memcpy(out, (uint8_t[4]){z->is_loopback ? 127 : 10, 0, 0, last}, 4);
