@@ -25,7 +25,7 @@ MODULES = \
     base/json base/sigkey base/log \
     proto/mask proto/ws proto/base64 proto/jwt proto/accounts proto/revoked proto/deflate proto/framing \
     proto/shape proto/http proto/request proto/token proto/upgrade proto/policy proto/life proto/proxy_header \
-    proto/forwarded proto/limit proto/resource proto/mime \
+    proto/forwarded proto/limit proto/balance proto/fitness proto/resource proto/mime \
     io/scratch io/reactor io/net io/carrier io/tls_pem io/der io/x509 io/crl io/peer_cert io/tls \
     io/tls_proof io/cert io/signature io/trust io/conn io/resolver io/follow \
     conf/arena conf/snapshot conf/report conf/words conf/file conf/value conf/key conf/draft \
@@ -33,7 +33,7 @@ MODULES = \
     conf/to conf/options \
     gate/shared gate/scoreboard gate/quota gate/spent gate/limits gate/descriptors gate/jail gate/control \
     gate/hasher gate/passwords gate/flood \
-    gate/door gate/dial gate/probe gate/upstream gate/checks gate/identity gate/seat gate/roster \
+    gate/door gate/dial gate/probe gate/identity gate/seat gate/upstream gate/checks gate/roster \
     gate/pump gate/front gate/admission gate/answer gate/files gate/metrics \
     gate/listing gate/page gate/watch gate/flow gate/session gate/handover \
     gate/listener gate/inherit gate/notify gate/sockets gate/vitals gate/spread gate/worker \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The rows of [route NAME], most of which also stand in [defaults]. */
 #include "conf/key_rows.h"
+#include "proto/fitness.h"
 
 static const struct key_choice refuse_words[] = {{"close", 0}, {"http", 1}, {NULL, 0}};
 static const struct key_choice code_words[] = {{"1011", 1011}, {"1014", 1014}, {NULL, 0}};
@@ -26,6 +27,11 @@ static const struct key_choice yes_words[] = {{"yes", 1}, {"no", 0}, {NULL, 0}};
 static const struct key_choice side_words[] = {{"server", 0}, {"client", 1}, {NULL, 0}};
 static const struct key_choice proxy_out_words[] = {
     {"off", CONFIG_PROXY_OFF}, {"v1", CONFIG_PROXY_V1}, {"v2", CONFIG_PROXY_V2}, {NULL, 0}};
+static const struct key_choice balance_words[] = {{"first", CONFIG_BALANCE_FIRST},
+                                                  {"round_robin", CONFIG_BALANCE_ROUND_ROBIN},
+                                                  {"least_sessions", CONFIG_BALANCE_LEAST_SESSIONS},
+                                                  {"source", CONFIG_BALANCE_SOURCE},
+                                                  {NULL, 0}};
 static const struct key_choice half_close_words[] = {{"close", 0}, {"keep", 1}, {NULL, 0}};
 
 /* ---- what a key means nothing without ---- */
@@ -137,9 +143,23 @@ const struct key key_route_rows[] = {
     KEY(KEY_ROUTE, "subprotocol_order", CHOICE(side_words), .fallback = "server",
         ROUTE_FIELD(policy.is_client_order), .need = &need_subprotocols,
         .help = "who chooses, when the client offers several of the list"),
-    KEY(KEY_ROUTE, "backend", LIST(value_read_backend, value_show_backend),
+    KEY(KEY_ROUTE, "backend", LIST(value_read_member, value_show_member),
         ROUTE_ITEMS(backends, backend_count), .max = 16, .is_required = true, .is_route_only = true,
-        .noun = "backend", .help = "tcp://HOST:PORT, unix:/PATH or echo:"),
+        .noun = "backend",
+        .help = "tcp://HOST:PORT, unix:/PATH or echo:; behind it weight=N, max_sessions=N, backup"),
+    KEY(KEY_ROUTE, "balance", CHOICE(balance_words), .fallback = "first", ROUTE_FIELD(balance),
+        .need = &need_service, .help = "which of several backends a session gets"),
+    KEY(KEY_ROUTE, "eject_after", COUNT(1, FITNESS_FAILURES_MAX), .fallback = "1",
+        ROUTE_FIELD(eject_after), .need = &need_service,
+        .help = "failures in a row after which a backend is out for a pause"),
+    KEY(KEY_ROUTE, "eject_pause", DURATION(10, HOUR_MS), .fallback = "1s",
+        ROUTE_FIELD(eject_pause_ms), .need = &need_service,
+        .help = "the first pause; it doubles while the backend fails"),
+    KEY(KEY_ROUTE, "eject_pause_max", DURATION(10, DAY_MS), .fallback = "1m",
+        ROUTE_FIELD(eject_pause_max_ms), .need = &need_service, .help = "the longest pause"),
+    KEY(KEY_ROUTE, "slow_start", DURATION(10, HOUR_MS), .zero_word = "off", .fallback = "10s",
+        ROUTE_FIELD(slow_start_ms), .need = &need_service,
+        .help = "time in which a backend that is back gets its whole weight"),
     KEY(KEY_ROUTE, "allow", LIST(value_read_network, value_show_network),
         ROUTE_ITEMS(policy.allow, policy.allow_count), .noun = "network", .empty = "all",
         .help = "client networks; without it all"),

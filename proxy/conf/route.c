@@ -69,6 +69,61 @@ static void check_echo(struct build *build, const struct draft_section *section,
     }
 }
 
+static void check_pauses(struct build *build, const struct draft_section *section,
+                         const struct config_route *route)
+{
+    const struct key *key = key_find(KEY_ROUTE, SPAN_LIT("eject_pause"));
+    unsigned most = draft_value(section, "eject_pause_max")->line;
+    unsigned first = draft_value(section, "eject_pause")->line;
+    char first_text[KEY_NUMBER_TEXT];
+    char most_text[KEY_NUMBER_TEXT];
+
+    if ((most != 0 || first != 0) && route->eject_pause_ms > route->eject_pause_max_ms) {
+        report_add(build->report, most != 0 ? most : first,
+                   "'eject_pause_max' (%s) must not be less than eject_pause (%s)",
+                   key_format(key, route->eject_pause_max_ms, most_text, sizeof(most_text)),
+                   key_format(key, route->eject_pause_ms, first_text, sizeof(first_text)));
+    }
+}
+
+/* The number of the first backend that stands there again; the count: none does. */
+static size_t find_twice(const struct config_route *route)
+{
+    for (size_t i = 0; i < route->backend_count; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (span_is_equal(route->backends[i].text, route->backends[k].text)) {
+                return i;
+            }
+        }
+    }
+    return route->backend_count;
+}
+
+static void check_backends(struct build *build, const struct draft_section *section,
+                           const struct config_route *route)
+{
+    unsigned line = draft_value(section, "backend")->line;
+    size_t twice = find_twice(route);
+    bool is_some_weighed = false;
+    bool is_some_first = route->backend_count == 0; /* none: that is told already */
+
+    for (size_t i = 0; i < route->backend_count; i++) {
+        is_some_weighed |= route->backends[i].weight > 1;
+        is_some_first |= !route->backends[i].is_backup;
+    }
+    if (twice < route->backend_count) {
+        report_add(build->report, line,
+                   "the backend %.*s stands there twice; weight= gives it a greater share",
+                   REPORT_SHOW(route->backends[twice].text));
+    }
+    if (!is_some_first) {
+        report_add(build->report, line, "every backend is a backup, and there is none to stand by");
+    }
+    if (is_some_weighed && route->balance == CONFIG_BALANCE_FIRST) {
+        report_warn(build->report, line, "weight= changes nothing with balance = first");
+    }
+}
+
 static bool is_same_place(const struct policy_route *a, const struct policy_route *b)
 {
     return a->is_prefix == b->is_prefix && span_is_equal(a->path, b->path) &&
@@ -151,6 +206,8 @@ static void build_route(struct build *build, const struct draft_section *section
     lower_marks(build, section, route);
     check_buffers(build, section, route);
     check_echo(build, section, route);
+    check_backends(build, section, route);
+    check_pauses(build, section, route);
     check_subprotocols(build, route);
     check_place_is_new(build, route);
     check_same(build, route);
@@ -165,6 +222,7 @@ static void build_base(struct build *build, struct config_route *base)
         if (s->kind == KEY_DEFAULTS) {
             build_section(build, s, base);
             check_buffers(build, s, base);
+            check_pauses(build, s, base);
         }
     }
     base->timeouts.tls_ms = build->config->early_timeouts.tls_ms;

@@ -129,11 +129,22 @@ enum config_backend_kind { CONFIG_BACKEND_TCP = 0, CONFIG_BACKEND_UNIX, CONFIG_B
 
 struct config_backend {
     enum config_backend_kind kind;
-    struct span text;    /* as written, for the log: "tcp://127.0.0.1:6379" */
-    struct span host;    /* TCP: name or literal without brackets (NUL-terminated behind len) */
-    uint16_t port;       /* TCP */
-    bool is_literal;     /* TCP: `address` is set, no name to resolve */
-    struct addr address; /* literal TCP or Unix */
+    struct span text;      /* as written, for the log: "tcp://127.0.0.1:6379" */
+    struct span host;      /* TCP: name or literal without brackets (NUL-terminated behind len) */
+    uint16_t port;         /* TCP */
+    bool is_literal;       /* TCP: `address` is set, no name to resolve */
+    struct addr address;   /* literal TCP or Unix */
+    uint64_t weight;       /* its share of the sessions, beside those of the others */
+    uint64_t max_sessions; /* over all workers; 0 = no limit */
+    bool is_backup;        /* only when all others are out */
+};
+
+/* How a route chooses among its backends (proto/balance.h). */
+enum config_balance {
+    CONFIG_BALANCE_FIRST = 0,
+    CONFIG_BALANCE_ROUND_ROBIN,
+    CONFIG_BALANCE_LEAST_SESSIONS,
+    CONFIG_BALANCE_SOURCE
 };
 
 /* How much the kernel may hold of a session's bytes (gate/flow.h). */
@@ -154,11 +165,16 @@ struct config_checks {
 
 struct config_route {
     struct policy_route policy;      /* name, path, host, origins, subprotocols, allow, deny */
-    struct config_backend *backends; /* tried in turn; echo stands alone */
+    struct config_backend *backends; /* echo stands alone */
     size_t backend_count;
-    bool is_http_refusal;  /* on_refuse = http */
-    bool is_local_network; /* local_network = on: pages may ask before they open a WebSocket */
-    uint16_t backend_code; /* 1011 or 1014 */
+    enum config_balance balance;
+    uint64_t eject_after;        /* failures in a row, after which a backend is out; 0 = never */
+    uint64_t eject_pause_ms;     /* the first time that it is out */
+    uint64_t eject_pause_max_ms; /* the longest */
+    uint64_t slow_start_ms; /* until a backend that is back has its whole weight; 0 = at once */
+    bool is_http_refusal;   /* on_refuse = http */
+    bool is_local_network;  /* local_network = on: pages may ask before they open a WebSocket */
+    uint16_t backend_code;  /* 1011 or 1014 */
     enum ws_accept accept;
     uint64_t max_message_bytes; /* 0 = no limit */
     enum shape_payload payload; /* when the subprotocol does not decide */

@@ -379,11 +379,3 @@ bool value_read_backend(struct span text, struct arena *texts, void *field, cons
     *out_detail = "a backend is tcp://HOST:PORT, unix:/PATH or echo:";
     return span_is_equal(text, SPAN_LIT("echo:"));
 }
-
-struct span value_show_backend(const void *field, char scratch[VALUE_BYTES_MAX + 1])
-{
-    const struct config_backend *backend = field;
-
-    (void)scratch;
-    return backend->text;
-}

@@ -65,8 +65,11 @@ value_read_fn value_read_rate; /* struct limit_rate */
 value_show_fn value_show_rate;
 
 /* "tcp://HOST:PORT", "unix:/PATH", "echo:" */
-value_read_fn value_read_backend; /* struct config_backend */
-value_show_fn value_show_backend;
+value_read_fn value_read_backend; /* struct config_backend: its address */
+/* The same, and how it shares the sessions: "tcp://10.0.0.5:5900 weight=3 max_sessions=20 backup"
+ */
+value_read_fn value_read_member;
+value_show_fn value_show_member;
 
 /* value_files.c */
 value_read_fn value_read_file_name; /* struct span: the name of a file without a directory */

@@ -13,6 +13,9 @@ size_t limits_keys_for(const struct config *config)
     uint64_t connections = config->max_sessions + config->max_pending;
     uint64_t keys = connections + config->max_pending * (KEYS_OF_CONNECTION - 1) +
                     config->max_sessions * KEYS_OF_SESSION + config->route_count;
+    for (size_t i = 0; i < config->route_count; i++) {
+        keys += config->routes[i].backend_count;
+    }
     return quota_keys_for((size_t)keys);
 }
 
@@ -28,6 +31,15 @@ static uint64_t source_key(const struct limits *limits, const struct limits_ques
 static uint64_t route_key(const struct limits *limits, const struct config_route *route)
 {
     const struct limit_subject subject = {.route = route->policy.name};
+    return limit_key(quota_secret(limits->quota), &subject);
+}
+
+/* No session has an identity in an [auth] section without a name. */
+static uint64_t backend_key(const struct limits *limits, const struct config_route *route,
+                            size_t index)
+{
+    const struct limit_subject subject = {
+        .route = route->policy.name, .auth = SPAN_LIT(""), .identity = route->backends[index].text};
     return limit_key(quota_secret(limits->quota), &subject);
 }
 
@@ -211,8 +223,30 @@ void limits_refuse(const struct limits *limits, struct limits_holds *holds)
     give(limits, &holds->route);
 }
 
+bool limits_take_backend(const struct limits *limits, const struct config_route *route,
+                         size_t index, uint64_t now_ms, struct limits_holds *holds)
+{
+    return limits->quota == NULL ||
+           hold(limits, backend_key(limits, route, index), route->backends[index].max_sessions,
+                now_ms, &holds->backend);
+}
+
+void limits_leave_backend(const struct limits *limits, struct limits_holds *holds)
+{
+    give(limits, &holds->backend);
+}
+
+uint64_t limits_backend_sessions(const struct limits *limits, const struct config_route *route,
+                                 size_t index)
+{
+    uint64_t held =
+        limits->quota != NULL ? quota_held(limits->quota, backend_key(limits, route, index)) : 0;
+    return held != UINT64_MAX ? held : 0;
+}
+
 void limits_leave(const struct limits *limits, struct limits_holds *holds)
 {
+    limits_leave_backend(limits, holds);
     limits_refuse(limits, holds);
     give(limits, &holds->pending);
     give(limits, &holds->connection);

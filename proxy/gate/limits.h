@@ -37,6 +37,7 @@ struct limits_holds {
     struct quota_hold route;
     struct quota_hold source;   /* on the route */
     struct quota_hold identity; /* on the route */
+    struct quota_hold backend;
 };
 
 /* Who wants something, and by which limits. */
@@ -89,6 +90,15 @@ void limits_begin(const struct limits *limits, struct limits_holds *holds);
 void limits_wait(const struct limits *limits, struct limits_holds *holds);
 /* There is no session: the connection gives back what it took for it. */
 void limits_refuse(const struct limits *limits, struct limits_holds *holds);
+/* The session wants backend `index` of the route, and holds none. False: the backend has its
+ * max_sessions. */
+MUST_CHECK bool limits_take_backend(const struct limits *limits, const struct config_route *route,
+                                    size_t index, uint64_t now_ms, struct limits_holds *holds);
+/* The session has left its backend. Harmless when it holds none. */
+void limits_leave_backend(const struct limits *limits, struct limits_holds *holds);
+/* How many sessions the backend has, over all workers. */
+uint64_t limits_backend_sessions(const struct limits *limits, const struct config_route *route,
+                                 size_t index);
 /* The connection is gone: gives everything back. Harmless when nothing is held. */
 void limits_leave(const struct limits *limits, struct limits_holds *holds);
 

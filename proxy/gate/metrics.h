@@ -6,7 +6,7 @@
  * the scoreboard added up. Not for: counting (seat), sending (answer).
  *
  * The names follow Prometheus's conventions: base units, `_total` for counters, and labels whose
- * values the configuration bounds: at most 41 series for a route and 15 for a backend. Series of a
+ * values the configuration bounds: at most 41 series for a route and 23 for a backend. Series of a
  * route's endings appear with the first session that ends so. What has a series for each session in
  * other gateways (the round trip of a client) is in the session's line of the log. metrics_table.c
  * has the rows. */

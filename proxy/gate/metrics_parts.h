@@ -2,7 +2,7 @@
 /* metrics_parts.h: what the sources of metrics.h know of each other.
  *
  * metrics.c writes text and knows the format; metrics_table.c says what there is to tell, and
- * metrics_program.c and metrics_write.c how the numbers of one row become series. Not for: anybody
+ * metrics_program.c, metrics_write.c and metrics_backend.c how the numbers of one row become series. Not for: anybody
  * else. */
 #ifndef GATE_METRICS_PARTS_H
 #define GATE_METRICS_PARTS_H
@@ -52,7 +52,17 @@ static inline uint64_t metrics_at(const void *base, size_t offset)
     return seat_get((const _Atomic uint64_t *)((const char *)base + offset));
 }
 
-/* metrics_program.c and metrics_write.c. Each stands in a row of the table, which says what it
+/* A histogram of all workers. */
+struct metrics_totals {
+    uint64_t buckets[SEAT_BUCKETS]; /* each with the ones below it */
+    uint64_t sum_ms;
+};
+typedef void metrics_label_fn(const struct metrics *metrics, struct sheet *sheet, size_t row);
+void metrics_add_histogram(struct metrics_totals *totals, const struct seat_histogram *histogram);
+void metrics_write_totals(const struct metrics *metrics, const struct metrics_totals *totals,
+                          size_t row, metrics_label_fn *label, struct sheet *sheet);
+
+/* metrics_program.c, metrics_write.c and metrics_backend.c. Each stands in a row of the table, which says what it
  * is. */
 metrics_count_fn metrics_count_backends;
 metrics_count_fn metrics_count_classes;
@@ -65,6 +75,8 @@ metrics_count_fn metrics_count_routes;
 metrics_count_fn metrics_count_sinks;
 metrics_count_fn metrics_count_slots;
 metrics_write_fn metrics_write_admitted;
+metrics_write_fn metrics_write_backend;
+metrics_write_fn metrics_write_backend_state;
 metrics_write_fn metrics_write_backend_up;
 metrics_write_fn metrics_write_build;
 metrics_write_fn metrics_write_dials;

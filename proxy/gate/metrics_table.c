@@ -21,6 +21,7 @@
 #define HISTOGRAM(name_, help_, count_, write_) \
     {.name = (name_), .type = "histogram", .help = (help_), .count = (count_), .write = (write_)}
 #define ROUTE(member_) offsetof(struct seat_route, member_)
+#define BACKEND(member_) offsetof(struct seat_backend, member_)
 #define LISTEN(member_) offsetof(struct seat_listen, member_)
 #define WORKER(member_) offsetof(struct seat_worker, member_)
 
@@ -89,8 +90,17 @@ static const struct metrics_family families[] = {
     COUNTER("sluice_files_sent_bytes_total", "Bytes of files that were sent, without heads.", NULL,
             metrics_write_worker_sum, WORKER(files_bytes)),
 
-    GAUGE("sluice_backend_up", "0 if the last dial did not reach the backend.",
+    GAUGE("sluice_backend_up", "0 if the backend is down, or one session tries it again.",
           metrics_count_backends, metrics_write_backend_up, 0),
+    GAUGE("sluice_backend_state", "1 for the state that the backend is in, of all workers.",
+          metrics_count_backends, metrics_write_backend_state, 0),
+    GAUGE("sluice_backend_sessions", "Sessions that have the backend, or dial it.",
+          metrics_count_backends, metrics_write_backend, BACKEND(sessions)),
+    COUNTER("sluice_backend_ejections_total", "Times that the backend went down.",
+            metrics_count_backends, metrics_write_backend, BACKEND(ejections)),
+    COUNTER("sluice_backend_resets_total",
+            "Sessions that the backend accepted and reset before anybody had said anything.",
+            metrics_count_backends, metrics_write_backend, BACKEND(resets)),
     HISTOGRAM("sluice_backend_connect_duration_seconds",
               "Time from a session's first dial to the connection with this backend.",
               metrics_count_backends, metrics_write_dials),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How the numbers of routes, backends and listeners become series. */
+/* How the numbers of routes and listeners become series. */
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -139,12 +139,7 @@ void metrics_write_ends(const struct metrics *m, const struct metrics_family *f,
 
 /* --- histograms ------------------------------------------------------------------------------ */
 
-struct totals {
-    uint64_t buckets[SEAT_BUCKETS]; /* each with the ones below it */
-    uint64_t sum_ms;
-};
-
-static void add_histogram(struct totals *totals, const struct seat_histogram *histogram)
+void metrics_add_histogram(struct metrics_totals *totals, const struct seat_histogram *histogram)
 {
     uint64_t count = 0;
     for (size_t i = 0; i < SEAT_BUCKETS; i++) {
@@ -154,10 +149,8 @@ static void add_histogram(struct totals *totals, const struct seat_histogram *hi
     totals->sum_ms += seat_get(&histogram->sum_ms);
 }
 
-typedef void label_fn(const struct metrics *m, struct sheet *sheet, size_t row);
-
-static void write_totals(const struct metrics *m, const struct totals *totals, size_t row,
-                         label_fn *label, struct sheet *sheet)
+void metrics_write_totals(const struct metrics *m, const struct metrics_totals *totals, size_t row,
+                          metrics_label_fn *label, struct sheet *sheet)
 {
     static const char *const bounds[SEAT_BUCKETS] = {"0.001", "0.005", "0.025", "0.1",
                                                      "0.5",   "2.5",   "+Inf"};
@@ -173,64 +166,6 @@ static void write_totals(const struct metrics *m, const struct totals *totals, s
     sheet_begin(sheet, "_count");
     label(m, sheet, row);
     sheet_count(sheet, totals->buckets[SEAT_BUCKETS - 1]);
-}
-
-/* --- backends -------------------------------------------------------------------------------- */
-
-size_t metrics_count_backends(const struct metrics *m)
-{
-    return seats_backend_count(m->seats);
-}
-
-static void label_backend(const struct metrics *m, struct sheet *sheet, size_t row)
-{
-    const struct seats_backend backend = seats_backend(m->seats, row);
-    sheet_label(sheet, "route", backend.route);
-    sheet_label(sheet, "backend", backend.text);
-}
-
-void metrics_write_backend_up(const struct metrics *m, const struct metrics_family *f, size_t row,
-                              struct sheet *sheet)
-{
-    (void)f;
-    sheet_begin(sheet, "");
-    label_backend(m, sheet, row);
-    sheet_count(sheet, seats_backend(m->seats, row).is_up ? 1 : 0);
-}
-
-void metrics_write_dials(const struct metrics *m, const struct metrics_family *f, size_t row,
-                         struct sheet *sheet)
-{
-    struct totals totals = {.sum_ms = 0};
-    (void)f;
-    for (size_t i = 0; i < seats_slot_count(m->seats); i++) {
-        add_histogram(&totals, &seats_backend_row(m->seats, i, row)->dials);
-    }
-    write_totals(m, &totals, row, label_backend, sheet);
-}
-
-void metrics_write_failures(const struct metrics *m, const struct metrics_family *f, size_t row,
-                            struct sheet *sheet)
-{
-    static const struct {
-        enum dial_result result;
-        const char *word;
-    } reasons[] = {{DIAL_NAME, "name"},
-                   {DIAL_UNREACHABLE, "unreachable"},
-                   {DIAL_TIMEOUT, "timeout"},
-                   {DIAL_REFUSED, "refused"},
-                   {DIAL_TLS, "tls"}};
-    (void)f;
-    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
-        uint64_t sum = 0;
-        for (size_t slot = 0; slot < seats_slot_count(m->seats); slot++) {
-            sum += seat_get(&seats_backend_row(m->seats, slot, row)->failures[reasons[i].result]);
-        }
-        sheet_begin(sheet, "");
-        label_backend(m, sheet, row);
-        sheet_label(sheet, "reason", reasons[i].word);
-        sheet_count(sheet, sum);
-    }
 }
 
 /* --- listeners ------------------------------------------------------------------------------- */
@@ -308,15 +243,15 @@ void metrics_write_handshakes(const struct metrics *m, const struct metrics_fami
 void metrics_write_handshake_times(const struct metrics *m, const struct metrics_family *f,
                                    size_t row, struct sheet *sheet)
 {
-    struct totals totals = {.sum_ms = 0};
+    struct metrics_totals totals = {.sum_ms = 0};
     (void)f;
     if (!seats_listen_is_tls(m->seats, row)) {
         return;
     }
     for (size_t i = 0; i < seats_slot_count(m->seats); i++) {
-        add_histogram(&totals, &seats_listen(m->seats, i, row)->handshake_times);
+        metrics_add_histogram(&totals, &seats_listen(m->seats, i, row)->handshake_times);
     }
-    write_totals(m, &totals, row, label_listen, sheet);
+    metrics_write_totals(m, &totals, row, label_listen, sheet);
 }
 
 /* A row is one certificate of one listener: as many as there are pairs in the configuration. */

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "gate/seat_parts.h"
+#include "proto/fitness.h"
 
 const uint64_t seat_bounds_ms[SEAT_BUCKETS - 1] = {1, 5, 25, 100, 500, 2500};
 
@@ -167,12 +168,12 @@ void seat_end(const struct seat *seat, const struct config_route *route, enum li
     seat_add(&seat_route_of(seat->seats, seat->slot, row)->ended[place], 1);
 }
 
-void seat_note_backend(const struct seat *seat, const struct config_route *route, size_t index,
-                       bool is_up)
+struct seat_fitness *seat_fitness(const struct seat *seat, const struct config_route *route,
+                                  size_t index)
 {
-    struct seat_backend_name *name =
-        seat_backend_name(seat->seats, backend_row_of(seat, route, index));
-    atomic_store_explicit(&name->is_down, is_up ? 0 : 1, memory_order_relaxed);
+    size_t row = backend_row_of(seat, route, index);
+    bool is_own = row < seat_last_row(seat->seats, SEAT_BACKENDS);
+    return is_own ? &seat_backend_name(seat->seats, row)->fitness : NULL;
 }
 
 /* --- telling --------------------------------------------------------------------------------- */
@@ -218,8 +219,64 @@ struct seats_backend seats_backend(const struct seats *seats, size_t row)
     return (struct seats_backend){
         .route = seat_route_name(seats, name->route)->text,
         .text = name->text,
-        .is_up = atomic_load_explicit(&name->is_down, memory_order_relaxed) == 0,
+        .is_listed = seat_get(&name->is_listed) != 0,
+        .weight = seat_get(&name->weight),
+        .max_sessions = seat_get(&name->max_sessions),
+        .slow_start_ms = seat_get(&name->slow_start_ms),
+        .is_backup = seat_get(&name->is_backup) != 0,
+        .fitness = row < seat_last_row(seats, SEAT_BACKENDS) ? &name->fitness : NULL,
     };
+}
+
+uint64_t seats_backend_sessions(const struct seats *seats, size_t row)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < seats_slot_count(seats); i++) {
+        sum += seat_get(&seat_backend_of(seats, i, row)->sessions);
+    }
+    return sum;
+}
+
+enum seats_state seats_backend_state(const struct seats *seats, size_t row, uint64_t now_ms)
+{
+    const struct seats_backend b = seats_backend(seats, row);
+    const struct fitness_rules rules = {.slow_start_ms = b.slow_start_ms};
+    uint64_t word = b.fitness != NULL ? seat_get(&b.fitness->word) : 0;
+    enum fitness_state state = fitness_state(word, &rules, now_ms);
+    if (fitness_is_up(state) && b.max_sessions > 0 &&
+        seats_backend_sessions(seats, row) >= b.max_sessions) {
+        return SEATS_FULL;
+    }
+    switch (state) {
+    case FITNESS_UP:
+        return SEATS_UP;
+    case FITNESS_STARTING:
+        return SEATS_STARTING;
+    case FITNESS_TRIAL:
+        return SEATS_TRIAL;
+    case FITNESS_DOWN:
+        break;
+    }
+    return SEATS_DOWN;
+}
+
+const char *seats_state_word(enum seats_state state)
+{
+    static const char *const words[SEATS_STATES] = {
+        [SEATS_UP] = "up",       [SEATS_STARTING] = "starting", [SEATS_FULL] = "full",
+        [SEATS_TRIAL] = "trial", [SEATS_DOWN] = "down",
+    };
+    return words[state];
+}
+
+void seats_backend_detail(const struct seats *seats, size_t row, char out[SEAT_DETAIL_MAX])
+{
+    const struct seat_fitness *fitness = seats_backend(seats, row).fitness;
+    for (size_t i = 0; i < SEAT_DETAIL_MAX / 8; i++) {
+        uint64_t part = fitness != NULL ? seat_get(&fitness->detail[i]) : 0;
+        memcpy(out + 8 * i, &part, sizeof(part));
+    }
+    out[SEAT_DETAIL_MAX - 1] = '\0';
 }
 
 const struct seat_route *seats_route(const struct seats *seats, size_t slot, size_t row)

@@ -73,6 +73,18 @@ struct seat_route {
 struct seat_backend {
     struct seat_histogram dials;                   /* that this backend accepted */
     _Atomic uint64_t failures[DIAL_EXHAUSTED + 1]; /* by enum dial_result */
+    _Atomic uint64_t resets;                       /* before anybody had said anything */
+    _Atomic uint64_t ejections;                    /* times that it was put out */
+    _Atomic uint64_t sessions;                     /* gauge: that have it, or dial it */
+};
+
+/* How a backend is: one for all workers, and any of them writes it. */
+#define SEAT_DETAIL_MAX 64
+struct seat_fitness {
+    _Atomic uint64_t word;                        /* proto/fitness.h */
+    _Atomic uint64_t told;                        /* gate/upstream: what the log has heard */
+    _Atomic uint64_t at_ms;                       /* when it went up or down last */
+    _Atomic uint64_t detail[SEAT_DETAIL_MAX / 8]; /* why it went down last; ends in NUL */
 };
 
 enum seat_tls { SEAT_TLS_1_2 = 0, SEAT_TLS_1_3 };
@@ -147,9 +159,9 @@ struct seat_worker *seat_worker(const struct seat *seat);
  * sent; 0 = none. */
 void seat_end(const struct seat *seat, const struct config_route *route, enum life_ending ending,
               uint16_t code);
-/* Of all workers the last word about a backend counts. */
-void seat_note_backend(const struct seat *seat, const struct config_route *route, size_t index,
-                       bool is_up);
+/* NULL: the backend has no row of its own. */
+struct seat_fitness *seat_fitness(const struct seat *seat, const struct config_route *route,
+                                  size_t index);
 
 void seat_observe(struct seat_histogram *histogram, uint64_t ms);
 
@@ -189,9 +201,28 @@ bool seats_listen_is_tls(const struct seats *seats, size_t row);
 struct seats_backend {
     const char *route;
     const char *text;
-    bool is_up;
+    bool is_listed; /* the configuration in force has it */
+    uint64_t weight;
+    uint64_t max_sessions; /* 0: no limit */
+    uint64_t slow_start_ms;
+    bool is_backup;
+    const struct seat_fitness *fitness; /* NULL: the row is that of several */
 };
 struct seats_backend seats_backend(const struct seats *seats, size_t row);
+/* Sessions of all workers that have the backend, or dial it. */
+uint64_t seats_backend_sessions(const struct seats *seats, size_t row);
+enum seats_state {
+    SEATS_UP = 0,
+    SEATS_STARTING, /* up, but not with its whole weight yet */
+    SEATS_FULL,     /* up, and with max_sessions */
+    SEATS_TRIAL,    /* out, and one session tries it */
+    SEATS_DOWN,
+    SEATS_STATES
+};
+enum seats_state seats_backend_state(const struct seats *seats, size_t row, uint64_t now_ms);
+const char *seats_state_word(enum seats_state state);
+/* Why it went down last; "": it never did. */
+void seats_backend_detail(const struct seats *seats, size_t row, char out[SEAT_DETAIL_MAX]);
 
 const struct seat_route *seats_route(const struct seats *seats, size_t slot, size_t row);
 const struct seat_backend *seats_backend_row(const struct seats *seats, size_t slot, size_t row);

@@ -19,7 +19,13 @@ struct seat_route_name {
 struct seat_backend_name {
     uint32_t route; /* its row */
     char text[SEAT_BACKEND_MAX];
-    _Atomic uint32_t is_down;
+    struct seat_fitness fitness;
+    /* As the configuration in force has it; the master writes them. */
+    _Atomic uint64_t is_listed;
+    _Atomic uint64_t weight;
+    _Atomic uint64_t max_sessions;
+    _Atomic uint64_t slow_start_ms;
+    _Atomic uint64_t is_backup;
 };
 
 struct seat_listen_name {
@@ -101,6 +107,12 @@ static inline size_t seat_dialled_count(const struct config_route *route)
 
 /* Backends of all routes that can be dialled. */
 size_t seat_backend_total(const struct config *config);
+/* The last row is for all that find none. */
+static inline size_t seat_last_row(const struct seats *seats, enum seat_table table)
+{
+    return seats->max[table] - 1;
+}
+
 /* The row of a name; the last one when the name has none. `route` is for a backend: the row of its
  * route. */
 size_t seat_find_row(const struct seats *seats, enum seat_table table, size_t route,

@@ -64,6 +64,7 @@ static uint64_t layout(void)
                                 SEAT_SLOTS_MAX,
                                 SEAT_BUCKETS,
                                 SEAT_ENDS,
+                                SEAT_DETAIL_MAX,
                                 LIFE_DEAD,
                                 IDENTITY_REASONS,
                                 DIAL_EXHAUSTED};
@@ -103,12 +104,6 @@ static bool has_text(const char *text, size_t size, struct span wanted)
     return strlen(text) == len && (len == 0 || memcmp(text, wanted.data, len) == 0);
 }
 
-/* The last row is for all that find none. */
-static size_t last_row(const struct seats *seats, enum seat_table table)
-{
-    return seats->max[table] - 1;
-}
-
 static bool is_row(const struct seats *seats, enum seat_table table, size_t row, size_t route,
                    struct span name)
 {
@@ -135,7 +130,7 @@ size_t seat_find_row(const struct seats *seats, enum seat_table table, size_t ro
             return i;
         }
     }
-    return last_row(seats, table);
+    return seat_last_row(seats, table);
 }
 
 static void write_name(struct seats *seats, enum seat_table table, size_t row, size_t route,
@@ -166,12 +161,12 @@ static size_t enter(struct seats *seats, enum seat_table table, size_t route, st
             return i;
         }
     }
-    if (count > last_row(seats, table)) {
-        return last_row(seats, table);
+    if (count > seat_last_row(seats, table)) {
+        return seat_last_row(seats, table);
     }
-    if (count == last_row(seats, table)) {
+    if (count == seat_last_row(seats, table)) {
         name = SPAN_LIT("other");
-        route = last_row(seats, SEAT_ROUTES);
+        route = seat_last_row(seats, SEAT_ROUTES);
         if (table == SEAT_BACKENDS && seat_rows_in_use(seats, SEAT_ROUTES) <= route) {
             write_name(seats, SEAT_ROUTES, route, 0,
                        name); /* its label, though no row of it counts */
@@ -182,8 +177,27 @@ static size_t enter(struct seats *seats, enum seat_table table, size_t route, st
     return count;
 }
 
+static void describe(struct seats *seats, size_t row, const struct config_route *route,
+                     const struct config_backend *backend)
+{
+    struct seat_backend_name *name = seat_backend_name(seats, row);
+    seat_put(&name->is_listed, 1);
+    seat_put(&name->weight, backend->weight);
+    seat_put(&name->max_sessions, backend->max_sessions);
+    seat_put(&name->slow_start_ms, route->slow_start_ms);
+    seat_put(&name->is_backup, backend->is_backup ? 1 : 0);
+}
+
+static void unlist_backends(struct seats *seats)
+{
+    for (size_t i = 0; i < seat_rows_in_use(seats, SEAT_BACKENDS); i++) {
+        seat_put(&seat_backend_name(seats, i)->is_listed, 0);
+    }
+}
+
 void seats_enter(struct seats *seats, const struct config *config)
 {
+    unlist_backends(seats);
     for (size_t i = 0; i < config->listen_count; i++) {
         size_t row = enter(seats, SEAT_LISTENS, 0, config->listens[i].name);
         seat_listen_name(seats, row)->is_tls |= config->listens[i].is_tls;
@@ -192,7 +206,8 @@ void seats_enter(struct seats *seats, const struct config *config)
         const struct config_route *route = &config->routes[i];
         size_t row = enter(seats, SEAT_ROUTES, 0, route->policy.name);
         for (size_t k = 0; k < seat_dialled_count(route); k++) {
-            (void)enter(seats, SEAT_BACKENDS, row, route->backends[k].text);
+            size_t at = enter(seats, SEAT_BACKENDS, row, route->backends[k].text);
+            describe(seats, at, route, &route->backends[k]);
         }
     }
 }
@@ -279,6 +294,9 @@ void seats_clear_slot(struct seats *seats, size_t slot)
             seat_put(&route->queued_bytes[k], 0);
             seat_put(&route->unacked_bytes[k], 0);
         }
+    }
+    for (size_t i = 0; i < seat_rows_in_use(seats, SEAT_BACKENDS); i++) {
+        seat_put(&seat_backend_of(seats, slot, i)->sessions, 0);
     }
     seat_put(&worker->resident_bytes, 0);
     seat_put(&worker->virtual_bytes, 0);

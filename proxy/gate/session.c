@@ -399,6 +399,7 @@ static void read_backend(struct session *s)
     struct pump_report report = {.verdict = PUMP_MORE};
 
     if (len > 0 && is_forwarded) {
+        session_note_spoken(s);
         s->times.payload_ms = reactor_now_ms(s->context->reactor);
         pump_backend_bytes(&s->pump, data, len, &report);
     }
@@ -415,6 +416,7 @@ static void read_backend(struct session *s)
         break;
     case CONN_RESET:
     case CONN_TLS_FAILED:
+        session_note_reset(s);
         apply_type(s, LIFE_EV_BACKEND_RESET);
         break;
     case CONN_NO_MEMORY:

@@ -12,20 +12,7 @@ static void do_dial(struct session *s)
         s->is_up_due = true;
         return;
     }
-    uint8_t introduction[PROXY_HEADER_BYTES_MAX];
-    struct dial_plan plan = s->request->admission.plan;
-    plan.preamble = session_introduction(s, introduction);
-    s->dial = dial_start(s->context->reactor, s->context->resolver, s->context->scratch, &plan,
-                         session_on_dial, s);
-    s->pump.no_memory = s->pump.no_memory || s->dial == NULL;
-}
-
-static void do_cancel_dial(struct session *s)
-{
-    if (s->dial != NULL) {
-        s->backend = &s->route->backends[dial_cancel(s->dial)];
-        s->dial = NULL;
-    }
+    session_start_dial(s);
 }
 
 static void do_finish_backend(struct session *s)
@@ -43,6 +30,7 @@ static void do_retire(struct session *s)
         scoreboard_sub(&slot->sessions_now, 1);
     }
     door_leave(s->door, &s->guest);
+    session_leave_backend(s);
     limits_leave(&s->context->limits, &s->holds);
     session_end_files(s);
     session_log_end(s);
@@ -56,11 +44,13 @@ static void do_retire(struct session *s)
 static void do_abort_backend(struct session *s)
 {
     conn_abort(&s->pump.backend);
+    session_leave_backend(s);
 }
 
 static void do_close_backend(struct session *s)
 {
     conn_close(&s->pump.backend);
+    session_leave_backend(s);
 }
 
 static void do_abort_client(struct session *s)
@@ -86,7 +76,7 @@ void session_act(struct session *s, unsigned actions)
         void (*carry_out)(struct session *s);
     } table[] = {
         {LIFE_DO_DIAL, do_dial},
-        {LIFE_DO_CANCEL_DIAL, do_cancel_dial},
+        {LIFE_DO_CANCEL_DIAL, session_cancel_dial},
         {LIFE_DO_SEND_HTTP, session_send_http},
         {LIFE_DO_SEND_FILE, session_send_file},
         {LIFE_DO_ACCEPT_101, session_send_accept},

@@ -61,22 +61,119 @@ struct span session_introduction(const struct session *s, uint8_t out[PROXY_HEAD
 
 /* --- the dial -------------------------------------------------------------------------------- */
 
+static size_t index_of(const struct session *s)
+{
+    return (size_t)(s->backend - s->route->backends);
+}
+
+/* Chooses the next backend and takes a place there. */
+static bool take_next(struct session *s, uint64_t now_ms)
+{
+    struct addr client;
+    size_t index = 0;
+    session_client_address(s, &client);
+    const struct upstream_question question = {
+        .route = s->route,
+        .client = &client,
+        .prefix = s->config->source_prefix,
+        .limits = &s->context->limits,
+        .now_ms = now_ms,
+        .trial_ms = s->route->timeouts.connect_ms,
+    };
+    if (!upstream_choose(s->context->upstream, &question, &s->request->tries.tried, &s->holds,
+                         &index)) {
+        return false;
+    }
+    s->backend = &s->route->backends[index];
+    s->has_backend_place = true;
+    session_tally_place(s, index, true);
+    return true;
+}
+
+/* Dials the next backend. Each has its share of the time that is left. */
+static void dial_next(struct session *s)
+{
+    struct session_tries *tries = &s->request->tries;
+    uint64_t now_ms = reactor_now_ms(s->context->reactor);
+    uint64_t gone_ms = now_ms - s->times.phase_since_ms;
+    uint64_t most_ms = s->route->timeouts.connect_ms;
+    size_t untried = upstream_untried(s->route, &tries->tried);
+    uint8_t introduction[PROXY_HEADER_BYTES_MAX];
+
+    if ((tries->failing != NULL && gone_ms >= most_ms) || !take_next(s, now_ms)) {
+        tries->is_over = true;
+        return;
+    }
+    struct dial_plan plan = s->request->admission.plan;
+    plan.candidates = &s->request->admission.candidates[index_of(s)];
+    plan.candidate_count = 1;
+    plan.timeout_ms = (gone_ms < most_ms ? most_ms - gone_ms : 0) / untried;
+    plan.preamble = session_introduction(s, introduction);
+    s->dial = dial_start(s->context->reactor, s->context->resolver, s->context->scratch, &plan,
+                         session_on_dial, s);
+    s->pump.no_memory = s->pump.no_memory || s->dial == NULL;
+}
+
+void session_start_dial(struct session *s)
+{
+    s->request->tries = (struct session_tries){.is_over = false};
+    dial_next(s);
+}
+
+void session_cancel_dial(struct session *s)
+{
+    if (s->dial != NULL) {
+        (void)dial_cancel(s->dial);
+        s->dial = NULL;
+        if (s->context->upstream != NULL) {
+            upstream_note_left(s->context->upstream, s->route, index_of(s),
+                               reactor_now_ms(s->context->reactor));
+        }
+    }
+    session_leave_backend(s);
+}
+
+bool session_is_dialled(const struct session *s)
+{
+    if (s->life.phase != LIFE_DIAL) {
+        return false;
+    }
+    return s->dial != NULL ? dial_is_decided(s->dial)
+                           : s->request != NULL && s->request->tries.is_over;
+}
+
 /* The upstream knows the backends of the configuration in force. */
-static void note_outcomes(struct session *s)
+static void note_outcome(struct session *s, const struct dial_outcome *outcome)
 {
     struct session_context *context = s->context;
-    size_t count = 0;
-    const struct dial_outcome *outcomes = dial_outcomes(s->dial, &count);
-    for (size_t i = 0; i < count; i++) {
-        session_tally_dial(s, i, &outcomes[i]);
-        if (context->upstream != NULL && s->config == context->config) {
-            upstream_note(context->upstream, s->route, i, &outcomes[i],
-                          reactor_now_ms(context->reactor));
-        }
+    session_tally_dial(s, index_of(s), outcome);
+    if (context->upstream != NULL) {
+        upstream_note(context->upstream, s->route, index_of(s), outcome,
+                      reactor_now_ms(context->reactor));
     }
 }
 
-struct session_event session_finish_dial(struct session *s)
+/* True: the backend has accepted. */
+static bool take_outcome(struct session *s)
+{
+    struct session_tries *tries = &s->request->tries;
+    size_t candidate = 0;
+    const struct dial_outcome outcome = dial_finish(s->dial, &s->pump.backend, &candidate);
+    s->dial = NULL;
+    note_outcome(s, &outcome);
+    if (outcome.result == DIAL_OK) {
+        s->dialled_bytes = (uint32_t)s->pump.backend.sent_bytes;
+        return true;
+    }
+    session_leave_backend(s);
+    if (tries->failing == NULL || outcome.result >= tries->worst.result) {
+        tries->worst = outcome;
+        tries->failing = s->backend;
+    }
+    return false;
+}
+
+static struct session_event lose(struct session *s)
 {
     static const enum life_ending endings[] = {
         [DIAL_OK] = LIFE_NOT_ENDED,
@@ -88,16 +185,63 @@ struct session_event session_finish_dial(struct session *s)
         [DIAL_NO_MEMORY] = LIFE_INTERNAL,
         [DIAL_EXHAUSTED] = LIFE_FULL,
     };
-    size_t candidate = 0;
-
-    note_outcomes(s);
-    const struct dial_outcome outcome = dial_finish(s->dial, &s->pump.backend, &candidate);
-    s->dial = NULL;
-    s->backend = &s->route->backends[candidate];
-    s->connect_ms = reactor_now_ms(s->context->reactor) - s->times.phase_since_ms;
-    if (outcome.result == DIAL_OK) {
-        return (struct session_event){.life = {.type = LIFE_EV_BACKEND_UP}};
+    const struct session_tries *tries = &s->request->tries;
+    if (tries->tried.is_some_full || tries->failing == NULL) {
+        return (struct session_event){{.type = LIFE_EV_END, .ending = LIFE_LIMIT_ROUTE},
+                                      tries->failing == NULL
+                                          ? "every backend has its max_sessions"
+                                          : "every backend that answers has its max_sessions"};
     }
-    return (struct session_event){{.type = LIFE_EV_END, .ending = endings[outcome.result]},
-                                  outcome.detail};
+    s->backend = tries->failing;
+    return (struct session_event){{.type = LIFE_EV_END, .ending = endings[tries->worst.result]},
+                                  tries->worst.detail};
+}
+
+struct session_event session_finish_dial(struct session *s)
+{
+    while (session_is_dialled(s)) {
+        if (s->dial == NULL) {
+            s->connect_ms = reactor_now_ms(s->context->reactor) - s->times.phase_since_ms;
+            return lose(s);
+        }
+        if (take_outcome(s)) {
+            s->connect_ms = reactor_now_ms(s->context->reactor) - s->times.phase_since_ms;
+            return (struct session_event){.life = {.type = LIFE_EV_BACKEND_UP}};
+        }
+        dial_next(s);
+    }
+    return (struct session_event){.life = {.type = LIFE_EV_COUNT}};
+}
+
+/* --- how the backend does -------------------------------------------------------------------- */
+
+void session_leave_backend(struct session *s)
+{
+    if (s->has_backend_place) {
+        s->has_backend_place = false;
+        limits_leave_backend(&s->context->limits, &s->holds);
+        session_tally_place(s, index_of(s), false);
+    }
+}
+
+void session_note_spoken(struct session *s)
+{
+    if (!s->has_backend_spoken) {
+        s->has_backend_spoken = true;
+        if (s->context->upstream != NULL && s->has_backend_place) {
+            upstream_note_byte(s->context->upstream, s->route, index_of(s));
+        }
+    }
+}
+
+/* Only when neither side has said anything: what a client says may be why the backend resets. */
+void session_note_reset(struct session *s)
+{
+    const struct conn *backend = &s->pump.backend;
+    bool has_heard = (uint32_t)backend->sent_bytes != s->dialled_bytes || conn_queued(backend) > 0;
+    if (!s->has_backend_spoken && !has_heard && s->has_backend_place &&
+        s->context->upstream != NULL) {
+        upstream_note_reset(s->context->upstream, s->route, index_of(s),
+                            "accepted, and reset at once", reactor_now_ms(s->context->reactor));
+    }
 }

@@ -19,9 +19,18 @@
 #include "gate/identity.h"
 #include "gate/pump.h"
 #include "gate/session.h"
+#include "gate/upstream.h"
 #include "gate/watch.h"
 #include "proto/http.h"
 #include "proto/proxy_header.h"
+
+/* The backends that a session has tried. */
+struct session_tries {
+    struct upstream_tried tried;
+    struct dial_outcome worst;            /* of what went wrong, what tells most */
+    const struct config_backend *failing; /* whose outcome that is; NULL: no dial has failed */
+    bool is_over;                         /* there is no backend left to dial */
+};
 
 /* The request. The session keeps it until it is OPEN, a refused one until its end. */
 struct session_request {
@@ -34,6 +43,7 @@ struct session_request {
     struct passwords_ask *ask;  /* the request waits for the answer; NULL: it does not */
     enum identity_password password;
     struct span hash; /* what it was compared with; of the session's configuration */
+    struct session_tries tries;
 };
 
 /* What the counters of the seat have got so far. The low 32 bits are enough: a session tallies long
@@ -117,6 +127,7 @@ struct session {
     uint64_t connect_ms;     /* how long dialling took */
 
     uint32_t client_rtt_us; /* when the session left OPEN; 0 = unknown */
+    uint32_t dialled_bytes; /* low bits of what the backend had been sent when it had accepted */
     struct limits_holds holds;
 
     const char *detail;            /* constant; for the log and the Close reason */
@@ -130,6 +141,8 @@ struct session {
     bool is_no_proxy;              /* the listener expects a trusted proxy, and the peer is none */
     bool is_up_due;                /* an echo route has no dial: LIFE_EV_BACKEND_UP is due */
     bool is_no_memory_told;
+    bool has_backend_place; /* `backend` counts this session */
+    bool has_backend_spoken;
     bool is_shown_still; /* no unsent byte waited when the row was written */
     bool is_eof_due;     /* the client has ended, but the life does not know yet: held bytes
                                 go first */
@@ -155,8 +168,18 @@ void session_on_timer(struct reactor_timer *timer);
 /* session_dial.c: what the route's backends hear before the client's first byte: a PROXY header in
  * `out`, or nothing. */
 struct span session_introduction(const struct session *s, uint8_t out[PROXY_HEADER_BYTES_MAX]);
-/* Takes the result of the dial, which is decided. */
+/* Dials the first backend; whatever comes of it shows in s->dial and session_is_dialled. */
+void session_start_dial(struct session *s);
+void session_cancel_dial(struct session *s);
+/* True: the dial is decided, or no backend is left. */
+bool session_is_dialled(const struct session *s);
+/* Then: takes the result, or dials the next backend (LIFE_EV_COUNT) while the time lasts. */
 struct session_event session_finish_dial(struct session *s);
+/* The session has no backend any more, if it had one: another one may have its place. */
+void session_leave_backend(struct session *s);
+/* The backend has sent its first byte, or has reset the connection. */
+void session_note_spoken(struct session *s);
+void session_note_reset(struct session *s);
 
 /* session_pending.c: finds the event that follows from the state alone. Each such event changes the
  * state, so session_settle() comes to an end. False: none is pending. */
@@ -276,6 +299,8 @@ void session_tally_phase(struct session *s, enum life_phase before);
 void session_tally_handshake(struct session *s);
 /* In the phase DIAL: so it went with backend `index` of the route. */
 void session_tally_dial(struct session *s, size_t index, const struct dial_outcome *outcome);
+/* One session more or less that has this backend. */
+void session_tally_place(struct session *s, size_t index, bool is_taken);
 void session_tally_now(struct session *s);
 /* The session leaves OPEN: what the kernel knows of the two sides now, before they close. */
 void session_tally_kernel(struct session *s);

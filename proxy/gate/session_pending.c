@@ -86,7 +86,7 @@ bool session_take_pending(struct session *s, struct session_event *out)
     } else if (s->is_up_due) {
         s->is_up_due = false;
         event->type = LIFE_EV_BACKEND_UP;
-    } else if (s->dial != NULL && dial_is_decided(s->dial)) {
+    } else if (session_is_dialled(s)) {
         *out = session_finish_dial(s);
     } else if (is_flushed(s, &s->pump.client, life->client)) {
         event->type = LIFE_EV_CLIENT_FLUSHED;

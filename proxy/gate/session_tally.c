@@ -167,8 +167,13 @@ void session_tally_dial(struct session *s, size_t index, const struct dial_outco
     } else {
         seat_add(&backend->failures[outcome->result], 1);
     }
-    if (upstream_is_word(outcome->result)) {
-        seat_note_backend(seat, s->route, index, outcome->result == DIAL_OK);
+}
+
+void session_tally_place(struct session *s, size_t index, bool is_taken)
+{
+    if (s->context->seat != NULL) {
+        struct seat_backend *backend = seat_backend(s->context->seat, s->route, index);
+        seat_add(&backend->sessions, is_taken ? 1 : UINT64_MAX);
     }
 }
 

@@ -1,30 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What each backend is known to be, and what is told of it. upstream_choose.c chooses. */
 #include "gate/upstream.h"
+
+#include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "conf/change.h"
+#include "gate/upstream_parts.h"
 
-#define STEADY_MS \
-    60000 /* the next change of a backend that was steady for so long is told at once */
-#define PAUSE_MIN_MS 250
-
-struct backend {
-    bool is_down;           /* as the last dial found it */
-    bool is_told_down;      /* as the log knows it */
-    uint64_t changed_at_ms; /* when is_down changed last */
-    uint64_t told_at_ms;
-    uint64_t untold;   /* changes that the log has not heard of */
-    uint64_t pause_ms; /* after told_at_ms: what changes meanwhile is told by a later dial */
-};
-
-struct upstream {
-    const struct config *config;
-    size_t *first; /* of each route, in `backends` */
-    struct backend *backends;
-};
-
-struct upstream *upstream_new(const struct config *config)
+struct upstream *upstream_new(const struct config *config, const struct seat *seat)
 {
     struct upstream *u = mem_alloc_zero(sizeof(*u));
     size_t count = 0;
@@ -32,6 +17,7 @@ struct upstream *upstream_new(const struct config *config)
         return NULL;
     }
     u->config = config;
+    u->seat = seat;
     u->first = mem_alloc_zero((config->route_count + 1) * sizeof(*u->first));
     for (size_t i = 0; u->first != NULL && i < config->route_count; i++) {
         u->first[i] = count;
@@ -41,6 +27,11 @@ struct upstream *upstream_new(const struct config *config)
     if (u->first == NULL || u->backends == NULL) {
         upstream_free(u);
         return NULL;
+    }
+    for (size_t i = 0; i < config->route_count; i++) {
+        for (size_t k = 0; k < config->routes[i].backend_count; k++) {
+            u->backends[u->first[i] + k].key = balance_key(config->routes[i].backends[k].text);
+        }
     }
     return u;
 }
@@ -54,6 +45,14 @@ void upstream_free(struct upstream *upstream)
     }
 }
 
+static void inherit_backend(struct upstream_backend *to, const struct upstream_backend *from)
+{
+    seat_put(&to->own.word, seat_get(&from->own.word));
+    seat_put(&to->own.told, seat_get(&from->own.told));
+    seat_put(&to->own.at_ms, seat_get(&from->own.at_ms));
+    to->turn = from->turn;
+}
+
 static void inherit_route(struct upstream *u, size_t route, const struct upstream *before,
                           size_t from)
 {
@@ -62,7 +61,8 @@ static void inherit_route(struct upstream *u, size_t route, const struct upstrea
     for (size_t i = 0; i < now->backend_count; i++) {
         for (size_t k = 0; k < then->backend_count; k++) {
             if (span_is_equal(now->backends[i].text, then->backends[k].text)) {
-                u->backends[u->first[route] + i] = before->backends[before->first[from] + k];
+                inherit_backend(&u->backends[u->first[route] + i],
+                                &before->backends[before->first[from] + k]);
             }
         }
     }
@@ -78,21 +78,187 @@ void upstream_inherit(struct upstream *upstream, const struct upstream *before)
     }
 }
 
-static void tell(const struct config_route *route, size_t index, const struct dial_outcome *outcome,
+struct upstream_backend *upstream_own(struct upstream *u, const struct config_route *route,
+                                      size_t index)
+{
+    bool is_own = route >= u->config->routes && route < u->config->routes + u->config->route_count;
+    return is_own ? &u->backends[u->first[route - u->config->routes] + index] : NULL;
+}
+
+struct seat_fitness *upstream_fitness(struct upstream *u, const struct config_route *route,
+                                      size_t index)
+{
+    struct seat_fitness *shared = u->seat != NULL ? seat_fitness(u->seat, route, index) : NULL;
+    struct upstream_backend *own = upstream_own(u, route, index);
+    return shared != NULL ? shared : own != NULL ? &own->own : NULL;
+}
+
+struct fitness_rules upstream_rules(const struct config_route *route)
+{
+    return (struct fitness_rules){
+        .eject_after = route->eject_after,
+        .pause_ms = route->eject_pause_ms > 0 ? route->eject_pause_ms : 1,
+        .pause_max_ms = route->eject_pause_max_ms,
+        .slow_start_ms = route->slow_start_ms,
+    };
+}
+
+/* --- the log --------------------------------------------------------------------------------- */
+
+#define STEADY_MS \
+    60000 /* the next change of a backend that was steady for so long is told at once */
+#define PAUSE_MIN_MS 250 /* after it what changes is told by whoever learns something later */
+
+/* What the log knows of a backend, as one word: whether it is down, how many changes it has not
+ * heard of, how long it must wait for the next line, and when it heard the last one. */
+#define UNTOLD_AT 1
+#define UNTOLD_MAX 2047
+#define STEP_AT 12
+#define STEP_MAX 8 /* 60 s: see pause_of_step */
+#define TOLD_MS_AT 16
+
+struct told {
+    bool is_down;
+    uint64_t untold;
+    uint64_t step;
+    uint64_t at_ms;
+};
+
+static struct told unpack(uint64_t word)
+{
+    return (struct told){
+        .is_down = (word & 1) != 0,
+        .untold = word >> UNTOLD_AT & UNTOLD_MAX,
+        .step = word >> STEP_AT & 15,
+        .at_ms = word >> TOLD_MS_AT,
+    };
+}
+
+static uint64_t pack(const struct told *told)
+{
+    return (told->is_down ? 1U : 0U) | told->untold << UNTOLD_AT | told->step << STEP_AT |
+           told->at_ms << TOLD_MS_AT;
+}
+
+/* 0, 250, 750, 1750 ... */
+static uint64_t pause_of_step(uint64_t step)
+{
+    uint64_t pause_ms = ((UINT64_C(1) << step) - 1) * PAUSE_MIN_MS;
+    return step < STEP_MAX ? pause_ms : STEADY_MS;
+}
+
+static void tell(const struct config_route *route, size_t index, bool is_down, const char *detail,
                  uint64_t untold)
 {
     struct log_line line;
     /* Both at warn: who reads only warnings must also learn that one is over. */
-    log_begin(&line, LOG_WARN, outcome->result != DIAL_OK ? "backend.down" : "backend.up");
+    log_begin(&line, LOG_WARN, is_down ? "backend.down" : "backend.up");
     log_text(&line, "route", route->policy.name);
     log_text(&line, "backend", route->backends[index].text);
-    if (outcome->detail != NULL) {
-        log_str(&line, "detail", outcome->detail);
+    if (detail != NULL) {
+        log_str(&line, "detail", detail);
     }
     if (untold > 0) {
         log_u64(&line, "suppressed", untold);
     }
     log_end(&line);
+}
+
+/* Tells the log what it may hear now. Of several processes that want to tell the same, one does.
+ * `was_steady`: the backend has just changed, and had not for long. */
+static void tell_log(struct seat_fitness *f, const struct config_route *route, size_t index,
+                     bool is_down, const char *detail, bool is_change, bool was_steady,
+                     uint64_t now_ms)
+{
+    uint64_t word = seat_get(&f->told);
+    for (;;) {
+        struct told told = unpack(word);
+        uint64_t untold = told.untold + (is_change && told.untold < UNTOLD_MAX ? 1 : 0);
+        told.step = was_steady ? 0 : told.step;
+        told.untold = untold;
+        bool is_due = is_down != told.is_down && now_ms - told.at_ms >= pause_of_step(told.step);
+        if (is_due) {
+            told =
+                (struct told){is_down, 0, told.step < STEP_MAX ? told.step + 1 : STEP_MAX, now_ms};
+        }
+        uint64_t next = pack(&told);
+        if (next == word || atomic_compare_exchange_weak(&f->told, &word, next)) {
+            if (is_due) {
+                tell(route, index, is_down, detail, untold > 0 ? untold - 1 : 0);
+            }
+            return;
+        }
+    }
+}
+
+static void keep_detail(struct seat_fitness *f, const char *detail)
+{
+    char text[SEAT_DETAIL_MAX] = "";
+    (void)span_copy(span_from_str(detail), text, sizeof(text));
+    for (size_t i = 0; i < SEAT_DETAIL_MAX / 8; i++) {
+        uint64_t part;
+        memcpy(&part, text + 8 * i, sizeof(part));
+        seat_put(&f->detail[i], part);
+    }
+}
+
+/* --- what becomes known ---------------------------------------------------------------------- */
+
+enum news { NEWS_FAILED, NEWS_RESET, NEWS_ACCEPTED, NEWS_CHECK_BAD, NEWS_CHECK_GOOD };
+
+static uint64_t next_word(uint64_t word, enum news news, const struct config_route *route,
+                          uint64_t now_ms)
+{
+    const struct fitness_rules rules = upstream_rules(route);
+    /* Not secret: backends that go down together should not be tried together. */
+    uint32_t random = (uint32_t)(word >> 18) * UINT32_C(2654435761) ^ (uint32_t)(now_ms * 40503);
+    switch (news) {
+    case NEWS_FAILED:
+        return fitness_fail(word, &rules, FITNESS_NOT_REACHED, now_ms, random);
+    case NEWS_RESET:
+        return fitness_fail(word, &rules, FITNESS_RESET, now_ms, random);
+    case NEWS_ACCEPTED:
+        return fitness_accept(word, now_ms);
+    case NEWS_CHECK_BAD:
+        return fitness_check(word, false, now_ms);
+    case NEWS_CHECK_GOOD:
+        break;
+    }
+    return fitness_check(word, true, now_ms);
+}
+
+static bool is_up(uint64_t word, const struct config_route *route, uint64_t now_ms)
+{
+    const struct fitness_rules rules = upstream_rules(route);
+    return fitness_is_up(fitness_state(word, &rules, now_ms));
+}
+
+static void note(struct upstream *u, const struct config_route *route, size_t index, enum news news,
+                 const char *detail, uint64_t now_ms)
+{
+    struct seat_fitness *f =
+        upstream_own(u, route, index) != NULL ? upstream_fitness(u, route, index) : NULL;
+    if (f == NULL) {
+        return; /* the configuration in force may not have it any more */
+    }
+    uint64_t word = seat_get(&f->word);
+    uint64_t next = next_word(word, news, route, now_ms);
+    while (next != word && !atomic_compare_exchange_weak(&f->word, &word, next)) {
+        next = next_word(word, news, route, now_ms);
+    }
+    bool is_down = !is_up(next, route, now_ms);
+    bool is_change = is_down != !is_up(word, route, now_ms);
+    bool was_steady = is_change && now_ms - seat_get(&f->at_ms) >= STEADY_MS;
+    if (is_change) {
+        seat_put(&f->at_ms, now_ms);
+    }
+    if (is_change && is_down && u->seat != NULL) {
+        seat_add(&seat_backend(u->seat, route, index)->ejections, 1);
+    }
+    if (is_down && detail != NULL && (news != NEWS_CHECK_BAD || is_change)) {
+        keep_detail(f, detail);
+    }
+    tell_log(f, route, index, is_down, is_down ? detail : NULL, is_change, was_steady, now_ms);
 }
 
 bool upstream_is_word(enum dial_result result)
@@ -103,42 +269,58 @@ bool upstream_is_word(enum dial_result result)
 void upstream_note(struct upstream *upstream, const struct config_route *route, size_t index,
                    const struct dial_outcome *outcome, uint64_t now_ms)
 {
-    size_t first = upstream->first[route - upstream->config->routes];
-    struct backend *b = &upstream->backends[first + index];
-    bool is_down = outcome->result != DIAL_OK;
-
     if (!upstream_is_word(outcome->result)) {
+        upstream_note_left(upstream, route, index, now_ms);
         return;
     }
-    if (is_down != b->is_down) {
-        bool was_steady = now_ms - b->changed_at_ms >= STEADY_MS;
-        b->pause_ms = was_steady ? 0 : b->pause_ms;
-        b->is_down = is_down;
-        b->untold++;
-        b->changed_at_ms = now_ms;
+    enum news news = outcome->result == DIAL_OK ? NEWS_ACCEPTED : NEWS_FAILED;
+    note(upstream, route, index, news, outcome->detail, now_ms);
+}
+
+void upstream_note_left(struct upstream *upstream, const struct config_route *route, size_t index,
+                        uint64_t now_ms)
+{
+    struct seat_fitness *f = upstream_fitness(upstream, route, index);
+    if (f == NULL) {
+        return;
     }
-    if (is_down != b->is_told_down && now_ms - b->told_at_ms >= b->pause_ms) {
-        uint64_t longer_ms = b->pause_ms * 2 + PAUSE_MIN_MS;
-        b->pause_ms = longer_ms < STEADY_MS ? longer_ms : STEADY_MS;
-        b->told_at_ms = now_ms;
-        b->is_told_down = is_down;
-        tell(route, index, outcome, b->untold - 1);
-        b->untold = 0;
+    uint64_t word = seat_get(&f->word);
+    uint64_t next = fitness_leave(word, now_ms);
+    while (next != word && !atomic_compare_exchange_weak(&f->word, &word, next)) {
+        next = fitness_leave(word, now_ms);
+    }
+}
+
+void upstream_note_reset(struct upstream *upstream, const struct config_route *route, size_t index,
+                         const char *detail, uint64_t now_ms)
+{
+    if (upstream->seat != NULL) {
+        seat_add(&seat_backend(upstream->seat, route, index)->resets, 1);
+    }
+    note(upstream, route, index, NEWS_RESET, detail, now_ms);
+}
+
+void upstream_note_byte(struct upstream *upstream, const struct config_route *route, size_t index)
+{
+    struct seat_fitness *f = upstream_fitness(upstream, route, index);
+    if (f == NULL) {
+        return;
+    }
+    uint64_t word = seat_get(&f->word);
+    uint64_t next = fitness_speak(word);
+    while (next != word && !atomic_compare_exchange_weak(&f->word, &word, next)) {
+        next = fitness_speak(word);
     }
 }
 
 void upstream_note_check(struct upstream *upstream, const struct config_route *route, size_t index,
                          bool is_good, const char *detail, uint64_t now_ms)
 {
-    const struct dial_outcome outcome = {is_good ? DIAL_OK : DIAL_REFUSED, detail};
-    upstream_note(upstream, route, index, &outcome, now_ms);
+    note(upstream, route, index, is_good ? NEWS_CHECK_GOOD : NEWS_CHECK_BAD, detail, now_ms);
 }
 
 void upstream_drop_checks(struct upstream *upstream, const struct config_route *route, size_t index,
                           uint64_t now_ms)
 {
-    (void)upstream;
-    (void)route;
-    (void)index;
-    (void)now_ms;
+    note(upstream, route, index, NEWS_CHECK_GOOD, NULL, now_ms);
 }

@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* upstream.h: the backends of the routes at run time, as one worker sees them.
+/* upstream.h: the backends of the routes at run time: how each is, and which one is next.
  *
- * For: knowing of each backend of each route whether the last dial reached it, and telling the log
- * when that changes: `backend.down` with the reason, and later `backend.up`, both at warn, once for
- * each change and not for each session. The log learns of a backend that changes often less and
- * less often, at last once a minute; such a line says how many changes it is silent about
- * (`suppressed=N`). Not for: choosing a backend. The worker owns it; the snapshot
- * outlives it. */
+ * For: choosing the backend that a session dials, and the next one when that fails; putting a
+ * backend that fails out for a pause, and letting one session try it again; telling the log of each
+ * change: `backend.down` with the reason, and later `backend.up`, both at warn, one line for each
+ * change and not for each session. The log learns of a backend that changes often less and less
+ * often, at last once a minute; such a line says how many changes it is silent about
+ * (`suppressed=N`). Not for: the arithmetic (proto/balance, proto/fitness), dialling, asking
+ * backends how they are.
+ *
+ * How a backend is belongs to its row of the seats, not to a worker: what one worker finds out all
+ * of them know, and a reload, a crash and an upgrade forget nothing. A backend without a row of its
+ * own is known to its worker alone. The turns of round_robin are each worker's own.
+ *
+ * The worker owns it; the snapshot and the seat outlive it. A route may be one of another snapshot:
+ * its backends are found by their names. */
 #ifndef GATE_UPSTREAM_H
 #define GATE_UPSTREAM_H
 
@@ -14,28 +22,70 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/addr.h"
 #include "base/span.h"
 #include "conf/snapshot.h"
 #include "gate/dial.h"
+#include "gate/limits.h"
+#include "gate/seat.h"
 
 struct upstream;
-/* NULL: no memory. */
-MUST_CHECK struct upstream *upstream_new(const struct config *config);
+/* `seat` NULL: this worker alone knows. NULL: no memory. */
+MUST_CHECK struct upstream *upstream_new(const struct config *config, const struct seat *seat);
 void upstream_free(struct upstream *upstream);
-/* What `before`, of another snapshot, knows of a backend with the same text in a route of the same
- * name, `upstream` knows too: a reload makes no line. */
+/* What `before`, of another snapshot, alone knows of a backend with the same text in a route of the
+ * same name, `upstream` knows too. */
 void upstream_inherit(struct upstream *upstream, const struct upstream *before);
+
+/* --- choosing --- */
+
+/* Which backends a session has tried; in a session, zeroed at first. */
+struct upstream_tried {
+    uint32_t tried;    /* a bit for each backend of the route */
+    bool is_some_full; /* one was not tried because it has its max_sessions */
+};
+
+struct upstream_question {
+    const struct config_route *route; /* not an echo */
+    const struct addr *client;        /* balance = source; len 0: nobody knows */
+    struct limit_prefix prefix;       /* what counts as one client */
+    const struct limits *limits;      /* count the sessions of each backend */
+    uint64_t now_ms;
+    uint64_t trial_ms; /* a trial that nobody hears of for so long is over */
+};
+
+/* Chooses the backend that the session dials next, and counts the session there
+ * (limits_take_backend). False: it has tried all, or the others have their max_sessions. */
+MUST_CHECK bool upstream_choose(struct upstream *upstream, const struct upstream_question *question,
+                                struct upstream_tried *tried, struct limits_holds *holds,
+                                size_t *out_index);
+/* How many it has not tried. */
+size_t upstream_untried(const struct config_route *route, const struct upstream_tried *tried);
+
+/* --- what becomes known --- */
 
 /* True: a dial that ended so says something of the backend. False: what went wrong is the fault of
  * this machine (no memory, no descriptors). */
 bool upstream_is_word(enum dial_result result);
 
-/* A dial ended so with backend `index` of `route`. What says nothing of it changes nothing. */
+/* A dial ended so with backend `index` of `route`. What says nothing of it changes nothing, but a
+ * trial is over. */
 void upstream_note(struct upstream *upstream, const struct config_route *route, size_t index,
                    const struct dial_outcome *outcome, uint64_t now_ms);
+/* The dial was given up before it had an outcome: a trial is over. */
+void upstream_note_left(struct upstream *upstream, const struct config_route *route, size_t index,
+                        uint64_t now_ms);
+/* A backend that had accepted a session reset it before it sent a byte, and before the client's
+ * first byte was sent to it: else clients could put a backend out. */
+void upstream_note_reset(struct upstream *upstream, const struct config_route *route, size_t index,
+                         const char *detail, uint64_t now_ms);
+/* A backend has sent its first byte to a session. */
+void upstream_note_byte(struct upstream *upstream, const struct config_route *route, size_t index);
 
-/* An active check has come to a verdict, after as many good or bad answers as its route asks for.
- * `detail` as in dial_outcome; NULL: good. */
+/* An active check has come to a verdict, after as many good or bad answers as its route asks for:
+ * called as often as it likes, by one worker or by all. A backend that checks find down is out
+ * until checks find it up; it then starts slowly, and a pause that sessions gave it is over. A good
+ * verdict says nothing else: sessions may know better. `detail` as in dial_outcome; NULL: good. */
 void upstream_note_check(struct upstream *upstream, const struct config_route *route, size_t index,
                          bool is_good, const char *detail, uint64_t now_ms);
 /* Nobody checks the backend any more: what checks found does not count. */

@@ -74,13 +74,14 @@ bool worker_make_setup(struct worker *w, const struct config *config, struct set
 {
     *out = (struct setup){
         .config = config,
-        .upstream = upstream_new(config),
         .seat = seat_new(w->start->seats, w->start->seat, config),
         .files = files_new(config),
         .tls = mem_alloc_zero((config->listen_count + 1) * sizeof(struct tls_context *)),
     };
+    out->upstream = out->seat != NULL ? upstream_new(config, out->seat) : NULL;
     out->checks = make_checks(w, out);
-    bool is_made = out->checks != NULL && out->seat != NULL && out->files != NULL && out->tls != NULL;
+    bool is_made =
+        out->checks != NULL && out->seat != NULL && out->files != NULL && out->tls != NULL;
     *out_detail = is_made ? NULL : "out of memory";
     for (size_t i = 0; is_made && i < config->listen_count; i++) {
         is_made = make_tls(w, out, i, out_detail);

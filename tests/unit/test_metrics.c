@@ -10,6 +10,7 @@
 #include "conf/config.h"
 #include "gate/metrics_parts.h"
 #include "http_feed.h"
+#include "proto/fitness.h"
 #include "suites.h"
 
 static const char text[] = "[server]\n"
@@ -18,7 +19,7 @@ static const char text[] = "[server]\n"
                            "address = 127.0.0.1:1\n"
                            "[route r]\n"
                            "path = /r\n"
-                           "backend = tcp://db.example:6379, unix:/run/\"x\\y.sock\n"
+                           "backend = tcp://db.example:6379, unix:/run/\"x\\y.sock max_sessions=2\n"
                            "[route e]\n"
                            "path = /e\n"
                            "backend = echo:\n";
@@ -56,7 +57,9 @@ static void prepare(void)
         seat_end(seat, &config->routes[0], LIFE_CLIENT_RESET, 0);
         seat_observe(&seat_backend(seat, &config->routes[0], 1)->dials, 20 + 100 * slot);
         seat_add(&seat_backend(seat, &config->routes[0], 0)->failures[DIAL_TIMEOUT], 6);
-        seat_note_backend(seat, &config->routes[0], 0, false);
+        seat_put(&seat_fitness(seat, &config->routes[0], 0)->word, fitness_check(0, false, 1));
+        seat_add(&seat_backend(seat, &config->routes[0], 0)->ejections, 5);
+        seat_add(&seat_backend(seat, &config->routes[0], 1)->sessions, 1);
         seat_add(&seat_listen(seat, &config->listens[0])->connections, 9);
         seat_add(&seat_worker(seat)->cpu_ms, 12345);
         seat_free(seat);
@@ -95,6 +98,7 @@ static char *tell(const char *query, size_t size)
 #define HEAD(name, type, help) "# HELP " name " " help "\n# TYPE " name " " type "\n"
 #define B1 "{route=\"r\",backend=\"tcp://db.example:6379\""
 #define B2 "{route=\"r\",backend=\"unix:/run/\\\"x\\\\y.sock\""
+#define STATE(backend, word) "sluice_backend_state" backend ",state=\"" word "\"}"
 #define DIALS "sluice_backend_connect_duration_seconds"
 #define FAILURES "sluice_backend_connect_failures_total"
 
@@ -227,8 +231,33 @@ static const struct {
                                                                  "0.000\n"},
     {"name=sluice_backend_up",
      HEAD("sluice_backend_up", "gauge",
-          "0 if the last dial did not reach the backend.") "sluice_backend_up" B1
-                                                           "} 0\nsluice_backend_up" B2 "} 1\n"},
+          "0 if the backend is down, or one session tries it again.") "sluice_backend_up" B1
+                                                                      "} 0\nsluice_backend_up" B2
+                                                                      "} 1\n"},
+    {"name=sluice_backend_state",
+     HEAD("sluice_backend_state", "gauge",
+          "1 for the state that the backend is in, of all workers.")
+         STATE(B1, "up") " 0\n" STATE(B1, "starting") " 0\n" STATE(B1, "full") " 0\n" STATE(
+             B1,
+             "tr"
+             "ia"
+             "l") " 0\n" STATE(B1,
+                               "down") " 1\n" STATE(B2,
+                                                    "up") " 0\n" STATE(B2,
+                                                                       "starting") " 0\n" STATE(B2,
+                                                                                                "fu"
+                                                                                                "l"
+                                                                                                "l") " 1\n" STATE(B2,
+                                                                                                                  "trial") " 0\n" STATE(B2,
+                                                                                                                                        "down") " 0\n"},
+    {"name=sluice_backend_sessions",
+     HEAD("sluice_backend_sessions", "gauge",
+          "Sessions that have the backend, or dial it.") "sluice_backend_sessions" B1
+                                                         "} 0\nsluice_backend_sessions" B2 "} 2\n"},
+    {"name=sluice_backend_ejections_total",
+     HEAD("sluice_backend_ejections_total", "counter",
+          "Times that the backend went down.") "sluice_backend_ejections_total" B1
+                                               "} 10\nsluice_backend_ejections_total" B2 "} 0\n"},
     {"name=" DIALS,
      HEAD(DIALS, "histogram",
           "Time from a session's first dial to the connection with this backend.") DIALS
@@ -371,13 +400,13 @@ static void test_ceiling(void)
         snprintf(label, sizeof(label), "{route=\"e\",ending=\"%s\"", kept[i]);
         CHECK_TRUE(kept[i], strstr(got, label) != NULL);
     }
-    CHECK_EQ_U64("a backend", count_lines(got, B1), 15);
+    CHECK_EQ_U64("a backend", count_lines(got, B1), 23);
     free(got);
     seat_free(seat);
     config_free(config);
 }
 
-// 200 routes with a backend each, in which everything has happened: less than a mebibyte.
+// 200 routes with a backend each, in which everything has happened: less than 1.25 MiB.
 static void test_size(void)
 {
     static char long_text[64 * 1024];
@@ -410,8 +439,8 @@ static void test_size(void)
     }
     char *got = tell("", ANSWER_PART_BYTES);
     CHECK_EQ_U64("each has all of its series", count_lines(got, "{route=\"service-"),
-                 200 * (41 + 15));
-    CHECK_TRUE("the whole answer", strlen(got) < (size_t)1 << 20);
+                 200 * (41 + 23));
+    CHECK_TRUE("the whole answer", strlen(got) < (size_t)5 << 18);
     free(got);
     seat_free(seat);
     config_free(config);

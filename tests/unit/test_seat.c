@@ -8,6 +8,7 @@
 #include "check.h"
 #include "conf/config.h"
 #include "http_feed.h"
+#include "proto/fitness.h"
 #include "suites.h"
 
 static struct config *configure(const char *routes)
@@ -39,6 +40,17 @@ static uint64_t opened(const struct seats *seats, const char *name)
     return sum;
 }
 
+static void check_backend(struct seat *seat, const struct config_route *route, bool is_good)
+{
+    struct seat_fitness *fitness = seat_fitness(seat, route, 0);
+    seat_put(&fitness->word, fitness_check(seat_get(&fitness->word), is_good, 1));
+}
+
+static const char *state(const struct seats *seats, size_t row)
+{
+    return seats_state_word(seats_backend_state(seats, row, 100000));
+}
+
 // Names that come into force after a seat was made for them count at rows of their own.
 static void test_names_that_come_later(void)
 {
@@ -55,9 +67,9 @@ static void test_names_that_come_later(void)
     seats_enter(seats, second);
     seat_find_rows(seat);
     seat_add(&seat_route(seat, &second->routes[0])->opened, 3);
-    seat_note_backend(seat, &second->routes[0], 0, false);
+    check_backend(seat, &second->routes[0], false);
     CHECK_EQ_U64("c", opened(seats, "c"), 3);
-    CHECK_FALSE("its backend", seats_backend(seats, 0).is_up);
+    CHECK_EQ_STR("its backend", state(seats, 0), "down");
     seat_free(seat);
     config_free(first);
     config_free(second);
@@ -87,9 +99,9 @@ static void test_names(void)
     CHECK_EQ_STR("its route", seats_backend(seats, 1).route, "b");
     CHECK_EQ_STR("its text", seats_backend(seats, 1).text, "tcp://127.0.0.1:2");
     CHECK_EQ_U64("listeners", seats_listen_count(seats), 1);
-    CHECK_TRUE("up", seats_backend(seats, 0).is_up);
-    seat_note_backend(seat, &first->routes[1], 0, false);
-    CHECK_FALSE("down", seats_backend(seats, 0).is_up);
+    CHECK_EQ_STR("up", state(seats, 0), "up");
+    check_backend(seat, &first->routes[1], false);
+    CHECK_EQ_STR("down", state(seats, 0), "down");
     // What began with an earlier configuration counts at the seat of the one in force.
     CHECK_TRUE("a route",
                seat_route(next, &first->routes[0]) != seat_route(next, &second->routes[0]));
@@ -97,8 +109,8 @@ static void test_names(void)
     seat_add(&seat_route(next, &first->routes[1])->opened, 1);
     CHECK_EQ_U64("a", opened(seats, "a"), 3);
     CHECK_EQ_U64("b", opened(seats, "b"), 1011);
-    seat_note_backend(next, &first->routes[1], 0, true);
-    CHECK_TRUE("up", seats_backend(seats, 0).is_up);
+    check_backend(next, &first->routes[1], true);
+    CHECK_EQ_STR("up", state(seats, 0), "up");
     CHECK_TRUE("a listener",
                seat_listen(next, &first->listens[0]) == seat_listen(next, &second->listens[0]));
     // More workers than at first.

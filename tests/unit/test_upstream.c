@@ -55,7 +55,7 @@ static void note(struct upstream *u, size_t route, size_t index, enum dial_resul
 static void test_each_backend(void)
 {
     size_t blocks = mem_live_blocks();
-    struct upstream *u = upstream_new(&config);
+    struct upstream *u = upstream_new(&config, NULL);
     if (u == NULL) {
         abort();
     }
@@ -95,7 +95,7 @@ static size_t count_changes(struct upstream *u, uint64_t from_ms, uint64_t to_ms
 /* A backend that accepts every other time is no flood of lines, and its last state is told. */
 static void test_no_flood(void)
 {
-    struct upstream *u = upstream_new(&config);
+    struct upstream *u = upstream_new(&config, NULL);
     if (u == NULL) {
         abort();
     }
@@ -129,8 +129,8 @@ static void test_inherit(void)
     };
     static const struct config next = {.routes = next_routes, .route_count = COUNT(next_routes)};
     static const struct dial_outcome refused = {DIAL_REFUSED, "connection refused"};
-    struct upstream *u = upstream_new(&config);
-    struct upstream *v = upstream_new(&next);
+    struct upstream *u = upstream_new(&config, NULL);
+    struct upstream *v = upstream_new(&next, NULL);
     if (u == NULL || v == NULL) {
         abort();
     }
@@ -152,7 +152,7 @@ static void test_no_memory(void)
     for (uint64_t n = 1; n <= 3; n++) {
         size_t blocks = mem_live_blocks();
         mem_fail_after(n);
-        CHECK_TRUE("no memory", upstream_new(&config) == NULL);
+        CHECK_TRUE("no memory", upstream_new(&config, NULL) == NULL);
         mem_fail_after(0);
         CHECK_EQ_U64("no leak", mem_live_blocks(), blocks);
     }
