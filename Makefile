@@ -24,7 +24,8 @@ MODULES = \
     base/list base/span base/host base/utf8 base/siphash base/clock base/mem base/buf base/addr \
     base/json base/sigkey base/log \
     proto/mask proto/ws proto/base64 proto/jwt proto/accounts proto/revoked proto/deflate proto/framing \
-    proto/shape proto/http proto/request proto/token proto/upgrade proto/policy proto/life proto/proxy_header \
+    proto/shape proto/http proto/request proto/token proto/target proto/targets proto/upgrade \
+    proto/policy proto/life proto/proxy_header \
     proto/forwarded proto/limit proto/balance proto/fitness proto/resource proto/mime \
     io/scratch io/reactor io/net io/carrier io/tls_pem io/der io/x509 io/crl io/peer_cert io/tls \
     io/tls_proof io/cert io/signature io/trust io/conn io/resolver io/follow \

@@ -101,6 +101,46 @@ static void take_file(struct bundle *bundle, struct span path, bool is_directory
     keep_text(bundle, detail, &file->problem);
 }
 
+/* The list of a directory's files, and the files. `path` ends in NUL. */
+static void take_folder(struct bundle *bundle, struct span path)
+{
+    const char *detail = NULL;
+    struct span list = {NULL, 0};
+    struct span name;
+    struct bundle_file *folder;
+    bool has_slash = path.len > 0 && path.data[path.len - 1] == '/';
+
+    if (bundle_find_folder(bundle, path) != NULL || (folder = add_file(bundle)) == NULL) {
+        return;
+    }
+    char *text = arena_alloc(&bundle->memory, path.len + 2);
+    if (text == NULL) {
+        bundle->is_short = true;
+        return;
+    }
+    memcpy(text, path.data, path.len);
+    text[path.len] = has_slash ? '\0' : '/';
+    folder->name = (struct span){text, path.len + (has_slash ? 0 : 1)};
+    if (!file_list(folder->name.data, &bundle->memory, &list, &detail)) {
+        keep_text(bundle, detail, &folder->problem);
+        return;
+    }
+    folder->bytes = list;
+    bundle->bytes += list.len;
+    while (span_next(&list, '\n', &name)) {
+        struct span copy;
+
+        if (name.len == 0) {
+            continue;
+        }
+        if (!arena_copy(&bundle->memory, name, &copy)) {
+            bundle->is_short = true;
+            return;
+        }
+        take_file(bundle, copy, false);
+    }
+}
+
 /* config_build reads the same text again and reports what is wrong with it. */
 static void take_named_files(struct bundle *bundle, struct span text)
 {
@@ -117,7 +157,11 @@ static void take_named_files(struct bundle *bundle, struct span text)
             const struct draft_item *item = is_named ? s->values[i].items : NULL;
 
             for (; item != NULL; item = item->next) {
-                take_file(bundle, item->text, key->names_directory);
+                if (key->names_folders && file_is_folder(item->text.data)) {
+                    take_folder(bundle, item->text);
+                } else {
+                    take_file(bundle, item->text, key->names_directory);
+                }
             }
         }
         if (s->kind == KEY_SERVER && draft_value(s, "user")->items != NULL) {
@@ -179,6 +223,20 @@ const struct bundle_file *bundle_find(const struct bundle *bundle, struct span n
 {
     for (const struct bundle_file *file = bundle->files; file != NULL; file = file->next) {
         if (span_is_equal(file->name, name)) {
+            return file;
+        }
+    }
+    return NULL;
+}
+
+const struct bundle_file *bundle_find_folder(const struct bundle *bundle, struct span name)
+{
+    bool has_slash = name.len > 0 && name.data[name.len - 1] == '/';
+
+    for (const struct bundle_file *file = bundle->files; file != NULL; file = file->next) {
+        if (has_slash ? span_is_equal(file->name, name)
+                      : file->name.len == name.len + 1 && file->name.data[name.len] == '/' &&
+                            span_starts_with(file->name, name)) {
             return file;
         }
     }

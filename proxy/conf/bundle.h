@@ -59,6 +59,10 @@ void bundle_read_text(struct bundle *out, struct span text);
 void bundle_read_again(struct bundle *out, const struct bundle *before);
 void bundle_done(struct bundle *bundle);
 
+/* Where a key names a directory, the bundle has each regular file in it, and the list of their
+ * paths, sorted, a line each: the list has the name of the directory with a slash at its end, as no
+ * file has. NULL: the bundle has no list of this directory. */
+const struct bundle_file *bundle_find_folder(const struct bundle *bundle, struct span name);
 /* NULL: no key names such a file. */
 const struct bundle_file *bundle_find(const struct bundle *bundle, struct span name);
 /* The same files with the same bytes and problems. */

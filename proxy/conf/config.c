@@ -83,7 +83,8 @@ static void check_memory(struct build *build)
 {
     const struct config *config = build->config;
     uint64_t most = config->max_memory_bytes;
-    uint64_t fixed = CONFIG_COPIES * (arena_bytes(build->texts) + auth_bytes(config));
+    uint64_t fixed =
+        CONFIG_COPIES * (arena_bytes(build->texts) + auth_bytes(config) + route_bytes(config));
     unsigned line = line_of(build, "max_memory");
 
     if (most == 0) {
@@ -156,6 +157,7 @@ static struct config *make(const struct bundle *bundle, enum config_proof proof,
         out_report->is_failed = true;
         if (config != NULL) {
             config_drop_auths(config);
+            config_drop_targets(config);
         }
         arena_done(&texts);
         return NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* file.h: the whole of a file in memory.
+/* file.h: the whole of a file in memory, and the names of a directory's files.
  *
  * For: the INI and the files that it names. Not for: devices and pipes, which it refuses, and files
  * of more than 8 MiB. */
@@ -22,6 +22,16 @@ MUST_CHECK bool file_read(const char *path, struct arena *arena, struct span *ou
  * takes its place shows. The rest is as for file_read. */
 MUST_CHECK bool file_identify(const char *path, struct arena *arena, struct span *out,
                               const char **out_detail);
+
+#define FILE_LIST_MAX 1000 /* files of a directory */
+
+bool file_is_folder(const char *path);
+/* The paths of all regular files in a directory whose names do not begin with a dot, sorted byte by
+ * byte, each with a line end behind it. `folder` ends in a slash. A link to a file counts, as
+ * Kubernetes mounts its files. Fails as file_read does, also when a name has a control character.
+ */
+MUST_CHECK bool file_list(const char *folder, struct arena *arena, struct span *out,
+                          const char **out_detail);
 
 /* Who can get at a file that holds a secret. Members of its group count as trusted: a group for
  * keys (Debian's ssl-cert) is the usual way to let a service read them. */

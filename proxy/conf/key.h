@@ -69,6 +69,7 @@ struct key {
     bool is_route_only;   /* not in [defaults] */
     bool names_files;     /* its value or items are paths, which the bundle reads */
     bool names_directory; /* its value is the path of a directory, which the bundle looks up */
+    bool names_folders;   /* a directory stands for its files there */
     const char *fallback; /* the default, as it would be written: one item of a list; NULL = none */
     const struct key_need *need; /* NULL: the key always means something */
 

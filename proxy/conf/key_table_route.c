@@ -113,6 +113,12 @@ static bool has_answer(const void *base)
 
 static const struct key_need need_checks = {has_checks, "health_interval"};
 static const struct key_need need_answer = {has_answer, "health_expect"};
+static bool has_targets(const void *base)
+{
+    return config_has_targets(base);
+}
+
+static const struct key_need need_targets = {has_targets, "targets"};
 static const struct key_need need_auth = {has_auth, "auth"};
 static const struct key_need need_first_message = {has_first_message, "auth_from = first_message"};
 static const struct key_need need_service = {has_service, "a backend other than echo:"};
@@ -144,8 +150,8 @@ const struct key key_route_rows[] = {
         ROUTE_FIELD(policy.is_client_order), .need = &need_subprotocols,
         .help = "who chooses, when the client offers several of the list"),
     KEY(KEY_ROUTE, "backend", LIST(value_read_member, value_show_member),
-        ROUTE_ITEMS(backends, backend_count), .max = 16, .is_required = true, .is_route_only = true,
-        .noun = "backend",
+        ROUTE_ITEMS(backends, backend_count), .max = 16, .is_route_only = true, .noun = "backend",
+        .empty = "the route has targets",
         .help = "tcp://HOST:PORT, unix:/PATH or echo:; behind it weight=N, max_sessions=N, backup"),
     KEY(KEY_ROUTE, "balance", CHOICE(balance_words), .fallback = "first", ROUTE_FIELD(balance),
         .need = &need_service, .help = "which of several backends a session gets"),
@@ -160,6 +166,21 @@ const struct key key_route_rows[] = {
     KEY(KEY_ROUTE, "slow_start", DURATION(10, HOUR_MS), .zero_word = "off", .fallback = "10s",
         ROUTE_FIELD(slow_start_ms), .need = &need_service,
         .help = "time in which a backend that is back gets its whole weight"),
+    KEY(KEY_ROUTE, "targets", LIST(value_read_text, value_show_text),
+        ROUTE_ITEMS(target_paths, target_path_count), .max = 16, .is_route_only = true,
+        .names_files = true, .names_folders = true, .noun = "file",
+        .empty = "the route has a backend",
+        .help = "instead of backend: files of 'token: HOST:PORT' lines, or directories of them"),
+    KEY(KEY_ROUTE, "target_from", TEXT(value_read_target_source, value_show_target_source),
+        ROUTE_FIELD(target_from), .need = &need_targets, .noun = "place", .empty = "nowhere",
+        .help = "where the token stands: query:NAME, path, subprotocol or host"),
+    KEY(KEY_ROUTE, "target_allow", LIST(value_read_target_rule, value_show_target_rule),
+        ROUTE_ITEMS(target_rules.allow, target_rules.allow_count), .need = &need_targets,
+        .noun = "network", .empty = "all global addresses",
+        .help = "networks of targets, and unix:/PATH; what is not global only as listed here"),
+    KEY(KEY_ROUTE, "target_deny", LIST(value_read_target_rule, value_show_target_rule),
+        ROUTE_ITEMS(target_rules.deny, target_rules.deny_count), .need = &need_targets,
+        .noun = "network", .empty = "none", .help = "networks of targets; wins over target_allow"),
     KEY(KEY_ROUTE, "allow", LIST(value_read_network, value_show_network),
         ROUTE_ITEMS(policy.allow, policy.allow_count), .noun = "network", .empty = "all",
         .help = "client networks; without it all"),

@@ -3,6 +3,7 @@
 
 #include "base/host.h"
 #include "conf/auth.h"
+#include "conf/route_parts.h"
 #include "proto/policy.h"
 #include "proto/shape.h"
 
@@ -32,7 +33,7 @@ static void check_buffers(struct build *build, const struct draft_section *secti
 /* What a subprotocol is by its name has to fit the rest: base64 is text that carries a stream. */
 static void check_subprotocols(struct build *build, const struct config_route *route)
 {
-    if (route->backend_count == 0 || route->backends[0].kind == CONFIG_BACKEND_ECHO) {
+    if (config_is_echo(route)) {
         return;
     }
     for (size_t i = 0; i < route->policy.subprotocol_count; i++) {
@@ -208,6 +209,7 @@ static void build_route(struct build *build, const struct draft_section *section
     check_echo(build, section, route);
     check_backends(build, section, route);
     check_pauses(build, section, route);
+    route_build_targets(build, section, route);
     check_subprotocols(build, route);
     check_place_is_new(build, route);
     check_same(build, route);
@@ -230,6 +232,16 @@ static void build_base(struct build *build, struct config_route *base)
     base->timeouts.linger_ms = build->config->early_timeouts.linger_ms;
     build->config->early_timeouts = base->timeouts;
     build->config->is_http_refusal = base->is_http_refusal;
+}
+
+size_t route_bytes(const struct config *config)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < config->route_count; i++) {
+        bytes += targets_bytes(&config->routes[i].targets);
+    }
+    return bytes;
 }
 
 void route_build(struct build *build)

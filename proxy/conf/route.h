@@ -11,5 +11,7 @@
 /* Fills the snapshot's routes, and its defaults but for the deadlines of [server], which must be
  * there already. */
 void route_build(struct build *build);
+/* What the routes own besides the arena. */
+size_t route_bytes(const struct config *config);
 
 #endif

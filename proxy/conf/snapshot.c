@@ -17,12 +17,30 @@ void config_drop_auths(const struct config *config)
     }
 }
 
+void config_drop_targets(const struct config *config)
+{
+    for (size_t i = 0; i < config->route_count; i++) {
+        targets_done(&config->routes[i].targets);
+    }
+}
+
+bool config_is_echo(const struct config_route *route)
+{
+    return route->backend_count > 0 && route->backends[0].kind == CONFIG_BACKEND_ECHO;
+}
+
+bool config_has_targets(const struct config_route *route)
+{
+    return route->target_path_count > 0;
+}
+
 void config_free(const struct config *config)
 {
     if (config != NULL && config->holders != NULL && --config->holders->count == 0) {
         struct arena memory = config->holders->memory; /* the snapshot itself is in it */
 
         config_drop_auths(config);
+        config_drop_targets(config);
         arena_done(&memory);
     }
 }

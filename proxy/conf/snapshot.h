@@ -24,6 +24,8 @@
 #include "proto/policy.h"
 #include "proto/revoked.h"
 #include "proto/shape.h"
+#include "proto/target.h"
+#include "proto/targets.h"
 #include "proto/token.h"
 #include "proto/ws.h"
 
@@ -166,12 +168,18 @@ struct config_checks {
 struct config_route {
     struct policy_route policy;      /* name, path, host, origins, subprotocols, allow, deny */
     struct config_backend *backends; /* echo stands alone */
-    size_t backend_count;
+    size_t backend_count;            /* 0: the route has targets */
     enum config_balance balance;
     uint64_t eject_after;        /* failures in a row, after which a backend is out; 0 = never */
     uint64_t eject_pause_ms;     /* the first time that it is out */
     uint64_t eject_pause_max_ms; /* the longest */
-    uint64_t slow_start_ms; /* until a backend that is back has its whole weight; 0 = at once */
+    uint64_t slow_start_ms;    /* until a backend that is back has its whole weight; 0 = at once */
+    struct span *target_paths; /* files and directories, as written */
+    size_t target_path_count;
+    struct targets targets; /* owned; what these files have */
+    struct targets_source target_from;
+    struct target_rules target_rules;
+    bool needs_backend_tls; /* a target has tls:// */
     bool is_http_refusal;   /* on_refuse = http */
     bool is_local_network;  /* local_network = on: pages may ask before they open a WebSocket */
     uint16_t backend_code;  /* 1011 or 1014 */
@@ -283,5 +291,13 @@ bool config_has_passwords(const struct config *config);
 
 /* Wipes and frees what the [auth] sections own; config_free does it. */
 void config_drop_auths(const struct config *config);
+/* Wipes and frees the targets of all routes: of a configuration that is no longer in force, because
+ * a session that has its target needs them no more. config_free does it too. */
+void config_drop_targets(const struct config *config);
+
+/* An echo: route. */
+bool config_is_echo(const struct config_route *route);
+/* The route takes its backend from targets. */
+bool config_has_targets(const struct config_route *route);
 
 #endif

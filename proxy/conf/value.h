@@ -79,6 +79,14 @@ value_read_fn value_read_header;    /* struct span: "Name: value", a line withou
 value_read_fn value_read_bytes; /* struct span, which may hold any byte */
 value_show_fn value_show_bytes;
 
+/* value_target.c: "query:token", "path" */
+value_read_fn value_read_target_source; /* struct targets_source */
+value_show_fn value_show_target_source;
+
+/* "10.0.0.0/8", "unix:/run/desks/" */
+value_read_fn value_read_target_rule; /* struct target_rule */
+value_show_fn value_show_target_rule;
+
 /* value_auth.c */
 value_read_fn value_read_algorithm; /* enum sigkey_alg */
 value_show_fn value_show_algorithm;

@@ -64,7 +64,7 @@ static struct shape_rules shape_of(const struct config_route *route, struct span
      * decides nothing. */
     bool is_named = route->policy.subprotocol_count > 0;
     struct shape_rules shape = {
-        .is_echo = route->backends[0].kind == CONFIG_BACKEND_ECHO,
+        .is_echo = config_is_echo(route),
         .payload = is_named ? shape_payload_of(subprotocol, route->payload) : route->payload,
         .is_text_repaired = route->is_text_repaired,
         .framing = route->framing,
@@ -100,7 +100,8 @@ static void make_plan(const struct config_route *route, struct admission *out)
 /* A browser fails such a handshake, whatever the answer is. */
 static bool offers_only_token(const struct request *request, const struct config_route *route)
 {
-    return route->auth_count > 0 && request->offer_count == 0 && request->token_offer_count > 0;
+    bool wants_token = route->auth_count > 0 || config_has_targets(route);
+    return wants_token && request->offer_count == 0 && request->token_offer_count > 0;
 }
 
 static void read_front(const struct admission_question *question, struct request *request,

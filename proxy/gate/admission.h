@@ -43,7 +43,8 @@ struct admission {
     struct span subprotocol;  /* what the 101 names; empty = none */
     struct shape_rules shape; /* of the session's messages, with the agreed compression */
     struct dial_plan plan;    /* whom to dial; candidate i is backend i of the route. No candidates:
-                                 an echo route. */
+                                 an echo route, or one with targets: session_choose_target
+                                 puts the target there. */
     /* The plan points here: never copy an admission. */
     struct dial_candidate candidates[DIAL_CANDIDATES_MAX];
 };

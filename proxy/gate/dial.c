@@ -18,6 +18,7 @@ struct dial {
     struct resolver *resolver;
     const struct scratch *scratch;
     dial_fn *callback;
+    dial_judge_fn *judge; /* NULL: none */
     void *owner;
 
     size_t candidate;         /* index of the current one */
@@ -27,6 +28,7 @@ struct dial {
     uint64_t head_start_ms; /* when the last attempt's head start ends; 0 = it has none */
     struct resolver_query *query;
     enum resolver_status name_status; /* what tells most of the questions that failed */
+    bool has_denied;                  /* the judge has denied an address of this candidate */
     struct dial_addresses addresses;
     struct dial_outcome outcomes[DIAL_CANDIDATES_MAX];
 
@@ -255,21 +257,44 @@ static void go_on(struct dial *d)
     arm(d);
 }
 
+/* Writes those that may be connected to into `out`, which has room for all; returns how many. */
+static size_t judge_all(struct dial *d, const struct addr *addrs, size_t count, struct addr *out)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        const char *detail = d->judge != NULL ? d->judge(d->owner, &addrs[i]) : NULL;
+        if (detail != NULL) {
+            d->has_denied = true;
+            note(d, (struct dial_outcome){DIAL_DENIED, detail});
+        } else {
+            out[kept++] = addrs[i];
+        }
+    }
+    return kept;
+}
+
 static void on_resolved(void *owner, const struct resolver_answer *answer)
 {
     struct dial *d = owner;
     uint64_t now_ms = reactor_now_ms(d->reactor);
     bool is_first = !d->addresses.has_begun;
+    struct addr allowed[RESOLVER_ADDRS_MAX];
+    struct resolver_answer judged = *answer;
 
+    judged.addrs = allowed;
+    judged.count =
+        judge_all(d, answer->addrs, size_min(answer->count, RESOLVER_ADDRS_MAX), allowed);
     if (answer->is_last) {
         d->query = NULL;
     }
     if (answer->status > d->name_status) {
         d->name_status = answer->status;
     }
-    dial_addresses_add(&d->addresses, answer);
+    dial_addresses_add(&d->addresses, &judged);
     if (answer->is_last && is_first && dial_addresses_is_empty(&d->addresses)) {
-        note(d, name_outcome(d->name_status));
+        if (!d->has_denied) {
+            note(d, name_outcome(d->name_status));
+        }
     } else if (!dial_addresses_is_empty(&d->addresses)) {
         bool is_early = is_first && !answer->is_ipv6 && !answer->is_last;
         uint64_t delay_ms = is_early ? RESOLUTION_DELAY_MS : 0;
@@ -277,6 +302,19 @@ static void on_resolved(void *owner, const struct resolver_answer *answer)
     }
     go_on(d);
     tell(d);
+}
+
+/* The candidate's own addresses lie where the plan has them, until the judge takes some away. */
+static void begin_addresses(struct dial *d, const struct dial_candidate *candidate)
+{
+    struct addr allowed[RESOLVER_ADDRS_MAX];
+    size_t count = size_min(candidate->address_count, RESOLVER_ADDRS_MAX);
+    if (d->judge == NULL || candidate->addresses == NULL) {
+        dial_addresses_init(&d->addresses, candidate->addresses, candidate->address_count);
+    } else {
+        dial_addresses_keep(&d->addresses, allowed,
+                            judge_all(d, candidate->addresses, count, allowed));
+    }
 }
 
 static void start_candidate(struct dial *d)
@@ -289,7 +327,8 @@ static void start_candidate(struct dial *d)
     d->next_at_ms = now_ms;
     d->head_start_ms = 0;
     d->name_status = RESOLVER_OK;
-    dial_addresses_init(&d->addresses, candidate->addresses, candidate->address_count);
+    d->has_denied = false;
+    begin_addresses(d, candidate);
     if (candidate->addresses == NULL) {
         d->query = resolver_start(d->resolver, candidate->host, candidate->port, on_resolved, d);
         if (d->query == NULL) {
@@ -356,6 +395,7 @@ struct dial *dial_start(struct reactor *reactor, struct resolver *resolver,
     d->resolver = resolver;
     d->scratch = scratch;
     d->callback = callback;
+    d->judge = plan->judge;
     d->owner = owner;
     d->deadline_ms = reactor_now_ms(reactor) + plan->timeout_ms;
     for (size_t i = 0; i < ATTEMPTS_MAX; i++) {

@@ -40,18 +40,26 @@ struct dial_candidate {
     struct span tls_name;    /* for tls_new_client */
 };
 
+/* May the dial connect to this address? NULL: yes; else a constant text that says why not. */
+typedef const char *dial_judge_fn(void *owner, const struct addr *to);
+
 /* dial_start copies the plan, its candidates and its preamble. */
 struct dial_plan {
     const struct dial_candidate *candidates; /* in the order in which they are tried */
     size_t candidate_count;                  /* 1 to DIAL_CANDIDATES_MAX */
     uint64_t timeout_ms;                     /* for all candidates; each has its share */
     struct span preamble;                    /* the first bytes for each server, before TLS */
+    /* Judges each address before the dial connects to it, a candidate's own and what its name led
+     * to; nothing is looked up in between. The dial passes over what it may not connect to. NULL:
+     * all may be connected to. The owner is the dial's. */
+    dial_judge_fn *judge;
 };
 
 /* A greater value tells more: the dial came further, or this machine itself is at fault. Of all
  * that went wrong the dial reports what tells most, and among equals the last. */
 enum dial_result {
     DIAL_OK = 0,
+    DIAL_DENIED,      /* the plan's judge lets no address be connected to */
     DIAL_NAME,        /* the name has no address, or nobody said so in time */
     DIAL_UNREACHABLE, /* no way leads to an address */
     DIAL_TIMEOUT,     /* the candidate's share of the time ran out */

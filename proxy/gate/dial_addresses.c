@@ -14,6 +14,15 @@ void dial_addresses_init(struct dial_addresses *list, const struct addr *addrs, 
     list->has_begun = false;
 }
 
+void dial_addresses_keep(struct dial_addresses *list, const struct addr *addrs, size_t count)
+{
+    assert(count <= RESOLVER_ADDRS_MAX);
+    if (count > 0) {
+        memcpy(list->resolved[0], addrs, count * sizeof(addrs[0]));
+    }
+    dial_addresses_init(list, list->resolved[0], count);
+}
+
 static bool is_lane_empty(const struct dial_lane *lane)
 {
     return lane->next == lane->count;

@@ -29,6 +29,8 @@ struct dial_addresses {
 
 /* The candidate's own addresses; none when the dial resolves its name. */
 void dial_addresses_init(struct dial_addresses *list, const struct addr *addrs, size_t count);
+/* The same with a copy of `addrs`, at most RESOLVER_ADDRS_MAX. */
+void dial_addresses_keep(struct dial_addresses *list, const struct addr *addrs, size_t count);
 /* Adds a copy of what the resolver found. */
 void dial_addresses_add(struct dial_addresses *list, const struct resolver_answer *answer);
 bool dial_addresses_is_empty(const struct dial_addresses *list);

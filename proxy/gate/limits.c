@@ -134,7 +134,8 @@ void limits_fail(const struct limits *limits, const struct limits_question *ques
 static uint64_t pause_ms(const struct limits *limits, const struct limits_question *question)
 {
     const struct limit_pause pause = pause_of(question->config);
-    if (question->route->auth_count == 0 || pause.most_ms == 0) {
+    bool can_guess = question->route->auth_count > 0 || config_has_targets(question->route);
+    if (!can_guess || pause.most_ms == 0) {
         return 0;
     }
     return quota_pause_ms(limits->quota, failure_key(limits, question), &pause, question->now_ms);

@@ -90,6 +90,19 @@ static bool take_next(struct session *s, uint64_t now_ms)
     return true;
 }
 
+static void start_dial(struct session *s, size_t candidate, uint64_t timeout_ms)
+{
+    uint8_t introduction[PROXY_HEADER_BYTES_MAX];
+    struct dial_plan plan = s->request->admission.plan;
+    plan.candidates = &s->request->admission.candidates[candidate];
+    plan.candidate_count = 1;
+    plan.timeout_ms = timeout_ms;
+    plan.preamble = session_introduction(s, introduction);
+    s->dial = dial_start(s->context->reactor, s->context->resolver, s->context->scratch, &plan,
+                         session_on_dial, s);
+    s->pump.no_memory = s->pump.no_memory || s->dial == NULL;
+}
+
 /* Dials the next backend. Each has its share of the time that is left. */
 static void dial_next(struct session *s)
 {
@@ -98,26 +111,39 @@ static void dial_next(struct session *s)
     uint64_t gone_ms = now_ms - s->times.phase_since_ms;
     uint64_t most_ms = s->route->timeouts.connect_ms;
     size_t untried = upstream_untried(s->route, &tries->tried);
-    uint8_t introduction[PROXY_HEADER_BYTES_MAX];
 
     if ((tries->failing != NULL && gone_ms >= most_ms) || !take_next(s, now_ms)) {
         tries->is_over = true;
         return;
     }
-    struct dial_plan plan = s->request->admission.plan;
-    plan.candidates = &s->request->admission.candidates[index_of(s)];
-    plan.candidate_count = 1;
-    plan.timeout_ms = (gone_ms < most_ms ? most_ms - gone_ms : 0) / untried;
-    plan.preamble = session_introduction(s, introduction);
-    s->dial = dial_start(s->context->reactor, s->context->resolver, s->context->scratch, &plan,
-                         session_on_dial, s);
-    s->pump.no_memory = s->pump.no_memory || s->dial == NULL;
+    start_dial(s, index_of(s), (gone_ms < most_ms ? most_ms - gone_ms : 0) / untried);
+}
+
+/* A target stands alone: there is no next one. */
+static void dial_target(struct session *s)
+{
+    struct session_tries *tries = &s->request->tries;
+    if (tries->failing != NULL) {
+        tries->is_over = true;
+        return;
+    }
+    s->backend = session_backend(s, 0);
+    start_dial(s, 0, s->route->timeouts.connect_ms);
+}
+
+static void dial_on(struct session *s)
+{
+    if (s->target != NULL) {
+        dial_target(s);
+    } else {
+        dial_next(s);
+    }
 }
 
 void session_start_dial(struct session *s)
 {
     s->request->tries = (struct session_tries){.is_over = false};
-    dial_next(s);
+    dial_on(s);
 }
 
 void session_cancel_dial(struct session *s)
@@ -125,7 +151,7 @@ void session_cancel_dial(struct session *s)
     if (s->dial != NULL) {
         (void)dial_cancel(s->dial);
         s->dial = NULL;
-        if (s->context->upstream != NULL) {
+        if (s->context->upstream != NULL && s->has_backend_place) {
             upstream_note_left(s->context->upstream, s->route, index_of(s),
                                reactor_now_ms(s->context->reactor));
         }
@@ -146,6 +172,9 @@ bool session_is_dialled(const struct session *s)
 static void note_outcome(struct session *s, const struct dial_outcome *outcome)
 {
     struct session_context *context = s->context;
+    if (s->target != NULL) {
+        return; /* no backend of the route */
+    }
     session_tally_dial(s, index_of(s), outcome);
     if (context->upstream != NULL) {
         upstream_note(context->upstream, s->route, index_of(s), outcome,
@@ -177,6 +206,7 @@ static struct session_event lose(struct session *s)
 {
     static const enum life_ending endings[] = {
         [DIAL_OK] = LIFE_NOT_ENDED,
+        [DIAL_DENIED] = LIFE_TARGET,
         [DIAL_NAME] = LIFE_BACKEND_NAME,
         [DIAL_UNREACHABLE] = LIFE_BACKEND_REFUSED,
         [DIAL_TIMEOUT] = LIFE_BACKEND_TIMEOUT,
@@ -208,7 +238,7 @@ struct session_event session_finish_dial(struct session *s)
             s->connect_ms = reactor_now_ms(s->context->reactor) - s->times.phase_since_ms;
             return (struct session_event){.life = {.type = LIFE_EV_BACKEND_UP}};
         }
-        dial_next(s);
+        dial_on(s);
     }
     return (struct session_event){.life = {.type = LIFE_EV_COUNT}};
 }

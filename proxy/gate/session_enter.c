@@ -11,10 +11,7 @@ static struct session_event end_event(enum life_ending ending, const char *detai
     return (struct session_event){{.type = LIFE_EV_END, .ending = ending}, detail};
 }
 
-/* The configuration in force judges a token that comes later than its request, and says how many
- * sessions there may be: a token that a reload has taken back opens nothing. NULL: the route is
- * gone. */
-static const struct config_route *route_in_force(const struct session *s)
+const struct config_route *session_route_in_force(const struct session *s)
 {
     const struct config *now = s->context->config;
     if (s->config == now) {
@@ -29,7 +26,7 @@ static const struct config_route *route_in_force(const struct session *s)
 
 static struct limits_question ask_limits(const struct session *s, struct addr *source)
 {
-    const struct config_route *route = route_in_force(s);
+    const struct config_route *route = session_route_in_force(s);
     session_client_address(s, source);
     return (struct limits_question){
         .config = s->context->config,
@@ -120,14 +117,19 @@ static struct session_event take_who(struct session *s, struct identity *who)
     return (struct session_event){{.type = LIFE_EV_REQUEST_OK}, NULL};
 }
 
-/* A client that shows nothing has guessed nothing. */
-struct session_event session_refuse_who(struct session *s, unsigned reason, const char *detail)
+void session_note_guess(struct session *s)
 {
     struct addr source;
     const struct limits_question question = ask_limits(s, &source);
+    limits_fail(&s->context->limits, &question);
+}
+
+/* A client that shows nothing has guessed nothing. */
+struct session_event session_refuse_who(struct session *s, unsigned reason, const char *detail)
+{
     session_tally_refusal(s, reason);
     if (reason != IDENTITY_MISSING) {
-        limits_fail(&s->context->limits, &question);
+        session_note_guess(s);
     }
     return end_event(LIFE_AUTH, detail);
 }
@@ -154,7 +156,7 @@ static bool ask_password(struct session *s, const struct identity_question *ques
 struct session_event session_identify(struct session *s, const struct token *token)
 {
     const struct identity_question question = {
-        .route = route_in_force(s),
+        .route = session_route_in_force(s),
         .request = &s->request->asked,
         .is_from_trusted_proxy = s->request->admission.front.is_from_trusted_proxy,
         .certificate = s->client_cert,
@@ -208,8 +210,8 @@ struct session_event session_settle_place(struct session *s, const struct sessio
     }
     struct session_event refusal = end_event(LIFE_FULL, "the limit of descriptors");
     /* A token that is good once is used last: nothing else refuses behind it. */
-    if (door_may_admit(s->door, &s->guest) && session_use_ticket(s, &refusal) &&
-        door_admit(s->door, &s->guest)) {
+    if (door_may_admit(s->door, &s->guest) && session_choose_target(s, &refusal) &&
+        session_use_ticket(s, &refusal) && door_admit(s->door, &s->guest)) {
         limits_begin(&context->limits, &s->holds);
         return *event;
     }

@@ -141,6 +141,17 @@ static void log_list(struct log_line *line, const char *key, const struct span *
     log_text(line, key, (struct span){text, used});
 }
 
+static void log_offers(struct log_line *line, const struct session *s)
+{
+    const struct request *asked = &s->request->asked;
+    struct span shown[REQUEST_OFFERS_MAX];
+    for (size_t i = 0; i < asked->offer_count; i++) {
+        shown[i] =
+            session_is_offer_shown(s, asked->offers[i]) ? asked->offers[i] : SPAN_LIT("[hidden]");
+    }
+    log_list(line, "offers", shown, asked->offer_count);
+}
+
 /* The line names a request only when sluice refused it: an admitted session has its route. */
 static void log_request(struct log_line *line, const struct session *s)
 {
@@ -148,12 +159,13 @@ static void log_request(struct log_line *line, const struct session *s)
         return;
     }
     const struct request *asked = &s->request->asked;
-    log_text(line, "path", asked->path);
+    char path[512];
+    log_text(line, "path", session_shown_path(s, path, sizeof(path)));
     log_text(line, "host", asked->authority);
     if (asked->has_origin) {
         log_origin(line, asked->origin);
     }
-    log_list(line, "offers", asked->offers, asked->offer_count);
+    log_offers(line, s);
     if (s->life.ending == LIFE_SUBPROTOCOL) {
         log_list(line, "subprotocols", s->route->policy.subprotocols,
                  s->route->policy.subprotocol_count);

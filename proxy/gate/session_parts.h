@@ -99,6 +99,7 @@ struct session {
     const struct config *config;          /* what answers the request; held; NULL before */
     const struct config_route *route;     /* of `config`; NULL until known */
     const struct config_backend *backend; /* connected, or dialled last; NULL before */
+    struct session_target *target;        /* owned; NULL: the route has no targets */
     struct session_request *request;      /* NULL before its first byte and when no longer needed */
     struct dial *dial;                    /* NULL unless dialling */
     struct session_files *files;          /* owned; NULL: it has asked for none */
@@ -225,7 +226,11 @@ void session_send_refusal(struct session *s);
 void session_send_http(struct session *s);
 void session_send_close(struct session *s);
 
-/* session_enter.c: lets a client in whose request is admitted, if the limits have a place and it
+/* session_enter.c: the configuration in force judges what comes later than its request, and says how
+ * many sessions there may be: a token that a reload has taken back opens nothing. NULL: the route
+ * is gone. */
+const struct config_route *session_route_in_force(const struct session *s);
+/* Lets a client in whose request is admitted, if the limits have a place and it
  * proves who it is. `token` is its first message; NULL before there is one. LIFE_EV_REQUEST_OK: it
  * is in, or the life waits for its first message; LIFE_EV_END: it is refused; LIFE_EV_COUNT:
  * session_is_asking. */
@@ -235,6 +240,8 @@ struct session_event session_identify(struct session *s, const struct token *tok
 struct session_event session_settle_place(struct session *s, const struct session_event *event);
 /* A client that ends before it has a session gives back what it took for one. */
 void session_give_back(struct session *s);
+/* The client's source has guessed wrong: a credential, or the token of a target. */
+void session_note_guess(struct session *s);
 /* The client's credentials do not hold, or it showed none (enum identity_reason). */
 struct session_event session_refuse_who(struct session *s, unsigned reason, const char *detail);
 
@@ -257,6 +264,17 @@ void session_begin_request(struct session *s);
 /* Tells of an answer that did not leave wholly. */
 void session_end_files(struct session *s);
 void session_drop_files(struct session *s);
+
+/* session_target.c: which target the request chooses, on a route with targets. */
+/* Puts the target into the plan of the dial. False: *out refuses the client. */
+MUST_CHECK bool session_choose_target(struct session *s, struct session_event *out);
+void session_drop_target(struct session *s);
+/* The session's target, or backend `index` of its route. */
+const struct config_backend *session_backend(const struct session *s, size_t index);
+/* What the log may have of a request, where a part of it chooses the target: the path, and which
+ * of the offers. */
+struct span session_shown_path(const struct session *s, char *out, size_t size);
+bool session_is_offer_shown(const struct session *s, struct span offer);
 
 /* session_ticket.c: the single-use token of a client, if it has one. */
 /* Uses it. False: *out refuses the client. */

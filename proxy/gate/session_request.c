@@ -124,7 +124,7 @@ static struct session_event bad_request_event(struct session *s, uint16_t status
 
 static void take_route(struct session *s, const struct config_route *route)
 {
-    bool is_echo = route->backends[0].kind == CONFIG_BACKEND_ECHO;
+    bool is_echo = config_is_echo(route);
     const struct life_route rules = {
         .has_backend = !is_echo,
         .is_http_refusal = route->is_http_refusal,

@@ -32,6 +32,7 @@ static void on_retire(struct reactor_deferred *deferred)
     pump_done(&s->pump);
     session_drop_request(s);
     session_drop_files(s);
+    session_drop_target(s);
     mem_free(s->told);
     (*count_of(context, s->listen))--;
     mem_free(s->sni);

@@ -327,6 +327,7 @@ void worker_commit(struct worker *w, uint32_t number)
     start_posts(w, &next->posts);
     take_settings(w);
     listen_forget_keys(before.config);
+    config_drop_targets(before.config);
     worker_show(w);
     worker_drop_setup(&before);
     mem_free(next);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* life.h: the life cycle of a session, and every way it can end.
  *
- * Ahead of the program: nothing reports LIFE_TARGET or LIFE_RATE. The tests of the life cover both.
+ * Ahead of the program: nothing reports LIFE_RATE. The tests of the life cover it.
  *
  * For: event in, next phase and a set of actions out; which deadline runs; the table of endings.
  * Not for: carrying anything out, sockets, clocks. Pure and total: every event is legal in every
