@@ -30,11 +30,11 @@ MODULES = \
     io/scratch io/reactor io/net io/carrier io/tls_pem io/der io/x509 io/crl io/peer_cert io/tls \
     io/tls_proof io/cert io/signature io/trust io/conn io/resolver io/follow \
     conf/arena conf/snapshot conf/report conf/words conf/file conf/value conf/key conf/draft \
-    conf/bundle conf/build conf/auth conf/listen conf/route conf/files conf/config conf/change \
-    conf/to conf/options \
+    conf/bundle conf/build conf/auth conf/authorities conf/listen conf/route conf/files \
+    conf/config conf/change conf/to conf/options \
     gate/shared gate/scoreboard gate/quota gate/spent gate/limits gate/descriptors gate/jail gate/control \
     gate/hasher gate/passwords gate/flood \
-    gate/door gate/dial gate/probe gate/identity gate/seat gate/upstream gate/checks gate/roster \
+    gate/door gate/dial gate/backend_tls gate/probe gate/identity gate/seat gate/upstream gate/checks gate/roster \
     gate/pump gate/front gate/admission gate/answer gate/files gate/metrics \
     gate/listing gate/page gate/watch gate/flow gate/session gate/handover \
     gate/listener gate/inherit gate/notify gate/sockets gate/vitals gate/spread gate/worker \

@@ -25,6 +25,7 @@ struct build {
     struct report *report;
     bool is_proven;                 /* the master has proven the certificates of this very bundle */
     const struct config_pair *lent; /* for listeners that name no certificate; NULL = ws:// */
+    struct span system_ca;          /* the system's CAs, in DER, once a route has asked for them */
 };
 
 /* Zeroed room for `count` things in the snapshot; NULL (reported) when out of memory. */

@@ -141,6 +141,47 @@ static void take_folder(struct bundle *bundle, struct span path)
     }
 }
 
+static bool is_tls(const struct draft_value *backends)
+{
+    for (const struct draft_item *item = backends->items; item != NULL; item = item->next) {
+        if (span_starts_with(item->text, SPAN_LIT("tls://"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_off(const struct draft_value *value)
+{
+    return value->items != NULL && span_is_equal(value->items->text, SPAN_LIT("off"));
+}
+
+bool bundle_needs_system_ca(const struct draft *draft)
+{
+    bool is_default_given = false;
+    bool is_default_off = false;
+
+    for (const struct draft_section *s = draft->sections; s != NULL; s = s->next) {
+        if (s->kind == KEY_DEFAULTS) {
+            is_default_given |= draft_value(s, "backend_ca")->count > 0;
+            is_default_off |= is_off(draft_value(s, "backend_verify"));
+        }
+    }
+    for (const struct draft_section *s = draft->sections; s != NULL; s = s->next) {
+        bool may_have_tls =
+            is_tls(draft_value(s, "backend")) || draft_value(s, "targets")->count > 0;
+        if (s->kind != KEY_ROUTE || !may_have_tls) {
+            continue;
+        }
+        const struct draft_value *verify = draft_value(s, "backend_verify");
+        bool is_given = is_default_given || draft_value(s, "backend_ca")->count > 0;
+        if (!is_given && !(verify->items != NULL ? is_off(verify) : is_default_off)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* config_build reads the same text again and reports what is wrong with it. */
 static void take_named_files(struct bundle *bundle, struct span text)
 {
@@ -167,6 +208,9 @@ static void take_named_files(struct bundle *bundle, struct span text)
         if (s->kind == KEY_SERVER && draft_value(s, "user")->items != NULL) {
             user = draft_value(s, "user")->items->text.data;
         }
+    }
+    if (bundle_needs_system_ca(&draft)) {
+        take_file(bundle, SPAN_LIT(BUNDLE_SYSTEM_CA), false);
     }
     ask_for_user(bundle, user);
     draft_done(&draft);

@@ -20,6 +20,9 @@
 #include "conf/arena.h"
 #include "conf/file.h"
 
+/* What Debian, and those who follow it, keep the system's CAs in. It is in a bundle only where a
+ * route needs it. */
+#define BUNDLE_SYSTEM_CA "/etc/ssl/certs/ca-certificates.crt"
 #define BUNDLE_BYTES_MAX ((size_t)64 << 20) /* of all files together */
 
 struct bundle_file {
@@ -63,6 +66,12 @@ void bundle_done(struct bundle *bundle);
  * paths, sorted, a line each: the list has the name of the directory with a slash at its end, as no
  * file has. NULL: the bundle has no list of this directory. */
 const struct bundle_file *bundle_find_folder(const struct bundle *bundle, struct span name);
+
+/* Nobody but the system says whom to trust: a route of the draft has tls:// backends, or targets that
+ * may be, which are verified, and no backend_ca. */
+struct draft;
+bool bundle_needs_system_ca(const struct draft *draft);
+
 /* NULL: no key names such a file. */
 const struct bundle_file *bundle_find(const struct bundle *bundle, struct span name);
 /* The same files with the same bytes and problems. */

@@ -74,6 +74,30 @@ static bool has_text(const void *base)
     return has_service(base) && is_found;
 }
 
+/* Any line of a target file may name a tls:// one. */
+static bool has_backend_tls(const void *base)
+{
+    const struct config_route *route = base;
+    return route->needs_backend_tls || config_has_targets(route);
+}
+
+static bool is_backend_verified(const void *base)
+{
+    return has_backend_tls(base) && ((const struct config_route *)base)->backend_tls.is_verified;
+}
+
+static bool has_backend_certificate(const void *base)
+{
+    return has_backend_tls(base) &&
+           ((const struct config_route *)base)->backend_tls.certificate_path.len > 0;
+}
+
+static bool has_backend_key(const void *base)
+{
+    return has_backend_tls(base) &&
+           ((const struct config_route *)base)->backend_tls.key_path.len > 0;
+}
+
 static bool has_subprotocols(const void *base)
 {
     return ((const struct config_route *)base)->policy.subprotocol_count > 0;
@@ -121,6 +145,13 @@ static bool has_targets(const void *base)
 static const struct key_need need_targets = {has_targets, "targets"};
 static const struct key_need need_auth = {has_auth, "auth"};
 static const struct key_need need_first_message = {has_first_message, "auth_from = first_message"};
+static const struct key_need need_backend_tls = {has_backend_tls, "a tls:// backend or target"};
+static const struct key_need need_backend_verify = {is_backend_verified,
+                                                    "a tls:// backend and backend_verify = on"};
+static const struct key_need need_backend_certificate = {
+    has_backend_certificate, "a tls:// backend and backend_certificate"};
+static const struct key_need need_backend_key = {has_backend_key,
+                                                 "a tls:// backend and backend_key"};
 static const struct key_need need_service = {has_service, "a backend other than echo:"};
 static const struct key_need need_text = {has_text,
                                           "payload = text or the subprotocol text.ircv3.net"};
@@ -152,7 +183,8 @@ const struct key key_route_rows[] = {
     KEY(KEY_ROUTE, "backend", LIST(value_read_member, value_show_member),
         ROUTE_ITEMS(backends, backend_count), .max = 16, .is_route_only = true, .noun = "backend",
         .empty = "the route has targets",
-        .help = "tcp://HOST:PORT, unix:/PATH or echo:; behind it weight=N, max_sessions=N, backup"),
+        .help = "tcp://HOST:PORT, tls://HOST:PORT, unix:/PATH or echo:; weight=N max_sessions=N "
+                "backup"),
     KEY(KEY_ROUTE, "balance", CHOICE(balance_words), .fallback = "first", ROUTE_FIELD(balance),
         .need = &need_service, .help = "which of several backends a session gets"),
     KEY(KEY_ROUTE, "eject_after", COUNT(1, FITNESS_FAILURES_MAX), .fallback = "1",
@@ -181,6 +213,26 @@ const struct key key_route_rows[] = {
     KEY(KEY_ROUTE, "target_deny", LIST(value_read_target_rule, value_show_target_rule),
         ROUTE_ITEMS(target_rules.deny, target_rules.deny_count), .need = &need_targets,
         .noun = "network", .empty = "none", .help = "networks of targets; wins over target_allow"),
+    KEY(KEY_ROUTE, "backend_verify", CHOICE(on_words), .fallback = "on",
+        ROUTE_FIELD(backend_tls.is_verified), .need = &need_backend_tls,
+        .help = "whether the certificate of a tls:// backend must be good"),
+    KEY(KEY_ROUTE, "backend_ca", LIST(value_read_text, value_show_text),
+        ROUTE_ITEMS(backend_tls.ca_paths, backend_tls.ca_path_count), .need = &need_backend_verify,
+        .names_files = true, .empty = "the system's",
+        .help = "PEM files of the CAs that sign the certificates of tls:// backends"),
+    KEY(KEY_ROUTE, "backend_name", TEXT(value_read_server_name, value_show_text),
+        ROUTE_FIELD(backend_tls.name), .need = &need_backend_tls, .empty = "the backend's host",
+        .help = "whom the certificate of a tls:// backend must be good for, and its SNI"),
+    KEY(KEY_ROUTE, "backend_certificate", TEXT(value_read_text, value_show_text),
+        ROUTE_FIELD(backend_tls.certificate_path), .need = &need_backend_key, .names_files = true,
+        .empty = "none", .help = "PEM file, leaf first, for backends that ask who sluice is"),
+    KEY(KEY_ROUTE, "backend_key", TEXT(value_read_text, value_show_text),
+        ROUTE_FIELD(backend_tls.key_path), .need = &need_backend_certificate, .names_files = true,
+        .empty = "none", .help = "PEM file, the key of backend_certificate"),
+    KEY(KEY_ROUTE, "backend_alpn", LIST(value_read_protocol, value_show_text),
+        ROUTE_ITEMS(backend_tls.protocols, backend_tls.protocol_count), .max = 16,
+        .need = &need_backend_tls, .noun = "protocol", .empty = "nothing is offered",
+        .help = "what tls:// backends are offered by ALPN, best first"),
     KEY(KEY_ROUTE, "allow", LIST(value_read_network, value_show_network),
         ROUTE_ITEMS(policy.allow, policy.allow_count), .noun = "network", .empty = "all",
         .help = "client networks; without it all"),

@@ -77,6 +77,14 @@ void listen_forget_keys(const struct config *config)
             }
         }
     }
+    for (size_t i = 0; i < config->route_count; i++) {
+        const struct config_pair *pair = &config->routes[i].backend_tls.pair;
+
+        forget(pair->key);
+        if (tls_pem_has_key(pair->certificate)) {
+            forget(pair->certificate);
+        }
+    }
 }
 
 static bool read_pem(struct build *build, const struct draft_item *item, struct span *out)

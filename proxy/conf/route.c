@@ -4,6 +4,7 @@
 #include "base/host.h"
 #include "conf/auth.h"
 #include "conf/route_parts.h"
+#include "conf/route_tls.h"
 #include "proto/policy.h"
 #include "proto/shape.h"
 
@@ -203,13 +204,15 @@ static void build_route(struct build *build, const struct draft_section *section
     route->policy.name = section->name;
     route->line = section->line;
     build_section(build, section, route);
+    route_build_targets(build, section, route);
+    route_find_tls(route);
     build_check_needs(build, section, route);
+    route_build_tls(build, section, route);
     lower_marks(build, section, route);
     check_buffers(build, section, route);
     check_echo(build, section, route);
     check_backends(build, section, route);
     check_pauses(build, section, route);
-    route_build_targets(build, section, route);
     check_subprotocols(build, route);
     check_place_is_new(build, route);
     check_same(build, route);

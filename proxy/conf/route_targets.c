@@ -150,7 +150,7 @@ static void read_files(struct build *build, const struct draft_value *value,
         report_warn(build->report, value->line, "[route %.*s] has no target: it refuses everybody",
                     REPORT_SHOW(route->policy.name));
     }
-    route->needs_backend_tls = route->targets.tls_count > 0;
+    route->needs_backend_tls |= route->targets.tls_count > 0;
 }
 
 /* What would keep every request from its target. */

@@ -131,6 +131,7 @@ enum config_backend_kind { CONFIG_BACKEND_TCP = 0, CONFIG_BACKEND_UNIX, CONFIG_B
 
 struct config_backend {
     enum config_backend_kind kind;
+    bool is_tls;           /* TCP: tls:// */
     struct span text;      /* as written, for the log: "tcp://127.0.0.1:6379" */
     struct span host;      /* TCP: name or literal without brackets (NUL-terminated behind len) */
     uint16_t port;         /* TCP */
@@ -147,6 +148,21 @@ enum config_balance {
     CONFIG_BALANCE_ROUND_ROBIN,
     CONFIG_BALANCE_LEAST_SESSIONS,
     CONFIG_BALANCE_SOURCE
+};
+
+/* How a route speaks TLS with its backends. */
+struct config_backend_tls {
+    struct span *ca_paths; /* as written; none: the system's */
+    size_t ca_path_count;
+    struct span name; /* server's name, or a numeric address; empty: the backend's host */
+    struct span certificate_path;
+    struct span key_path;
+    struct span *protocols; /* ALPN, best first */
+    size_t protocol_count;
+    bool is_verified;        /* backend_verify = on */
+    bool is_trust_system;    /* `trust` has the CAs of this system, as far as they are fit */
+    struct span trust;       /* CAs, and servers that vouch for themselves; DER, side by side */
+    struct config_pair pair; /* what backends that ask for a certificate see; both empty: none */
 };
 
 /* How much the kernel may hold of a session's bytes (gate/flow.h). */
@@ -179,7 +195,8 @@ struct config_route {
     struct targets targets; /* owned; what these files have */
     struct targets_source target_from;
     struct target_rules target_rules;
-    bool needs_backend_tls; /* a target has tls:// */
+    struct config_backend_tls backend_tls;
+    bool needs_backend_tls; /* a backend or a target may be tls://: backend_tls is complete */
     bool is_http_refusal;   /* on_refuse = http */
     bool is_local_network;  /* local_network = on: pages may ask before they open a WebSocket */
     uint16_t backend_code;  /* 1011 or 1014 */

@@ -195,6 +195,31 @@ bool value_read_host(struct span text, struct arena *texts, void *field, const c
     return host_is_pattern(text) && host_is_canonical(name);
 }
 
+bool value_read_server_name(struct span text, struct arena *texts, void *field,
+                            const char **out_detail)
+{
+    bool is_read = value_read_host(text, texts, field, out_detail);
+
+    *out_detail = "a server's name is a host without port, or a numeric address";
+    return is_read && !span_starts_with(text, SPAN_LIT("*"));
+}
+
+bool value_read_protocol(struct span text, struct arena *texts, void *field,
+                         const char **out_detail)
+{
+    struct span *out = field;
+
+    (void)texts;
+    *out = text;
+    *out_detail = "a protocol of ALPN has 1 to 255 visible characters of ASCII: h2, redis";
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] <= ' ' || text.data[i] > '~' || text.data[i] == ',') {
+            return false;
+        }
+    }
+    return text.len > 0 && text.len <= UINT8_MAX;
+}
+
 bool value_read_origin(struct span text, struct arena *texts, void *field, const char **out_detail)
 {
     (void)texts;
@@ -338,8 +363,11 @@ static bool read_tcp(struct span text, struct arena *texts, struct config_backen
 
     out->kind = CONFIG_BACKEND_TCP;
     if (!host_split(text, &host, &out->port) || out->port == 0) {
-        *out_detail = "write tcp://HOST:PORT: a name, an IPv4 address or an [IPv6] address, and a "
-                      "port from 1 to 65535";
+        *out_detail = out->is_tls
+                          ? "write tls://HOST:PORT: a name, an IPv4 address or an [IPv6] address, "
+                            "and a port from 1 to 65535"
+                          : "write tcp://HOST:PORT: a name, an IPv4 address or an [IPv6] address, "
+                            "and a port from 1 to 65535";
         return false;
     }
     if (!arena_copy(texts, host, &out->host)) {
@@ -372,10 +400,14 @@ bool value_read_backend(struct span text, struct arena *texts, void *field, cons
     if (span_starts_with(text, SPAN_LIT("tcp://"))) {
         return read_tcp(cut_front(text, 6), texts, out, out_detail);
     }
+    if (span_starts_with(text, SPAN_LIT("tls://"))) {
+        out->is_tls = true;
+        return read_tcp(cut_front(text, 6), texts, out, out_detail);
+    }
     if (span_starts_with(text, SPAN_LIT("unix:"))) {
         return read_unix(cut_front(text, 5), out, out_detail);
     }
     out->kind = CONFIG_BACKEND_ECHO;
-    *out_detail = "a backend is tcp://HOST:PORT, unix:/PATH or echo:";
+    *out_detail = "a backend is tcp://HOST:PORT, tls://HOST:PORT, unix:/PATH or echo:";
     return span_is_equal(text, SPAN_LIT("echo:"));
 }

@@ -64,7 +64,7 @@ value_show_fn value_show_proxy;
 value_read_fn value_read_rate; /* struct limit_rate */
 value_show_fn value_show_rate;
 
-/* "tcp://HOST:PORT", "unix:/PATH", "echo:" */
+/* "tcp://HOST:PORT", "tls://HOST:PORT", "unix:/PATH", "echo:" */
 value_read_fn value_read_backend; /* struct config_backend: its address */
 /* The same, and how it shares the sessions: "tcp://10.0.0.5:5900 weight=3 max_sessions=20 backup"
  */
@@ -86,6 +86,12 @@ value_show_fn value_show_target_source;
 /* "10.0.0.0/8", "unix:/run/desks/" */
 value_read_fn value_read_target_rule; /* struct target_rule */
 value_show_fn value_show_target_rule;
+
+/* "db.internal", "10.0.0.5": whom a certificate must be good for */
+value_read_fn value_read_server_name; /* struct span; IPv6 without brackets */
+
+/* "h2": a protocol of ALPN */
+value_read_fn value_read_protocol; /* struct span */
 
 /* value_auth.c */
 value_read_fn value_read_algorithm; /* enum sigkey_alg */

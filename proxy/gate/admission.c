@@ -75,15 +75,23 @@ static struct shape_rules shape_of(const struct config_route *route, struct span
     return shape;
 }
 
-static struct dial_candidate candidate_of(const struct config_backend *backend)
+static struct dial_candidate candidate_of(const struct backend_tls *backend_tls,
+                                          const struct config_route *route,
+                                          const struct config_backend *backend)
 {
+    struct dial_candidate candidate = {.addresses = &backend->address, .address_count = 1};
+
     if (backend->kind == CONFIG_BACKEND_TCP && !backend->is_literal) {
-        return (struct dial_candidate){.host = backend->host.data, .port = backend->port};
+        candidate = (struct dial_candidate){.host = backend->host.data, .port = backend->port};
     }
-    return (struct dial_candidate){.addresses = &backend->address, .address_count = 1};
+    if (backend->is_tls) {
+        backend_tls_ask_for(backend_tls, route, backend->host, backend->text, &candidate);
+    }
+    return candidate;
 }
 
-static void make_plan(const struct config_route *route, struct admission *out)
+static void make_plan(const struct backend_tls *backend_tls, const struct config_route *route,
+                      struct admission *out)
 {
     out->plan =
         (struct dial_plan){.candidates = out->candidates, .timeout_ms = route->timeouts.connect_ms};
@@ -92,7 +100,7 @@ static void make_plan(const struct config_route *route, struct admission *out)
     }
     assert(route->backend_count <= DIAL_CANDIDATES_MAX);
     for (size_t i = 0; i < route->backend_count; i++) {
-        out->candidates[i] = candidate_of(&route->backends[i]);
+        out->candidates[i] = candidate_of(backend_tls, route, &route->backends[i]);
     }
     out->plan.candidate_count = route->backend_count;
 }
@@ -223,5 +231,5 @@ void admission_decide(const struct admission_question *question, struct admissio
         refuse(out, LIFE_BAD_REQUEST, "malformed Sec-WebSocket-Extensions");
         return;
     }
-    make_plan(out->route, out);
+    make_plan(question->backend_tls, out->route, out);
 }

@@ -17,6 +17,7 @@
 #include "base/addr.h"
 #include "base/span.h"
 #include "conf/snapshot.h"
+#include "gate/backend_tls.h"
 #include "gate/dial.h"
 #include "gate/front.h"
 #include "proto/life.h"
@@ -32,6 +33,7 @@ struct admission_question {
     bool is_secure;            /* the request came over TLS */
     struct span sni;           /* the name in that TLS; empty = none */
     bool is_draining;          /* the worker takes no new sessions */
+    struct backend_tls *backend_tls; /* of `config`; NULL: no backend is tls:// */
 };
 
 struct admission {
@@ -43,8 +45,8 @@ struct admission {
     struct span subprotocol;  /* what the 101 names; empty = none */
     struct shape_rules shape; /* of the session's messages, with the agreed compression */
     struct dial_plan plan;    /* whom to dial; candidate i is backend i of the route. No candidates:
-                                 an echo route, or one with targets: session_choose_target
-                                 puts the target there. */
+                                  an echo route, or one with targets: session_choose_target
+                                  puts the target there. Holds nothing of backend_tls. */
     /* The plan points here: never copy an admission. */
     struct dial_candidate candidates[DIAL_CANDIDATES_MAX];
 };

@@ -91,6 +91,7 @@ static struct dial_attempt *open_attempt(struct dial *d)
             .preamble = d->preamble,
             .context = current(d)->tls,
             .tls_name = current(d)->tls_name,
+            .tls_place = current(d)->tls_place,
         };
         buf_init(&a->out, ATTEMPT_QUEUE_BYTES);
     }

@@ -38,6 +38,7 @@ struct dial_candidate {
     uint16_t port;
     struct tls_context *tls; /* a client's; NULL: plain */
     struct span tls_name;    /* for tls_new_client */
+    struct span tls_place;   /* for tls_resume_at; empty: every handshake is a full one */
 };
 
 /* May the dial connect to this address? NULL: yes; else a constant text that says why not. */

@@ -125,6 +125,9 @@ static enum dial_step greet(struct dial_attempt *a)
     if (a->tls == NULL) {
         return fail(a, DIAL_NO_MEMORY, "out of memory");
     }
+    if (a->tls_place.len > 0) {
+        tls_resume_at(a->tls, a->tls_place);
+    }
     return shake(a, NULL, 0, &used);
 }
 

@@ -29,6 +29,7 @@ struct dial_attempt {
     struct span preamble;
     struct tls_context *context; /* NULL: plain */
     struct span tls_name;
+    struct span tls_place;
     struct tls *tls;
     struct dial_outcome outcome; /* with DIAL_STEP_FAILED */
     struct buf out;              /* bytes that the kernel did not take at once */

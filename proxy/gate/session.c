@@ -223,6 +223,7 @@ void session_settle(struct session *s)
         return;
     }
     conn_uncork(&s->pump.client);
+    conn_uncork(&s->pump.backend);
     pump_tell_time(&s->pump, now_ms);
     note_flow(s, now_ms);
     pump_interest(&s->pump, &s->life);
@@ -389,6 +390,34 @@ void session_put_out(struct door_guest *guest)
     apply_type(s, LIFE_EV_KILL);
 }
 
+/* Without close_notify anybody on the way may have cut the stream: the page must not take it for
+ * the whole. */
+static void end_backend(struct session *s)
+{
+    if (conn_is_cut(&s->pump.backend)) {
+        session_note_reset(s);
+        const struct session_event event = {.life = {.type = LIFE_EV_BACKEND_RESET},
+                                            .detail = "FIN without close_notify"};
+        apply(s, &event);
+    } else {
+        apply_type(s, LIFE_EV_BACKEND_EOF);
+    }
+}
+
+/* With TLS 1.3 a backend refuses sluice's certificate, or the lack of one, when for sluice the
+ * handshake is over already. */
+static void fail_backend_tls(struct session *s)
+{
+    const char *detail = tls_detail(s->pump.backend.tls);
+    const struct session_event event = {.life = {.type = LIFE_EV_BACKEND_RESET}, .detail = detail};
+    session_note_reset(s);
+    if (tls_has_heard(s->pump.backend.tls) || life_has_ended(&s->life)) {
+        apply(s, &event);
+    } else {
+        apply_end(s, LIFE_BACKEND_TLS, detail);
+    }
+}
+
 static void read_backend(struct session *s)
 {
     uint8_t *data = NULL;
@@ -412,12 +441,14 @@ static void read_backend(struct session *s)
     case CONN_AGAIN:
         break;
     case CONN_EOF:
-        apply_type(s, LIFE_EV_BACKEND_EOF);
+        end_backend(s);
         break;
     case CONN_RESET:
-    case CONN_TLS_FAILED:
         session_note_reset(s);
         apply_type(s, LIFE_EV_BACKEND_RESET);
+        break;
+    case CONN_TLS_FAILED:
+        fail_backend_tls(s);
         break;
     case CONN_NO_MEMORY:
         apply_end(s, LIFE_INTERNAL, "out of memory");

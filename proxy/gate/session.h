@@ -17,6 +17,7 @@
 #include "base/addr.h"
 #include "base/list.h"
 #include "conf/snapshot.h"
+#include "gate/backend_tls.h"
 #include "gate/door.h"
 #include "gate/files.h"
 #include "gate/flood.h"
@@ -46,9 +47,10 @@ struct session_context {
     struct reactor *reactor;
     const struct scratch *scratch;
     struct resolver *resolver;
-    struct passwords *passwords; /* NULL: nobody can check one */
-    struct upstream *upstream;   /* of `config`; NULL: nobody notes how dials end */
-    const struct config *config; /* in force: judges requests that come; the worker holds it */
+    struct passwords *passwords;     /* NULL: nobody can check one */
+    struct upstream *upstream;       /* of `config`; NULL: nobody notes how dials end */
+    struct backend_tls *backend_tls; /* the same; NULL: no backend is tls:// */
+    const struct config *config;     /* in force: judges requests that come; the worker holds it */
     struct scoreboard *scoreboard;
     const struct seats *seats; /* of all workers, for pages that tell of them */
     const struct seat *seat;   /* this worker's, of `config`; NULL: nobody counts */

@@ -44,6 +44,7 @@ struct session_request {
     enum identity_password password;
     struct span hash; /* what it was compared with; of the session's configuration */
     struct session_tries tries;
+    struct backend_tls *backend_tls; /* shared, for the dial; NULL: no backend is tls:// */
 };
 
 /* What the counters of the seat have got so far. The low 32 bits are enough: a session tallies long

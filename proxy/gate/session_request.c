@@ -184,6 +184,7 @@ static struct session_event admit(struct session *s)
         .is_secure = is_secure(s),
         .sni = sni_of(s),
         .is_draining = context->is_draining,
+        .backend_tls = s->request->backend_tls,
     };
 
     admission_decide(&question, admission);
@@ -297,6 +298,7 @@ static struct session_event on_head_complete(struct session *s, size_t bytes_beh
     /* The configuration in force answers, also on a connection that is older. */
     s->config = s->context->config;
     config_share(s->config);
+    request->backend_tls = backend_tls_share(s->context->backend_tls);
     enum upgrade_result result =
         s->listen->kind == CONFIG_LISTEN_ADMIN
             ? upgrade_check_any(&request->head, &request->asked, &detail)
@@ -336,6 +338,7 @@ bool session_take_head(struct session *s, const uint8_t *data, size_t len,
         s->request->ask = NULL;
         s->request->password = IDENTITY_NOT_ASKED;
         s->request->hash = (struct span){NULL, 0};
+        s->request->backend_tls = NULL;
     }
     enum http_result result = http_parse(&s->request->head, data, len, &consumed);
     switch (result) {
@@ -376,6 +379,7 @@ void session_drop_head(struct session *s)
     if (s->request != NULL) {
         http_parser_done(&s->request->head);
         page_done(&s->request->page);
+        backend_tls_free(s->request->backend_tls);
         mem_free(s->request);
         s->request = NULL;
     }

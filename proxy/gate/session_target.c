@@ -72,13 +72,6 @@ static const char *judge(void *owner, const struct addr *to)
     return route != NULL ? target_judge(&route->target_rules, to) : "a reload took the route away";
 }
 
-/* The TLS of the route's backends; NULL: it has none, and no tls:// target may be dialled. */
-static struct tls_context *backend_tls(const struct session *s)
-{
-    (void)s;
-    return NULL;
-}
-
 static bool plan_dial(struct session *s, const struct target *target, struct session_event *out)
 {
     struct admission *admission = &s->request->admission;
@@ -95,11 +88,11 @@ static bool plan_dial(struct session *s, const struct target *target, struct ses
         *candidate = (struct dial_candidate){.addresses = &backend->address, .address_count = 1};
     }
     if (target->is_tls) {
-        candidate->tls = backend_tls(s);
-        candidate->tls_name = backend->host;
-        if (candidate->tls == NULL) {
-            return refuse(out, LIFE_BACKEND_TLS, "the route has no TLS for its targets");
+        if (!s->route->needs_backend_tls) {
+            return refuse(out, LIFE_BACKEND_TLS, "a reload gave the route its first tls:// target");
         }
+        backend_tls_ask_for(s->request->backend_tls, s->route, backend->host, backend->text,
+                            candidate);
     }
     admission->plan.candidate_count = 1;
     admission->plan.judge = judge;

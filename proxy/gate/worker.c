@@ -217,6 +217,7 @@ static bool init(struct worker *w, const struct worker_start *start, const char 
     w->setup = first;
     w->context.config = w->setup.config;
     w->context.upstream = w->setup.upstream;
+    w->context.backend_tls = w->setup.backend_tls;
     w->context.seats = start->seats;
     w->roster = (struct roster_writer){.roster = start->roster, .slot = start->seat};
     w->context.roster = &w->roster;

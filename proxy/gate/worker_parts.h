@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "gate/backend_tls.h"
 #include "gate/checks.h"
 #include "gate/control.h"
 #include "gate/listener.h"
@@ -32,12 +33,13 @@ struct post {
 
 /* What a worker makes of a configuration. */
 struct setup {
-    const struct config *config; /* held */
-    struct upstream *upstream;   /* owned */
-    struct seat *seat;           /* owned */
-    struct files *files;         /* owned */
-    struct checks *checks;       /* owned; of what is above */
-    struct tls_context **tls;    /* owned; one for each listener, NULL = plain */
+    const struct config *config;     /* held */
+    struct upstream *upstream;       /* owned */
+    struct seat *seat;               /* owned */
+    struct files *files;             /* owned */
+    struct checks *checks;           /* owned; of what is above */
+    struct tls_context **tls;        /* owned; one for each listener, NULL = plain */
+    struct backend_tls *backend_tls; /* owned */
 };
 
 /* A configuration that the master wants in force. */

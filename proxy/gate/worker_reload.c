@@ -23,6 +23,7 @@ void worker_drop_setup(struct setup *setup)
     }
     mem_free(setup->tls);
     checks_free(setup->checks);
+    backend_tls_free(setup->backend_tls);
     upstream_free(setup->upstream);
     seat_free(setup->seat);
     files_free(setup->files);
@@ -85,6 +86,10 @@ bool worker_make_setup(struct worker *w, const struct config *config, struct set
     *out_detail = is_made ? NULL : "out of memory";
     for (size_t i = 0; is_made && i < config->listen_count; i++) {
         is_made = make_tls(w, out, i, out_detail);
+    }
+    if (is_made) {
+        out->backend_tls = backend_tls_new(config, out_detail);
+        is_made = out->backend_tls != NULL;
     }
     if (!is_made) {
         worker_drop_setup(out);
@@ -258,6 +263,7 @@ static void take_settings(struct worker *w)
     log_send_to(config->log_sink, config->log_socket.data);
     w->context.config = config;
     w->context.upstream = w->setup.upstream;
+    w->context.backend_tls = w->setup.backend_tls;
     w->context.seat = w->setup.seat;
     w->context.files = w->setup.files;
     worker_set_max_memory(w);

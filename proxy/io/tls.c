@@ -21,9 +21,11 @@ void tls_free(struct tls *tls)
     if (tls == NULL) {
         return;
     }
+    tls_kept_doubt(tls);
     wolfSSL_free(tls->ssl);
     tls_hello_done(&tls->hello);
     mem_free(tls->server_name);
+    mem_free(tls->server);
     peer_cert_free(tls->peer);
     end_shaking(tls);
     tls_context_leave(tls->context);
@@ -74,12 +76,16 @@ static enum tls_result conclude_client(struct tls *tls)
 {
     char *protocol = NULL;
     word16 len = 0;
-    if (tls->context->verify != TLS_VERIFY_OFF && !tls->is_name_good) {
+    /* Whoever takes a session up has the secret of a server whose certificate was good. */
+    bool is_taken_up = tls->is_offered && wolfSSL_session_reused(tls->ssl) == 1;
+    if (tls->context->verify != TLS_VERIFY_OFF && !tls->is_name_good && !is_taken_up) {
         return tls_fail(tls, "this build of wolfSSL shows no certificates");
     }
     if (wolfSSL_ALPN_GetProtocol(tls->ssl, &protocol, &len) == WOLFSSL_SUCCESS) {
         tls->protocol = find_protocol(tls->context, (struct span){protocol, len});
     }
+    /* TLS 1.2 knows sessions without tickets. */
+    tls->is_ticket_new |= wolfSSL_version(tls->ssl) == TLS1_2_VERSION && !is_taken_up;
     tls->idle_records = 0;
     return TLS_OK;
 }
@@ -89,7 +95,7 @@ enum tls_result tls_negotiate(struct tls *tls)
     bool is_client = tls->context->role == TLS_CLIENT;
     int returned = is_client ? wolfSSL_connect(tls->ssl) : wolfSSL_accept(tls->ssl);
     bool is_asking = !is_client && tls->context->verify != TLS_VERIFY_OFF;
-    if (is_asking) {
+    if (tls->context->verify != TLS_VERIFY_OFF) {
         tls_peer_forget_chain(tls);
     }
     if (returned != WOLFSSL_SUCCESS) {
@@ -156,6 +162,7 @@ enum tls_result tls_shake(struct tls *tls, const uint8_t *wire, size_t len, size
     if (result == TLS_OK) {
         tls->out = out;
         result = shake(tls, wire, len, out_used);
+        tls_kept_note(tls);
         tls->out = NULL;
     }
     return result;
@@ -164,6 +171,11 @@ enum tls_result tls_shake(struct tls *tls, const uint8_t *wire, size_t len, size
 bool tls_is_established(const struct tls *tls)
 {
     return tls->is_established;
+}
+
+bool tls_has_heard(const struct tls *tls)
+{
+    return tls->has_heard;
 }
 
 /* ---------------------------------------------------------------------------------------- bytes */
@@ -181,6 +193,7 @@ static enum tls_result decrypt(struct tls *tls, struct tls_wire *plain)
         int returned = wolfSSL_read(tls->ssl, plain->data + plain->len, (int)room);
         if (returned > 0) {
             plain->len += (size_t)returned;
+            tls->has_heard = true;
             tls->idle_records = 0;
             continue;
         }
@@ -220,6 +233,7 @@ enum tls_result tls_feed(struct tls *tls, const uint8_t *wire, size_t len, uint8
     if (result == TLS_OK) {
         tls->out = out;
         result = take(tls, wire, len, &decrypted);
+        tls_kept_note(tls);
         tls->out = NULL;
     }
     *out_plain_len = decrypted.len;

@@ -46,6 +46,8 @@ struct tls_settings {
     size_t protocol_count;        /* 0: the other end's ALPN list is ignored */
     struct span trust; /* the CAs that verify needs: PEM, of which at least one must be good; or DER
                         * side by side, of which each must be */
+    bool
+        is_trust_lenient; /* DER of which wolfSSL need not know each: one that it takes is enough */
     enum tls_verify verify;
     const struct span
         *revoked;         /* servers: revocation lists, PEM or DER, of clients' certificates */
@@ -104,6 +106,13 @@ MUST_CHECK struct tls *tls_new(struct tls_context *context);
  * verify is off (asserted). A common name in a certificate does not count (RFC 9525 section 2).
  * NULL: no memory. */
 MUST_CHECK struct tls *tls_new_client(struct tls_context *context, struct span server_name);
+/* A client's, before its first tls_shake or tls_feed: offers to take up the newest earlier session
+ * with the server of this name at `place`, any text ("10.0.0.5:5901"), and keeps for the next one
+ * what this server gives out. The context keeps TLS_KEPT_MAX sessions at most, each for 12 hours
+ * after the handshake that saw a certificate, and no longer than this certificate is good; none
+ * survives its context. */
+#define TLS_KEPT_MAX 64
+void tls_resume_at(struct tls *tls, struct span place);
 void tls_free(struct tls *tls);
 
 enum tls_result {
@@ -131,6 +140,8 @@ MUST_CHECK enum tls_result tls_feed(struct tls *tls, const uint8_t *wire, size_t
 /* Both ends have finished the handshake, as far as this end can know: with TLS 1.3 a client learns
  * only by the next bytes that its own certificate was refused. */
 bool tls_is_established(const struct tls *tls);
+/* A byte of data has come. */
+bool tls_has_heard(const struct tls *tls);
 
 /* Encrypts all of data; out must have room for len + 64 bytes for each 16 KiB begun + 64. */
 MUST_CHECK enum tls_result tls_seal(struct tls *tls, const uint8_t *data, size_t len,

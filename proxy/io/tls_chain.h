@@ -3,7 +3,7 @@
  *
  * For: the configuration, which tells an operator before clients do that they will refuse a
  * certificate, and why; for the kind of a certificate's key; and for what sluice itself demands of
- * a client's certificate beyond wolfSSL. A trial handshake (tls_proof.h)
+ * a peer's certificate beyond wolfSSL. A trial handshake (tls_proof.h)
  * cannot know: it has the same library at both ends, and no client's rules. Not for: whether
  * anybody trusts the root; whether key and certificate belong together.
  *
@@ -56,6 +56,10 @@ enum tls_key_kind {
  * and what stands between that and an authority. */
 MUST_CHECK const char *tls_chain_authority_fault(struct span der);
 MUST_CHECK const char *tls_chain_client_fault(struct span der, bool is_own);
+/* The same of a server's chain, and of what a client may trust: an authority, or a server's own
+ * certificate that is signed by itself. */
+MUST_CHECK const char *tls_chain_server_fault(struct span der, bool is_own);
+MUST_CHECK const char *tls_chain_anchor_fault(struct span der);
 
 /* The kind of key in one certificate (DER). */
 enum tls_key_kind tls_chain_key_kind(struct span der);

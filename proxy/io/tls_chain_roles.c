@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a certificate must be for its place in a client's chain. */
+/* What a certificate must be for its place in a peer's chain. */
 #include <wolfssl/options.h>
 #include <wolfssl/wolfcrypt/asn.h>
 #include <wolfssl/wolfcrypt/asn_public.h>
@@ -48,8 +48,18 @@ static const char *judge_authority(const DecodedCert *cert)
     return judge_key(cert);
 }
 
-/* Any certificate that a client sends. */
-static const char *judge_link(const DecodedCert *cert)
+/* Self-signed certificates of servers often are no CA's. */
+static const char *judge_anchor(const DecodedCert *cert)
+{
+    if (!cert->isCA) {
+        return cert->selfSigned ? judge_key(cert)
+                                : "certificate is no CA's (CA:FALSE), and was not signed by itself";
+    }
+    return judge_authority(cert);
+}
+
+/* Any certificate that a peer sends, whatever it is for. */
+static const char *judge_any(const DecodedCert *cert)
 {
     bool is_hash_weak = cert->signatureOID == CTC_MD2wRSA || cert->signatureOID == CTC_MD5wRSA ||
                         cert->signatureOID == CTC_SHAwRSA || cert->signatureOID == CTC_SHAwECDSA;
@@ -58,11 +68,34 @@ static const char *judge_link(const DecodedCert *cert)
     if (is_hash_weak && !cert->selfSigned) {
         return "certificate is signed with SHA-1 or MD5";
     }
+    return judge_key(cert);
+}
+
+static const char *judge_link(const DecodedCert *cert)
+{
     if (cert->extExtKeyUsageSet &&
         (cert->extExtKeyUsage & (EXTKEYUSE_CLIENT_AUTH | EXTKEYUSE_ANY)) == 0) {
         return "certificate is not for clients (its extendedKeyUsage lacks clientAuth)";
     }
-    return judge_key(cert);
+    return judge_any(cert);
+}
+
+static const char *judge_server_link(const DecodedCert *cert)
+{
+    if (cert->extExtKeyUsageSet &&
+        (cert->extExtKeyUsage & (EXTKEYUSE_SERVER_AUTH | EXTKEYUSE_ANY)) == 0) {
+        return "certificate is not for servers (its extendedKeyUsage lacks serverAuth)";
+    }
+    return judge_any(cert);
+}
+
+/* All suites sign with the server's key. */
+static const char *judge_server(const DecodedCert *cert)
+{
+    if (!has_usage(cert, KEYUSE_DIGITAL_SIG)) {
+        return "certificate may not sign handshakes (its keyUsage lacks digitalSignature)";
+    }
+    return judge_server_link(cert);
 }
 
 static const char *judge_client(const DecodedCert *cert)
@@ -99,4 +132,14 @@ const char *tls_chain_authority_fault(struct span der)
 const char *tls_chain_client_fault(struct span der, bool is_own)
 {
     return judge(der, is_own ? judge_client : judge_link);
+}
+
+const char *tls_chain_server_fault(struct span der, bool is_own)
+{
+    return judge(der, is_own ? judge_server : judge_server_link);
+}
+
+const char *tls_chain_anchor_fault(struct span der)
+{
+    return judge(der, judge_anchor);
 }

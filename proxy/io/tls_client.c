@@ -40,9 +40,11 @@ static int check_certificate(int is_good, WOLFSSL_X509_STORE_CTX *store)
     if (store->totalCerts > 0) {
         result = tls_names_check(store->certs[0].buffer, store->certs[0].length, tls_sni(tls));
     }
-    tls->is_name_good = result == TLS_NAMES_OK;
-    if (!tls->is_name_good) {
-        (void)tls_fail(tls, describe(result));
+    const char *fault =
+        result == TLS_NAMES_OK ? tls_peer_judge_server(tls, store) : describe(result);
+    tls->is_name_good = fault == NULL;
+    if (fault != NULL) {
+        (void)tls_fail(tls, fault);
     }
     return tls->is_name_good ? 1 : 0;
 }

@@ -23,6 +23,8 @@
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:" \
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 
+#define SESSION_1_2_S (60 * 60)
+
 static struct {
     bool is_set;
     struct tls_ticket_keys keys;
@@ -161,6 +163,15 @@ static bool set_tickets(WOLFSSL_CTX *library, bool is_given)
            wolfSSL_CTX_only_dhe_psk(library) == 0;
 }
 
+/* With TLS 1.2 a client resumes by session ids, and asks for no ticket: when a server refuses one,
+ * wolfSSL 5.7.2 breaks the handshake off. For as long as it offers such a session, wolfSSL offers
+ * no TLS 1.3. */
+static bool set_resumption(WOLFSSL_CTX *library)
+{
+    return wolfSSL_CTX_set_timeout(library, SESSION_1_2_S) == WOLFSSL_SUCCESS &&
+           wolfSSL_CTX_only_dhe_psk(library) == 0;
+}
+
 /* A client's session adds the callback that looks at the server's name. */
 int tls_verify_mode(enum tls_verify verify)
 {
@@ -227,28 +238,33 @@ static const char *explain_trust(int result)
 }
 
 /* Those that are out of date too: each handshake looks at the dates. */
-static const char *load_authorities(WOLFSSL_CTX *library, struct span trust)
+static const char *load_authorities(WOLFSSL_CTX *library, struct span trust, bool is_lenient)
 {
-    const char *detail = NULL;
+    bool is_any_good = false;
     struct der_item item;
-    while (detail == NULL && trust.len > 0) {
+    while (trust.len > 0) {
         if (!der_next(&trust, &item)) {
             return explain_trust(WOLFSSL_FAILURE);
         }
-        detail = explain_trust(wolfSSL_CTX_load_verify_buffer_ex(
+        int result = wolfSSL_CTX_load_verify_buffer_ex(
             library, (const unsigned char *)item.whole.data, (long)item.whole.len,
-            WOLFSSL_FILETYPE_ASN1, 0, WOLFSSL_LOAD_FLAG_DATE_ERR_OKAY));
+            WOLFSSL_FILETYPE_ASN1, 0, WOLFSSL_LOAD_FLAG_DATE_ERR_OKAY);
+        is_any_good |= result == WOLFSSL_SUCCESS;
+        if (result != WOLFSSL_SUCCESS && (!is_lenient || result == MEMORY_E)) {
+            return explain_trust(result);
+        }
     }
-    return detail;
+    return explain_trust(is_any_good ? WOLFSSL_SUCCESS : WOLFSSL_FAILURE);
 }
 
-static const char *load_trust(WOLFSSL_CTX *library, struct span trust)
+static const char *load_trust(WOLFSSL_CTX *library, const struct tls_settings *settings)
 {
+    struct span trust = settings->trust;
     if (trust.len == 0) {
         return "no CA is named that peers can be verified with";
     }
     if (trust.data[0] == DER_SEQUENCE) {
-        return load_authorities(library, trust);
+        return load_authorities(library, trust, settings->is_trust_lenient);
     }
     return explain_trust(wolfSSL_CTX_load_verify_buffer(library, (const unsigned char *)trust.data,
                                                         (long)trust.len, WOLFSSL_FILETYPE_PEM));
@@ -277,7 +293,7 @@ static const char *open_site(const struct tls_context *context, struct tls_site 
     bool is_server = context->role == TLS_SERVER;
     bool is_verified = context->verify != TLS_VERIFY_OFF;
     if (!set_rules(site->library, settings->min_version) ||
-        (is_server && !set_tickets(site->library, !is_verified))) {
+        !(is_server ? set_tickets(site->library, !is_verified) : set_resumption(site->library))) {
         return "this build of wolfSSL lacks something that is needed";
     }
     wolfSSL_CTX_set_verify(site->library, tls_verify_mode(context->verify), NULL);
@@ -287,7 +303,7 @@ static const char *open_site(const struct tls_context *context, struct tls_site 
         return "this build of wolfSSL lacks something that is needed";
     }
     if (is_verified) {
-        detail = load_trust(site->library, settings->trust);
+        detail = load_trust(site->library, settings);
     }
     return detail == NULL && pair != NULL ? load_pair(site->library, pair) : detail;
 }
@@ -347,7 +363,7 @@ static bool copy_protocols(struct tls_context *context, const struct tls_setting
 static const char *fill(struct tls_context *context, const struct tls_settings *settings)
 {
     const char *detail = copy_protocols(context, settings) ? NULL : "out of memory";
-    if (detail == NULL && context->role == TLS_SERVER && context->verify != TLS_VERIFY_OFF) {
+    if (detail == NULL && context->verify != TLS_VERIFY_OFF) {
         detail = tls_peer_keep_trust(context, settings->trust);
     }
     if (detail == NULL && settings->revoked_count > 0) {
@@ -425,6 +441,7 @@ static void let_go(struct tls_context *context)
     if (context->owners > 0) {
         return;
     }
+    tls_kept_drop(context);
     if (context->sessions > 0) {
         if (context->shaking == 0 && !context->is_keyless) {
             forget_keys(context);

@@ -2,8 +2,9 @@
 /* tls_parts.h: what the sources of tls.h know of each other.
  *
  * tls.c moves bytes, tls_record.c guards them and lends them to wolfSSL, tls_server.c and
- * tls_client.c know what only one end does, tls_peer.c looks at clients' certificates,
- * tls_context.c makes contexts, tls_detail.c puts failures into words. Not for: anybody else. */
+ * tls_client.c know what only one end does, tls_peer.c looks at the peer's certificate,
+ * tls_context.c makes contexts, tls_kept.c keeps sessions for later clients, tls_detail.c puts
+ * failures into words. Not for: anybody else. */
 #ifndef IO_TLS_PARTS_H
 #define IO_TLS_PARTS_H
 
@@ -21,6 +22,8 @@
 
 struct WOLFSSL;
 struct WOLFSSL_CTX;
+struct WOLFSSL_SESSION;
+struct WOLFSSL_X509_STORE_CTX;
 
 enum { TLS_RECORD_ALERT = 21, TLS_RECORD_HANDSHAKE = 22, TLS_RECORD_DATA = 23 };
 
@@ -35,10 +38,20 @@ struct tls_site {
 
 /* A CA whose certificates are taken. */
 struct tls_authority {
-    struct span subject;     /* DER */
+    struct span whole; /* DER, as what follows */
+    struct span subject;
     struct span constraints; /* what it may sign; empty: anything */
     int64_t from_s;
     int64_t ends_s;
+    bool is_own_only; /* no CA: it vouches for nobody but itself */
+};
+
+/* A session that a later client can take up. */
+struct tls_kept {
+    char *server; /* owned: the name, a blank, the place; NULL: the row is free */
+    struct WOLFSSL_SESSION *session; /* owned */
+    int64_t good_until_s;
+    uint64_t kept_at; /* the context counts */
 };
 
 struct tls_context {
@@ -53,7 +66,9 @@ struct tls_context {
     char *trust;             /* owned: the CAs in DER */
     struct tls_authority *authorities;
     size_t authority_count;
-    char *protocols; /* "h2,http/1.1"; NULL: none */
+    char *protocols;       /* "h2,http/1.1"; NULL: none */
+    struct tls_kept *kept; /* clients: TLS_KEPT_MAX rows; NULL: nothing was kept yet */
+    uint64_t kept_count;   /* so many were ever kept */
     size_t count;
     struct tls_site sites[];
 };
@@ -78,6 +93,8 @@ struct tls {
     struct peer_cert *peer; /* servers: good, but not yet proven before is_established */
     struct WOLFSSL *ssl;    /* a server's is NULL until the first ClientHello is whole */
     char *server_name;      /* NULL: none */
+    char *server;           /* clients: as a struct tls_kept has it; NULL: keeps nothing */
+    int64_t good_until_s;   /* clients: of what the server's certificate allows; 0: not known */
     const char *detail;
     struct tls_hello_reader hello;    /* servers */
     struct tls_flight flight;         /* servers that ask for a certificate, in TLS 1.2 */
@@ -98,7 +115,10 @@ struct tls {
     bool is_established;
     bool is_encrypted; /* the peer has changed to its keys, in TLS 1.2 */
     bool is_finished;
+    bool has_heard;
     bool is_name_good;    /* clients: the certificate is good for server_name */
+    bool is_offered;      /* clients: the server may take up a kept session */
+    bool is_ticket_new;   /* clients: the server gave one, which is not kept yet */
     bool is_name_unknown; /* servers: no certificate is for the SNI; the first one is shown */
 };
 
@@ -116,8 +136,19 @@ bool tls_record_put(struct tls_wire *out, const void *data, size_t len);
 MUST_CHECK enum tls_result tls_server_hello(struct tls *tls, const uint8_t *wire, size_t len,
                                             size_t *out_used);
 
+/* tls_kept.c: what the server gave out since the last call is for the next client. */
+void tls_kept_note(struct tls *tls);
+/* The handshake came to nothing, which may be the kept session's fault: the next one does without.
+ */
+void tls_kept_doubt(struct tls *tls);
+void tls_kept_drop(struct tls_context *context);
+
 /* tls_peer.c: makes ssl show sluice the client's certificate. */
 void tls_peer_ask(struct tls *tls);
+/* What is wrong with a server's certificates, of which wolfSSL found the signatures and dates good,
+ * but for their name: NULL, or a constant text. Sets good_until_s. */
+MUST_CHECK const char *tls_peer_judge_server(struct tls *tls,
+                                             const struct WOLFSSL_X509_STORE_CTX *store);
 /* The handshake is complete: TLS_FAILED when a certificate is missing, or came from a ticket. */
 MUST_CHECK enum tls_result tls_peer_conclude(struct tls *tls);
 /* wolfSSL keeps what a client has sent between its certificate and a CA: takes that away again. */

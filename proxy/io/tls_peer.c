@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A server's look at its client's certificate. wolfSSL has checked signatures, dates, path length
- * and some name constraints up to a CA; here is what it does not check. */
+/* The look at the peer's certificate. wolfSSL has checked signatures, dates, path length and some
+ * name constraints up to a CA; here is what it does not check. */
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <wolfssl/options.h>
 #include <wolfssl/ssl.h>
@@ -54,7 +56,13 @@ const char *tls_peer_keep_trust(struct tls_context *context, struct span trust)
 
         if (x509_read(item.whole, &parts)) {
             context->authorities[context->authority_count++] = (struct tls_authority){
-                parts.subject, x509_name_constraints(&parts), parts.from_s, parts.ends_s};
+                .whole = item.whole,
+                .subject = parts.subject,
+                .constraints = x509_name_constraints(&parts),
+                .from_s = parts.from_s,
+                .ends_s = parts.ends_s,
+                .is_own_only = tls_chain_authority_fault(item.whole) != NULL,
+            };
         }
     }
     return NULL;
@@ -65,6 +73,7 @@ static const char *judge_issuer(const struct tls_context *context, struct span d
 {
     struct x509 parts;
     bool is_known = false;
+    bool is_own_only = false;
 
     if (!x509_read(der, &parts)) {
         return "certificate is damaged";
@@ -75,12 +84,19 @@ static const char *judge_issuer(const struct tls_context *context, struct span d
         if (!span_is_equal(authority->subject, parts.issuer)) {
             continue;
         }
+        if (authority->is_own_only && !span_is_equal(authority->whole, der)) {
+            is_own_only = true;
+            continue;
+        }
         if (authority->from_s <= now_s && now_s <= authority->ends_s) {
             return NULL;
         }
         is_known = true;
     }
-    return is_known ? "certificate's CA has expired, or is not valid yet" : NULL;
+    return is_known      ? "certificate's CA has expired, or is not valid yet"
+           : is_own_only ? "certificate is from an unknown CA: its issuer is trusted as a server, "
+                           "not as a CA"
+                         : NULL;
 }
 
 static const char *judge(const struct tls_context *context, const WOLFSSL_X509_STORE_CTX *store)
@@ -90,7 +106,8 @@ static const char *judge(const struct tls_context *context, const WOLFSSL_X509_S
     for (int i = 0; i < store->totalCerts && fault == NULL; i++) {
         struct span der = {(const char *)store->certs[i].buffer, store->certs[i].length};
 
-        fault = tls_chain_client_fault(der, i == 0);
+        fault = context->role == TLS_SERVER ? tls_chain_client_fault(der, i == 0)
+                                            : tls_chain_server_fault(der, i == 0);
         if (fault == NULL) {
             fault = judge_issuer(context, der, (int64_t)time(NULL));
         }
@@ -117,10 +134,10 @@ static const char *judge_limit(const struct peer_cert *peer, struct span constra
     return "a CA of the certificate has nameConstraints of a kind that is not supported";
 }
 
-/* Asks each CA on the way: those that the client has sent, and those that it has not. */
-static const char *judge_limits(const struct tls *tls, const WOLFSSL_X509_STORE_CTX *store)
+/* Asks each CA on the way: those that the peer has sent, and those that it has not. */
+static const char *judge_limits(const struct tls_context *context, const struct peer_cert *peer,
+                                const WOLFSSL_X509_STORE_CTX *store)
 {
-    const struct tls_context *context = tls->context;
     const char *fault = NULL;
 
     for (int i = 0; i < store->totalCerts && fault == NULL; i++) {
@@ -131,11 +148,11 @@ static const char *judge_limits(const struct tls *tls, const WOLFSSL_X509_STORE_
             return "certificate is damaged";
         }
         if (i > 0) {
-            fault = judge_limit(tls->peer, x509_name_constraints(&parts));
+            fault = judge_limit(peer, x509_name_constraints(&parts));
         }
         for (size_t k = 0; k < context->authority_count && fault == NULL; k++) {
             if (span_is_equal(context->authorities[k].subject, parts.issuer)) {
-                fault = judge_limit(tls->peer, context->authorities[k].constraints);
+                fault = judge_limit(peer, context->authorities[k].constraints);
             }
         }
     }
@@ -181,12 +198,94 @@ static int check_client(int is_good, WOLFSSL_X509_STORE_CTX *store)
             tls, (struct span){(const char *)store->certs[0].buffer, store->certs[0].length});
     }
     if (fault == NULL) {
-        fault = judge_limits(tls, store);
+        fault = judge_limits(tls->context, tls->peer, store);
     }
     if (fault != NULL) {
         (void)tls_fail(tls, fault);
     }
     return fault == NULL ? 1 : 0;
+}
+
+/* --- servers ------------------------------------------------------------------------------- */
+
+/* The name that the server was called by. A wildcard of its certificate, which peer_cert leaves
+ * out, is good for nothing else here. */
+static const char *judge_called(const struct tls *tls, const WOLFSSL_X509_STORE_CTX *store)
+{
+    struct span name = tls_sni(tls);
+    uint8_t address[16];
+    enum host_kind kind = host_address(name, address);
+    enum peer_cert_kind word =
+        kind == HOST_IPV4 || kind == HOST_IPV6 ? PEER_CERT_IP : PEER_CERT_DNS;
+    size_t size = strlen(peer_cert_word(word)) + 1 + name.len + 1;
+    struct peer_cert *called = mem_alloc_zero(sizeof(*called) + sizeof(called->names[0]) + size);
+
+    if (called == NULL) {
+        return "out of memory";
+    }
+    char *text = (char *)&called->names[1];
+    snprintf(text, size, "%s:%.*s", peer_cert_word(word), (int)name.len, name.data);
+    called->count = 1;
+    called->names[0] = (struct peer_cert_name){word, span_from_str(text)};
+    const char *fault = judge_limits(tls->context, called, store);
+    mem_free(called);
+    return fault;
+}
+
+/* Does any CA on the way say what it may sign? Most say nothing, and then no name is read. */
+static bool has_limits(const struct tls_context *context, const WOLFSSL_X509_STORE_CTX *store)
+{
+    bool is_found = false;
+
+    for (size_t i = 0; i < context->authority_count; i++) {
+        is_found |= context->authorities[i].constraints.len > 0;
+    }
+    for (int i = 1; i < store->totalCerts; i++) {
+        struct x509 parts;
+
+        is_found |=
+            x509_read((struct span){(const char *)store->certs[i].buffer, store->certs[i].length},
+                      &parts) &&
+            x509_name_constraints(&parts).len > 0;
+    }
+    return is_found;
+}
+
+/* The first end of all certificates that came. */
+static int64_t end_of(const WOLFSSL_X509_STORE_CTX *store)
+{
+    int64_t end_s = INT64_MAX;
+
+    for (int i = 0; i < store->totalCerts; i++) {
+        struct x509 parts;
+
+        if (x509_read((struct span){(const char *)store->certs[i].buffer, store->certs[i].length},
+                      &parts) &&
+            parts.ends_s < end_s) {
+            end_s = parts.ends_s;
+        }
+    }
+    return end_s;
+}
+
+const char *tls_peer_judge_server(struct tls *tls, const WOLFSSL_X509_STORE_CTX *store)
+{
+    const char *fault = judge(tls->context, store);
+
+    if (fault == NULL && has_limits(tls->context, store)) {
+        fault = take_names(
+            tls, (struct span){(const char *)store->certs[0].buffer, store->certs[0].length});
+        if (fault == NULL) {
+            fault = judge_limits(tls->context, tls->peer, store);
+        }
+        if (fault == NULL) {
+            fault = judge_called(tls, store);
+        }
+        peer_cert_free(tls->peer);
+        tls->peer = NULL;
+    }
+    tls->good_until_s = end_of(store);
+    return fault;
 }
 
 void tls_peer_ask(struct tls *tls)

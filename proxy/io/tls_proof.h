@@ -13,4 +13,8 @@
  * pair's content. */
 MUST_CHECK const char *tls_proof_run(const struct tls_pair *pair, enum tls_version min_version);
 
+/* The same of a pair that a client shows: the key belongs to the certificate. A trial handshake
+ * would need the CA that signed it. */
+MUST_CHECK const char *tls_proof_run_own(const struct tls_pair *pair);
+
 #endif

@@ -69,7 +69,10 @@ static bool pass_header(struct tls *tls, const uint8_t *data, size_t len)
     }
     tls->is_encrypted |= tls->header[0] == RECORD_CHANGE_CIPHER_SPEC;
     if (!is_record_allowed(tls)) {
-        (void)tls_fail(tls, "a record that TLS does not allow here");
+        bool is_first_word = tls->context->role == TLS_CLIENT && tls->idle_records == 1 &&
+                             !tls->is_established && tls->header[0] != TLS_RECORD_HANDSHAKE;
+        (void)tls_fail(tls, is_first_word ? "the server does not speak TLS"
+                                          : "a record that TLS does not allow here");
         return false;
     }
     return true;

@@ -21,6 +21,7 @@ struct teller {
     void *owner;
     int64_t now_s;
     size_t file;
+    enum trust_peer peer;
 };
 
 __attribute__((format(printf, 3, 4))) static void
@@ -67,40 +68,64 @@ static const char *title_of(struct span der, char out[TITLE_MAX])
 
 /* ------------------------------------------------------------------------------------------ CAs */
 
+static const char *fault_of(struct span der, enum trust_peer peer, struct x509 *out)
+{
+    const char *fault = NULL;
+
+    switch (peer) {
+    case TRUST_CLIENTS:
+        fault = tls_chain_authority_fault(der);
+        break;
+    case TRUST_SERVERS:
+        fault = tls_chain_anchor_fault(der);
+        break;
+    }
+    if (fault == NULL && !x509_read(der, out)) {
+        fault = "certificate is damaged";
+    }
+    if (fault == NULL && x509_name_constraints(out).len > 0 &&
+        peer_cert_limit(NULL, x509_name_constraints(out)) == PEER_CERT_LIMIT_UNKNOWN) {
+        fault = "certificate has nameConstraints of a kind that sluice does not know";
+    }
+    return fault;
+}
+
+bool trust_fits_servers(struct span der)
+{
+    struct x509 parts;
+
+    return fault_of(der, TRUST_SERVERS, &parts) == NULL;
+}
+
 static void check_authority(const struct teller *teller, struct span der)
 {
+    const char *peers = teller->peer == TRUST_CLIENTS ? "clients" : "backends";
     char title[TITLE_MAX];
     char date[DATE_TEXT];
     struct x509 parts;
-    const char *fault = tls_chain_authority_fault(der);
+    const char *fault = fault_of(der, teller->peer, &parts);
 
-    if (fault == NULL && !x509_read(der, &parts)) {
-        fault = "certificate is damaged";
-    }
-    if (fault == NULL && x509_name_constraints(&parts).len > 0 &&
-        peer_cert_limit(NULL, x509_name_constraints(&parts)) == PEER_CERT_LIMIT_UNKNOWN) {
-        fault = "certificate has nameConstraints of a kind that sluice does not know";
-    }
     if (fault != NULL) {
         tell(teller, TRUST_ERROR, "%s: %s", title_of(der, title), fault);
     } else if (parts.ends_s < teller->now_s) {
-        tell(teller, TRUST_WARNING, "%s expired at %s: clients with certificates of it are refused",
-             title_of(der, title), print_date(parts.ends_s, date));
+        tell(teller, TRUST_WARNING, "%s expired at %s: %s with certificates of it are refused",
+             title_of(der, title), print_date(parts.ends_s, date), peers);
     } else if (parts.from_s > teller->now_s) {
         tell(teller, TRUST_WARNING,
-             "%s is not valid before %s: clients with certificates of it are refused",
-             title_of(der, title), print_date(parts.from_s, date));
+             "%s is not valid before %s: %s with certificates of it are refused",
+             title_of(der, title), print_date(parts.from_s, date), peers);
     }
 }
 
-void trust_check_authorities(const struct span *files, size_t count, int64_t now_s,
+void trust_check_authorities(const struct trust_authorities *authorities, int64_t now_s,
                              trust_tell_fn *tell_fn, void *owner)
 {
-    struct teller teller = {.tell = tell_fn, .owner = owner, .now_s = now_s};
+    struct teller teller = {
+        .tell = tell_fn, .owner = owner, .now_s = now_s, .peer = authorities->peer};
 
-    for (; teller.file < count; teller.file++) {
+    for (; teller.file < authorities->count; teller.file++) {
         struct tls_der der;
-        const char *fault = tls_pem_certificates(files[teller.file], &der);
+        const char *fault = tls_pem_certificates(authorities->files[teller.file], &der);
 
         if (fault != NULL) {
             tell(&teller, TRUST_ERROR, "%s", fault);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* trust.h: whether CAs and revocation lists of clients' certificates are fit for use.
+/* trust.h: whether CAs of peers' certificates, and revocation lists, are fit for use.
  *
  * For: the configuration, which proves them once, in the master. Not for: handshakes (io/tls),
  * which take over what is proven. */
@@ -17,9 +17,20 @@ enum trust_weight { TRUST_WARNING = 0, TRUST_ERROR };
  * that is at fault. */
 typedef void trust_tell_fn(void *owner, enum trust_weight weight, size_t file, const char *text);
 
+/* Whose certificates an authority signs. A server may also vouch for itself. */
+enum trust_peer { TRUST_CLIENTS = 0, TRUST_SERVERS };
+
 /* Tells of everything that is wrong with files of CA certificates (PEM); `now_s` is wall time. */
-void trust_check_authorities(const struct span *files, size_t count, int64_t now_s,
+struct trust_authorities {
+    const struct span *files;
+    size_t count;
+    enum trust_peer peer;
+};
+void trust_check_authorities(const struct trust_authorities *authorities, int64_t now_s,
                              trust_tell_fn *tell, void *owner);
+
+/* Whether one certificate (DER) can be among those that servers are verified with. */
+MUST_CHECK bool trust_fits_servers(struct span der);
 
 /* The same of files of revocation lists (PEM or DER), of which each must be signed by one of the
  * authorities. An old list is a warning: who lets a list grow old loses new revocations, but would

@@ -136,7 +136,8 @@ static void test_all_errors(void)
         "f.ini:5: bad value 'x' for 'address'; a numeric address and a port, such as "
         "0.0.0.0:8443, 127.0.0.1:8080 or [::]:8443\n"
         "f.ini:7: bad value 'r' for 'path'; a path begins with '/'\n"
-        "f.ini:8: bad backend 'b'; a backend is tcp://HOST:PORT, unix:/PATH or echo:\n"
+        "f.ini:8: bad backend 'b'; a backend is tcp://HOST:PORT, tls://HOST:PORT, unix:/PATH or "
+        "echo:\n"
         "f.ini:9: unknown key 'color'\n"
         "f.ini:10: unknown section [what]; there are [server], [listen NAME], [health], [admin], "
         "[auth NAME], [defaults] and [route NAME]\n";
