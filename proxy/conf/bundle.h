@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* bundle.h: everything that a configuration is made from, as one value.
  *
- * For: the INI text, the bytes of each file that its keys name, which directories they name, and what the system says (the ids
- * of the user, the number of cores). bundle_read collects them and is the only reader of these
- * files; what is made from a bundle is the same in each process that has it. The master seals a
- * bundle in a memory file, and workers, which can open no file, read it from there. Not for: what
- * keys mean (config.h).
+ * For: the INI text, the bytes of each file that its keys name, which directories they name, and
+ * what the system says (the ids of the user, the number of cores). bundle_read collects them and is
+ * the only reader of these files; what is made from a bundle is the same in each process that has
+ * it. The master seals a bundle in a memory file, and workers, which can open no file, read it from
+ * there. Not for: what keys mean (config.h).
  *
  * A bundle owns its texts; bundle_done wipes and frees them: private keys are among them. */
 #ifndef CONF_BUNDLE_H

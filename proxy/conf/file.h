@@ -18,8 +18,8 @@
 MUST_CHECK bool file_read(const char *path, struct arena *arena, struct span *out,
                           const char **out_detail);
 
-/* Which directory is at the path, as a text that no other directory of this machine has: so one that
- * takes its place shows. The rest is as for file_read. */
+/* Which directory is at the path, as a text that no other directory of this machine has: so one
+ * that takes its place shows. The rest is as for file_read. */
 MUST_CHECK bool file_identify(const char *path, struct arena *arena, struct span *out,
                               const char **out_detail);
 

@@ -6,8 +6,8 @@
  * several keys mean together. Pure.
  *
  * A new key is a row in key_table.c, key_table_route.c or key_table_files.c (and the field of the
- * snapshot that it fills), a row of a table in config/README.md and a line in config/sluice.ini; `make lint` compares the three. Each row of
- * the table begins with KEY(SECTION, "name". */
+ * snapshot that it fills), a row of a table in config/README.md and a line in config/sluice.ini;
+ * `make lint` compares the three. Each row of the table begins with KEY(SECTION, "name". */
 #ifndef CONF_KEY_H
 #define CONF_KEY_H
 

@@ -57,8 +57,8 @@ void admission_decide(const struct admission_question *question, struct admissio
  * route; else NULL. Changes nothing of the request. */
 const struct config_route *admission_find_route(const struct admission_question *question);
 
-/* The section of a GET or HEAD that opens no WebSocket, and the rest of its path. A route whose path
- * is at least as long, or exact, keeps the request from it. */
+/* The section of a GET or HEAD that opens no WebSocket, and the rest of its path. A route whose
+ * path is at least as long, or exact, keeps the request from it. */
 struct admission_files {
     const struct config_files *section; /* NULL: none, or refused */
     struct span rest;

@@ -135,12 +135,18 @@ static void on_probed(void *owner, const struct probe_outcome *outcome)
     start_waiting(c);
 }
 
-static struct dial_candidate candidate_of(const struct config_backend *backend)
+static struct dial_candidate candidate_of(const struct check *k)
 {
+    const struct config_backend *backend = &k->route->backends[k->index];
+    struct dial_candidate candidate = {.addresses = &backend->address, .address_count = 1};
     if (backend->kind == CONFIG_BACKEND_TCP && !backend->is_literal) {
-        return (struct dial_candidate){.host = backend->host.data, .port = backend->port};
+        candidate = (struct dial_candidate){.host = backend->host.data, .port = backend->port};
     }
-    return (struct dial_candidate){.addresses = &backend->address, .address_count = 1};
+    if (backend->is_tls) {
+        backend_tls_ask_for(k->checks->world.backend_tls, k->route, backend->host, backend->text,
+                            &candidate);
+    }
+    return candidate;
 }
 
 /* A check speaks for nobody, as HAProxy's does: LOCAL in version 2, UNKNOWN in version 1. */
@@ -160,7 +166,7 @@ static void begin(struct check *k)
     uint8_t header[PROXY_HEADER_V1_BYTES_MAX];
     const struct config_checks *how = &k->route->checks;
     const struct probe_plan plan = {
-        .candidate = candidate_of(&k->route->backends[k->index]),
+        .candidate = candidate_of(k),
         .preamble = introduction(k->route, header, sizeof(header)),
         .send = how->send,
         .expect = how->expect,

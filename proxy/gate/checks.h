@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "conf/snapshot.h"
+#include "gate/backend_tls.h"
 #include "gate/probe.h"
 #include "gate/scoreboard.h"
 #include "gate/upstream.h"
@@ -36,6 +37,7 @@ struct checks_world {
     struct resolver *resolver;
     const struct scratch *scratch;
     const struct scoreboard *scoreboard;
+    const struct backend_tls *backend_tls; /* of the same snapshot; lives longer than the checks */
     size_t slot;   /* the worker's, in the scoreboard */
     uint64_t seed; /* for the clocks; no two workers have the same */
 };

@@ -24,11 +24,17 @@ uint64_t descriptors_raise(void)
     return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_max : soft;
 }
 
+/* A connection that asks for files has no session, and the file that it is sent open. */
+static uint64_t per_guest(const struct config *config)
+{
+    return config->file_count > 0 ? 2 : 1;
+}
+
 static uint64_t needed_for(const struct config *config)
 {
     return PER_SESSION * share_of(config->max_sessions, config) +
-           share_of(config->max_pending, config) + config->listen_count + WORKER_OWN +
-           DESCRIPTORS_RESERVE;
+           share_of(config->max_pending, config) * per_guest(config) + config->listen_count +
+           config->file_count + WORKER_OWN + DESCRIPTORS_RESERVE;
 }
 
 bool descriptors_warning(const struct config *config, uint64_t limit,
@@ -70,10 +76,10 @@ struct descriptors_plan descriptors_share(const struct config *config, uint64_t 
     uint64_t used = open + DESCRIPTORS_RESERVE;
     uint64_t left = limit > used ? limit - used : 0;
     struct descriptors_plan plan = {.pending_max = share_of(config->max_pending, config)};
-    if (plan.pending_max > left / 4) {
-        plan.pending_max = left / 4;
+    if (plan.pending_max > left / 4 / per_guest(config)) {
+        plan.pending_max = left / 4 / per_guest(config);
     }
-    plan.sessions_max = (left - plan.pending_max) / PER_SESSION;
+    plan.sessions_max = (left - plan.pending_max * per_guest(config)) / PER_SESSION;
     plan.pending_max = plan.pending_max > 0 ? plan.pending_max : 1;
     plan.sessions_max = plan.sessions_max > 0 ? plan.sessions_max : 1;
     return plan;

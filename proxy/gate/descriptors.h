@@ -2,7 +2,8 @@
 /* descriptors.h: how many clients a worker can serve with the descriptors that it may open.
  *
  * For: the share of each kind of client. A session needs two descriptors, for the client and for
- * its backend; a connection without a session needs one. The worker keeps both apart, so that
+ * its backend; a connection without a session needs one, where files are served another one for
+ * the file. The worker keeps both apart, so that
  * strangers never take the descriptor that an admitted session's backend needs. Not for: anything
  * at run time (door counts). */
 #ifndef GATE_DESCRIPTORS_H

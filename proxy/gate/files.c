@@ -42,7 +42,7 @@ static int open_below(int root, const char *path, uint64_t flags)
     return open_at(root, path, flags, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
 }
 
-/* --- opening ----------------------------------------------------------------------------------- */
+/* --- opening --------------------------------------------------------------------------------- */
 
 static enum files_found name_failure(const char **out_detail)
 {
@@ -71,7 +71,7 @@ static enum files_found name_failure(const char **out_detail)
     }
 }
 
-/* Looks first without opening: to open a pipe or a device does something to whoever is behind it. */
+/* Looks first without opening: to open a pipe or a device does something to who is behind it. */
 static enum files_found look(int root, const char *path, const char **out_detail)
 {
     struct stat status;
@@ -117,7 +117,7 @@ enum files_found files_open_file(int root, const char *path, int *out_fd, struct
     return FILES_FOUND;
 }
 
-/* --- roots ------------------------------------------------------------------------------------- */
+/* --- roots ----------------------------------------------------------------------------------- */
 
 /* A directory that only lends its descriptor to openat2 needs no right to list it. */
 static int open_root(const struct config_files *section)

@@ -35,8 +35,8 @@ MUST_CHECK int jail_close_all_files(const struct config *config);
 
 /* --- jail_calls.c --- */
 
-/* Only the system calls of the list work; with [files] openat2 too, of which seccomp cannot see what
- * it opens: Landlock says that. */
+/* Only the system calls of the list work; with [files] openat2 too, of which seccomp cannot see
+ * what it opens: Landlock says that. */
 MUST_CHECK int jail_close_calls(const struct config *config);
 /* Only those that work with memory and with descriptors which are there. */
 MUST_CHECK int jail_close_most_calls(const struct config *config);

@@ -252,7 +252,7 @@ bool session_find_files(struct session *s, const struct admission_files *found,
                         struct session_event *out);
 /* LIFE_DO_SEND_FILE. */
 void session_send_file(struct session *s);
-/* A turn begins. True: the client is owed a part of a file, and has got it as far as it takes it. */
+/* A turn begins. True: the client was owed a part of a file, and got what it takes. */
 bool session_continue_files(struct session *s);
 /* The event that follows from an answer alone, or from bytes that came before it. */
 bool session_take_files(struct session *s, struct session_event *out);

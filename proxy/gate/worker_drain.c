@@ -138,5 +138,6 @@ void worker_drain(struct worker *w, enum life_ending ending)
     w->drain_end_ms = now_ms + drain_ms;
     log_begin_of_drain(w, drain_ms);
     reactor_timer_at(&w->drain, now_ms);
+    session_end_kept(context);
     worker_stop_when_empty(w);
 }

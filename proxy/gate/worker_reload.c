@@ -57,10 +57,11 @@ static struct checks *make_checks(const struct worker *w, const struct setup *se
         .resolver = w->context.resolver,
         .scratch = &w->scratch,
         .scoreboard = w->context.scoreboard,
+        .backend_tls = setup->backend_tls,
         .slot = w->context.slot,
         .seed = worker_seed(w),
     };
-    return setup->upstream != NULL ? checks_new(&world, setup->config, setup->upstream) : NULL;
+    return checks_new(&world, setup->config, setup->upstream);
 }
 
 void worker_begin_checks(struct worker *w)
@@ -80,9 +81,7 @@ bool worker_make_setup(struct worker *w, const struct config *config, struct set
         .tls = mem_alloc_zero((config->listen_count + 1) * sizeof(struct tls_context *)),
     };
     out->upstream = out->seat != NULL ? upstream_new(config, out->seat) : NULL;
-    out->checks = make_checks(w, out);
-    bool is_made =
-        out->checks != NULL && out->seat != NULL && out->files != NULL && out->tls != NULL;
+    bool is_made = out->upstream != NULL && out->files != NULL && out->tls != NULL;
     *out_detail = is_made ? NULL : "out of memory";
     for (size_t i = 0; is_made && i < config->listen_count; i++) {
         is_made = make_tls(w, out, i, out_detail);
@@ -90,6 +89,11 @@ bool worker_make_setup(struct worker *w, const struct config *config, struct set
     if (is_made) {
         out->backend_tls = backend_tls_new(config, out_detail);
         is_made = out->backend_tls != NULL;
+    }
+    if (is_made) {
+        out->checks = make_checks(w, out);
+        is_made = out->checks != NULL;
+        *out_detail = is_made ? NULL : "out of memory";
     }
     if (!is_made) {
         worker_drop_setup(out);
@@ -101,9 +105,10 @@ struct door_settings worker_limits(const struct worker *w)
 {
     const struct config *config = w->setup.config;
     uint64_t asking = config_has_passwords(config) ? PASSWORDS_WAITING_MAX : 0;
-    const struct descriptors_plan plan = descriptors_share(
-        config, descriptors_raise(),
-        w->own_descriptors + config->listen_count + asking + checks_descriptors(config));
+    const struct descriptors_plan plan =
+        descriptors_share(config, descriptors_raise(),
+                          w->own_descriptors + config->listen_count + config->file_count + asking +
+                              checks_descriptors(config));
     return (struct door_settings){
         .pending_max = plan.pending_max,
         .sessions_max = plan.sessions_max,

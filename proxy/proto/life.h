@@ -15,12 +15,12 @@
  *           v  |                            ^
  *          SERVING: a file -----------------+ the last one of the connection
  *
- * A connection may ask for any number of files, one after the other, and then for a session. SERVING
- * has no ending: LIFE_EV_SERVED leads back to REQUEST. The caller does not read the client meanwhile,
- * so what it asks next waits. A reason to end that comes in SERVING lets the answer that has begun
- * leave, since anything else that the client got then would be taken for a part of the file. In
- * REQUEST, before the first byte of a further request (LIFE_SERVED_KEPT), nobody waits for an
- * answer: then the connection ends without one.
+ * A connection may ask for any number of files, one after the other, and then for a session.
+ * SERVING has no ending: LIFE_EV_SERVED leads back to REQUEST. The caller does not read the client
+ * meanwhile, so what it asks next waits. A reason to end that comes in SERVING lets the answer that
+ * has begun leave, since the client would take anything else for a part of the file. In REQUEST,
+ * before the first byte of a further request (LIFE_SERVED_KEPT), nobody waits for an answer: then
+ * the connection ends without one.
  *
  * The 101 is sent on the way into OPEN, so that `onopen` means that the service is there. On a
  * route with `is_token_first` the client says in its first message who it is: then the 101 is

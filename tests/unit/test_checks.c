@@ -155,7 +155,7 @@ static void world_open(struct world *w, uint64_t interval_ms)
                    .expect = SPAN_LIT("SSH-")},
     };
     w->config = (struct config){.routes = &w->route, .route_count = 1};
-    w->upstream = upstream_new(&w->config);
+    w->upstream = upstream_new(&w->config, NULL);
     if (w->upstream == NULL) {
         abort();
     }
@@ -337,7 +337,7 @@ static void test_many(void)
     w.route.backend_count = MANY;
     w.route.checks.timeout_ms = 150;
     upstream_free(w.upstream);
-    w.upstream = upstream_new(&w.config);
+    w.upstream = upstream_new(&w.config, NULL);
     w.checks = make(&w);
     size_t before = count_descriptors();
     checks_start(w.checks);

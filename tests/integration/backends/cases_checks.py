@@ -7,10 +7,11 @@ import socket
 import time
 
 import services
-from checked import ANSWERS, GREETS, HANGS_UP, SILENT, WRONG, Checked
+from checked import ANSWERS, GREETS, HANGS_UP, HELLO, SILENT, WRONG, Checked
 from harness import case, equal, scale, wait_until
 from processes import both_started, descriptors_of
 from reloads import reload
+from wsclient import BINARY
 
 BANNER = "health_interval = 100ms\nhealth_timeout = %s\nhealth_fall = 2\nhealth_expect = SSH-"
 PATIENT = BANNER % "20s"  # a busy machine makes no check bad
@@ -103,6 +104,27 @@ def refused(t):
     late.wait(2)
     equal(sorted(verdicts(p, "backend.up")), [("tcp", None), ("unix", None)], "up")
     equal(len(p.log.find("backend.down")), 2, "backend.down")
+
+
+def expect_hello(p):
+    c = p.client().open("/r")
+    equal(c.recv_message(), (BINARY, HELLO), "what the page gets")
+    c.wire.reset()
+
+
+@case()
+def sessions_go_elsewhere(t):
+    """A backend that accepts and does not serve gets no session once a check has found it."""
+    bad, good = Checked(t, WRONG), Checked(t)
+    p = t.gateway(r=keys(bad.url, good.url))
+    p.log.wait("backend.down", backend=bad.url)
+    for _ in range(3):
+        expect_hello(p)
+    bad.manner, good.manner = GREETS, WRONG
+    p.log.wait("backend.down", backend=good.url)
+    p.log.wait("backend.up", backend=bad.url)
+    for _ in range(3):
+        expect_hello(p)
 
 
 # Real services.
@@ -232,13 +254,14 @@ def five_hundred_checks(t):
     """No descriptor stays open, whatever the checks find."""
     manners = [GREETS, ANSWERS, SILENT, WRONG, HANGS_UP]
     servers = [Checked(t, manner) for manner in manners]
-    urls = [server.url for server in servers] * 3 + [t.closed_port()]
-    off = t.config(r=keys(*urls, checks=""))
-    on = t.config(r=keys(*urls, checks="""
+    urls = [server.url for server in servers] + [t.closed_port()]
+    checks = """
         health_interval = 50ms
         health_timeout = 100ms
         health_send = PING\\r\\n
-        health_expect = +PONG"""))
+        health_expect = +PONG"""
+    off = t.config(**{"r%d" % i: keys(*urls, checks="") for i in range(4)})
+    on = t.config(**{"r%d" % i: keys(*urls, checks=checks) for i in range(4)})
     p = t.start(off)
     pid = p.workers()[0]
     reload(p, off)
