@@ -43,13 +43,14 @@ test-deps:  ## install the Debian packages that only the tests need
 	  npm install --silent --no-audit --no-fund --prefix $(B)/node ws
 	$(Q)grep -qs '"version": "$(TYPESCRIPT)"' $(B)/typescript/node_modules/typescript/package.json || \
 	  npm install --silent --no-audit --no-fund --prefix $(B)/typescript typescript@$(TYPESCRIPT)
-	+$(Q)$(MAKE) --no-print-directory $(EXAMPLE_CLIENTS)
+	$(Q)cmp -s $(EXAMPLE_LOCK) $(EXAMPLE_CLIENTS)/fetched || { mkdir -p $(EXAMPLE_CLIENTS) && \
+	  cp $(EXAMPLE_LOCK) $(EXAMPLE_LOCK:-lock.json=.json) $(EXAMPLE_CLIENTS) && \
+	  npm ci --silent --no-audit --no-fund --ignore-scripts --prefix $(EXAMPLE_CLIENTS) && \
+	  cp $(EXAMPLE_LOCK) $(EXAMPLE_CLIENTS)/fetched; }
 
-# The clients that drive config/examples: exactly what the lock file says, fetched once.
-EXAMPLE_CLIENTS = $(B)/node/examples/stamp
-$(EXAMPLE_CLIENTS): tests/integration/examples/package.json tests/integration/examples/package-lock.json
-	$(Q)mkdir -p $(@D) && cp $^ $(@D) && \
-	  npm ci --silent --no-audit --no-fund --ignore-scripts --prefix $(@D) && touch $@
+# The clients that drive config/examples: exactly those of the lock file, fetched once.
+EXAMPLE_LOCK = tests/integration/examples/package-lock.json
+EXAMPLE_CLIENTS = $(B)/node/examples
 
 # ---------------------------------------------------------------------------------- running
 
@@ -162,6 +163,9 @@ browser: $(BIN)  ## test the program and its page in headless Chromium
 firefox: $(BIN)  ## the same in headless Firefox
 	$(Q)$(SAN_ENV) $(RECORD) firefox-$(VARIANT) $(PYTHON) tests/browser/run.py --firefox \
 	  --sluice $(BIN) $(if $(T),-k '$(T)')
+
+screenshots: $(BIN)  ## make the pictures of config/screenshots/ anew
+	$(Q)$(PYTHON) tests/browser/screenshots.py --sluice $(BIN) $(if $(T),-k '$(T)')
 
 fuzz:  ## run libFuzzer, each target FUZZ_SECONDS (60); new inputs go to build/fuzz/NAME
 	+$(Q)$(MAKE) --no-print-directory VARIANT=fuzz fuzz-run

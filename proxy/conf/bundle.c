@@ -168,9 +168,8 @@ bool bundle_needs_system_ca(const struct draft *draft)
         }
     }
     for (const struct draft_section *s = draft->sections; s != NULL; s = s->next) {
-        bool may_have_tls =
-            is_tls(draft_value(s, "backend")) || draft_value(s, "targets")->count > 0;
-        if (s->kind != KEY_ROUTE || !may_have_tls) {
+        if (s->kind != KEY_ROUTE ||
+            (!is_tls(draft_value(s, "backend")) && draft_value(s, "targets")->count == 0)) {
             continue;
         }
         const struct draft_value *verify = draft_value(s, "backend_verify");

@@ -70,7 +70,7 @@ static bool pass_header(struct tls *tls, const uint8_t *data, size_t len)
     tls->is_encrypted |= tls->header[0] == RECORD_CHANGE_CIPHER_SPEC;
     if (!is_record_allowed(tls)) {
         bool is_first_word = tls->context->role == TLS_CLIENT && tls->idle_records == 1 &&
-                             !tls->is_established && tls->header[0] != TLS_RECORD_HANDSHAKE;
+                             !tls->is_established && tls->header[1] != 3;
         (void)tls_fail(tls, is_first_word ? "the server does not speak TLS"
                                           : "a record that TLS does not allow here");
         return false;

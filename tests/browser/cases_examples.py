@@ -84,15 +84,19 @@ MIDDLE = """const canvas = document.querySelector('#screen canvas');
 STATUS = "return document.getElementById('status').textContent;"
 
 
-def put_page(t, folder, url):
-    """Puts config/examples/novnc.html beside noVNC, with another address to connect to."""
+def put_page(t, folder):
+    """Puts config/examples/novnc.html beside noVNC. Returns the folder."""
+    site = t.path("site")
     for name in ("core", "vendor"):
-        path = os.path.join(t.path("site"), name)
-        if not os.path.islink(path):
-            os.symlink(os.path.join(folder, name), path)
-    text = examples.read("novnc.html")
-    assert (where := "wss://gateway.example.com:8443/websockify") in text
-    t.write("site/novnc.html", text.replace(where, url))
+        shutil.copytree(os.path.join(folder, name), os.path.join(site, name))
+    shutil.copy(os.path.join(examples.FOLDER, "novnc.html"), site)
+    return site
+
+
+def shows(t, rgb):
+    """Waits until the middle of the desktop has this colour."""
+    want = [rgb >> 16, rgb >> 8 & 255, rgb & 255, 255]
+    wait_until(lambda: (t.browser.run(MIDDLE) or [])[2:] == want, "the colour of the desktop", 30)
 
 
 @case(timeout=120, rows=NOVNCS)
@@ -101,22 +105,36 @@ def novnc_page(t, folder):
     read why it ended: the desktop's end, a path that is none."""
     desktop = Desktop(t)
     desktop.paint(COLOUR)
-    os.mkdir(t.path("site"))
-    origin = serve(t, t.path("site"))
-    p = examples.start(t, "novnc.ini", origins=origin,
+    p = examples.start(t, "novnc.ini", root=put_page(t, folder),
                        backend="tcp://127.0.0.1:%d" % desktop.port)
-    put_page(t, folder, examples.url(p) + "/websockify")
-    t.browser.go(origin + "/novnc.html")
-    want = [640, 400, COLOUR >> 16, COLOUR >> 8 & 255, COLOUR & 255, 255]
-    wait_until(lambda: t.browser.run(MIDDLE) == want, "the colour of the desktop", 30)
+    page = examples.url(p).replace("wss:", "https:") + "/novnc/novnc.html"
+    t.browser.go(page)
+    shows(t, COLOUR)
     equal(t.browser.run(STATUS), "Connected", "the status")
     t.browser.press("k")
     equal(desktop.next_key(), "k", "the key")
     desktop.process.terminate()
     wait_until(lambda: "1000" in t.browser.run(STATUS), "the end of the desktop")
-    p.one_end("backend_close", route="vnc")
-    put_page(t, folder, examples.url(p) + "/elsewhere")
-    t.browser.go(origin + "/novnc.html?2")  # not the one that the browser keeps
+    p.log.wait("session.end", ending="backend_close", route="vnc")
+    t.browser.go(page + "?path=elsewhere")
     wait_until(lambda: "1008: " in t.browser.run(STATUS), "code and reason")
     assert t.browser.run(STATUS).startswith("You may not connect here."), t.browser.run(STATUS)
     p.log.wait("session.end", ending="no_route")
+
+
+@case(timeout=120)
+def desktops_by_token(t):
+    """The same page twice: the token in its URL chooses the desktop that it shows."""
+    colours = {"alice": 0xc02040, "bob": 0x2040c0}
+    desktops = {name: Desktop(t, name) for name in colours}
+    text = "".join("%s: 127.0.0.1:%d\n" % (name, one.port) for name, one in desktops.items())
+    p = examples.start(t, "desktops.ini", root=put_page(t, NOVNC), target_allow="127.0.0.1",
+                       targets=t.write("targets", text))
+    for name, rgb in colours.items():
+        desktops[name].paint(rgb)
+        t.browser.go("%s/novnc/novnc.html?path=websockify%%3Ftoken=%s"
+                     % (examples.url(p).replace("wss:", "https:"), name))
+        shows(t, rgb)
+        desktops[name].process.terminate()
+        wait_until(lambda: "1000" in t.browser.run(STATUS), "the end of " + name)
+    p.log.wait("session.end", 2, ending="backend_close")

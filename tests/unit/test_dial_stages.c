@@ -229,7 +229,7 @@ static const struct bad_row bad_rows[] = {
     {"expired", SPEAKS_TLS, EXPIRED, false, "certificate has expired"},
     {"other name", SPEAKS_TLS, ADDRESS, false, "certificate is for another name"},
     {"hangs up", HANGS_UP, GOOD, false, "the server broke off the handshake"},
-    {"another protocol", SPEAKS_ANOTHER, GOOD, false, "a record that TLS does not allow here"},
+    {"another protocol", SPEAKS_ANOTHER, GOOD, false, "the server does not speak TLS"},
     {"silent", SAYS_NOTHING, GOOD, true, "the server does not go on with the TLS handshake"},
 };
 

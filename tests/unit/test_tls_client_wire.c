@@ -154,10 +154,11 @@ struct bad_row {
 
 #define RECORD(text) (text), sizeof(text) - 1
 #define GUARD "a record that TLS does not allow here"
+#define NO_TLS "the server does not speak TLS"
 
 static const struct bad_row bad_rows[] = {
-    {"SSH", RECORD("SSH-2.0-OpenSSH_9.2p1\r\n"), GUARD},
-    {"HTTP", RECORD("HTTP/1.1 400 Bad Request\r\n"), GUARD},
+    {"SSH", RECORD("SSH-2.0-OpenSSH_9.2p1\r\n"), NO_TLS},
+    {"HTTP", RECORD("HTTP/1.1 400 Bad Request\r\n"), NO_TLS},
     {"empty record", RECORD("\x16\x03\x03\x00\x00"), GUARD},
     {"too long", RECORD("\x16\x03\x03\x41\x01"), GUARD},
     {"unknown type", RECORD("\x18\x03\x03\x00\x03\x01\x00\x00"), GUARD},

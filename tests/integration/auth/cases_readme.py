@@ -41,6 +41,7 @@ def configurations(t):
     """Neither an error nor a warning, whatever the block is about."""
     w = write_files(t)
     write_secret(t, "robots-ca.pem", pem(w.root).decode())
+    write_secret(t, "internal-ca.pem", pem(w.root).decode())
     write_secret(t, "robots-ca.crl", revocations(w.root).public_bytes(PEM).decode())
     write_secret(t, "admin.token", TOKEN + "\n")
     write_secret(t, "secret", "s" * 32 + "\n")

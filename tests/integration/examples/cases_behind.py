@@ -7,7 +7,7 @@ import fronts
 import harness
 from harness import case, equal
 from services import redis
-from wsclient import BINARY
+from wsclient import BINARY, FIN
 
 
 def replaced(text, **changes):
@@ -23,6 +23,8 @@ def ping(c, origin):
     equal(c.recv_message(), (BINARY, b"+PONG\r\n"), "the answer")
     c.close(1000)
     c.recv_close(1000, has_reason=False)
+    c.recv_end(FIN)
+    c.wire.close()
 
 
 def client_is_known(p):
