@@ -4,13 +4,15 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "conf/change.h"
+#include "io/follow.h"
 #include "proto/proxy_header.h"
 
 #define FIRST_WITHIN_MS 1000 /* the first checks, however long the interval is */
 
-/* One backend of a route. */
+/* One backend of a route, or one address of a set. */
 struct check {
+    struct list kin;    /* an address: in `members` */
+    struct addr member; /* len 0: the backend as a whole */
     struct checks *checks;
     const struct config_route *route;
     size_t index;
@@ -30,6 +32,7 @@ struct checks {
     size_t under_way;
     bool is_running;
     struct list waiting; /* due, and CHECKS_AT_ONCE_MAX are under way */
+    struct list members; /* addresses of sets; each frees itself when it has left its set */
     size_t count;
     struct check list[];
 };
@@ -99,6 +102,11 @@ static void log_bad(const struct check *k, const struct probe_outcome *outcome)
     log_begin(&line, LOG_DEBUG, "check.failed");
     log_text(&line, "route", k->route->policy.name);
     log_text(&line, "backend", k->route->backends[k->index].text);
+    if (k->member.len > 0) {
+        char text[ADDR_TEXT_MAX];
+        addr_print(&k->member, text, sizeof(text));
+        log_str(&line, "address", text);
+    }
     log_str(&line, "detail", outcome->detail);
     log_end(&line);
 }
@@ -113,9 +121,16 @@ static void take_outcome(struct check *k, const struct probe_outcome *outcome)
     if (outcome->result == PROBE_NO_WORD) {
         return;
     }
-    if (checks_count(&k->run, is_bad, how->fall, how->rise) != CHECKS_NONE) {
-        upstream_note_check(k->checks->upstream, k->route, k->index, !is_bad, outcome->detail,
-                            reactor_now_ms(k->checks->world.reactor));
+    uint64_t now_ms = reactor_now_ms(k->checks->world.reactor);
+    struct upstream *upstream = k->checks->upstream;
+    if (checks_count(&k->run, is_bad, how->fall, how->rise) == CHECKS_NONE) {
+        return;
+    }
+    if (k->member.len > 0) {
+        upstream_member_note_check(upstream, k->route, k->index, &k->member, !is_bad,
+                                   outcome->detail, now_ms);
+    } else {
+        upstream_note_check(upstream, k->route, k->index, !is_bad, outcome->detail, now_ms);
     }
 }
 
@@ -139,7 +154,9 @@ static struct dial_candidate candidate_of(const struct check *k)
 {
     const struct config_backend *backend = &k->route->backends[k->index];
     struct dial_candidate candidate = {.addresses = &backend->address, .address_count = 1};
-    if (backend->kind == CONFIG_BACKEND_TCP && !backend->is_literal) {
+    if (k->member.len > 0) {
+        candidate.addresses = &k->member;
+    } else if (backend->kind == CONFIG_BACKEND_TCP && !backend->is_literal) {
         candidate = (struct dial_candidate){.host = backend->host.data, .port = backend->port};
     }
     if (backend->is_tls) {
@@ -191,10 +208,103 @@ static void start_waiting(struct checks *c)
     }
 }
 
+/* --- addresses of sets ----------------------------------------------------------------------- */
+
+static bool is_in_set(const struct check *k, size_t *out_at)
+{
+    const struct addr *addr;
+    for (size_t i = 0;
+         (addr = upstream_set_addr(k->checks->upstream, k->route, k->index, i)) != NULL; i++) {
+        if (addr_is_equal(addr, &k->member)) {
+            *out_at = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void stop_check(struct check *k)
+{
+    reactor_timer_stop(&k->timer);
+    list_unlink(&k->link);
+    k->is_waiting = false;
+    if (k->probe != NULL) {
+        probe_cancel(k->probe);
+        k->probe = NULL;
+        k->checks->under_way--;
+    }
+}
+
+static void free_member(struct check *k)
+{
+    stop_check(k);
+    list_unlink(&k->kin);
+    mem_free(k);
+}
+
+static void on_timer(struct reactor_timer *timer);
+
+static void init_check(struct check *k, struct checks *c, const struct config_route *route,
+                       size_t index)
+{
+    k->checks = c;
+    k->route = route;
+    k->index = index;
+    list_init(&k->link);
+    list_init(&k->kin);
+    reactor_timer_init(&k->timer, c->world.reactor, on_timer);
+}
+
+static void add_member(struct check *name, const struct addr *addr)
+{
+    struct checks *c = name->checks;
+    struct check *k = mem_alloc_zero(sizeof(*k));
+    uint64_t interval_ms = name->route->checks.interval_ms;
+    uint64_t within_ms = interval_ms < FIRST_WITHIN_MS ? interval_ms : FIRST_WITHIN_MS;
+    if (k != NULL) {
+        init_check(k, c, name->route, name->index);
+        k->member = *addr;
+        list_append(&c->members, &k->kin);
+        arm(k, reactor_now_ms(c->world.reactor) + next_chance(c) % within_ms);
+    }
+}
+
+/* Each address of the set has a check. */
+static void add_members(struct check *name, size_t count)
+{
+    struct checks *c = name->checks;
+    bool has_check[FOLLOW_ADDRS_MAX] = {false};
+    for (struct list *l = c->members.next; l != &c->members; l = l->next) {
+        const struct check *k = container_of(l, struct check, kin);
+        size_t at = 0;
+        if (k->route == name->route && k->index == name->index && is_in_set(k, &at)) {
+            has_check[at] = true;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!has_check[i]) {
+            add_member(name, upstream_set_addr(c->upstream, name->route, name->index, i));
+        }
+    }
+}
+
+/* --- clocks ---------------------------------------------------------------------------------- */
+
 static void on_timer(struct reactor_timer *timer)
 {
     struct check *k = container_of(timer, struct check, timer);
     struct checks *c = k->checks;
+    size_t at = 0;
+    if (k->member.len > 0 && !is_in_set(k, &at)) {
+        free_member(k);
+        return;
+    }
+    size_t count = k->member.len > 0 ? 0 : upstream_set_count(c->upstream, k->route, k->index);
+    if (count > 0) {
+        add_members(k, count);
+        arm_next(k);
+        return;
+    }
     if (!checks_is_duty(c->world.scoreboard, c->world.slot)) {
         k->run = (struct checks_run){.count = 0};
         arm_next(k);
@@ -226,20 +336,27 @@ static size_t count_checked(const struct config *config)
     return count;
 }
 
+static bool is_name(const struct config_backend *backend)
+{
+    return backend->kind == CONFIG_BACKEND_TCP && !backend->is_literal;
+}
+
 size_t checks_descriptors(const struct config *config)
 {
-    return size_min(count_checked(config), CHECKS_AT_ONCE_MAX);
+    size_t count = 0;
+    for (size_t i = 0; i < config->route_count; i++) {
+        const struct config_route *route = &config->routes[i];
+        for (size_t k = 0; is_checked(route) && k < route->backend_count; k++) {
+            count += is_name(&route->backends[k]) ? FOLLOW_ADDRS_MAX : 1;
+        }
+    }
+    return size_min(count, CHECKS_AT_ONCE_MAX);
 }
 
 static void add_route(struct checks *c, const struct config_route *route)
 {
     for (size_t i = 0; i < route->backend_count; i++) {
-        struct check *k = &c->list[c->count++];
-        k->checks = c;
-        k->route = route;
-        k->index = i;
-        list_init(&k->link);
-        reactor_timer_init(&k->timer, c->world.reactor, on_timer);
+        init_check(&c->list[c->count++], c, route, i);
     }
 }
 
@@ -255,6 +372,7 @@ struct checks *checks_new(const struct checks_world *world, const struct config 
     c->upstream = upstream;
     c->chance = world->seed;
     list_init(&c->waiting);
+    list_init(&c->members);
     for (size_t i = 0; i < config->route_count; i++) {
         if (is_checked(&config->routes[i])) {
             add_route(c, &config->routes[i]);
@@ -324,15 +442,10 @@ void checks_start(struct checks *checks)
 void checks_stop(struct checks *checks)
 {
     for (size_t i = 0; checks->is_running && i < checks->count; i++) {
-        struct check *k = &checks->list[i];
-        reactor_timer_stop(&k->timer);
-        list_unlink(&k->link);
-        k->is_waiting = false;
-        if (k->probe != NULL) {
-            probe_cancel(k->probe);
-            k->probe = NULL;
-        }
+        stop_check(&checks->list[i]);
     }
-    checks->under_way = 0;
+    while (!list_is_empty(&checks->members)) {
+        free_member(container_of(checks->members.next, struct check, kin));
+    }
     checks->is_running = false;
 }

@@ -38,8 +38,8 @@ struct checks_world {
     const struct scratch *scratch;
     const struct scoreboard *scoreboard;
     const struct backend_tls *backend_tls; /* of the same snapshot; lives longer than the checks */
-    size_t slot;   /* the worker's, in the scoreboard */
-    uint64_t seed; /* for the clocks; no two workers have the same */
+    size_t slot;                           /* the worker's, in the scoreboard */
+    uint64_t seed;                         /* for the clocks; no two workers have the same */
 };
 
 struct checks;

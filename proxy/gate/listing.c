@@ -9,12 +9,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/utf8.h"
+#include "gate/listing_parts.h"
 #include "proto/life.h"
 
 #define LIMIT_DEFAULT 1000
 #define LIMIT_MAX 10000
-#define KEY_DIGITS 16       /* of an identity_key */
-#define ROW_MAX 3456        /* bytes: every character of a name escaped */
+#define KEY_DIGITS 16 /* of an identity_key */
+#define ROW_MAX LISTING_ROW_MAX
 #define LOOKS_PER_PART 2000 /* then other sessions have their turn */
 _Static_assert(2 * ROW_MAX <= ANSWER_PART_BYTES, "each row fits an empty part");
 
@@ -340,8 +341,7 @@ static uint64_t since(uint64_t then_ms)
     return now_ms > then_ms ? now_ms - then_ms : 0;
 }
 
-/* "" is null. */
-static const char *quote(const char *text, char *out, size_t size)
+const char *listing_quote(const char *text, char *out, size_t size)
 {
     if (text[0] == '\0') {
         return "null";
@@ -379,14 +379,18 @@ static size_t write_row(const struct roster_entry *entry, const struct words *wo
         ",\"buffered_client_bytes\":%" PRIu32 ",\"buffered_backend_bytes\":%" PRIu32
         ",\"unsent_client_bytes\":%" PRIu32 ",\"unsent_backend_bytes\":%" PRIu32
         ",\"client_rtt_us\":%s,\"client_paused\":%s,\"backend_paused\":%s,\"proxy\":%s}",
-        words->id, party->slot, party->generation, quote(party->route, route, sizeof(route)),
-        quote(party->listen, listen, sizeof(listen)), quote(words->client, client, sizeof(client)),
-        quote(party->identity, identity, sizeof(identity)), quote(words->key, key, sizeof(key)),
-        quote(party->backend, backend, sizeof(backend)), words->phase, since(party->started_ms),
-        since(live->payload_ms), live->up_bytes, live->down_bytes, live->up_messages,
-        live->down_messages, live->queued_client_bytes, live->queued_backend_bytes,
-        live->unsent_client_bytes, live->unsent_backend_bytes, rtt, pause_word(live->client_pause),
-        pause_word(live->backend_pause), quote(words->proxy, proxy, sizeof(proxy)));
+        words->id, party->slot, party->generation,
+        listing_quote(party->route, route, sizeof(route)),
+        listing_quote(party->listen, listen, sizeof(listen)),
+        listing_quote(words->client, client, sizeof(client)),
+        listing_quote(party->identity, identity, sizeof(identity)),
+        listing_quote(words->key, key, sizeof(key)),
+        listing_quote(party->backend, backend, sizeof(backend)), words->phase,
+        since(party->started_ms), since(live->payload_ms), live->up_bytes, live->down_bytes,
+        live->up_messages, live->down_messages, live->queued_client_bytes,
+        live->queued_backend_bytes, live->unsent_client_bytes, live->unsent_backend_bytes, rtt,
+        pause_word(live->client_pause), pause_word(live->backend_pause),
+        listing_quote(words->proxy, proxy, sizeof(proxy)));
     return len > 0 ? (size_t)len : 0;
 }
 
@@ -399,7 +403,7 @@ static size_t put(char *out, const char *text)
     return len;
 }
 
-/* Writes the rows that fit. Comes to LISTING_ENDS at the end of the page. */
+/* Writes the rows that fit. Comes to LISTING_BACKENDS behind the last one of the page. */
 static size_t write_rows(struct listing *listing, char *out, size_t size)
 {
     size_t len = 0;
@@ -408,7 +412,7 @@ static size_t write_rows(struct listing *listing, char *out, size_t size)
         struct words words;
         uint32_t row = listing->left > 0 ? roster_next(listing->roster, listing->after, &entry) : 0;
         if (row == 0) {
-            listing->stage = LISTING_ENDS;
+            listing->stage = LISTING_BACKENDS;
             break;
         }
         write_words(&entry, &words);
@@ -444,16 +448,31 @@ static size_t produce(struct answer_body *body, uint8_t *part, size_t size)
         return put(out, "{\"sessions\":[");
     case LISTING_GOES_ON:
         len = write_rows(listing, out, size);
-        if (listing->stage == LISTING_ENDS) {
+        if (listing->stage == LISTING_BACKENDS && listing->seats == NULL) {
+            listing->stage = LISTING_ENDS;
             len += write_end(listing, out + len);
+        } else if (listing->stage == LISTING_BACKENDS) {
+            len += put(out + len, "\n],\"backends\":[");
         } else if (len == 0) {
             out[len++] = ' '; /* nothing yet, and there is more to look at */
+        }
+        return len;
+    case LISTING_BACKENDS:
+        len = listing_write_backends(listing, out, size);
+        if (listing->backend == seats_backend_count(listing->seats)) {
+            listing->stage = LISTING_ENDS;
+            len += write_end(listing, out + len);
         }
         return len;
     case LISTING_ENDS:
         break;
     }
     return 0;
+}
+
+void listing_add_backends(struct listing *listing, const struct seats *seats)
+{
+    listing->seats = seats;
 }
 
 struct answer_body listing_body(struct listing *listing)

@@ -15,7 +15,12 @@
  * A session that lives on while somebody asks for one page after the other is on exactly one of
  * them. `next` is null on the last page.
  *
- *   {"sessions":[{"id":"0-17", ...}, ...],"next":"4711"} */
+ * Behind the sessions stand the backends of the configuration in force, on every page and whatever
+ * the query asks for: how each is for all workers (gate/seat), and why it went down last.
+ *
+ *   {"sessions":[{"id":"0-17", ...}, ...],
+ *    "backends":[{"route":"vnc","backend":"tcp://10.0.0.5:5900","state":"up", ...}, ...],
+ *    "next":"4711"} */
 #ifndef GATE_LISTING_H
 #define GATE_LISTING_H
 
@@ -26,6 +31,7 @@
 #include "base/span.h"
 #include "gate/answer.h"
 #include "gate/roster.h"
+#include "gate/seat.h"
 
 enum listing_filter {
     LISTING_ROUTE = 0,
@@ -38,11 +44,14 @@ enum listing_filter {
 };
 #define LISTING_TEXT_MAX 64 /* what a condition may be, with its NUL */
 
-enum listing_stage { LISTING_BEGINS = 0, LISTING_GOES_ON, LISTING_ENDS };
+enum listing_stage { LISTING_BEGINS = 0, LISTING_GOES_ON, LISTING_BACKENDS, LISTING_ENDS };
 
 /* It must outlive the body and may not be copied meanwhile. */
 struct listing {
     struct roster *roster;
+    const struct seats *seats;                      /* NULL: there are no backends to tell of */
+    size_t backend;                                 /* the row of the next one */
+    bool has_backends;                              /* one is told already */
     char wanted[LISTING_FILTERS][LISTING_TEXT_MAX]; /* empty: whatever it is */
     struct roster_who who;                          /* zeroed: whoever it is */
     uint32_t after;
@@ -55,6 +64,8 @@ struct listing {
  * would be right. */
 MUST_CHECK bool listing_init(struct listing *out, struct roster *roster, struct span query,
                              const char **out_detail);
+/* Before the body: tells of the backends too. */
+void listing_add_backends(struct listing *listing, const struct seats *seats);
 /* A body of unknown length. */
 struct answer_body listing_body(struct listing *listing);
 

@@ -176,6 +176,12 @@ struct seat_fitness *seat_fitness(const struct seat *seat, const struct config_r
     return is_own ? &seat_backend_name(seat->seats, row)->fitness : NULL;
 }
 
+struct seat_fitness *seat_member_fitness(const struct seat *seat, uint64_t key, uint64_t now_ms)
+{
+    struct seat_member *member = key != 0 ? seat_find_member(seat->seats, key, now_ms) : NULL;
+    return member != NULL ? &member->fitness : NULL;
+}
+
 /* --- telling --------------------------------------------------------------------------------- */
 
 size_t seats_slot_count(const struct seats *seats)

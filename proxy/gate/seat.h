@@ -163,6 +163,13 @@ void seat_end(const struct seat *seat, const struct config_route *route, enum li
 struct seat_fitness *seat_fitness(const struct seat *seat, const struct config_route *route,
                                   size_t index);
 
+/* The same of one address of a name with many, by a number that is the same in all workers; 0 is
+ * none. A number that nobody has asked for within SEAT_MEMBER_KEPT_MS may lose its place. NULL: no
+ * place near it is free. */
+#define SEAT_MEMBERS 2048
+#define SEAT_MEMBER_KEPT_MS (10 * 60 * 1000)
+struct seat_fitness *seat_member_fitness(const struct seat *seat, uint64_t key, uint64_t now_ms);
+
 void seat_observe(struct seat_histogram *histogram, uint64_t ms);
 
 /* One writer each, so nobody's addition is lost. */

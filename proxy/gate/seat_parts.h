@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* seat_parts.h: the shared memory as the sources of seat.h see it; for nobody else.
  *
- * seat_table.c lays the memory out and gives rows to names; seat.c counts and tells. */
+ * seat_table.c lays the memory out and gives rows to names; seat_member.c gives places to addresses;
+ * seat.c counts and tells. */
 #ifndef GATE_SEAT_PARTS_H
 #define GATE_SEAT_PARTS_H
 
@@ -28,6 +29,13 @@ struct seat_backend_name {
     _Atomic uint64_t is_backup;
 };
 
+/* An address of a name with many; any worker takes a free place. */
+struct seat_member {
+    _Atomic uint64_t key;     /* 0 = free */
+    _Atomic uint64_t used_ms; /* when somebody asked for it last */
+    struct seat_fitness fitness;
+};
+
 struct seat_listen_name {
     char text[SEAT_NAME_MAX];
     bool is_tls;
@@ -43,6 +51,7 @@ struct seats {
     size_t slot_bytes;
     size_t names_at[SEAT_TABLES];
     size_t rows_at[SEAT_TABLES]; /* within a slot */
+    size_t members_at;
     size_t slots_at;
     size_t max[SEAT_TABLES];
     _Atomic size_t count[SEAT_TABLES]; /* rows in use */
@@ -65,6 +74,14 @@ static inline struct seat_listen_name *seat_listen_name(const struct seats *seat
     return (struct seat_listen_name *)((char *)(uintptr_t)seats + seats->names_at[SEAT_LISTENS]) +
            row;
 }
+
+static inline struct seat_member *seat_member_of(const struct seats *seats, size_t place)
+{
+    return (struct seat_member *)((char *)(uintptr_t)seats + seats->members_at) + place;
+}
+
+/* NULL: no place near the key is free. */
+struct seat_member *seat_find_member(const struct seats *seats, uint64_t key, uint64_t now_ms);
 
 static inline char *seat_slot_of(const struct seats *seats, size_t slot)
 {

@@ -44,6 +44,8 @@ static size_t lay_out(struct seats *seats)
         seats->rows_at[i] = in_slot;
         in_slot += padded(seats->max[i] * row_bytes[i]);
     }
+    seats->members_at = at;
+    at += padded(SEAT_MEMBERS * sizeof(struct seat_member));
     seats->slots_at = at;
     seats->slot_bytes = in_slot;
     return at + SEAT_SLOTS_MAX * in_slot;
@@ -52,7 +54,7 @@ static size_t lay_out(struct seats *seats)
 /* Whatever a number in the memory means: a program with one ending more must not read it. */
 static uint64_t layout(void)
 {
-    uint64_t sum = shared_layout_text(SHARED_LAYOUT, "seats 3");
+    uint64_t sum = shared_layout_text(SHARED_LAYOUT, "seats 4");
     const uint64_t numbers[] = {sizeof(struct seats),
                                 sizeof(struct seat_route_name),
                                 sizeof(struct seat_backend_name),
@@ -61,6 +63,8 @@ static uint64_t layout(void)
                                 sizeof(struct seat_route),
                                 sizeof(struct seat_backend),
                                 sizeof(struct seat_listen),
+                                sizeof(struct seat_member),
+                                SEAT_MEMBERS,
                                 SEAT_SLOTS_MAX,
                                 SEAT_BUCKETS,
                                 SEAT_ENDS,
@@ -246,7 +250,8 @@ static bool is_whole(const struct seats *seats)
         plan.max[i] = seats->max[i];
     }
     return lay_out(&plan) == seats->head.bytes && plan.slot_bytes == seats->slot_bytes &&
-           plan.slots_at == seats->slots_at && seats->slot_count <= SEAT_SLOTS_MAX &&
+           plan.slots_at == seats->slots_at && plan.members_at == seats->members_at &&
+           seats->slot_count <= SEAT_SLOTS_MAX &&
            memcmp(plan.names_at, seats->names_at, sizeof(plan.names_at)) == 0 &&
            memcmp(plan.rows_at, seats->rows_at, sizeof(plan.rows_at)) == 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a session tells its backend first, and how its dial went. */
+#include "base/mem.h"
 #include "gate/session_parts.h"
 
 /* --- the PROXY header ------------------------------------------------------------------------ */
@@ -66,7 +67,7 @@ static size_t index_of(const struct session *s)
     return (size_t)(s->backend - s->route->backends);
 }
 
-/* Chooses the next backend and takes a place there. */
+/* Chooses the next backend and takes a place there; of a set also the order of its addresses. */
 static bool take_next(struct session *s, uint64_t now_ms)
 {
     struct addr client;
@@ -84,23 +85,48 @@ static bool take_next(struct session *s, uint64_t now_ms)
                          &index)) {
         return false;
     }
+    s->request->tries.order = upstream_order_new(s->context->upstream, &question, index);
     s->backend = &s->route->backends[index];
     s->has_backend_place = true;
     session_tally_place(s, index, true);
     return true;
 }
 
-static void start_dial(struct session *s, size_t candidate, uint64_t timeout_ms)
+static void start_dial(struct session *s, const struct dial_candidate *candidates, size_t count,
+                       uint64_t timeout_ms)
 {
     uint8_t introduction[PROXY_HEADER_BYTES_MAX];
     struct dial_plan plan = s->request->admission.plan;
-    plan.candidates = &s->request->admission.candidates[candidate];
-    plan.candidate_count = 1;
+    plan.candidates = candidates;
+    plan.candidate_count = count;
     plan.timeout_ms = timeout_ms;
     plan.preamble = session_introduction(s, introduction);
     s->dial = dial_start(s->context->reactor, s->context->resolver, s->context->scratch, &plan,
                          session_on_dial, s);
     s->pump.no_memory = s->pump.no_memory || s->dial == NULL;
+}
+
+/* So many addresses of a set have a share of the time each; the others have one together. */
+#define ALONE 3
+
+/* Returns how many candidates the addresses make; each is like the name. */
+static size_t spread_out(const struct upstream_order *order, const struct dial_candidate *name,
+                         struct dial_candidate out[ALONE + 1])
+{
+    size_t count = size_min(order->count, ALONE + 1);
+    for (size_t i = 0; i < count; i++) {
+        out[i] = *name;
+        out[i].host = NULL;
+        out[i].addresses = &order->addrs[i];
+        out[i].address_count = i < ALONE ? 1 : order->count - ALONE;
+    }
+    return count;
+}
+
+static void drop_order(struct session *s)
+{
+    mem_free(s->request->tries.order);
+    s->request->tries.order = NULL;
 }
 
 /* Dials the next backend. Each has its share of the time that is left. */
@@ -111,12 +137,22 @@ static void dial_next(struct session *s)
     uint64_t gone_ms = now_ms - s->times.phase_since_ms;
     uint64_t most_ms = s->route->timeouts.connect_ms;
     size_t untried = upstream_untried(s->route, &tries->tried);
+    struct dial_candidate members[ALONE + 1];
 
     if ((tries->failing != NULL && gone_ms >= most_ms) || !take_next(s, now_ms)) {
         tries->is_over = true;
         return;
     }
-    start_dial(s, index_of(s), (gone_ms < most_ms ? most_ms - gone_ms : 0) / untried);
+    const struct dial_candidate *candidates = &s->request->admission.candidates[index_of(s)];
+    size_t count = 1;
+    if (tries->order != NULL) {
+        count = spread_out(tries->order, candidates, members);
+        candidates = members;
+    }
+    start_dial(s, candidates, count, (gone_ms < most_ms ? most_ms - gone_ms : 0) / untried);
+    if (s->dial == NULL) {
+        drop_order(s);
+    }
 }
 
 /* A target stands alone: there is no next one. */
@@ -128,7 +164,7 @@ static void dial_target(struct session *s)
         return;
     }
     s->backend = session_backend(s, 0);
-    start_dial(s, 0, s->route->timeouts.connect_ms);
+    start_dial(s, s->request->admission.candidates, 1, s->route->timeouts.connect_ms);
 }
 
 static void dial_on(struct session *s)
@@ -137,6 +173,22 @@ static void dial_on(struct session *s)
         dial_target(s);
     } else {
         dial_next(s);
+    }
+}
+
+/* What became of the addresses of a set that were dialled alone; of the others nobody knows. */
+static void note_members(struct session *s, const struct dial_outcome *outcomes, size_t count)
+{
+    const struct upstream_order *order = s->request->tries.order;
+    struct upstream *upstream = s->context->upstream;
+    uint64_t now_ms = reactor_now_ms(s->context->reactor);
+    for (size_t i = 0; order != NULL && i < size_min(order->count, ALONE); i++) {
+        if (i >= count) {
+            upstream_member_note_left(upstream, s->route, index_of(s), order->ids[i], now_ms);
+            continue;
+        }
+        upstream_member_note(upstream, s->route, index_of(s), order->ids[i], &outcomes[i], now_ms);
+        s->member = outcomes[i].result == DIAL_OK ? order->ids[i] : 0;
     }
 }
 
@@ -154,7 +206,9 @@ void session_cancel_dial(struct session *s)
         if (s->context->upstream != NULL && s->has_backend_place) {
             upstream_note_left(s->context->upstream, s->route, index_of(s),
                                reactor_now_ms(s->context->reactor));
+            note_members(s, NULL, 0);
         }
+        drop_order(s);
     }
     session_leave_backend(s);
 }
@@ -187,8 +241,12 @@ static bool take_outcome(struct session *s)
 {
     struct session_tries *tries = &s->request->tries;
     size_t candidate = 0;
+    size_t count = 0;
+    const struct dial_outcome *outcomes = dial_outcomes(s->dial, &count);
+    note_members(s, outcomes, count);
     const struct dial_outcome outcome = dial_finish(s->dial, &s->pump.backend, &candidate);
     s->dial = NULL;
+    drop_order(s);
     note_outcome(s, &outcome);
     if (outcome.result == DIAL_OK) {
         s->dialled_bytes = (uint32_t)s->pump.backend.sent_bytes;
@@ -251,6 +309,10 @@ void session_leave_backend(struct session *s)
         s->has_backend_place = false;
         limits_leave_backend(&s->context->limits, &s->holds);
         session_tally_place(s, index_of(s), false);
+        if (s->member != 0) {
+            upstream_member_leave(s->context->upstream, s->route, index_of(s), s->member);
+            s->member = 0;
+        }
     }
 }
 
@@ -258,8 +320,14 @@ void session_note_spoken(struct session *s)
 {
     if (!s->has_backend_spoken) {
         s->has_backend_spoken = true;
-        if (s->context->upstream != NULL && s->has_backend_place) {
-            upstream_note_byte(s->context->upstream, s->route, index_of(s));
+        struct upstream *upstream = s->context->upstream;
+        if (upstream == NULL || !s->has_backend_place) {
+            return;
+        }
+        upstream_note_byte(upstream, s->route, index_of(s));
+        if (s->member != 0) {
+            upstream_member_note_byte(upstream, s->route, index_of(s), s->member,
+                                      reactor_now_ms(s->context->reactor));
         }
     }
 }
@@ -269,9 +337,15 @@ void session_note_reset(struct session *s)
 {
     const struct conn *backend = &s->pump.backend;
     bool has_heard = (uint32_t)backend->sent_bytes != s->dialled_bytes || conn_queued(backend) > 0;
-    if (!s->has_backend_spoken && !has_heard && s->has_backend_place &&
-        s->context->upstream != NULL) {
-        upstream_note_reset(s->context->upstream, s->route, index_of(s),
-                            "accepted, and reset at once", reactor_now_ms(s->context->reactor));
+    const char *detail = "accepted, and reset at once";
+    uint64_t now_ms = reactor_now_ms(s->context->reactor);
+    struct upstream *upstream = s->context->upstream;
+    if (s->has_backend_spoken || has_heard || !s->has_backend_place || upstream == NULL) {
+        return;
+    }
+    if (s->member != 0) { /* one of many: the others serve */
+        upstream_member_note_reset(upstream, s->route, index_of(s), s->member, detail, now_ms);
+    } else {
+        upstream_note_reset(upstream, s->route, index_of(s), detail, now_ms);
     }
 }

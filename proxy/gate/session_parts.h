@@ -30,6 +30,7 @@ struct session_tries {
     struct dial_outcome worst;            /* of what went wrong, what tells most */
     const struct config_backend *failing; /* whose outcome that is; NULL: no dial has failed */
     bool is_over;                         /* there is no backend left to dial */
+    struct upstream_order *order;         /* while a set is dialled; owned; NULL: it is none */
 };
 
 /* The request. The session keeps it until it is OPEN, a refused one until its end. */
@@ -130,6 +131,7 @@ struct session {
 
     uint32_t client_rtt_us; /* when the session left OPEN; 0 = unknown */
     uint32_t dialled_bytes; /* low bits of what the backend had been sent when it had accepted */
+    uint64_t member;        /* the address of a set that the session has; 0 = none */
     struct limits_holds holds;
 
     const char *detail;            /* constant; for the log and the Close reason */
@@ -227,9 +229,9 @@ void session_send_refusal(struct session *s);
 void session_send_http(struct session *s);
 void session_send_close(struct session *s);
 
-/* session_enter.c: the configuration in force judges what comes later than its request, and says how
- * many sessions there may be: a token that a reload has taken back opens nothing. NULL: the route
- * is gone. */
+/* session_enter.c: the configuration in force judges what comes later than its request, and says
+ * how many sessions there may be: a token that a reload has taken back opens nothing. NULL: the
+ * route is gone. */
 const struct config_route *session_route_in_force(const struct session *s);
 /* Lets a client in whose request is admitted, if the limits have a place and it
  * proves who it is. `token` is its first message; NULL before there is one. LIFE_EV_REQUEST_OK: it

@@ -23,6 +23,7 @@ struct upstream *upstream_new(const struct config *config, const struct seat *se
         u->first[i] = count;
         count += config->routes[i].backend_count;
     }
+    u->count = count;
     u->backends = mem_alloc_zero((count + 1) * sizeof(*u->backends));
     if (u->first == NULL || u->backends == NULL) {
         upstream_free(u);
@@ -39,6 +40,7 @@ struct upstream *upstream_new(const struct config *config, const struct seat *se
 void upstream_free(struct upstream *upstream)
 {
     if (upstream != NULL) {
+        upstream_unfollow(upstream);
         mem_free(upstream->first);
         mem_free(upstream->backends);
         mem_free(upstream);
@@ -147,14 +149,19 @@ static uint64_t pause_of_step(uint64_t step)
     return step < STEP_MAX ? pause_ms : STEADY_MS;
 }
 
-static void tell(const struct config_route *route, size_t index, bool is_down, const char *detail,
+static void tell(const struct upstream_whom *whom, bool is_down, const char *detail,
                  uint64_t untold)
 {
     struct log_line line;
     /* Both at warn: who reads only warnings must also learn that one is over. */
     log_begin(&line, LOG_WARN, is_down ? "backend.down" : "backend.up");
-    log_text(&line, "route", route->policy.name);
-    log_text(&line, "backend", route->backends[index].text);
+    log_text(&line, "route", whom->route->policy.name);
+    log_text(&line, "backend", whom->route->backends[whom->index].text);
+    if (whom->member != NULL) {
+        char text[ADDR_TEXT_MAX];
+        addr_print(whom->member, text, sizeof(text));
+        log_str(&line, "address", text);
+    }
     if (detail != NULL) {
         log_str(&line, "detail", detail);
     }
@@ -166,9 +173,8 @@ static void tell(const struct config_route *route, size_t index, bool is_down, c
 
 /* Tells the log what it may hear now. Of several processes that want to tell the same, one does.
  * `was_steady`: the backend has just changed, and had not for long. */
-static void tell_log(struct seat_fitness *f, const struct config_route *route, size_t index,
-                     bool is_down, const char *detail, bool is_change, bool was_steady,
-                     uint64_t now_ms)
+static void tell_log(struct seat_fitness *f, const struct upstream_whom *whom, bool is_down,
+                     const char *detail, bool is_change, bool was_steady, uint64_t now_ms)
 {
     uint64_t word = seat_get(&f->told);
     for (;;) {
@@ -184,7 +190,7 @@ static void tell_log(struct seat_fitness *f, const struct config_route *route, s
         uint64_t next = pack(&told);
         if (next == word || atomic_compare_exchange_weak(&f->told, &word, next)) {
             if (is_due) {
-                tell(route, index, is_down, detail, untold > 0 ? untold - 1 : 0);
+                tell(whom, is_down, detail, untold > 0 ? untold - 1 : 0);
             }
             return;
         }
@@ -204,24 +210,22 @@ static void keep_detail(struct seat_fitness *f, const char *detail)
 
 /* --- what becomes known ---------------------------------------------------------------------- */
 
-enum news { NEWS_FAILED, NEWS_RESET, NEWS_ACCEPTED, NEWS_CHECK_BAD, NEWS_CHECK_GOOD };
-
-static uint64_t next_word(uint64_t word, enum news news, const struct config_route *route,
+static uint64_t next_word(uint64_t word, enum upstream_news news, const struct config_route *route,
                           uint64_t now_ms)
 {
     const struct fitness_rules rules = upstream_rules(route);
     /* Not secret: backends that go down together should not be tried together. */
     uint32_t random = (uint32_t)(word >> 18) * UINT32_C(2654435761) ^ (uint32_t)(now_ms * 40503);
     switch (news) {
-    case NEWS_FAILED:
+    case UPSTREAM_FAILED:
         return fitness_fail(word, &rules, FITNESS_NOT_REACHED, now_ms, random);
-    case NEWS_RESET:
+    case UPSTREAM_RESET:
         return fitness_fail(word, &rules, FITNESS_RESET, now_ms, random);
-    case NEWS_ACCEPTED:
+    case UPSTREAM_ACCEPTED:
         return fitness_accept(word, now_ms);
-    case NEWS_CHECK_BAD:
+    case UPSTREAM_CHECK_BAD:
         return fitness_check(word, false, now_ms);
-    case NEWS_CHECK_GOOD:
+    case UPSTREAM_CHECK_GOOD:
         break;
     }
     return fitness_check(word, true, now_ms);
@@ -233,14 +237,10 @@ static bool is_up(uint64_t word, const struct config_route *route, uint64_t now_
     return fitness_is_up(fitness_state(word, &rules, now_ms));
 }
 
-static void note(struct upstream *u, const struct config_route *route, size_t index, enum news news,
-                 const char *detail, uint64_t now_ms)
+void upstream_tell(struct upstream *u, struct seat_fitness *f, const struct upstream_whom *whom,
+                   enum upstream_news news, const char *detail, uint64_t now_ms)
 {
-    struct seat_fitness *f =
-        upstream_own(u, route, index) != NULL ? upstream_fitness(u, route, index) : NULL;
-    if (f == NULL) {
-        return; /* the configuration in force may not have it any more */
-    }
+    const struct config_route *route = whom->route;
     uint64_t word = seat_get(&f->word);
     uint64_t next = next_word(word, news, route, now_ms);
     while (next != word && !atomic_compare_exchange_weak(&f->word, &word, next)) {
@@ -253,12 +253,23 @@ static void note(struct upstream *u, const struct config_route *route, size_t in
         seat_put(&f->at_ms, now_ms);
     }
     if (is_change && is_down && u->seat != NULL) {
-        seat_add(&seat_backend(u->seat, route, index)->ejections, 1);
+        seat_add(&seat_backend(u->seat, route, whom->index)->ejections, 1);
     }
-    if (is_down && detail != NULL && (news != NEWS_CHECK_BAD || is_change)) {
+    if (is_down && detail != NULL && (news != UPSTREAM_CHECK_BAD || is_change)) {
         keep_detail(f, detail);
     }
-    tell_log(f, route, index, is_down, is_down ? detail : NULL, is_change, was_steady, now_ms);
+    tell_log(f, whom, is_down, is_down ? detail : NULL, is_change, was_steady, now_ms);
+}
+
+static void note(struct upstream *u, const struct config_route *route, size_t index,
+                 enum upstream_news news, const char *detail, uint64_t now_ms)
+{
+    struct seat_fitness *f =
+        upstream_own(u, route, index) != NULL ? upstream_fitness(u, route, index) : NULL;
+    const struct upstream_whom whom = {.route = route, .index = index};
+    if (f != NULL) { /* else the configuration in force may not have it any more */
+        upstream_tell(u, f, &whom, news, detail, now_ms);
+    }
 }
 
 bool upstream_is_word(enum dial_result result)
@@ -273,21 +284,25 @@ void upstream_note(struct upstream *upstream, const struct config_route *route, 
         upstream_note_left(upstream, route, index, now_ms);
         return;
     }
-    enum news news = outcome->result == DIAL_OK ? NEWS_ACCEPTED : NEWS_FAILED;
+    enum upstream_news news = outcome->result == DIAL_OK ? UPSTREAM_ACCEPTED : UPSTREAM_FAILED;
     note(upstream, route, index, news, outcome->detail, now_ms);
+}
+
+void upstream_leave_trial(struct seat_fitness *f, uint64_t now_ms)
+{
+    uint64_t word = seat_get(&f->word);
+    uint64_t next = fitness_leave(word, now_ms);
+    while (next != word && !atomic_compare_exchange_weak(&f->word, &word, next)) {
+        next = fitness_leave(word, now_ms);
+    }
 }
 
 void upstream_note_left(struct upstream *upstream, const struct config_route *route, size_t index,
                         uint64_t now_ms)
 {
     struct seat_fitness *f = upstream_fitness(upstream, route, index);
-    if (f == NULL) {
-        return;
-    }
-    uint64_t word = seat_get(&f->word);
-    uint64_t next = fitness_leave(word, now_ms);
-    while (next != word && !atomic_compare_exchange_weak(&f->word, &word, next)) {
-        next = fitness_leave(word, now_ms);
+    if (f != NULL) {
+        upstream_leave_trial(f, now_ms);
     }
 }
 
@@ -297,15 +312,11 @@ void upstream_note_reset(struct upstream *upstream, const struct config_route *r
     if (upstream->seat != NULL) {
         seat_add(&seat_backend(upstream->seat, route, index)->resets, 1);
     }
-    note(upstream, route, index, NEWS_RESET, detail, now_ms);
+    note(upstream, route, index, UPSTREAM_RESET, detail, now_ms);
 }
 
-void upstream_note_byte(struct upstream *upstream, const struct config_route *route, size_t index)
+void upstream_speak(struct seat_fitness *f)
 {
-    struct seat_fitness *f = upstream_fitness(upstream, route, index);
-    if (f == NULL) {
-        return;
-    }
     uint64_t word = seat_get(&f->word);
     uint64_t next = fitness_speak(word);
     while (next != word && !atomic_compare_exchange_weak(&f->word, &word, next)) {
@@ -313,14 +324,23 @@ void upstream_note_byte(struct upstream *upstream, const struct config_route *ro
     }
 }
 
+void upstream_note_byte(struct upstream *upstream, const struct config_route *route, size_t index)
+{
+    struct seat_fitness *f = upstream_fitness(upstream, route, index);
+    if (f != NULL) {
+        upstream_speak(f);
+    }
+}
+
 void upstream_note_check(struct upstream *upstream, const struct config_route *route, size_t index,
                          bool is_good, const char *detail, uint64_t now_ms)
 {
-    note(upstream, route, index, is_good ? NEWS_CHECK_GOOD : NEWS_CHECK_BAD, detail, now_ms);
+    note(upstream, route, index, is_good ? UPSTREAM_CHECK_GOOD : UPSTREAM_CHECK_BAD, detail,
+         now_ms);
 }
 
 void upstream_drop_checks(struct upstream *upstream, const struct config_route *route, size_t index,
                           uint64_t now_ms)
 {
-    note(upstream, route, index, NEWS_CHECK_GOOD, NULL, now_ms);
+    note(upstream, route, index, UPSTREAM_CHECK_GOOD, NULL, now_ms);
 }

@@ -62,6 +62,55 @@ MUST_CHECK bool upstream_choose(struct upstream *upstream, const struct upstream
 /* How many it has not tried. */
 size_t upstream_untried(const struct config_route *route, const struct upstream_tried *tried);
 
+/* --- names with many addresses --- */
+
+/* A name with several addresses is a set of backends within one: each address has a state of its
+ * own, which all workers share, and new sessions are spread over the addresses as `balance` says.
+ * What counts for the whole backend (weight, backup, max_sessions, its own state) counts for the
+ * name. Of a name with addresses of both families the family counts that this machine can reach and
+ * that has more of them. The set is followed (io/follow): an address that stays keeps its state,
+ * one that has left gets no new session, a new one starts slowly. */
+
+/* Follows the names of the configuration from now on; without memory a name is not followed. */
+void upstream_follow(struct upstream *upstream, struct reactor *reactor, struct resolver *resolver);
+/* The sets stay as they are no more: names are dialled as they are. */
+void upstream_unfollow(struct upstream *upstream);
+
+/* The addresses of a set; 0: the backend is none. */
+size_t upstream_set_count(struct upstream *upstream, const struct config_route *route,
+                          size_t index);
+const struct addr *upstream_set_addr(struct upstream *upstream, const struct config_route *route,
+                                     size_t index, size_t at);
+
+/* The addresses that a session dials, in this order. `ids` name them in the calls below; an address
+ * that has left is nobody. */
+struct upstream_order {
+    size_t count;
+    struct addr addrs[DIAL_ADDRS_MAX];
+    uint64_t ids[DIAL_ADDRS_MAX];
+};
+/* Of backend `index`. The caller frees it with mem_free. NULL: it is no set, or no memory. */
+MUST_CHECK struct upstream_order *upstream_order_new(struct upstream *upstream,
+                                                     const struct upstream_question *question,
+                                                     size_t index);
+
+/* As upstream_note and so on, for one address. A session that was accepted counts there until
+ * upstream_member_leave. */
+void upstream_member_note(struct upstream *upstream, const struct config_route *route, size_t index,
+                          uint64_t id, const struct dial_outcome *outcome, uint64_t now_ms);
+void upstream_member_note_left(struct upstream *upstream, const struct config_route *route,
+                               size_t index, uint64_t id, uint64_t now_ms);
+void upstream_member_note_reset(struct upstream *upstream, const struct config_route *route,
+                                size_t index, uint64_t id, const char *detail, uint64_t now_ms);
+void upstream_member_note_byte(struct upstream *upstream, const struct config_route *route,
+                               size_t index, uint64_t id, uint64_t now_ms);
+void upstream_member_leave(struct upstream *upstream, const struct config_route *route,
+                           size_t index, uint64_t id);
+/* When checks find all addresses down, they find the backend down. */
+void upstream_member_note_check(struct upstream *upstream, const struct config_route *route,
+                                size_t index, const struct addr *addr, bool is_good,
+                                const char *detail, uint64_t now_ms);
+
 /* --- what becomes known --- */
 
 /* True: a dial that ended so says something of the backend. False: what went wrong is the fault of

@@ -89,7 +89,7 @@ static size_t find_trial(const struct choice *c, enum tier tier)
     return c->count;
 }
 
-static enum balance_kind kind_of(enum config_balance balance)
+enum balance_kind upstream_balance_kind(enum config_balance balance)
 {
     switch (balance) {
     case CONFIG_BALANCE_FIRST:
@@ -123,7 +123,8 @@ static size_t pick(struct choice *c, const struct limit_prefix *prefix)
     }
     uint64_t source =
         q->route->balance == CONFIG_BALANCE_SOURCE ? balance_source(q->client, *prefix) : 0;
-    size_t at = balance_pick(kind_of(q->route->balance), c->backends, c->count, source);
+    size_t at =
+        balance_pick(upstream_balance_kind(q->route->balance), c->backends, c->count, source);
     for (size_t i = 0; i < c->count; i++) {
         struct upstream_backend *own =
             c->upstream != NULL ? upstream_own(c->upstream, q->route, i) : NULL;

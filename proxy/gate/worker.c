@@ -286,7 +286,7 @@ int worker_run(const struct worker_start *start, const char **out_detail)
     door_done(&w.admin_door);
     flood_done(&w.flood);
     passwords_free(w.context.passwords);
-    checks_stop(w.setup.checks);
+    worker_end_checks(&w);
     resolver_free(w.context.resolver);
     worker_drop_setup(&w.setup);
     reactor_free(w.context.reactor);

@@ -66,7 +66,7 @@ static void stop_accepting(struct worker *w)
 {
     const struct control_message leaving = {.kind = CONTROL_LEAVING};
     worker_tell_accepting(w);
-    checks_stop(w->setup.checks);
+    worker_end_checks(w);
     worker_tell_master(w, &leaving); /* somebody else must accept its callers */
     worker_abandon(w);
 }

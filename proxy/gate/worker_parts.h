@@ -134,8 +134,9 @@ void worker_show(struct worker *w);
 MUST_CHECK bool worker_make_setup(struct worker *w, const struct config *config, struct setup *out,
                                   const char **out_detail);
 void worker_drop_setup(struct setup *setup);
-/* The worker serves: checks begin. */
+/* The worker serves: it follows names and checks backends, until it stops accepting. */
 void worker_begin_checks(struct worker *w);
+void worker_end_checks(struct worker *w);
 /* The limits that follow from the configuration in force. */
 struct door_settings worker_limits(const struct worker *w);
 /* Each takes over the descriptor, -1 = none came. */

@@ -67,8 +67,15 @@ static struct checks *make_checks(const struct worker *w, const struct setup *se
 void worker_begin_checks(struct worker *w)
 {
     if (!w->context.is_draining && !w->is_retired) {
+        upstream_follow(w->setup.upstream, w->context.reactor, w->context.resolver);
         checks_start(w->setup.checks);
     }
+}
+
+void worker_end_checks(struct worker *w)
+{
+    checks_stop(w->setup.checks);
+    upstream_unfollow(w->setup.upstream);
 }
 
 bool worker_make_setup(struct worker *w, const struct config *config, struct setup *out,

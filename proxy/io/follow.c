@@ -260,3 +260,8 @@ void follow_set_hold(struct follow *follow, uint64_t ms)
 {
     follow->hold_ms = ms;
 }
+
+uint64_t follow_now_ms(const struct follow *follow)
+{
+    return reactor_now_ms(follow->reactor);
+}

@@ -49,6 +49,9 @@ const struct addr *follow_addrs(const struct follow *follow, size_t *out_count);
  * yet. */
 bool follow_is_known(const struct follow *follow);
 
+/* The time of its reactor. */
+uint64_t follow_now_ms(const struct follow *follow);
+
 /* None of the addresses was any good: asks soon, though not before RESOLVER_KEPT_MIN_MS after the
  * last answer. */
 void follow_doubt(struct follow *follow);

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "check.h"
 #include "dial_server.h"
+#include "io/follow.h"
 #include "suites.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -315,9 +316,9 @@ static void test_unchecked(void)
     w.backends[0].kind = CONFIG_BACKEND_ECHO;
     w.route.backend_count = 1;
     CHECK_EQ_U64("an echo", checks_descriptors(&w.config), 0);
-    w.route.backend_count = 1000;
     w.backends[0].kind = CONFIG_BACKEND_TCP;
-    CHECK_EQ_U64("a ceiling", checks_descriptors(&w.config), CHECKS_AT_ONCE_MAX);
+    w.backends[0].is_literal = false;
+    CHECK_EQ_U64("a name", checks_descriptors(&w.config), FOLLOW_ADDRS_MAX);
     world_close("unchecked", &w);
 }
 
@@ -336,6 +337,7 @@ static void test_many(void)
     w.route.backends = many;
     w.route.backend_count = MANY;
     w.route.checks.timeout_ms = 150;
+    CHECK_EQ_U64("a ceiling", checks_descriptors(&w.config), CHECKS_AT_ONCE_MAX);
     upstream_free(w.upstream);
     w.upstream = upstream_new(&w.config, NULL);
     w.checks = make(&w);

@@ -265,6 +265,89 @@ static void test_exhausted(void)
     }
 }
 
+/* --- addresses that are denied --------------------------------------------------------------- */
+
+/* Denies 127.0.0.1 and all of IPv6, and counts how often it is asked. */
+static unsigned judged;
+static const char *deny_some(void *owner, const struct addr *to)
+{
+    struct addr first;
+    (void)owner;
+    judged++;
+    bool is_first =
+        addr_parse_host(SPAN_LIT("127.0.0.1"), addr_port(to), &first) && addr_is_equal(to, &first);
+    return is_first || to->u.sa.sa_family == AF_INET6 ? "denied" : NULL;
+}
+
+static const struct {
+    const char *name;
+    struct zone zone;
+    const char *literal; /* NULL: a name */
+    enum dial_result result;
+    unsigned judged;
+} denied_rows[] = {
+    {"allowed", {0}, "127.0.0.2", DIAL_OK, 1},
+    {"denied", {0}, "127.0.0.1", DIAL_DENIED, 1},
+    {"denied IPv6", {0}, "::1", DIAL_DENIED, 1},
+    {"an allowed one refuses", {0}, "127.0.0.3", DIAL_REFUSED, 1},
+    {"the only one", {.a = 1, .is_loopback = true}, NULL, DIAL_DENIED, 1},
+    {"the only family", {.aaaa = 2, .is_loopback = true}, NULL, DIAL_DENIED, 2},
+    {"all", {.a = 1, .aaaa = 3, .is_loopback = true}, NULL, DIAL_DENIED, 4},
+    {"the second is allowed", {.a = 2, .aaaa = 2, .is_loopback = true}, NULL, DIAL_OK, 4},
+    {"and the other family fails",
+     {.a = 1, .is_loopback = true, .aaaa_way = STUB_SERVFAIL},
+     NULL,
+     DIAL_DENIED,
+     1},
+    {"nothing to deny", {.way = STUB_NXDOMAIN}, NULL, DIAL_NAME, 0},
+};
+
+static void test_denied(void)
+{
+    for (size_t i = 0; i < COUNT(denied_rows); i++) {
+        const char *name = denied_rows[i].name;
+        static struct world w;
+        size_t blocks = mem_live_blocks();
+        world_open(&w, &denied_rows[i].zone, 2);
+        w.plan.judge = deny_some;
+        judged = 0;
+        if (denied_rows[i].literal != NULL) {
+            add_literal(&w, denied_rows[i].literal);
+        } else {
+            add_name(&w);
+        }
+        (void)dial(&w);
+        CHECK_EQ_INT(name, w.result, denied_rows[i].result);
+        CHECK_EQ_U64(name, judged, denied_rows[i].judged);
+        world_close(name, &w);
+        CHECK_EQ_U64(name, mem_live_blocks(), blocks);
+    }
+}
+
+/* The next candidate has its turn, and the one that tells more is told. */
+static void test_denied_and_another(void)
+{
+    struct zone zone = {.a = 1, .is_loopback = true};
+    static struct world w;
+    world_open(&w, &zone, 2);
+    w.plan.judge = deny_some;
+    add_name(&w);
+    add_literal(&w, "127.0.0.1");
+    add_literal(&w, "127.0.0.2");
+    (void)dial(&w);
+    CHECK_EQ_INT("the third", w.result, DIAL_OK);
+    CHECK_EQ_U64("the third", w.candidate, 2);
+    world_close("the third", &w);
+    world_open(&w, &zone, 2);
+    w.plan.judge = deny_some;
+    add_literal(&w, "127.0.0.3");
+    add_name(&w);
+    (void)dial(&w);
+    CHECK_EQ_INT("refused", w.result, DIAL_REFUSED);
+    CHECK_EQ_U64("refused", w.candidate, 0);
+    world_close("refused", &w);
+}
+
 CU_TestInfo dial_names_tests[] = {
     {"when it begins", test_when_it_begins},
     {"with which family", test_which_family},
@@ -272,5 +355,7 @@ CU_TestInfo dial_names_tests[] = {
     {"silent addresses", test_silent_addresses},
     {"only a silent address", test_only_silent},
     {"out of descriptors and memory", test_exhausted},
+    {"addresses that are denied", test_denied},
+    {"a denied candidate and another", test_denied_and_another},
     CU_TEST_INFO_NULL,
 };

@@ -214,8 +214,7 @@ static void test_files(void)
         files_open(site.files, &question, &answer);
         CHECK_EQ_U64(row, answer.status, file_rows[i].status);
         CHECK_EQ_U64(row, answer.left_bytes, is_kit ? page_kit_len : file_rows[i].left_bytes);
-        CHECK_EQ_U64(row, answer.content_bytes,
-                     is_kit ? page_kit_len : file_rows[i].content_bytes);
+        CHECK_EQ_U64(row, answer.content_bytes, is_kit ? page_kit_len : file_rows[i].content_bytes);
         CHECK_EQ_STR(row, answer.detail, file_rows[i].detail);
         CHECK_EQ_INT(row, answer.fd != -1, answer.status == 200 && !is_kit);
         files_done(&answer);

@@ -45,6 +45,7 @@ def configurations(t):
     write_secret(t, "robots-ca.crl", revocations(w.root).public_bytes(PEM).decode())
     write_secret(t, "admin.token", TOKEN + "\n")
     write_secret(t, "secret", "s" * 32 + "\n")
+    write_secret(t, "targets", "desk-7f3a: 10.0.0.5:5900\n")
     certificate, key = t.certificate()
     for name in ("example.com", "example.org"):
         for end, path in ((".pem", certificate), (".key", key)):

@@ -242,7 +242,7 @@ def down_and_up(t):
     t.cleanup(dead.close)
     good = t.backend()
     missing = "unix:" + t.path("nothing.sock")
-    p = t.gateway(r="backend = %s, %s, %s" % (missing, dead.url, good.url))
+    p = t.gateway(r="eject_pause = 100ms\neject_pause_max = 100ms\nbackend = %s, %s, %s" % (missing, dead.url, good.url))
     for _ in range(10):
         equal(opened(p, "/r", good)["backend"], good.url, "backend")
     down = p.log.find("backend.down")

@@ -17,7 +17,8 @@ PATHS = ["/../secret.txt", "/../../secret.txt", "/app/../../secret.txt", "/%2e%2
          "/%2fetc/passwd", "/%2Fetc%2Fpasswd", "/etc/passwd", "/index.html%00.js",
          "/%00", "/index.html%0a", "/index.html/",
          "/index.html/x", "/index.html/..",
-         "/./index.html", "/app/./ui.js", "/app//ui.js", "/.hidden", "/.git/config", "/%2ehidden", "/%2egit/config",
+         "/./index.html", "/app/./ui.js", "/app//ui.js", "/.hidden", "/.git/config",
+         "/%2ehidden", "/%2egit/config",
          "/.", "/app/.", "/%", "/%2", "/%zz", "/a%20b.txt%", "/" + "a" * 300, "/" + "a/" * 600,
          "/link-out", "/link-absolute", "/link-up", "/link-dir/secret.txt", "/link-loop",
          "/link-proc", "/link-absolute-inside", "/fifo", "/socket", "/app/pipe"]

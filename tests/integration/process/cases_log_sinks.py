@@ -314,12 +314,13 @@ def all_kinds_are_limited(t):
         # one for each admitted session: the account of what was served
         "session.end",
         # only with log_level = debug
-        "session.open", "session.step", "session.proxy",
+        "session.open", "session.step", "session.proxy", "files.served",
         # once for each process or for an act of the operator
         "listen.failed", "limits", "user.shared", "sandbox.missing", "ready", "stop", "stopped",
         "worker.start", "worker.retired", "drain.begin", "drain.end", "master.gone",
         "listen.inherited", "upgrade.begin", "upgrade.done", "upgrade.failed", "upgrade.memory",
-        "upgrade.tickets", "master.killed", "master.exit", "session.kick",
+        "upgrade.tickets", "master.killed", "master.exit", "session.kick", "files.root",
+        "reload.workers",
         # where the log has the pause that it ends
         "listen.resumed",
         # the process ends with it, and the master waits longer and longer with the next one
@@ -347,7 +348,7 @@ def all_kinds_are_limited(t):
                 found |= set(re.findall(r'"((?:%s)\.[a-z]+|ready|stop|stopped|limits)"' %
                                         "session|listen|worker|backend|reload|config|memory|log|"
                                         "sandbox|accept|adopt|drain|master|user|upgrade|"
-                                        "hasher", text))
+                                        "hasher|files", text))
                 if name == "flood.c":
                     limited = set(re.findall(r'\{"([a-z.]+)", LOG_', text))
     assert "reload.done" in found and "memory.short" in limited, (found, limited)

@@ -79,7 +79,8 @@ def host(t, listen):
     p = t.gateway(r=LOCAL + "target_from = host\n" + targets(t, text))
     good = p.client(listen, host="OTHER.desks.example").open("/r")
     meets(good, other)
-    for name in ("other", "127.0.0.1", "[::1]:80", "third.desks.example", SECRET + ".desks.example"):
+    for name in ("other", "127.0.0.1", "[::1]:80", "third.desks.example",
+                 SECRET + ".desks.example"):
         c = p.client(listen, host=name).open("/r")
         c.recv_close(1008)
         end_after_close(c, 1008)
@@ -132,7 +133,8 @@ def counted(t):
     """/metrics counts the ending, /sessions names the target, and no page has the token."""
     one, other, text = two(t)
     listens = ("[listen tls]\naddress = 127.0.0.1:0\ntls_certificate = %s\ntls_key = %s\n"
-               % t.certificate() + "[health]\naddress = 127.0.0.1:0\n[admin]\naddress = 127.0.0.1:0\n")
+               % t.certificate())
+    listens += "[health]\naddress = 127.0.0.1:0\n[admin]\naddress = 127.0.0.1:0\n"
     p = t.start(t.config(listens=listens, r=LOCAL + "target_from = query:token\n"
                          + targets(t, text)))
     c = p.client().open("/r?token=" + SECRET)
@@ -157,7 +159,8 @@ def guesses_make_a_pause(t):
     one, other, text = two(t)
     p = t.gateway(server="auth_failures = 3\nauth_pause = 1h",
                   r=LOCAL + "target_from = query:token\n" + targets(t, text))
-    for query, code in [("", 1008)] * 5 + [("?token=guess", 1008)] * 4 + [("?token=" + SECRET, 1013)]:
+    tries = [("", 1008)] * 5 + [("?token=guess", 1008)] * 4 + [("?token=" + SECRET, 1013)]
+    for query, code in tries:
         c = p.client().open("/r" + query)
         c.recv_close(code)
         end_after_close(c, code)
