@@ -9,8 +9,8 @@
 # the one of the machine's own apt; apt checks Debian's signature on what the mirror sends. The
 # script builds again only after it, wolfssl_wipe.c, the compiler or the source has changed.
 #
-# WOLFSSL_TARBALL=FILE builds upstream's source in FILE (.tar.gz, .tar.xz) instead, if its SHA-256 is
-# WOLFSSL_SHA256: then nothing is fetched, and apt is not needed. Where that version has ML-KEM,
+# WOLFSSL_TARBALL=FILE builds upstream's source in FILE (.tar.gz, .tar.xz) instead, if its SHA-256
+# is WOLFSSL_SHA256: then nothing is fetched, and apt is not needed. Where that version has ML-KEM,
 # the build has it too.
 set -eu
 
@@ -202,7 +202,7 @@ unpack_tarball() {
         tar -x -f "$tarball" -C "$work/source" --strip-components=1 --no-same-owner
 }
 
-# Post-quantum key exchange, where this version has it. 5.7.2 has another word for an unfinished one.
+# Post-quantum key exchange, where this version has it. 5.7.2 has an unfinished one by another name.
 mlkem_options() {
     if grep -q -e '--enable-mlkem' "$work/source/configure.ac"; then
         printf '%s\n' --enable-mlkem

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Builds each overlay with kustomize, alone and with the monitoring component, and checks it
-# (validate.py); then breaks it on purpose, and starts sluice with each overlay's sluice.ini as a pod
-# would. Fetches kustomize and the schemas (Go modules) and kubernetes-validate (PyPI) below
+# (validate.py); then breaks it on purpose, and starts sluice with each overlay's sluice.ini as a
+# pod would. Fetches kustomize and the schemas (Go modules) and kubernetes-validate (PyPI) below
 # build/kubernetes; needs go and python3. Not part of `make test`.
 set -euo pipefail
 

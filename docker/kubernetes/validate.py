@@ -3,8 +3,8 @@
 
 Against the published schemas (kubernetes-validate's for what Kubernetes itself knows, the
 CustomResourceDefinitions in the files for the rest), and what no schema says: that selectors meet
-the pods, that the grace period holds pre_drain and drain_timeout, that ports have their names. Prints
-`NAME: ...` for each fault and ends with 1 when there is one."""
+the pods, that the grace period holds pre_drain and drain_timeout, that ports have their names.
+Prints `NAME: ...` for each fault and ends with 1 when there is one."""
 import configparser
 import pathlib
 import re
@@ -24,7 +24,7 @@ def fault(resource, text):
 
 
 def closed(schema):
-    """The schema, but a field that it does not name is a fault, as the API server says with strict."""
+    """The schema, but a field that it does not name is a fault, as for a strict API server."""
     if isinstance(schema, dict):
         schema = {key: closed(value) for key, value in schema.items()}
         loose = schema.get("x-kubernetes-preserve-unknown-fields")
@@ -35,7 +35,7 @@ def closed(schema):
 
 
 def read_definitions(paths):
-    """The schema of each (apiVersion, kind) that a CustomResourceDefinition in the files defines."""
+    """The schema of each (apiVersion, kind) that a definition in the files has."""
     schemas = {}
     for path in paths:
         for crd in yaml.safe_load_all(pathlib.Path(path).read_text()):

@@ -67,8 +67,8 @@ void bundle_done(struct bundle *bundle);
  * file has. NULL: the bundle has no list of this directory. */
 const struct bundle_file *bundle_find_folder(const struct bundle *bundle, struct span name);
 
-/* Nobody but the system says whom to trust: a route of the draft has tls:// backends, or targets that
- * may be, which are verified, and no backend_ca. */
+/* Nobody but the system says whom to trust: a route of the draft has tls:// backends, or targets
+ * that may be, which are verified, and no backend_ca. */
 struct draft;
 bool bundle_needs_system_ca(const struct draft *draft);
 

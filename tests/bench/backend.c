@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The service behind the measured proxies: echo, source and sink in one, as cheap as possible;
  * protocol.h has its commands. It listens on a free port of loopback, prints `PORT N` and runs
- * until its standard input ends.
+ * until its standard input ends. With a certificate and its key it speaks TLS.
  *
- *     backend
+ *     backend [CERTIFICATE KEY]
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "backend_tls.h"
 #include "protocol.h"
 
 #define READ_BYTES (256 * 1024)
@@ -31,7 +32,8 @@
 
 struct peer {
     int fd;
-    uint32_t events; /* events that the peer waits for */
+    struct ssl_st *tls; /* NULL: plain */
+    uint32_t events;    /* events that the peer waits for */
     uint8_t head[COMMAND_BYTES];
     size_t head_have;
     bool has_command;
@@ -46,6 +48,7 @@ struct peer {
 };
 
 static int poll_fd;
+static bool is_tls;
 static struct peer *peers[PEERS_MAX]; /* the index is the descriptor */
 static uint8_t scratch[READ_BYTES];
 
@@ -74,6 +77,7 @@ static void peer_want(struct peer *p, uint32_t events)
 
 static void peer_close(struct peer *p)
 {
+    backend_tls_close(p->tls);
     close(p->fd);
     peers[p->fd] = NULL;
     free(p->queue);
@@ -83,6 +87,9 @@ static void peer_close(struct peer *p)
 /* Returns how many bytes the kernel took, or -1 when the connection is gone. */
 static ssize_t peer_write(const struct peer *p, const uint8_t *data, size_t len)
 {
+    if (p->tls != NULL) {
+        return backend_tls_write(p->tls, data, len);
+    }
     ssize_t sent = send(p->fd, data, len, MSG_NOSIGNAL);
     if (sent < 0) {
         return errno == EAGAIN || errno == EINTR ? 0 : -1;
@@ -253,7 +260,11 @@ static size_t collect_command(struct peer *p, const uint8_t *data, size_t len)
 
 static bool peer_read(struct peer *p)
 {
-    ssize_t got = recv(p->fd, scratch, sizeof(scratch), 0);
+    ssize_t got = p->tls != NULL ? backend_tls_read(p->tls, scratch, sizeof(scratch))
+                                 : recv(p->fd, scratch, sizeof(scratch), 0);
+    if (p->tls != NULL && got <= 0) {
+        return got == 0;
+    }
     if (got <= 0) {
         return got < 0 && (errno == EAGAIN || errno == EINTR);
     }
@@ -318,6 +329,10 @@ static void peer_new(int fd)
     }
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     p->fd = fd;
+    p->tls = is_tls ? backend_tls_accept(fd) : NULL;
+    if (is_tls && p->tls == NULL) {
+        die("out of memory");
+    }
     p->events = EPOLLIN;
     peers[fd] = p;
     watch(fd);
@@ -351,9 +366,13 @@ static int listen_anywhere(void)
     return fd;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     struct epoll_event events[EVENTS];
+    is_tls = argc == 3;
+    if ((argc != 1 && argc != 3) || (is_tls && !backend_tls_open(argv[1], argv[2]))) {
+        die("use: backend [CERTIFICATE KEY]");
+    }
     pattern_init();
     poll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (poll_fd < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR) {

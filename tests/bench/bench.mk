@@ -29,9 +29,9 @@ $(B)/bench/load: $(wildcard tests/bench/load*.[ch] tests/bench/protocol.[ch])
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(BENCH_COMPILE) -o $@ $(filter %.c,$^) $(LDFLAGS) -lssl -lcrypto
 
-$(B)/bench/backend: $(wildcard tests/bench/backend.c tests/bench/protocol.[ch])
+$(B)/bench/backend: $(wildcard tests/bench/backend*.[ch] tests/bench/protocol.[ch])
 	$(call say,CC,$@)
-	$(Q)mkdir -p $(@D) && $(BENCH_COMPILE) -o $@ $(filter %.c,$^) $(LDFLAGS)
+	$(Q)mkdir -p $(@D) && $(BENCH_COMPILE) -o $@ $(filter %.c,$^) $(LDFLAGS) -lssl -lcrypto
 
 # The tool replaces system calls, so that it counts only our instructions.
 COUNT_WRAP = -Wl,--wrap=net_recv,--wrap=net_send

@@ -57,8 +57,9 @@ class Program:
 
 
 class Backend(Program):
-    def __init__(self, path, core, is_background=False):
-        super().__init__([path], core, is_background)
+    def __init__(self, path, core, is_background=False, certificate=None):
+        files = [f"{certificate}/cert.pem", f"{certificate}/key.pem"] if certificate else []
+        super().__init__([path, *files], core, is_background)
         self.port = int(self.line(10).split()[1])
 
 

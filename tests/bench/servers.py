@@ -44,7 +44,8 @@ def make_certificate(folder):
 
 class Server:
     """One running proxy. It listens on `address`. `backends` are ports of 127.0.0.1; the second
-    port serves the path /bulk. `latency` is sluice's key."""
+    port serves the path /bulk. `latency` is sluice's key. With `is_tls_out` the backends speak TLS
+    with the same certificate, and must prove it."""
     name = ""
     title = ""
     programs = ()  # start() runs the first that exists
@@ -53,7 +54,7 @@ class Server:
     version_args = ("-v",)
 
     def __init__(self, program, certificate, is_tls, backends, workers=1, address="127.0.0.1",
-                 latency=None):
+                 latency=None, is_tls_out=False):
         self.program = program
         self.certificate = certificate
         self.is_tls = is_tls
@@ -61,6 +62,7 @@ class Server:
         self.workers = workers
         self.address = address
         self.latency = latency
+        self.is_tls_out = is_tls_out
         self.ports = [free_port(address) for _ in backends]
         self.process = None
         self.folder = Path(tempfile.mkdtemp(prefix="sluice-bench-"))
@@ -146,8 +148,10 @@ class Sluice(Server):
         tls = (f"tls_certificate = {self.certificate}/cert.pem\n"
                f"tls_key = {self.certificate}/key.pem\ntls_min_version = 1.3\n")
         latency = f"latency = {self.latency}\n" if self.latency else ""
+        scheme = "tls" if self.is_tls_out else "tcp"
+        latency += f"backend_ca = {self.certificate}/cert.pem\n" if self.is_tls_out else ""
         routes = "".join(f"[route {path}]\npath = /{path}\n"
-                         f"backend = tcp://127.0.0.1:{port}\n{latency}"
+                         f"backend = {scheme}://127.0.0.1:{port}\n{latency}"
                          for path, port in zip(("bench", "bulk"), self.backends))
         return [self.program, "-c", self.write(
             "sluice.ini",
@@ -174,9 +178,11 @@ class Haproxy(Server):
 
     def command(self):
         tls = f" ssl crt {self.certificate}/both.pem curves P-256"
+        out = (f" ssl verify required ca-file {self.certificate}/cert.pem verifyhost localhost"
+               if self.is_tls_out else "")
         services = "".join(
             f"listen l{port}\n    bind {self.address}:{port}{tls if self.is_tls else ''}\n"
-            f"    server backend 127.0.0.1:{backend}\n"
+            f"    server backend 127.0.0.1:{backend}{out}\n"
             for port, backend in zip(self.ports, self.backends))
         return [self.program, "-db", "-f", self.write(
             "haproxy.cfg",
@@ -206,9 +212,13 @@ class Nginx(Server):
                "ssl_protocols TLSv1.3;\nssl_ecdh_curve prime256v1;\n"
                "ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;\n"
                "ssl_session_cache shared:TLS:10m;\n")
+        out = ("proxy_ssl on;\nproxy_ssl_protocols TLSv1.3;\nproxy_ssl_verify on;\n"
+               "proxy_ssl_name localhost;\n"
+               f"proxy_ssl_trusted_certificate {self.certificate}/cert.pem;\n"
+               if self.is_tls_out else "")
         services = "".join(
             f"server {{\nlisten {self.address}:{port}{' ssl' if self.is_tls else ''};\n"
-            f"{tls if self.is_tls else ''}proxy_pass 127.0.0.1:{backend};\nproxy_timeout 1h;\n}}\n"
+            f"{tls if self.is_tls else ''}{out}proxy_pass 127.0.0.1:{backend};\nproxy_timeout 1h;\n}}\n"
             for port, backend in zip(self.ports, self.backends))
         return [self.program, "-e", "stderr", "-p", str(self.folder), "-c", self.write(
             "nginx.conf",

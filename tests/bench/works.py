@@ -47,6 +47,7 @@ class Work:
     sessions: int = 1
     line: str = ""  # of lines.py, between the proxy and the load generator; "" = loopback
     latency: str = ""  # sluice's key
+    is_tls_out: bool = False  # the backend speaks TLS too, and is verified
     rounds: int = 100  # the work is done after so many
     is_in_short: bool = False  # a row of the README's table
 
@@ -122,6 +123,23 @@ def _opens():
                "open", ("cpu_ms", "p50"), options, quick=0.3, is_in_short=True)
     yield Work("wss-open-resumed", "the same with a resumed handshake", "open",
                ("cpu_ms", "p50"), {**options, "resume": True})
+
+
+def _tls_out():
+    """TLS on both sides: the proxy verifies its backend, and may resume."""
+    common = {"servers": RELAYS, "is_tls_out": True}
+    yield Work("wss-tls-echo-16k", "wss in, tls out: echo, 16 KiB messages, 512 KiB in flight",
+               "echo", ("cpu_gb",), {"message": 16 * KIB, "in-flight": 512 * KIB, "warm": 8 * MB,
+                                     "bytes": 500 * MB}, quick=0.3, is_in_short=True, **common)
+    yield Work("wss-tls-download-64k", "wss in, tls out: download, 64 KiB messages", "download",
+               ("cpu_gb",), {"warm": 8 * MB, "bytes": 1000 * MB}, **common)
+    yield Work("wss-tls-upload-64k", "wss in, tls out: upload, 64 KiB messages", "upload",
+               ("cpu_gb",), {"message": 64 * KIB, "warm": 8 * MB, "bytes": 1000 * MB}, **common)
+    yield Work("wss-tls-trip-100", "wss in, tls out: round trip, 128 B on 100 connections", "trip",
+               ("cpu_us", "p50", "p99"), {"connections": 100, "message": 128, "messages": 60000},
+               sessions=100, **common)
+    yield Work("wss-tls-open", "full TLS handshake + upgrade + resumed TLS with the backend + first "
+               "byte", "open", ("cpu_ms", "p50"), {"messages": 1500, "concurrency": 4}, **common)
 
 
 def _idle():
@@ -207,7 +225,7 @@ def _speeds():
                        **common)
 
 
-WORKS = (*_bulk("wss"), *_bulk("ws"), *_trips(), *_opens(), *_idle(), *_beside(), *_workers(),
+WORKS = (*_bulk("wss"), *_bulk("ws"), *_trips(), *_opens(), *_tls_out(), *_idle(), *_beside(), *_workers(),
          *_ages(), *_speeds(), *_stalls())
 
 
@@ -262,7 +280,8 @@ class Sample:
                 self.running.pop().stop()
 
     def _backend(self, is_background=False):
-        backend = Backend(self.bench.backend, self.bench.load_core, is_background)
+        backend = Backend(self.bench.backend, self.bench.load_core, is_background,
+                          self.bench.certificate if self.work.is_tls_out else None)
         self.running.append(backend)
         return backend
 
@@ -279,7 +298,8 @@ class Sample:
             pin.add(self.bench.second_core)
         server = self.kind(self.bench.programs[self.kind.name], self.bench.certificate,
                            self.work.is_tls, [b.port for b in backends], self.work.workers,
-                           lines.ADDRESS if self.line else "127.0.0.1", self.work.latency)
+                           lines.ADDRESS if self.line else "127.0.0.1", self.work.latency,
+                           self.work.is_tls_out)
         self.running.append(server)
         server.start(pin)
         time.sleep(0.1)  # the server may finish its start, which is not the work

@@ -82,7 +82,7 @@ static void test_max_memory_of_many_routes(void)
     if (text == NULL) {
         abort();
     }
-    for (unsigned routes = 1000; routes <= 3000; routes += 2000) {
+    for (unsigned routes = 500; routes <= 3000; routes += 2500) {
         len =
             (size_t)sprintf(text, "[server]\nmax_memory = 8m\n[listen a]\naddress = 127.0.0.1:1\n");
         for (unsigned i = 0; i < routes; i++) {

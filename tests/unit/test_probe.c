@@ -206,7 +206,7 @@ static void test_tls(void)
         {"expired", WOLFSSL_TLSV1_3, SPEAKS_TLS, EXPIRED, NULL, "", 20000, PROBE_TLS,
          "certificate has expired"},
         {"no TLS", WOLFSSL_TLSV1_3, SPEAKS_ANOTHER, GOOD, NULL, "", 20000, PROBE_TLS,
-         "a record that TLS does not allow here"},
+         "the server does not speak TLS"},
         {"stands still", WOLFSSL_TLSV1_3, SAYS_NOTHING, GOOD, NULL, "", 150, PROBE_TIMEOUT,
          "no connection within health_timeout"},
     };

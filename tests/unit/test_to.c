@@ -87,7 +87,7 @@ static void test_targets(void)
             continue;
         }
         for (size_t k = 0; k < config->route_count; k++) {
-            struct span shown = value_show_backend(&config->routes[k].backends[0], scratch);
+            struct span shown = value_show_member(&config->routes[k].backends[0], scratch);
 
             CHECK_TRUE(rows[i].target, span_is_equal(shown, span_from_str(rows[i].backend)));
         }
