@@ -99,6 +99,10 @@ static bool find_file(const struct files *files, const struct files_question *qu
     int root = files_root(files, question->section);
     const char *index = path->is_directory ? question->section->index.data : "";
 
+    if (question->section->root_path.len == 0) {
+        say(out, 404, NULL); /* there is only the kit */
+        return false;
+    }
     (void)snprintf(name, sizeof(name), "%s%s", path->text, index);
     out->type = mime_type_of(files_types(files), span_from_str(name), out->type_text);
     switch (files_open_file(root, name, &out->fd, &status, &out->detail)) {

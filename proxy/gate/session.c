@@ -80,6 +80,7 @@ static void apply(struct session *s, const struct session_event *event)
     session_act(s, actions);
     if (s->life.phase == LIFE_OPEN) {
         session_drop_request(s);
+        session_drop_files(s);
     }
 }
 

@@ -157,7 +157,7 @@ void session_send_file(struct session *s)
     struct session_files *files = s->files;
 
     files->is_sending = true;
-    files->request_count++;
+    s->file_requests++;
     s->http_status = (uint16_t)files->answer.status;
     if (files->answer.left_bytes > FILES_PIECE_BYTES) {
         conn_bound_unsent(&s->pump.client, UNSENT_BYTES);

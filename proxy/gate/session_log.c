@@ -226,8 +226,8 @@ void session_log_end(const struct session *s)
         log_u64(&line, "status", s->http_status);
     }
     log_str(&line, "phase", life_phase_name(s->life.ended_in));
-    if (s->files != NULL) {
-        log_u64(&line, "requests", s->files->request_count);
+    if (s->file_requests > 0) {
+        log_u64(&line, "requests", s->file_requests);
     }
     log_u64(&line, "up_bytes", s->pump.up_bytes);
     log_u64(&line, "down_bytes", s->pump.down_bytes);

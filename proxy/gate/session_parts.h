@@ -70,7 +70,6 @@ struct session_files {
     size_t ahead_len; /* bytes */
     size_t ahead_at;  /* where the next head begins */
     uint64_t kept_ms;
-    uint64_t request_count;
     uint64_t sent_bytes;    /* of the content of the last answer */
     unsigned turn_requests; /* how many may still be answered in this turn */
     bool is_turn_due;       /* the next turn goes on */
@@ -138,6 +137,7 @@ struct session {
     char *sni;                     /* owned; of a handshake that failed, else NULL */
     struct peer_cert *client_cert; /* owned; NULL: the client has shown none */
     const char *tls_version;       /* constant; NULL on a plain listener or before the handshake */
+    uint32_t file_requests;        /* answered with a file, or with why there is none */
     uint16_t http_status;          /* of the answer; 0 = none */
     bool is_close_lost;            /* the client's connection was broken when a Close was due */
     bool is_counted;               /* admitted: the scoreboard counts it */

@@ -174,6 +174,7 @@ class Stream:
 
 class Backend(Stream):
     """An accepted connection of the program."""
+    is_established = True
 
     def __init__(self, sock, on_change):
         self.got = bytearray()
@@ -181,6 +182,49 @@ class Backend(Stream):
 
     def feed(self, data):
         self.got += data
+
+
+class TlsBackend(Backend):
+    """The same with TLS in memory: put() seals, fin() says close_notify first."""
+
+    def __init__(self, sock, context, on_change):
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_side=True)
+        self.is_established = self.has_notify = False
+        super().__init__(sock, on_change)
+
+    def feed(self, data):
+        self.incoming.write(data)
+        try:
+            if not self.is_established:
+                self.tls.do_handshake()
+                self.is_established = True
+            while data := self.tls.read(READ_BYTES):
+                self.got += data
+            self.has_notify = True
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLZeroReturnError:
+            self.has_notify = True
+        super().put(self.outgoing.read())
+
+    def put(self, data):
+        for at in range(0, len(data), 1 << 20):
+            self.tls.write(data[at:at + (1 << 20)])
+        super().put(self.outgoing.read())
+
+    def fin(self):
+        if not self.is_fin_due:
+            try:
+                self.tls.unwrap()
+            except ssl.SSLError:
+                pass
+            super().put(self.outgoing.read())
+        super().fin()
+
+    def at_end(self):
+        if self.ended == FIN and not self.has_notify:
+            self.ended = CUT
 
 
 class Client(Stream):

@@ -73,7 +73,7 @@ FACTORS = {
     "order": ["client_first", "backend_first", "in_turns", "at_once"],
     "flights": ["apart", "one"],
     "scheme": ["ws", "wss12", "wss13"],
-    "kind": ["tcp", "unix", "name", "echo"],
+    "kind": ["tcp", "unix", "name", "echo", "tls"],
     "half_close": ["close", "keep"],
 }
 NAMES = list(FACTORS)

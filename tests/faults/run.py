@@ -14,6 +14,7 @@ import os
 import resource
 import shutil
 import socket
+import ssl
 import sys
 import tempfile
 import time
@@ -91,8 +92,12 @@ class Batch:
         else:
             listener = socket.socket()
             listener.bind(("127.0.0.1" if kind == "name" else ADDRESS, 0))
-            url = "tcp://%s:%d" % ("localhost" if kind == "name" else ADDRESS,
-                                   listener.getsockname()[1])
+            url = "%s://%s:%d" % ("tls" if kind == "tls" else "tcp",
+                                  "localhost" if kind == "name" else ADDRESS,
+                                  listener.getsockname()[1])
+        if kind == "tls":
+            certificate, _ = self.test.certificate()
+            url += "\nbackend_name = localhost\nbackend_ca = " + certificate
         listener.setblocking(False)
         listener.listen(8)
         self.listeners[c.number] = listener
@@ -164,7 +169,9 @@ class Batch:
         self.contexts = {
             "ws": None,
             "wss12": certs.context(Settings.certificates, high=TLS12),
-            "wss13": certs.context(Settings.certificates, low=TLS13)}
+            "wss13": certs.context(Settings.certificates, low=TLS13),
+            "backend": ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)}
+        self.contexts["backend"].load_cert_chain(*self.test.certificate())
         follower = asyncio.ensure_future(self.lines.follow())
         gates = {True: asyncio.Semaphore(SLOW_AT_ONCE), False: asyncio.Semaphore(AT_ONCE)}
         await asyncio.gather(*(self.one(c, gates[c.is_slow]) for c in sorted(

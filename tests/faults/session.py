@@ -6,7 +6,7 @@ import socket
 import time
 
 import model
-from actors import Backend, Client, connect
+from actors import Backend, Client, TlsBackend, connect
 from factors import has, script_of
 from model import BACKEND, CLIENT, CLOCK, Event
 from shapes import SHAPES, hard_block
@@ -156,11 +156,14 @@ class Played:
             self.is_disturbed = True  # by another program, or the program has dialled twice
             sock.close()
             return
-        self.backend = Backend(sock, self.wake)
+        if self.c.row["kind"] == "tls":
+            self.backend = TlsBackend(sock, self.contexts["backend"], self.wake)
+        else:
+            self.backend = Backend(sock, self.wake)
         self.wake()
 
     async def open(self, contexts):
-        c = self.c
+        c, self.contexts = self.c, contexts
         small = has(c.client, "stall", "stuck")
         if self.listener:
             if has(c.backend, "stall", "stuck"):  # accepted sockets inherit it
@@ -182,7 +185,7 @@ class Played:
         if status != 101:
             raise Missing("101; the status was %d" % status)
         if not c.is_echo:
-            await self.until(lambda: self.backend, "the dial")
+            await self.until(lambda: self.backend and self.backend.is_established, "the dial")
         self.opened = time.monotonic()
 
     # events
@@ -306,7 +309,7 @@ class Played:
             await asyncio.sleep(0.02)  # a reset: nobody knows what it left
             wanted = sorted(wanted, key=lambda outcome: len(outcome.up) + len(outcome.down))
         try:
-            await self.until(lambda: self.judge.is_reached(self, wanted[0]),
+            await self.until(lambda: self.judge.is_reached(self, wanted[0]) or self.is_dead(),
                              "what flight %d must bring" % len(flights))
         except Missing as missing:
             self.notes.append("waited in vain for %s" % missing)
@@ -344,6 +347,10 @@ class Played:
         """The client has begun a frame and cannot say a Close."""
         return has(self.c.client, "part") and not has(self.c.client, "rest") \
             or (has(self.c.client, "too_big") and not self.shape.is_small)
+
+    def is_dead(self):
+        """Nothing more can come: a deadline was sooner than this script."""
+        return bool(self.log.lines_of(self.c.route)) and self.has_seen_the_end()
 
     def has_seen_the_end(self):
         client, backend = self.client, self.backend

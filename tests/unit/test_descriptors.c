@@ -18,19 +18,24 @@ static void test_share(void)
         uint64_t open;
         uint64_t pending_max;
         uint64_t sessions_max;
+        size_t file_count;
     } rows[] = {
-        {"enough", 1, 1000, 20032, 0, 1000, 9500},
-        {"an even share, rounded up", 3, 1000, 20032, 0, 334, 9833},
-        {"a quarter at most", 1, 1000, 1032, 0, 250, 375},
-        {"what is open is gone", 1, 1000, 1072, 40, 250, 375},
-        {"very few", 1, 1000, 48, 8, 2, 3},
-        {"too few", 1, 1000, 16, 8, 1, 1},
-        {"none", 1, 1000, 0, 0, 1, 1},
-        {"one", 4, 1, 1032, 0, 1, 499},
+        {"enough", 1, 1000, 20032, 0, 1000, 9500, 0},
+        {"an even share, rounded up", 3, 1000, 20032, 0, 334, 9833, 0},
+        {"a quarter at most", 1, 1000, 1032, 0, 250, 375, 0},
+        {"what is open is gone", 1, 1000, 1072, 40, 250, 375, 0},
+        {"very few", 1, 1000, 48, 8, 2, 3, 0},
+        {"too few", 1, 1000, 16, 8, 1, 1, 0},
+        {"none", 1, 1000, 0, 0, 1, 1, 0},
+        {"one", 4, 1, 1032, 0, 1, 499, 0},
+        {"files, enough", 1, 1000, 20032, 0, 1000, 9000, 1},
+        {"files, a quarter", 1, 1000, 1032, 0, 125, 375, 1},
+        {"files, too few", 1, 1000, 16, 8, 1, 1, 1},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         const struct config config = {.workers = rows[i].workers,
-                                      .max_pending = rows[i].max_pending};
+                                      .max_pending = rows[i].max_pending,
+                                      .file_count = rows[i].file_count};
         struct descriptors_plan plan = descriptors_share(&config, rows[i].limit, rows[i].open);
         CHECK_EQ_U64(rows[i].name, plan.pending_max, rows[i].pending_max);
         CHECK_EQ_U64(rows[i].name, plan.sessions_max, rows[i].sessions_max);

@@ -100,7 +100,40 @@ static void test_room(void)
     CHECK_EQ_INT("unlink", unlink(path), 0);
 }
 
+// A directory is another one when somebody has put it in the place of the first; a link counts for
+// what it leads to.
+static void test_directories(void)
+{
+    char one[] = "/tmp/sluice-test-directory-XXXXXX";
+    char two[] = "/tmp/sluice-test-directory-XXXXXX";
+    char link[64];
+    char path[] = "/tmp/sluice-test-file-XXXXXX";
+    struct arena arena = {0};
+    struct span first;
+    struct span second;
+    struct span again;
+    const char *detail = NULL;
+
+    CHECK_TRUE("directories", mkdtemp(one) != NULL && mkdtemp(two) != NULL);
+    snprintf(link, sizeof(link), "%s/link", two);
+    CHECK_EQ_INT("link", symlink(one, link), 0);
+    CHECK_TRUE("one", file_identify(one, &arena, &first, &detail));
+    CHECK_TRUE("two", file_identify(two, &arena, &second, &detail));
+    CHECK_TRUE("link", file_identify(link, &arena, &again, &detail));
+    CHECK_FALSE("two are two", span_is_equal(first, second));
+    CHECK_EQ_MEM("the link", again.data, again.len, first.data, first.len);
+    make_file(path, 1);
+    CHECK_FALSE("a file", file_identify(path, &arena, &again, &detail));
+    CHECK_EQ_STR("a file", detail, "Not a directory");
+    CHECK_EQ_INT("unlink", unlink(path), 0);
+    CHECK_FALSE("nothing", file_identify(path, &arena, &again, &detail));
+    CHECK_EQ_STR("nothing", detail, "No such file or directory");
+    arena_done(&arena);
+    CHECK_EQ_INT("clean up", unlink(link) + rmdir(one) + rmdir(two), 0);
+}
+
 CU_TestInfo file_tests[] = {
+    {"directories", test_directories},
     {"sizes", test_sizes},
     {"more_than_told", test_more_than_told},
     {"room", test_room},

@@ -95,6 +95,9 @@ def another_root(t, sandbox):
     equal(ask_alone(p, "/").body, PAGE, "the first one again")
     reload(p, t.config(server=server, r=ROUTE))
     equal(ask_alone(p, "/").status, 426, "without files")
+    reload(p, sites.text_of(t, one, server=server))
+    equal(ask_alone(p, "/").body, PAGE, "with files again")
+    equal(p.log.find("files.root"), [], "roots that could not be opened")
 
 
 @case()
