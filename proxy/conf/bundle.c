@@ -141,6 +141,17 @@ static void take_folder(struct bundle *bundle, struct span path)
     }
 }
 
+static void take_items(struct bundle *bundle, const struct key *key, const struct draft_item *item)
+{
+    for (; item != NULL; item = item->next) {
+        if (key->names_folders && file_is_folder(item->text.data)) {
+            take_folder(bundle, item->text);
+        } else {
+            take_file(bundle, item->text, key->names_directory);
+        }
+    }
+}
+
 static bool is_tls(const struct draft_value *backends)
 {
     for (const struct draft_item *item = backends->items; item != NULL; item = item->next) {
@@ -193,15 +204,8 @@ static void take_named_files(struct bundle *bundle, struct span text)
     for (const struct draft_section *s = draft.sections; s != NULL; s = s->next) {
         for (size_t i = 0; i < key_count(); i++) {
             const struct key *key = key_at(i);
-            bool is_named = key->names_files || key->names_directory;
-            const struct draft_item *item = is_named ? s->values[i].items : NULL;
-
-            for (; item != NULL; item = item->next) {
-                if (key->names_folders && file_is_folder(item->text.data)) {
-                    take_folder(bundle, item->text);
-                } else {
-                    take_file(bundle, item->text, key->names_directory);
-                }
+            if (key->names_files || key->names_directory) {
+                take_items(bundle, key, s->values[i].items);
             }
         }
         if (s->kind == KEY_SERVER && draft_value(s, "user")->items != NULL) {

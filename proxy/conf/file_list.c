@@ -34,11 +34,12 @@ static bool has_control(const char *name)
 }
 
 /* What is gone again, since the directory was read, is no file of it. */
-static bool is_file(DIR *folder, const char *name)
+static bool is_file(DIR *stream, const char *name)
 {
+    int folder = dirfd(stream);
     struct stat status;
 
-    return name[0] != '.' && fstatat(dirfd(folder), name, &status, 0) == 0 &&
+    return folder >= 0 && name[0] != '.' && fstatat(folder, name, &status, 0) == 0 &&
            S_ISREG(status.st_mode);
 }
 
@@ -63,6 +64,12 @@ static const char *add(struct names *names, const char *name)
 static int compare(const void *left, const void *right)
 {
     return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+static struct dirent *next_entry(DIR *stream)
+{
+    /* cppcheck-suppress readdirCalled ; the program has no threads */
+    return readdir(stream);
 }
 
 static const char *write_list(struct names *names, const char *folder, struct arena *arena,
@@ -91,30 +98,42 @@ static const char *write_list(struct names *names, const char *folder, struct ar
     return NULL;
 }
 
-bool file_list(const char *folder, struct arena *arena, struct span *out, const char **out_detail)
+static const char *read_names(DIR *stream, struct names *names)
 {
-    struct names *names = mem_alloc_zero(sizeof(*names));
-    DIR *stream = opendir(folder);
     const char *detail = NULL;
 
-    if (stream == NULL || names == NULL) {
-        detail = strerror(stream == NULL ? errno : ENOMEM);
-    }
-    for (struct dirent *entry; detail == NULL && (entry = readdir(stream)) != NULL;) {
+    for (struct dirent *entry = next_entry(stream); detail == NULL && entry != NULL;
+         entry = next_entry(stream)) {
         if (is_file(stream, entry->d_name)) {
             detail = add(names, entry->d_name);
         }
     }
-    if (detail == NULL) {
-        detail = write_list(names, folder, arena, out);
+    return detail;
+}
+
+bool file_list(const char *folder, struct arena *arena, struct span *out, const char **out_detail)
+{
+    struct names *names = mem_alloc_zero(sizeof(*names));
+    DIR *stream;
+
+    if (names == NULL) {
+        *out_detail = strerror(ENOMEM);
+        return false;
     }
-    for (size_t i = 0; names != NULL && i < names->count; i++) {
+    stream = opendir(folder);
+    if (stream == NULL) {
+        *out_detail = strerror(errno);
+        mem_free(names);
+        return false;
+    }
+    *out_detail = read_names(stream, names);
+    if (*out_detail == NULL) {
+        *out_detail = write_list(names, folder, arena, out);
+    }
+    for (size_t i = 0; i < names->count; i++) {
         mem_free(names->items[i]);
     }
     mem_free(names);
-    if (stream != NULL) {
-        closedir(stream);
-    }
-    *out_detail = detail;
-    return detail == NULL;
+    closedir(stream);
+    return *out_detail == NULL;
 }

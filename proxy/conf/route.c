@@ -242,7 +242,9 @@ size_t route_bytes(const struct config *config)
     size_t bytes = 0;
 
     for (size_t i = 0; i < config->route_count; i++) {
-        bytes += targets_bytes(&config->routes[i].targets);
+        const struct targets *targets = config->routes[i].targets;
+
+        bytes += targets != NULL ? targets_bytes(targets) : 0;
     }
     return bytes;
 }

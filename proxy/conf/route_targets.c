@@ -50,10 +50,10 @@ static void check_entries(struct reading *r, size_t first)
 {
     const struct config_route *route = r->route;
 
-    for (size_t i = first; i < route->targets.count; i++) {
+    for (size_t i = first; i < route->targets->count; i++) {
         struct span token;
         struct target target;
-        unsigned line = targets_at(&route->targets, i, &token, &target);
+        unsigned line = targets_at(route->targets, i, &token, &target);
         const char *detail = target.is_literal || target.is_unix
                                  ? target_judge(&route->target_rules, &target.address)
                                  : NULL;
@@ -81,7 +81,7 @@ static bool is_empty(struct span text)
 static void read_file(struct reading *r, const struct bundle_file *file)
 {
     struct report *report = r->build->report;
-    size_t first = r->route->targets.count;
+    size_t first = r->route->targets->count;
     uint8_t key[SIPHASH_KEY_BYTES] = {0};
 
     r->path = file->name;
@@ -98,7 +98,7 @@ static void read_file(struct reading *r, const struct bundle_file *file)
     if (getrandom(key, sizeof(key), GRND_NONBLOCK) != (ssize_t)sizeof(key)) {
         memset(key, 0, sizeof(key)); /* the targets are found all the same */
     }
-    if (targets_add(&r->route->targets, key, file->bytes, take_fault, r)) {
+    if (targets_add(r->route->targets, key, file->bytes, take_fault, r)) {
         check_entries(r, first);
     } else {
         report_add(report, r->item->line, "%.*s: more than %u targets, or out of memory",
@@ -146,11 +146,11 @@ static void read_files(struct build *build, const struct draft_value *value,
                     "%zu more lines of the targets of [route %.*s] are bad or lead nowhere",
                     r.untold, REPORT_SHOW(route->policy.name));
     }
-    if (route->targets.count == 0 && !build->report->is_failed) {
+    if (route->targets->count == 0 && !build->report->is_failed) {
         report_warn(build->report, value->line, "[route %.*s] has no target: it refuses everybody",
                     REPORT_SHOW(route->policy.name));
     }
-    route->needs_backend_tls |= route->targets.tls_count > 0;
+    route->needs_backend_tls |= route->targets->tls_count > 0;
 }
 
 /* What would keep every request from its target. */
@@ -194,5 +194,9 @@ void route_build_targets(struct build *build, const struct draft_section *sectio
         return;
     }
     check_source(build, section, route);
+    route->targets = build_array(build, 1, sizeof(*route->targets));
+    if (route->targets == NULL) {
+        return;
+    }
     read_files(build, targets, route);
 }

@@ -20,7 +20,9 @@ void config_drop_auths(const struct config *config)
 void config_drop_targets(const struct config *config)
 {
     for (size_t i = 0; i < config->route_count; i++) {
-        targets_done(&config->routes[i].targets);
+        if (config->routes[i].targets != NULL) {
+            targets_done(config->routes[i].targets);
+        }
     }
 }
 

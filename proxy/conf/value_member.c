@@ -29,6 +29,33 @@ static struct span next_word(struct span *rest)
     return (struct span){word.data, len};
 }
 
+static bool is_option(struct span word)
+{
+    return span_is_equal(word, SPAN_LIT("backup")) || span_starts_with(word, SPAN_LIT("weight=")) ||
+           span_starts_with(word, SPAN_LIT("max_sessions="));
+}
+
+/* The length of the address. The path of a Unix socket may have blanks in it, so there the words
+ * are what stands at the end and looks like some. */
+static size_t address_len(struct span text)
+{
+    struct span rest = text;
+    size_t len = text.len;
+    if (!span_starts_with(text, SPAN_LIT("unix:"))) {
+        return next_word(&rest).len;
+    }
+    for (;;) {
+        size_t begin = len;
+        while (begin > 0 && !is_blank(text.data[begin - 1])) {
+            begin--;
+        }
+        if (begin == 0 || !is_option((struct span){text.data + begin, len - begin})) {
+            return len;
+        }
+        len = span_trim((struct span){text.data, begin}).len;
+    }
+}
+
 /* "weight=3" for the name "weight=". */
 static bool take_number(struct span word, struct span name, uint64_t most, uint64_t *out)
 {
@@ -50,8 +77,10 @@ static bool take_word(struct span word, struct config_backend *out)
 bool value_read_member(struct span text, struct arena *texts, void *field, const char **out_detail)
 {
     struct config_backend *out = field;
-    struct span rest = text;
-    struct span address = next_word(&rest);
+    struct span all = span_trim(text);
+    size_t len = address_len(all);
+    struct span address = {all.data, len};
+    struct span rest = {all.data + len, all.len - len};
     struct span word = next_word(&rest);
     bool has_words = word.len > 0;
 

@@ -2,8 +2,8 @@
 /* metrics_parts.h: what the sources of metrics.h know of each other.
  *
  * metrics.c writes text and knows the format; metrics_table.c says what there is to tell, and
- * metrics_program.c, metrics_write.c and metrics_backend.c how the numbers of one row become series. Not for: anybody
- * else. */
+ * metrics_program.c, metrics_write.c and metrics_backend.c how the numbers of one row become
+ * series. Not for: anybody else. */
 #ifndef GATE_METRICS_PARTS_H
 #define GATE_METRICS_PARTS_H
 
@@ -62,8 +62,8 @@ void metrics_add_histogram(struct metrics_totals *totals, const struct seat_hist
 void metrics_write_totals(const struct metrics *metrics, const struct metrics_totals *totals,
                           size_t row, metrics_label_fn *label, struct sheet *sheet);
 
-/* metrics_program.c, metrics_write.c and metrics_backend.c. Each stands in a row of the table, which says what it
- * is. */
+/* metrics_program.c, metrics_write.c and metrics_backend.c. Each stands in a row of the table,
+ * which says what it is. */
 metrics_count_fn metrics_count_backends;
 metrics_count_fn metrics_count_classes;
 metrics_count_fn metrics_count_jail_parts;

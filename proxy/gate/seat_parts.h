@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* seat_parts.h: the shared memory as the sources of seat.h see it; for nobody else.
  *
- * seat_table.c lays the memory out and gives rows to names; seat_member.c gives places to addresses;
- * seat.c counts and tells. */
+ * seat_table.c lays the memory out and gives rows to names; seat_member.c gives places to
+ * addresses; seat.c counts and tells. */
 #ifndef GATE_SEAT_PARTS_H
 #define GATE_SEAT_PARTS_H
 

@@ -130,7 +130,7 @@ bool session_choose_target(struct session *s, struct session_event *out)
         .prefix = route->policy.path,
         .is_offer_for_auth = is_offer_for_auth(route),
     };
-    switch (targets_choose(&route->targets, &question, &target, &detail)) {
+    switch (targets_choose(route->targets, &question, &target, &detail)) {
     case TARGETS_FOUND:
         return plan_dial(s, &target, out);
     case TARGETS_MISSING:

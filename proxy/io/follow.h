@@ -3,8 +3,8 @@
  *
  * For: a name that stands for a set of servers (a headless service of Kubernetes, a service of
  * Docker): it is looked up again whenever its answer is out of date (resolver_answer's again_ms:
- * the TTL, 1 to 30 s) or a file has changed (resolv.conf, hosts), and the owner is told when the set is
- * another one. Not for: choosing among the addresses, what becomes of one that has left.
+ * the TTL, 1 to 30 s) or a file has changed (resolv.conf, hosts), and the owner is told when the
+ * set is another one. Not for: choosing among the addresses, what becomes of one that has left.
  *
  * Of each family the set is what the last answer said. A question that fails (a name server is
  * silent, or says that it failed) changes nothing. An answer by which the name has no address at

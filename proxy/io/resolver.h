@@ -11,10 +11,10 @@
  * question has a UDP port of its own (RFC 5452 section 9.2).
  *
  * The resolver looks at resolv.conf and the hosts file when it is asked, and each second while a
- * question is under way or somebody watches. When one has changed, the resolver forgets its answers and asks what is
- * under way again. A file that is gone or empty counts as unchanged, and new questions wait for
- * it: whoever replaces a file may do so in two steps. The resolver heeds no environment variables:
- * it removes LOCALDOMAIN and RES_OPTIONS from the environment. */
+ * question is under way or somebody watches. When one has changed, the resolver forgets its answers
+ * and asks what is under way again. A file that is gone or empty counts as unchanged, and new
+ * questions wait for it: whoever replaces a file may do so in two steps. The resolver heeds no
+ * environment variables: it removes LOCALDOMAIN and RES_OPTIONS from the environment. */
 #ifndef IO_RESOLVER_H
 #define IO_RESOLVER_H
 

@@ -7,6 +7,7 @@ import struct
 import threading
 import time
 
+from backends import Service
 from harness import case, equal, free_port, wait_until
 from layout import LAYOUT, LOOKS, SHAPES
 from provider import auth, bearer, digest, write_secret
@@ -113,6 +114,39 @@ def shows(t):
     equal(browser.run("return performance.getEntriesByType('resource').map(e => e.name).filter("
                       "n => !n.startsWith('data:') && !n.startsWith(location.origin))"),
           [], "what else the page loaded")
+    page.wants_quiet_console()
+
+
+@case()
+def backends(t):
+    """How each backend is: one is up, one is full, one is down, with the reason, and is back."""
+    up, full, down = [Service(t, name, is_up=name != "d") for name in "ufd"]
+    page = Status(t, desks="origins = *\nbalance = round_robin\neject_pause = 10ms\n"
+                  "eject_pause_max = 10ms\nbackend = %s weight=2, %s max_sessions=1, %s, "
+                  "unix:/tmp/%s backup" % (up.url, full.url, down.url, HOSTILE))
+
+    def rows():
+        return {row[0]: row[1:] for row in page.browser.run(
+            "return Array.from(document.querySelectorAll('#backends tr'), row =>"
+            " Array.from(row.children, cell => cell.textContent));")}
+
+    wait_until(lambda: len(rows()) == 4, "four backends", 30)
+    equal([row[1] for row in rows().values()], ["● up"] * 4, "at first")
+    equal(rows()["unix:/tmp/" + HOSTILE][4], "1 · backup", "a backup's weight")
+    clients = page.clients(4, "/desks")
+    wait_until(lambda: rows()[full.url][1] == "● full" and rows()[down.url][1] == "○ down",
+               "their states", 30)
+    got = rows()
+    equal((got[up.url][0], got[up.url][3], got[up.url][4]), ("desks", "3", "2"), "the one that is up")
+    equal(got[full.url][3], "1 of 1", "the one that is full")
+    equal(got[down.url][5], "connection refused", "the one that is down")
+    equal(page.browser.text("backends-sum"), "1 of 4 down", "the sum")
+    down.start()
+    wait_until(lambda: page.clients(1, "/desks") and rows()[down.url][1] == "◐ starting",
+               "the one that is back", 30)
+    equal(page.browser.text("backends-sum"), "4", "the sum")
+    equal(len(clients), 4, "sessions")
+    equal(page.browser.run("return document.images.length"), 0, "what the markup made")
     page.wants_quiet_console()
 
 

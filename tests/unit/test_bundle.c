@@ -202,10 +202,105 @@ static void test_hostile(void)
     bundle_done(&bundle);
 }
 
+// A directory of target files: its list, its files, and what a change of it changes.
+
+static void write_text(const char *folder, const char *name, const char *text)
+{
+    char path[160];
+
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    write_file(path, text, strlen(text));
+}
+
+static void remove_file(const char *folder, const char *name)
+{
+    char path[160];
+
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    unlink(path);
+}
+
+static void read_targets(const char *folder, const char *slash, struct bundle *out)
+{
+    char text[256];
+    int len = snprintf(text, sizeof(text),
+                       "[listen a]\naddress = 127.0.0.1:1\n[route r]\npath = /r\ntarget_from = "
+                       "host\norigins = *\ntargets = %s%s\n",
+                       folder, slash);
+
+    bundle_read_text(out, (struct span){text, (size_t)len});
+}
+
+static void check_targets(const char *row, const struct bundle *bundle, size_t count)
+{
+    struct report report;
+    struct config *config = config_build(bundle, CONFIG_TO_PROVE, &report);
+
+    if (CHECK_TRUE(row, config != NULL)) {
+        CHECK_EQ_U64(row, config->routes[0].targets->count, count);
+        config_free(config);
+    }
+    report_done(&report);
+}
+
+static void test_folder(void)
+{
+    char folder[] = "/tmp/sluice-test-folder-XXXXXX";
+    size_t blocks = mem_live_blocks();
+    struct bundle bundle;
+    struct bundle again;
+    struct bundle decoded;
+    const char *detail = NULL;
+    size_t len = 0;
+
+    CHECK_TRUE("folder", mkdtemp(folder) != NULL);
+    write_text(folder, "b", "b: 1.1.1.1:1\n");
+    write_text(folder, "a", "a: 1.1.1.1:1\nb: 1.1.1.1:2\n");
+    write_text(folder, ".c", "c: 1.1.1.1:1\n");
+    read_targets(folder, "", &bundle);
+    CHECK_EQ_U64("the INI, the list, two files", bundle.count, 4);
+    const struct bundle_file *list = bundle_find_folder(&bundle, span_from_str(folder));
+    if (CHECK_TRUE("list", list != NULL)) {
+        char want[256];
+        snprintf(want, sizeof(want), "%s/a\n%s/b\n", folder, folder);
+        CHECK_EQ_STR("list", list->bytes.data, want);
+    }
+    CHECK_TRUE("no file", bundle_find(&bundle, span_from_str(folder)) == NULL);
+    check_targets("two of three lines", &bundle, 2);
+    read_targets(folder, "/", &again);
+    CHECK_EQ_U64("with a slash", again.count, 4);
+    check_targets("with a slash", &again, 2);
+    bundle_done(&again);
+
+    char *bytes = bundle_encode(&bundle, &len);
+    CHECK_TRUE("decode", bundle_decode(&decoded, (struct span){bytes, len}, &detail));
+    mem_free(bytes);
+    CHECK_TRUE("decoded", bundle_is_same(&bundle, &decoded));
+    check_targets("decoded", &decoded, 2);
+    bundle_done(&decoded);
+
+    bundle_read_again(&again, &bundle);
+    CHECK_TRUE("unchanged", bundle_is_same(&bundle, &again));
+    bundle_done(&again);
+    write_text(folder, "d", "d: 1.1.1.1:1\n");
+    bundle_read_again(&again, &bundle);
+    CHECK_FALSE("one more", bundle_is_same(&bundle, &again));
+    check_targets("one more", &again, 3);
+    bundle_done(&again);
+    bundle_done(&bundle);
+    remove_file(folder, "a");
+    remove_file(folder, "b");
+    remove_file(folder, ".c");
+    remove_file(folder, "d");
+    rmdir(folder);
+    CHECK_EQ_U64("blocks", mem_live_blocks(), blocks);
+}
+
 CU_TestInfo bundle_tests[] = {
     {"a bundle has each file that a key names, once", test_read},
     {"a sealed bundle makes the same snapshot elsewhere", test_sealed},
     {"only a sealed memory file is read", test_not_sealed},
     {"damaged bytes", test_hostile},
+    {"a directory of files", test_folder},
     CU_TEST_INFO_NULL,
 };

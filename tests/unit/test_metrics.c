@@ -98,7 +98,15 @@ static char *tell(const char *query, size_t size)
 #define HEAD(name, type, help) "# HELP " name " " help "\n# TYPE " name " " type "\n"
 #define B1 "{route=\"r\",backend=\"tcp://db.example:6379\""
 #define B2 "{route=\"r\",backend=\"unix:/run/\\\"x\\\\y.sock\""
-#define STATE(backend, word) "sluice_backend_state" backend ",state=\"" word "\"}"
+#define STATE_HELP "1 for the state that the backend is in, of all workers."
+#define STATE(backend, word, value) \
+    "sluice_backend_state" backend ",state=\"" word "\"} " value "\n"
+#define STATES(backend, full, down) \
+    STATE(backend, "up", "0") \
+    STATE(backend, "starting", "0") \
+    STATE(backend, "full", full) \
+    STATE(backend, "trial", "0") \
+    STATE(backend, "down", down)
 #define DIALS "sluice_backend_connect_duration_seconds"
 #define FAILURES "sluice_backend_connect_failures_total"
 
@@ -235,21 +243,7 @@ static const struct {
                                                                       "} 0\nsluice_backend_up" B2
                                                                       "} 1\n"},
     {"name=sluice_backend_state",
-     HEAD("sluice_backend_state", "gauge",
-          "1 for the state that the backend is in, of all workers.")
-         STATE(B1, "up") " 0\n" STATE(B1, "starting") " 0\n" STATE(B1, "full") " 0\n" STATE(
-             B1,
-             "tr"
-             "ia"
-             "l") " 0\n" STATE(B1,
-                               "down") " 1\n" STATE(B2,
-                                                    "up") " 0\n" STATE(B2,
-                                                                       "starting") " 0\n" STATE(B2,
-                                                                                                "fu"
-                                                                                                "l"
-                                                                                                "l") " 1\n" STATE(B2,
-                                                                                                                  "trial") " 0\n" STATE(B2,
-                                                                                                                                        "down") " 0\n"},
+     HEAD("sluice_backend_state", "gauge", STATE_HELP) STATES(B1, "0", "1") STATES(B2, "1", "0")},
     {"name=sluice_backend_sessions",
      HEAD("sluice_backend_sessions", "gauge",
           "Sessions that have the backend, or dial it.") "sluice_backend_sessions" B1

@@ -7,8 +7,8 @@ import socket
 import time
 
 import services
-from checked import ANSWERS, GREETS, HANGS_UP, HELLO, SILENT, WRONG, Checked
-from harness import case, equal, scale, wait_until
+from checked import ANSWERS, GREETS, HANGS_UP, HELLO, SILENT, WRONG, Checked, server_context
+from harness import Settings, case, equal, scale, wait_until
 from processes import both_started, descriptors_of
 from reloads import reload
 from wsclient import BINARY
@@ -154,6 +154,23 @@ def real_services(t):
     with open(t.path("sshd.log")) as file:
         wait_until(lambda: file.read().count("127.0.0.1") >= 1, "a line of sshd")
     equal(verdicts(p, "backend.down"), [("vnc", "the answer is not health_expect")], "down")
+
+
+@case()
+def over_tls(t):
+    """A check of a tls:// backend proves it as a session does, and speaks inside."""
+    server, plain = Checked(t, context=server_context(t)), Checked(t)
+    ca = os.path.join(Settings.certificates, "all.pem")
+    wait = "health_interval = 100ms\nhealth_timeout = 20s\nhealth_fall = 2\nbackend_ca = %s\n" % ca
+    url = "tls://localhost:%d" % server.port
+    p = t.gateway(good=keys(url, checks=wait + "health_expect = SSH-"),
+                  name=keys(url, checks=wait + "backend_name = other.example"),
+                  plain=keys("tls://localhost:%d" % plain.port, checks=wait))
+    p.log.wait("backend.down", 2)
+    server.wait(4)
+    equal(sorted(verdicts(p, "backend.down")), [
+        ("name", "certificate is for another name"),
+        ("plain", "the server does not speak TLS")], "down")
 
 
 # The PROXY header of a check speaks for nobody.
