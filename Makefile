@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# sluice: the build. tests/tests.mk holds the tests. `make help` lists all targets.
+# sluice: the build. tests/tests.mk holds the tests, config/packages.mk the packages. `make help`
+# lists all targets.
 #
 # make writes every file below build/ (B). A build variant has its own folder there:
 #   make VARIANT=asan            build/asan/sluice; the same word selects what `make unit`,
@@ -7,16 +8,33 @@
 # Variables: CC CFLAGS CPPFLAGS LDFLAGS as usual (flags are added to ours), V=1 shows commands,
 # WERROR=1 makes warnings errors, T=name runs only the tests (or lint checks) of that name,
 # B=DIR builds elsewhere, MODULES="base/span ..." builds only these, WOLFSSL_PREFIX=DIR uses a
-# wolfSSL of your own.
+# wolfSSL of your own, ARCH=arm64 builds for that architecture in build/arm64 (docker/README.md).
 
 VERSION = 0.1.0
 
-B ?= build
+# For another architecture than the machine's: Debian's name of it.
+ARCH ?=
+MACHINE_amd64 = x86_64-linux-gnu
+MACHINE_arm64 = aarch64-linux-gnu
+ifneq ($(ARCH),)
+MACHINE := $(or $(MACHINE_$(ARCH)),$(error ARCH=$(ARCH) is none of amd64, arm64))
+ifeq ($(origin CC),default)
+CC := $(MACHINE)-gcc
+endif
+AR := $(MACHINE)-ar
+endif
+
+B ?= build$(ARCH:%=/%)
 VARIANT ?= release
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 UNITDIR ?= $(PREFIX)/lib/systemd/system
-WOLFSSL_PREFIX ?= build/wolfssl
+# Where the private wolfSSL is built.
+WOLFSSL_BUILD = build$(ARCH:%=/%)
+WOLFSSL_PREFIX ?= $(WOLFSSL_BUILD)/wolfssl
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+MANDIR ?= $(PREFIX)/share/man
+COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 
 # Every module, in order: a module may include only modules above its own (`make lint`). A module
 # is NAME.h and NAME.c, and NAME_PART.c once it has outgrown one file.
@@ -127,8 +145,8 @@ OBJECTS = $(SOURCES:%.c=$(OUT)/%.o) $(PAGES:$(B)/%.c=$(OUT)/%.o)
 
 C_FILES := $(sort $(wildcard proxy/*.[ch] proxy/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch]))
 
-ifeq ($(WOLFSSL_PREFIX),build/wolfssl)
-WOLFSSL_STAMP = build/wolfssl/stamp
+ifeq ($(WOLFSSL_PREFIX),$(WOLFSSL_BUILD)/wolfssl)
+WOLFSSL_STAMP = $(WOLFSSL_PREFIX)/stamp
 WOLFSSL_LIB = $(WOLFSSL_PREFIX)/lib/libwolfssl.a
 else
 WOLFSSL_LIB = $(or $(wildcard $(WOLFSSL_PREFIX)/lib/libwolfssl.a),\
@@ -149,7 +167,7 @@ endif
 
 # ---------------------------------------------------------------------------------- building
 
-.PHONY: all debug asan run wolfssl deps install uninstall clean distclean help
+.PHONY: all debug asan run wolfssl deps install install-program uninstall clean distclean help
 all: $(BIN) $(COMPDB)  ## build the optimised, hardened program, build/sluice (the default)
 
 debug:  ## build without optimisation, build/debug/sluice
@@ -172,7 +190,7 @@ $(BIN): $(OUT)/proxy/main.o $(ARCHIVE) $(OUT)/link-flags $(WOLFSSL_STAMP)
 # ar makes it anew, so that no object of a removed source stays in it.
 $(ARCHIVE): $(OBJECTS) $(OUT)/objects
 	$(call say,AR,$@)
-	$(Q)rm -f $@ && ar rcs $@ $(OBJECTS)
+	$(Q)rm -f $@ && $(AR) rcs $@ $(OBJECTS)
 
 $(OUT)/proxy/%.o: proxy/%.c $(OUT)/flags $(WOLFSSL_STAMP) | $(B)/libraries
 	$(call say,CC,$@)
@@ -211,7 +229,7 @@ $(OUT)/objects: FORCE
 ifdef WOLFSSL_STAMP
 # The script itself knows whether there is anything to do.
 $(WOLFSSL_STAMP): FORCE
-	$(Q)proxy/wolfssl.sh build
+	$(Q)$(ARCH:%=WOLFSSL_CC=$(CC)) proxy/wolfssl.sh $(WOLFSSL_BUILD)
 endif
 
 $(B)/libraries:
@@ -231,23 +249,35 @@ $(COMPDB): $(GEN)/compile-list
 $(GEN)/compile-list: FORCE
 	$(call stamp,$(CURDIR) $(filter %.c,$(C_FILES)) $(TIDY_FLAGS))
 
-install: all  ## install into PREFIX (/usr/local) below DESTDIR; keep a configuration that is there
+install-program: all  ## install the program and the configuration alone, as for an image
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(SYSCONFDIR)/sluice'
 	install -m 755 $(BIN) '$(DESTDIR)$(PREFIX)/bin/sluice'
 	test -e '$(DESTDIR)$(SYSCONFDIR)/sluice/sluice.ini' || \
 	  install -m 644 config/sluice.ini '$(DESTDIR)$(SYSCONFDIR)/sluice/sluice.ini'
-	install -d '$(DESTDIR)$(UNITDIR)'
+
+install: install-program $(MANUAL)  ## install into PREFIX (/usr/local) below DESTDIR; keep a configuration that is there
+	install -d '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(SYSUSERSDIR)' '$(DESTDIR)$(MANDIR)/man8' \
+	  '$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(COMPLETIONDIR)'
 	for unit in sluice.service sluice.socket; do \
 	  sed -e 's|/usr/local/bin/|$(PREFIX)/bin/|' -e 's| /etc/| $(SYSCONFDIR)/|g' \
-	    "config/systemd/$$unit" >'$(DESTDIR)$(UNITDIR)'/"$$unit" || exit 1; \
+	    "config/systemd/$$unit" >'$(DESTDIR)$(UNITDIR)'/"$$unit" && \
+	  chmod 644 '$(DESTDIR)$(UNITDIR)'/"$$unit" || exit 1; \
 	done
+	install -m 644 config/systemd/sluice.sysusers '$(DESTDIR)$(SYSUSERSDIR)/sluice.conf'
+	for page in $(MANUAL); do \
+	  install -m 644 "$$page" '$(DESTDIR)$(MANDIR)'/man"$${page##*.}"/ || exit 1; \
+	done
+	install -m 644 config/completion/sluice.bash '$(DESTDIR)$(COMPLETIONDIR)/sluice'
 
-uninstall:  ## remove the program and the units, keep the configuration
+uninstall:  ## remove the program and what belongs to it, keep the configuration and the user
 	rm -f '$(DESTDIR)$(PREFIX)/bin/sluice' \
-	  '$(DESTDIR)$(UNITDIR)/sluice.service' '$(DESTDIR)$(UNITDIR)/sluice.socket'
+	  '$(DESTDIR)$(UNITDIR)/sluice.service' '$(DESTDIR)$(UNITDIR)/sluice.socket' \
+	  '$(DESTDIR)$(SYSUSERSDIR)/sluice.conf' '$(DESTDIR)$(COMPLETIONDIR)/sluice' \
+	  '$(DESTDIR)$(MANDIR)/man8/sluice.8' '$(DESTDIR)$(MANDIR)/man5/sluice.ini.5'
 
 clean:  ## remove what was built, but not wolfSSL and what the tests fetched
-	rm -rf $(B)/release $(B)/debug $(B)/asan $(B)/coverage $(B)/fuzz $(B)/gen $(B)/test
+	rm -rf $(B)/release $(B)/debug $(B)/asan $(B)/coverage $(B)/fuzz $(B)/gen $(B)/test \
+	  $(B)/manual $(B)/deb
 	rm -f $(B)/sluice $(B)/libraries $(COMPDB)
 
 distclean:  ## remove build/ altogether
@@ -256,20 +286,22 @@ distclean:  ## remove build/ altogether
 # ---------------------------------------------------------------------------------- packages
 
 # What the build needs from apt.
-BUILD_PACKAGES = gcc libc6-dev make libev-dev libinih-dev libc-ares-dev \
-    libseccomp-dev libjansson-dev libcrypt-dev zlib1g-dev dpkg-dev autoconf automake libtool debian-archive-keyring
+BUILD_LIBRARIES = libc6-dev libev-dev libinih-dev libc-ares-dev libseccomp-dev libjansson-dev \
+    libcrypt-dev zlib1g-dev
+BUILD_PACKAGES = $(if $(ARCH),gcc-$(subst _,-,$(MACHINE)),gcc) make $(BUILD_LIBRARIES:%=%$(ARCH:%=:%)) \
+    dpkg-dev autoconf automake libtool debian-archive-keyring
 
 deps:  ## install the Debian packages that the build needs (nothing if all are there)
 	$(Q)proxy/packages.sh 'to build' $(B)/packages.log $(BUILD_PACKAGES)
 
 # ---------------------------------------------------------------------------------- the rest
 
-MAKEFILES_READ = Makefile tests/tests.mk tests/bench/bench.mk
+MAKEFILES_READ = Makefile config/packages.mk tests/tests.mk tests/bench/bench.mk
 include $(filter-out Makefile,$(MAKEFILES_READ))
 
 help:  ## print this list
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1|/p' $(MAKEFILES_READ) | \
 	  awk -F '|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
-	@sed -n 's/^# \{0,1\}//; 4,10p' Makefile
+	@sed -n 's/^# \{0,1\}//; 5,11p' Makefile
 
 -include $(OBJECTS:.o=.d) $(OUT)/proxy/main.d

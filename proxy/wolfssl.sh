@@ -217,6 +217,15 @@ cpu_options() {
     esac
 }
 
+# Tells configure that it cannot run what it builds.
+cross_options() {
+    machine=$("$compiler" -dumpmachine)
+    case $machine in
+    "$(uname -m)"-*) ;;
+    *) printf '%s\n' "--host=$machine" ;;
+    esac
+}
+
 compiler_flags() {
     printf '%s\n' '-O2 -g -fPIC -fstack-protector-strong -fstack-clash-protection' \
         -fno-strict-aliasing
@@ -240,6 +249,7 @@ configure_source() {
         --enable-tls13 --disable-oldtls --enable-sni --enable-alpn --enable-session-ticket \
         --enable-sp --enable-curve25519 --enable-ed25519 \
         --enable-certgen --enable-keygen --enable-certext $(cpu_options) $(mlkem_options) \
+        $(cross_options) \
         CC="$compiler" CPPFLAGS="$defines" CFLAGS="$flags"
 }
 
@@ -253,7 +263,7 @@ compile_source() {
     # shellcheck disable=SC2046 # one word per flag
     logged wipe 'wolfssl_wipe.c does not compile' \
         "$compiler" $(compiler_flags) -D_FORTIFY_SOURCE=2 -c "$wipe" -o wipe.o
-    ar r "$prefix/new/lib/libwolfssl.a" wipe.o
+    "$("$compiler" -print-prog-name=ar)" r "$prefix/new/lib/libwolfssl.a" wipe.o
 }
 
 # is_defined NAME or NAME=VALUE

@@ -29,7 +29,7 @@ TEST_PACKAGES = libcunit1-dev $(LLVM_PACKAGES) cppcheck shellcheck chromium chro
     firefox-esr novnc tigervnc-standalone-server default-jdk-headless \
     redis-server mosquitto postgresql rabbitmq-server openssh-server openssh-client openssl python3 python3-websockets python3-wsproto \
     iproute2 nftables procps ngircd unbound nginx libnginx-mod-stream haproxy valgrind libssl-dev node-ws \
-    gnutls-bin libnss3-tools apache2-utils python3-cryptography python3-jwt prometheus systemd \
+    gnutls-bin libnss3-tools apache2-utils python3-cryptography python3-jwt prometheus systemd mandoc \
     $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 LLVM_PACKAGES = clang-$(LLVM) clang-tidy-$(LLVM) clang-format-$(LLVM) libclang-rt-$(LLVM)-dev
 

@@ -170,7 +170,9 @@ int bundle_seal(const struct bundle *bundle)
     size_t len = 0;
 
     for (const struct bundle_file *file = bundle->files; file != NULL; file = file->next) {
-        if (file->problem.len > 0) {
+        /* Targets only may need the system's CAs: config_build knows whether they do. */
+        bool is_spare = span_is_equal(file->name, SPAN_LIT(BUNDLE_SYSTEM_CA));
+        if (file->problem.len > 0 && !is_spare) {
             return -1;
         }
     }

@@ -183,7 +183,7 @@ static void note_members(struct session *s, const struct dial_outcome *outcomes,
     struct upstream *upstream = s->context->upstream;
     uint64_t now_ms = reactor_now_ms(s->context->reactor);
     for (size_t i = 0; order != NULL && i < size_min(order->count, ALONE); i++) {
-        if (i >= count) {
+        if (outcomes == NULL || i >= count) {
             upstream_member_note_left(upstream, s->route, index_of(s), order->ids[i], now_ms);
             continue;
         }

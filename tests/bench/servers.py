@@ -218,7 +218,8 @@ class Nginx(Server):
                if self.is_tls_out else "")
         services = "".join(
             f"server {{\nlisten {self.address}:{port}{' ssl' if self.is_tls else ''};\n"
-            f"{tls if self.is_tls else ''}{out}proxy_pass 127.0.0.1:{backend};\nproxy_timeout 1h;\n}}\n"
+            f"{tls if self.is_tls else ''}{out}"
+            f"proxy_pass 127.0.0.1:{backend};\nproxy_timeout 1h;\n}}\n"
             for port, backend in zip(self.ports, self.backends))
         return [self.program, "-e", "stderr", "-p", str(self.folder), "-c", self.write(
             "nginx.conf",

@@ -138,8 +138,9 @@ def _tls_out():
     yield Work("wss-tls-trip-100", "wss in, tls out: round trip, 128 B on 100 connections", "trip",
                ("cpu_us", "p50", "p99"), {"connections": 100, "message": 128, "messages": 60000},
                sessions=100, **common)
-    yield Work("wss-tls-open", "full TLS handshake + upgrade + resumed TLS with the backend + first "
-               "byte", "open", ("cpu_ms", "p50"), {"messages": 1500, "concurrency": 4}, **common)
+    yield Work("wss-tls-open", "full TLS handshake + upgrade + resumed TLS with the backend + "
+               "first byte", "open", ("cpu_ms", "p50"), {"messages": 1500, "concurrency": 4},
+               **common)
 
 
 def _idle():
@@ -225,8 +226,8 @@ def _speeds():
                        **common)
 
 
-WORKS = (*_bulk("wss"), *_bulk("ws"), *_trips(), *_opens(), *_tls_out(), *_idle(), *_beside(), *_workers(),
-         *_ages(), *_speeds(), *_stalls())
+WORKS = (*_bulk("wss"), *_bulk("ws"), *_trips(), *_opens(), *_tls_out(), *_idle(), *_beside(),
+         *_workers(), *_ages(), *_speeds(), *_stalls())
 
 
 @dataclass

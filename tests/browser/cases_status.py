@@ -137,7 +137,7 @@ def backends(t):
     wait_until(lambda: rows()[full.url][1] == "● full" and rows()[down.url][1] == "○ down",
                "their states", 30)
     got = rows()
-    equal((got[up.url][0], got[up.url][3], got[up.url][4]), ("desks", "3", "2"), "the one that is up")
+    equal([got[up.url][i] for i in (0, 3, 4)], ["desks", "3", "2"], "the one that is up")
     equal(got[full.url][3], "1 of 1", "the one that is full")
     equal(got[down.url][5], "connection refused", "the one that is down")
     equal(page.browser.text("backends-sum"), "1 of 4 down", "the sum")
