@@ -83,18 +83,13 @@ void authorities_join(struct build *build, const struct span *texts, size_t coun
     }
     char *joined = build_array(build, size + 1, 1);
     for (size_t i = 0; joined != NULL && i < count; i++) {
-        struct tls_der der;
-        const char *fault = tls_pem_certificates(texts[i], &der);
+        struct span rest = texts[i];
+        size_t item = 0;
 
-        for (size_t k = 0; fault == NULL && k < der.count; k++) {
-            struct span item = tls_pem_item(&der, k);
-
-            if (fits == NULL || fits(item)) {
-                memcpy(joined + len, item.data, item.len);
-                len += item.len;
-            }
+        while (tls_pem_next_certificate(&rest, (uint8_t *)joined + len, &item)) {
+            bool is_taken = fits == NULL || fits((struct span){joined + len, item});
+            len += is_taken ? item : 0;
         }
-        tls_pem_done(&der);
     }
     *out = (struct span){joined, joined != NULL ? len : 0};
 }

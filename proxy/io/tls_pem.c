@@ -206,6 +206,18 @@ static bool take_block(struct tls_der *der, const struct block *block)
     return true;
 }
 
+bool tls_pem_next_certificate(struct span *text, uint8_t *out, size_t *out_len)
+{
+    struct block block;
+    *out_len = 0;
+    while (*out_len == 0 && next_block(text, &block)) {
+        if (block.kind == KIND_CERTIFICATE || block.kind == KIND_TRUSTED) {
+            *out_len = write_block(&block, out);
+        }
+    }
+    return *out_len > 0;
+}
+
 static const char *take_all(struct span text, struct tls_der *out)
 {
     struct block block;

@@ -387,7 +387,9 @@ def system_ca(t):
     equal(code, 0, "without verification nobody asks for the file: " + errors)
     os.makedirs(etc.path("ssl/certs"))
     weak = a.make.ca("weak", key=a.make.key("rsa1024", "weak"))
-    etc.write("ssl/certs/ca-certificates.crt", pem(weak, a.root).decode())
+    # Debian's file has more than a hundred CAs.
+    others = [a.make.ca("other %d" % i, key=a.make.key("p256", "other")) for i in range(120)]
+    etc.write("ssl/certs/ca-certificates.crt", pem(weak, *others, a.root).decode())
     p = t.start(text, preexec_fn=etc.enter)
     talk(p, "/r", server)
     etc.write("ssl/certs/ca-certificates.crt", pem(Authority(t, "other").root).decode())
