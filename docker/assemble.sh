@@ -21,11 +21,16 @@ if [ "$arch" = "$own" ]; then
 else
     set -- "ARCH=$arch"
     build=build/$arch
-    tools=$(dpkg-architecture -a "$arch" -q DEB_HOST_GNU_TYPE 2>/dev/null || echo aarch64-linux-gnu)-
+    case $arch in
+    amd64) tools=x86_64-linux-gnu- ;;
+    arm64) tools=aarch64-linux-gnu- ;;
+    *) echo "assemble: cannot build for $arch" >&2; exit 1 ;;
+    esac
 fi
 
 make deps "$@"
-make -j "$(nproc)" install PREFIX=/usr SYSCONFDIR=/etc UNITDIR=/units DESTDIR="$root" "$@"
+make -j "$(nproc)" "$@"
+make install PREFIX=/usr SYSCONFDIR=/etc UNITDIR=/units DESTDIR="$root" "$@"
 rm -rf "${root:?}/units"
 "${tools}strip" "$root/usr/bin/sluice"
 

@@ -19,6 +19,7 @@ wolfssl=$(sed -n 2p "$stamp")
 wolfssl_version=${wolfssl#* }
 [ -n "$wolfssl_version" ] || { echo "sbom: $stamp does not say what wolfSSL was built from" >&2; exit 1; }
 
+# shellcheck source=/dev/null
 . /etc/os-release
 created=$(date -u -d "@${SOURCE_DATE_EPOCH:-$(date +%s)}" +%Y-%m-%dT%H:%M:%SZ)
 print=$({ printf '%s\n' "$version" "$arch" "$wolfssl" && cat "$needed"; } | sha256sum | cut -c 1-32)

@@ -33,6 +33,9 @@ defines="$defines -DWOLFSSL_MAX_ALT_NAMES=4096 -DMAX_CHAIN_DEPTH=20 -DMAX_CERTIF
 defines="$defines -DWOLFSSL_EXTRA_ALERTS"
 debian_releases='bookworm trixie forky sid stable oldstable testing unstable'
 
+# What `make install DESTDIR=...` was called with is not for the make of wolfSSL.
+unset MAKEFLAGS MFLAGS DESTDIR
+
 self=$(cd "$(dirname "$0")" && pwd)/$(basename "$0")
 wipe=${self%/*}/wolfssl_wipe.c
 build=${1:-build}

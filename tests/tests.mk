@@ -76,7 +76,7 @@ SAN_ENV = ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:ab
 LINT_ENV = B='$(B)' CC='$(CC)' MODULES='$(MODULES)' CLANG_FORMAT='$(CLANG_FORMAT)' \
     CLANG_TIDY='$(CLANG_TIDY)' PYTHON='$(PYTHON)' BIN='$(B)/sluice'
 LINT_NEEDS = $(COMPDB) $(GEN)/unit/suites.inc $(WOLFSSL_STAMP) \
-    $(if $(wildcard proxy/main.c),$(if $(filter-out examples config_keys,$(T)),,$(B)/sluice))
+    $(if $(wildcard proxy/main.c),$(if $(filter-out examples kubernetes config_keys,$(T)),,$(B)/sluice))
 lint: $(LINT_NEEDS)  ## check layers, keys, sizes, format, clang-tidy, cppcheck, shellcheck, hardening
 	$(Q)$(LINT_ENV) $(RECORD) lint tests/lint/run $(T)
 

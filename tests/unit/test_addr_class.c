@@ -2,6 +2,7 @@
 #include "base/addr_class.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "check.h"
@@ -100,8 +101,9 @@ static void test_embedded(void)
                    addr_parse_host(span_from_str(embedded_rows[i].text), 80, &a));
         size_t count = addr_embedded(&a, inner);
         for (size_t k = 0; k < count; k++) {
-            strcat(text, addr_print(&inner[k], one, sizeof(one)));
-            strcat(text, " ");
+            size_t len = strlen(text);
+            snprintf(text + len, sizeof(text) - len, "%s ",
+                     addr_print(&inner[k], one, sizeof(one)));
         }
         CHECK_EQ_STR(embedded_rows[i].text, text, embedded_rows[i].want);
     }
