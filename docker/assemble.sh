@@ -29,9 +29,7 @@ else
 fi
 
 make deps "$@"
-make -j "$(nproc)" "$@"
-make install PREFIX=/usr SYSCONFDIR=/etc UNITDIR=/units DESTDIR="$root" "$@"
-rm -rf "${root:?}/units"
+make -j "$(nproc)" install-program PREFIX=/usr SYSCONFDIR=/etc DESTDIR="$root" "$@"
 "${tools}strip" "$root/usr/bin/sluice"
 
 # Files of a package without what only people read. Scanners of images find the packages in

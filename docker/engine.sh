@@ -80,14 +80,14 @@ make_base() { # ARCH: prints the folder
     echo "$base"
 }
 
-# Makes localhost/sluice-base:ARCH of these files, unless it is there.
+# Makes localhost/sluice-base:ARCH of these files, unless it is there. Each is marked as of the
+# machine's own architecture: buildah 1.28 finds no other once a stage has named its platform.
 import_base() { # ARCH
     local base container
     buildah inspect --type image "localhost/sluice-base:$1" >"$work/inspect" 2>&1 && return
     base=$(make_base "$1")
-    container=$(buildah from --arch "$1" scratch)
+    container=$(buildah from scratch)
     buildah copy -q "$container" "$base" / >"$work/copy.log"
-    buildah config --arch "$1" "$container"
     buildah commit -q --rm "$container" "localhost/sluice-base:$1" >"$work/commit.log"
 }
 
@@ -97,7 +97,9 @@ build_image() { # ARCH
     own=$(dpkg --print-architecture)
     import_base "$own"
     import_base "$1"
+    # Old versions of buildah do not know BUILDPLATFORM by themselves.
     buildah bud --isolation chroot --format docker --platform "linux/$1" \
+        --build-arg "BUILDPLATFORM=linux/$own" \
         --build-arg "BUILD_BASE=localhost/sluice-base:$own" \
         --build-arg "BASE=localhost/sluice-base:$1" \
         --build-arg "REVISION=$(git -C "$top" rev-parse HEAD 2>/dev/null || echo unknown)" \

@@ -3,12 +3,13 @@
 """Rehearses a rolling deploy: rolling.py [--sluice PROGRAM] [--next PROGRAM] [--root DIRECTORY]
 
 Three gateways in network namespaces of their own stand behind HAProxy (tcp mode, health checks on
-/readyz). Under load each in turn gets SIGTERM, drains, and is replaced by the next version. Nobody may
-be refused, every session that did not end by itself must have been told so (Close 1001 or 1012),
-and every other message must have come back. Then one gateway is killed, to show that this measures.
+/readyz). Under load each in turn gets SIGTERM, drains, and is replaced by the next version. Nobody
+may be refused, every session that did not end by itself must have been told so (Close 1001 or
+1012), and every other message must have come back. Then one gateway is killed, to show that this
+measures.
 
---root is the root of an unpacked image, whose program then runs in it. Needs root, HAProxy, iproute2
-and Python's websockets. All that it makes is inside namespaces, and goes with them.
+--root is the root of an unpacked image, whose program then runs in it. Needs root, HAProxy,
+iproute2 and Python's websockets. All that it makes is inside namespaces, and goes with them.
 """
 import argparse
 import asyncio
@@ -189,8 +190,9 @@ class World:
                 return False
             s.sendall(b"show stat\n")
             text = b"".join(iter(lambda: s.recv(65536), b"")).decode()
+        name = "g%d" % gateway.number
         rows = csv.DictReader(io.StringIO(text.lstrip("# ")))
-        return any(row["svname"] == "g%d" % gateway.number and row["status"] == "UP" for row in rows)
+        return any((row["svname"], row["status"]) == (name, "UP") for row in rows)
 
     def close(self):
         for gateway in self.gateways:
@@ -233,8 +235,8 @@ class Load:
         while not self.is_over and (number < 2 or time.monotonic() < end):
             number += 1
             sent = b"%d-%d " % (page, number) + os.urandom(random.randrange(3000))
-            self.counts["messages"] += 1
             await socket_.send(sent)
+            self.counts["messages"] += 1
             got = b""
             while len(got) < len(sent):  # a message may come back in parts
                 got += await asyncio.wait_for(socket_.recv(), WAIT)
@@ -292,11 +294,12 @@ async def echo(reader, writer):
 
 
 async def replace(world, gateway, program):
-    """One step of the deploy. HAProxy has to know that the new one is there before the next step."""
+    """One step of the deploy. HAProxy must know the new one before the next step."""
     gateway.process.terminate()
     await until(lambda: gateway.process.poll() is not None, "a gateway has drained")
     if gateway.process.returncode != 0:
-        raise RuntimeError("gateway %d ended with %d" % (gateway.number, gateway.process.returncode))
+        raise RuntimeError("gateway %d ended with %d"
+                           % (gateway.number, gateway.process.returncode))
     gateway.start(program)
     await until(gateway.is_ready, "the next version is ready")
     await until(lambda: world.is_up(gateway), "HAProxy sends it sessions")

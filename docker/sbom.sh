@@ -5,8 +5,8 @@
 #
 #   docker/sbom.sh VERSION ARCH WOLFSSL_STAMP NEEDED
 #
-# NEEDED is what needed.sh printed. The same input gives the same document, if SOURCE_DATE_EPOCH says
-# which time to write.
+# NEEDED is what needed.sh printed. The same input gives the same document, if SOURCE_DATE_EPOCH
+# says which time to write.
 set -eu
 
 version=$1
@@ -17,7 +17,14 @@ needed=$4
 # From the stamp: `Debian 5.7.2-0.1` or `tarball 5.9.2`.
 wolfssl=$(sed -n 2p "$stamp")
 wolfssl_version=${wolfssl#* }
-[ -n "$wolfssl_version" ] || { echo "sbom: $stamp does not say what wolfSSL was built from" >&2; exit 1; }
+if [ -z "$wolfssl_version" ]; then
+    echo "sbom: $stamp does not say what wolfSSL was built from" >&2
+    exit 1
+fi
+case $wolfssl_version in
+5.[0-7].*) wolfssl_license=GPL-2.0-or-later ;;
+*) wolfssl_license=GPL-3.0-or-later ;;
+esac
 
 # shellcheck source=/dev/null
 . /etc/os-release
@@ -86,12 +93,13 @@ JSON
 package sluice "$version" GPL-3.0-or-later NOASSERTION \
     "pkg:generic/sluice@$(purl_text "$version")" "The program, for $arch."
 echo ,
-package wolfssl "$wolfssl_version" GPL-2.0-or-later "$wolfssl_from" "$wolfssl_purl" \
+package wolfssl "$wolfssl_version" "$wolfssl_license" "$wolfssl_from" "$wolfssl_purl" \
     "Linked into the program. Source: $wolfssl."
 while read -r name its_version source source_version; do
     echo ,
+    purl="pkg:deb/debian/$(purl_text "$name")@$(purl_text "$its_version")"
     package "$name" "$its_version" NOASSERTION 'Organization: Debian' \
-        "pkg:deb/debian/$(purl_text "$name")@$(purl_text "$its_version")?arch=$arch&distro=debian-$VERSION_ID" \
+        "$purl?arch=$arch&distro=debian-$VERSION_ID" \
         "A shared library. Source: $source $source_version."
 done <"$needed"
 printf '  ],\n  "relationships": [\n'

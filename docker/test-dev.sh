@@ -80,7 +80,8 @@ check 'its labels tell the version' test "$(label org.opencontainers.image.versi
 check 'its labels tell the revision' test -n "$(label org.opencontainers.image.revision)"
 check 'its labels tell the license' \
     test "$(label org.opencontainers.image.licenses)" = GPL-3.0-or-later
-check 'the program tells the version' grep -qF "$version" <(run "$container" -- /usr/bin/sluice --version)
+check 'the program tells the version' \
+    grep -qF "$version" <(run "$container" -- /usr/bin/sluice --version)
 check 'no compiler is in the image' \
     test -z "$(run "$container" -- sh -c 'command -v gcc make || true')"
 check 'its libraries are all there' \
@@ -122,7 +123,8 @@ healthy() {
 check 'its health check says that it is ready' until_so 30 healthy
 check 'a client speaks with Redis through it' \
     /usr/bin/python3 "$top/docker/redis_ping.py" "$port" "$work/certificates/fullchain.pem"
-check 'it has no right' test "$(sed -n 's/^CapEff:\t//p' "/proc/$(master)/status")" = 0000000000000000
+check 'it has no right' \
+    test "$(sed -n 's/^CapEff:\t//p' "/proc/$(master)/status")" = 0000000000000000
 check 'it is PID 1' grep -q '^NSpid:.*[[:space:]]1$' "/proc/$(master)/status"
 check 'its root is read-only' grep -q '^[^ ]* [^ ]* [^ ]* [^ ]* / ro' "/proc/$(master)/mountinfo"
 

@@ -11,7 +11,7 @@
 #
 # WOLFSSL_TARBALL=FILE builds upstream's source in FILE (.tar.gz, .tar.xz) instead, if its SHA-256
 # is WOLFSSL_SHA256: then nothing is fetched, and apt is not needed. Where that version has ML-KEM,
-# the build has it too.
+# the build has it too. WOLFSSL_CC=COMPILER may be one for another architecture.
 set -eu
 
 suite=trixie
@@ -205,7 +205,7 @@ unpack_tarball() {
         tar -x -f "$tarball" -C "$work/source" --strip-components=1 --no-same-owner
 }
 
-# Post-quantum key exchange, where this version has it. 5.7.2 has an unfinished one by another name.
+# Post-quantum key exchange, where this version has it. 5.7.2 has an unfinished one.
 mlkem_options() {
     if grep -q -e '--enable-mlkem' "$work/source/configure.ac"; then
         printf '%s\n' --enable-mlkem

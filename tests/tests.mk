@@ -56,7 +56,7 @@ EXAMPLE_CLIENTS = $(B)/node/examples
 
 .PHONY: test test-deps gate check lint keys format format-check unit replay differential integration
 .PHONY: kit screenshots faults flood heads browser firefox fuzz fuzz-run coverage coverage-run
-.PHONY: docker-test kubernetes-test
+.PHONY: docker-test rolling-test kubernetes-test
 
 test:  ## install what is missing, build, and run the whole gate
 	+$(Q)$(MAKE) --no-print-directory deps
@@ -188,8 +188,12 @@ coverage-run: $(UNIT_BIN) $(REPLAYS)
 	  { tail -n 30 $(OUT)/tests.log; exit 1; }
 	$(Q)tests/coverage.sh $(OUT) 90 $(SOURCES)
 
-docker-test:  ## build and run the container image, without an engine (root)
+docker-test:  ## build and run the image for amd64 and arm64, rehearse a rolling deploy (root)
 	docker/test.sh
+	$(if $(filter amd64,$(shell dpkg --print-architecture)),docker/arm64.sh)
+
+rolling-test: $(BIN)  ## rehearse a rolling deploy with the built program (root)
+	$(PYTHON) docker/rolling.py --sluice $(CURDIR)/$(BIN)
 
 kubernetes-test: $(BIN)  ## build and check the manifests of docker/kubernetes (go, python3)
 	SLUICE='$(CURDIR)/$(BIN)' docker/kubernetes/test.sh

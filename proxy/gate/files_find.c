@@ -8,7 +8,8 @@
 #include "gate/files_parts.h"
 #include "proto/http.h"
 
-#define SUFFIX_MAX 4 /* of a compressed sibling, with its NUL */
+#define SUFFIX_MAX 4                      /* of a compressed sibling, with its NUL */
+#define DATE_END_S UINT64_C(253402300800) /* the year 10000, which no HTTP date can name */
 
 /* --- answers that are only a status -------------------------------------------------------- */
 
@@ -36,12 +37,13 @@ static void take_status(struct files_answer *out, const struct stat *status)
     const char *const suffixes[] = {
         [RESOURCE_IDENTITY] = "", [RESOURCE_GZIP] = "-gz", [RESOURCE_BROTLI] = "-br"};
     uint64_t modified_s = status->st_mtim.tv_sec > 0 ? (uint64_t)status->st_mtim.tv_sec : 0;
+    uint64_t said_s = modified_s < DATE_END_S ? modified_s : DATE_END_S - 1;
     int len = snprintf(out->etag_text, sizeof(out->etag_text), "\"%" PRIx64 "-%" PRIx64 "%s\"",
                        modified_s * 1000000000 + (uint64_t)status->st_mtim.tv_nsec,
                        (uint64_t)status->st_size, suffixes[out->coding]);
 
     out->mark.etag = (struct span){out->etag_text, len > 0 ? (size_t)len : 0};
-    out->mark.modified_s = modified_s;
+    out->mark.modified_s = said_s;
     out->size_bytes = (uint64_t)status->st_size;
 }
 

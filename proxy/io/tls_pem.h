@@ -31,8 +31,8 @@ struct tls_der {
 /* All certificates, in the file's order. NULL, or what is wrong; *out is then empty. */
 MUST_CHECK const char *tls_pem_certificates(struct span text, struct tls_der *out);
 
-/* The next certificate that is not damaged, as DER, of a text that may have any number of them; *text
- * is then what follows it. `out` has room for text->len bytes. False: there is none. */
+/* The next certificate that is not damaged, as DER, of a text that may have any number of them;
+ * *text is then what follows it. `out` has room for text->len bytes. False: there is none. */
 MUST_CHECK bool tls_pem_next_certificate(struct span *text, uint8_t *out, size_t *out_len);
 
 /* The first private key. NULL, or what is wrong; *out is then empty. */

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The demo of docker/compose.yaml: its page in Chromium, with its own configurations of sluice, Redis,
-ngircd and Prometheus, but with the addresses and paths of this run."""
+"""The demo of docker/compose.yaml: its page in Chromium, with its own configurations of sluice,
+Redis, ngircd and Prometheus, but with the addresses and paths of this run."""
 
 import os
 import re

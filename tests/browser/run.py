@@ -20,7 +20,8 @@ import webdriver  # noqa: E402
 
 # These cases look at the console and at how the page is shown, start a browser of their own, or
 # are about what Chromium does.
-CHROMIUM_ONLY = ("certificates.", "compose.", "demo.", "files.", "link.", "local_network.", "status.")
+CHROMIUM_ONLY = ("certificates.", "compose.", "demo.", "files.", "link.", "local_network.",
+                 "status.")
 
 
 class BrowserTest(harness.Test):

@@ -80,26 +80,47 @@ static void run_deferred(void)
 /* --- dialling ---------------------------------------------------------------------------------*/
 
 struct dial {
-    size_t candidate_count;
     dial_fn *callback;
     void *owner;
     bool is_decided;
     enum dial_result result;
 };
 
+/* The backends come in the order of the route, each by itself and once, until one accepts. Each has
+ * its share of the time that is left. */
+static void check_plan(const struct dial_plan *plan)
+{
+    const struct config_route *route = world_session()->route;
+    const struct config_backend *backend = &route->backends[world.dial_count];
+    uint64_t most_ms = route->timeouts.connect_ms;
+    world.first_dial_ms = world.dial_count == 0 ? reactor.now_ms : world.first_dial_ms;
+    uint64_t gone_ms = reactor.now_ms - world.first_dial_ms;
+    world.dial_route = route;
+    expect(!world.is_dial_good, "nobody dials behind a backend that has accepted");
+    expect(world.dial_count < route->backend_count, "each backend is dialled once");
+    expect(world.dial_count == 0 || (world.dial_worst != DIAL_OK && gone_ms < most_ms),
+           "the next backend comes behind one that failed, and in time");
+    expect(plan->candidate_count == 1 && plan->candidates[0].port == backend->port &&
+               span_is_equal(span_from_str(plan->candidates[0].host), backend->host),
+           "the backends come in their order");
+    expect(plan->timeout_ms == (most_ms - gone_ms) / (route->backend_count - world.dial_count),
+           "a share of the time that is left");
+}
+
 struct dial *dial_start(struct reactor *r, struct resolver *resolver, const struct scratch *areas,
                         const struct dial_plan *plan, dial_fn *callback, void *owner)
 {
     (void)resolver;
     (void)areas;
-    expect(r == &reactor && !world.has_dialled, "one dial a session");
+    expect(r == &reactor && world.dial == NULL, "one dial at a time");
+    check_plan(plan);
     expect(!model.is_refused, "a refusal is not dialled");
     expect(!model.is_token_due || model.is_spoiled, "a token comes before the dial");
     struct dial *dial = mem_alloc(sizeof(*dial));
     if (dial != NULL) {
-        *dial = (struct dial){plan->candidate_count, callback, owner, world.is_dial_instant,
-                              world.dial_result};
-        world.has_dialled = true;
+        *dial = (struct dial){callback, owner, world.is_dial_instant, world.dial_result};
+        world.is_dial_instant = false;
+        world.dial_count++;
     }
     world.dial = dial;
     return dial;
@@ -132,8 +153,12 @@ struct dial_outcome dial_finish(struct dial *dial, struct conn *into, size_t *ou
     if (outcome.result == DIAL_OK) {
         struct carrier carrier = peer_carrier(&world.backend);
         conn_open(into, &carrier, NULL);
+        world.is_dial_good = true;
+    } else {
+        world.failed_dial_ms = reactor.now_ms;
+        world.dial_worst = outcome.result > world.dial_worst ? outcome.result : world.dial_worst;
     }
-    *out_candidate = dial->candidate_count - 1;
+    *out_candidate = 0;
     world.dial = NULL;
     mem_free(dial);
     return outcome;
@@ -143,6 +168,7 @@ size_t dial_cancel(struct dial *dial)
 {
     expect(dial != NULL && dial == world.dial, "a dial that is under way");
     world.dial = NULL;
+    world.is_dial_left = true;
     mem_free(dial);
     return 0;
 }
@@ -155,10 +181,11 @@ static void dial_answer(enum dial_result result)
         world.dial_result = result;
         return;
     }
+    size_t count = world.dial_count;
     world.dial->is_decided = true;
     world.dial->result = result;
     world.dial->callback(world.dial->owner);
-    expect(world.dial == NULL, "a result is taken");
+    expect(world.dial == NULL || world.dial_count > count, "a result is taken");
 }
 
 /* --- passwords --------------------------------------------------------------------------------*/

@@ -222,6 +222,31 @@ static void check_client_end(const char *word)
     }
 }
 
+/* When the last dial has failed, the session has tried every backend, as long as there was time. It
+ * tells the worst of what it found. */
+static void check_dials(const char *word)
+{
+    static const char *const words[] = {
+        [DIAL_OK] = "",
+        [DIAL_DENIED] = "target",
+        [DIAL_NAME] = "backend_name",
+        [DIAL_UNREACHABLE] = "backend_refused",
+        [DIAL_TIMEOUT] = "backend_timeout",
+        [DIAL_REFUSED] = "backend_refused",
+        [DIAL_TLS] = "backend_tls",
+        [DIAL_NO_MEMORY] = "internal",
+        [DIAL_EXHAUSTED] = "full",
+    };
+    const struct config_route *route = world.dial_route;
+    if (world.dial_count == 0 || world.is_dial_good || world.is_dial_left) {
+        return;
+    }
+    expect(world.dial_count == route->backend_count ||
+               world.failed_dial_ms - world.first_dial_ms >= route->timeouts.connect_ms,
+           "no backend is left out");
+    expect(strcmp(word, words[world.dial_worst]) == 0, "the worst of the dials is told");
+}
+
 /* The word blames nobody for what he did not do, and the session passes an orderly end on as
  * one. */
 static void check_ending(const char *word)
@@ -238,6 +263,7 @@ static void check_ending(const char *word)
     bool is_asked = model.route != NULL && model.route->auth_count > 0;
     expect(strcmp(word, "auth") != 0 || is_asked || model.is_spoiled, "it was asked who it is");
     check_client_end(word);
+    check_dials(word);
     expect(model.is_spoiled || model.is_client_done || strcmp(word, "client_close") != 0,
            "the client has closed");
     expect(model.route == NULL || model.is_down_over || strcmp(word, "backend_data") != 0,

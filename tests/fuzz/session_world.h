@@ -58,9 +58,15 @@ struct world {
     struct dial *dial; /* NULL while the session does not dial */
     struct reactor_timer *timer;
     bool is_timer_armed;
-    bool is_forced; /* ended from outside, or memory was taken away: bytes may be missing */
-    bool has_dialled;
-    bool is_dial_instant; /* dial_start decides at once, with dial_result */
+    bool is_forced;    /* ended from outside, or memory was taken away: bytes may be missing */
+    size_t dial_count; /* so many dials have begun, one for each backend */
+    const struct config_route *dial_route;
+    uint64_t first_dial_ms;      /* when the first of them began */
+    uint64_t failed_dial_ms;     /* when the last of them failed */
+    bool is_dial_left;           /* the session has given one up */
+    bool is_dial_good;           /* a backend has accepted: nothing is dialled any more */
+    enum dial_result dial_worst; /* of the backends that failed; DIAL_OK: none has */
+    bool is_dial_instant;        /* the next dial_start decides at once, with dial_result */
     enum dial_result dial_result;
     bool is_headed;    /* the client has sent a request head */
     bool is_frame_cut; /* the client has sent half a frame, and nothing follows it */

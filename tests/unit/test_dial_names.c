@@ -207,25 +207,29 @@ static void test_silent_addresses(void)
     }
 }
 
-/* All attempts stay silent: the reason is the time, also for those that gave way. */
+/* All attempts stay silent: the reason is the time, also for those that gave way. On a machine
+ * under load the time may end before the name is known; then there is more of it. */
 static void test_only_silent(void)
 {
     static struct world w;
     const struct zone zone = {.a = 1, .is_loopback = true};
-    int fillers[2];
-    world_open(&w, &zone, 9);
-    int listener = open_silent(1, w.port, fillers);
-    w.plan.timeout_ms = 300;
-    add_name(&w);
-    (void)dial(&w);
+    w.result = DIAL_NAME;
+    for (uint64_t timeout_ms = 300; w.result == DIAL_NAME && timeout_ms < 10000; timeout_ms *= 3) {
+        int fillers[2];
+        world_open(&w, &zone, 9);
+        int listener = open_silent(1, w.port, fillers);
+        w.plan.timeout_ms = timeout_ms;
+        add_name(&w);
+        (void)dial(&w);
+        if (listener >= 0) {
+            net_close(fillers[0]);
+            net_close(fillers[1]);
+            net_close(listener);
+        }
+        world_close("only silent", &w);
+    }
     CHECK_EQ_INT("only silent", w.result, DIAL_TIMEOUT);
     CHECK_EQ_STR("only silent", w.detail, "no answer within connect_timeout");
-    if (listener >= 0) {
-        net_close(fillers[0]);
-        net_close(fillers[1]);
-        net_close(listener);
-    }
-    world_close("only silent", &w);
 }
 
 /* Without descriptors, or without memory, nothing is said of the backend. */

@@ -71,7 +71,13 @@ def resets_in_a_row(t):
     for n in range(3):
         equal((state(p, bad), lines(p, bad)), ("up", []), "before reset %d" % (n + 1))
         find_out(p)
-    wait_until(lambda: state(p, bad) == "down" or find_out(p), "b to be down", 30)
+
+    def is_down():
+        if state(p, bad) == "up":
+            find_out(p)
+        return state(p, bad) == "down"
+
+    wait_until(is_down, "b to be down", 30)
     equal((visit(p), lines(p, bad)), ("g", ["backend.down"]), "then")
 
 

@@ -2,7 +2,9 @@
 """Files and what is around them: bad configurations, reloads, proxies in front, limits."""
 
 import os
+import shutil
 import signal
+import tempfile
 
 import fronts
 import sites
@@ -216,3 +218,19 @@ def an_upgrade(t):
     equal(ask_alone(p, "/").body, PAGE, "afterwards")
     assert is_over(kept)
     p.stop()
+
+
+@case()
+def times_without_a_date(t):
+    """A file from after the year 9999, which no HTTP date can name, or from before 1970."""
+    root = tempfile.mkdtemp(prefix="sluice-site-", dir="/dev/shm")  # most disks end before 2500
+    t.cleanup(lambda: shutil.rmtree(root, ignore_errors=True))
+    os.chmod(root, 0o755)
+    p = sites.start(t, root)
+    last = "Fri, 31 Dec 9999 23:59:59 GMT"
+    for time, date in [(253402300799, last), (253402300800, last), (1 << 40, last),
+                       (-5, "Thu, 01 Jan 1970 00:00:00 GMT")]:
+        sites.put(root, "file.txt", b"content", time)
+        got = ask_alone(p, "/file.txt")
+        equal((got.status, got.get("Last-Modified"), got.body), (200, date, b"content"), time)
+        equal(ask_alone(p, "/file.txt", "If-Modified-Since: " + date).status, 304, time)

@@ -16,6 +16,7 @@ from harness import Settings, Skip, case, equal, scale, wait_until
 from memory import limit_process
 from peers import Backend
 from processes import ECHO, both_started, echo
+from reloads import reload
 from scrape import scrape
 from sessions import WIRES
 from wsclient import FIN, RESET, Client, Ended, Timeout, frame, frame_header
@@ -85,9 +86,10 @@ NO_DIAL = [
 def no_socket_for_a_dial(t, number, backend, detail):
     """What this machine lacks is no fault of the backend: the page may try again later."""
     fault = DescriptorFault(t)
-    p = both_started(t.start(t.config(r="origins = *\nbackend = " + backend, e=ECHO),
-                             env=fault.environment), 1)
+    p = both_started(t.start(t.config(e=ECHO), env=fault.environment), 1)
     fault.set("socket", number)
+    # A name is looked up once a route has it.
+    reload(p, t.config(r="origins = *\nbackend = " + backend, e=ECHO))
     for listen in ("plain", "tls"):
         c = p.client(listen).open("/r")
         c.recv_close(1013)

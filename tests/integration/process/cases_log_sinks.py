@@ -331,6 +331,8 @@ def all_kinds_are_limited(t):
         "hasher.start", "hasher.exit", "hasher.failed", "hasher.killed",
         # upstream's own limit: less and less often
         "backend.down", "backend.up",
+        # at debug, when a name server says something else than before
+        "backend.addresses",
         # once until the daemon takes a line again
         "log.absent",
         # every 5 s at most for each kind

@@ -285,7 +285,7 @@ def large(t):
     equal(len([1 for name, _ in got.series if name == "sluice_sessions_total"]), 200, "routes")
     for route in ("r0", "r199"):
         own = [key for key in got.series if ("route", route) in key[1]]
-        equal(len([k for k in own if dict(k[1]).get("backend")]), 30, "of two backends")
+        equal(len([k for k in own if dict(k[1]).get("backend")]), 46, "of two backends")
         assert len([k for k in own if not dict(k[1]).get("backend")]) <= 40
     with socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
