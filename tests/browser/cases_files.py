@@ -6,7 +6,8 @@ import statistics
 
 import fronts
 import harness
-from cases_examples import NOVNC, vnc
+from cases_examples import NOVNC
+from desktop import Desktop
 from harness import case, equal, wait_until
 
 RUNS = 5
@@ -61,7 +62,8 @@ def as_fast_as_nginx(t):
 @case(timeout=120)
 def a_desktop(t):
     """The page from one port of sluice shows the screen of a VNC server, with origins = same."""
-    p = t.start(t.config(websockify="backend = tcp://127.0.0.1:%d\naccept = binary" % vnc(t))
+    backend = "backend = tcp://127.0.0.1:%d\naccept = binary" % Desktop(t).port
+    p = t.start(t.config(websockify=backend)
                 + "[files novnc]\npath = /novnc/*\nroot = %s\nindex = vnc.html\n"
                   "headers = Content-Security-Policy: frame-ancestors 'none'\n" % NOVNC)
     t.browser.go("https://127.0.0.1:%d/novnc?autoconnect=1" % p.ports["tls"][1])

@@ -5,7 +5,8 @@ import os
 import re
 import signal
 
-from cases_examples import NOVNC, serve, vnc
+from cases_examples import NOVNC, serve
+from desktop import Desktop
 from harness import case, equal, wait_until
 from pages import ECHO, HERE, Page, url_of
 from provider import auth, digest, write_secret
@@ -208,8 +209,9 @@ def novnc(t):
     for name in ("core", "vendor"):
         os.symlink(os.path.join(NOVNC, name), os.path.join(folder, name))
     os.symlink(os.path.join(ROOT, "proxy", "page", "sluice.js"), os.path.join(folder, "sluice.js"))
+    backend = "tcp://127.0.0.1:%d" % Desktop(t).port
     p = t.gateway(defaults="origins = *",
-                  websockify="subprotocols = binary\nbackend = tcp://127.0.0.1:%d" % vnc(t))
+                  websockify="subprotocols = binary\nbackend = " + backend)
     text = scripts("PAGE_KIT.md")[1]
     assert '"/websockify"' in text, text
     with open(os.path.join(folder, "index.html"), "w", encoding="utf-8") as file:

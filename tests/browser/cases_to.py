@@ -5,7 +5,8 @@ import os
 import re
 import shutil
 
-from cases_examples import NOVNC, vnc
+from cases_examples import NOVNC
+from desktop import Desktop
 from harness import Skip, case, equal, wait_until
 
 # The size of the screen, and whether something was painted in its middle.
@@ -21,7 +22,7 @@ def desktop(t):
     assert shutil.which("Xtigervnc") and os.path.isdir(NOVNC), "apt-get install novnc tigervnc"
     if "| `files` |" not in t.run_program("--keys")[1]:
         raise Skip("this program serves no files")
-    p = t.start_with(["--to", "localhost:%d" % vnc(t), "--files", NOVNC,
+    p = t.start_with(["--to", "localhost:%d" % Desktop(t).port, "--files", NOVNC,
                       "--listen", "127.0.0.1:0"])
     found = wait_until(lambda: re.search(r"open  (https://\S+)", p.output.text()), "the URL")
     t.browser.go(found.group(1))

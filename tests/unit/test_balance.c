@@ -60,29 +60,34 @@ static double wanted(size_t row, size_t i)
 }
 
 // In turns the shares are exact; by hash they are those of chance (four standard deviations).
+static void check_shares(size_t row, enum balance_kind kind)
+{
+    unsigned got[MOST] = {0};
+    set(shares[row].weights, shares[row].count);
+    for (unsigned n = 0; n < PICKS; n++) {
+        size_t at = balance_pick(kind, backends, shares[row].count, source_of(n));
+        if (!CHECK_TRUE(shares[row].name, at < shares[row].count)) {
+            return;
+        }
+        got[at]++;
+        backends[at].sessions++;
+    }
+    for (size_t i = 0; i < shares[row].count; i++) {
+        double want = wanted(row, i);
+        double off = got[i] - want;
+        double most = kind == BALANCE_SOURCE ? 16 * want : 4;
+        CHECK_TRUE(shares[row].name, off * off <= most);
+        CHECK_TRUE("none without a weight", want > 0 || got[i] == 0);
+    }
+}
+
 static void test_shares(void)
 {
     static const enum balance_kind kinds[] = {BALANCE_ROUND_ROBIN, BALANCE_LEAST_SESSIONS,
                                               BALANCE_SOURCE};
     for (size_t row = 0; row < COUNT(shares); row++) {
         for (size_t k = 0; k < COUNT(kinds); k++) {
-            unsigned got[MOST] = {0};
-            set(shares[row].weights, shares[row].count);
-            for (unsigned n = 0; n < PICKS; n++) {
-                size_t at = balance_pick(kinds[k], backends, shares[row].count, source_of(n));
-                if (!CHECK_TRUE(shares[row].name, at < shares[row].count)) {
-                    return;
-                }
-                got[at]++;
-                backends[at].sessions++;
-            }
-            for (size_t i = 0; i < shares[row].count; i++) {
-                double want = wanted(row, i);
-                double off = got[i] - want;
-                double most = kinds[k] == BALANCE_SOURCE ? 16 * want : 4;
-                CHECK_TRUE(shares[row].name, off * off <= most);
-                CHECK_TRUE("none without a weight", want > 0 || got[i] == 0);
-            }
+            check_shares(row, kinds[k]);
         }
     }
 }

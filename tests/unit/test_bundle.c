@@ -258,7 +258,7 @@ static void test_folder(void)
     write_text(folder, "a", "a: 1.1.1.1:1\nb: 1.1.1.1:2\n");
     write_text(folder, ".c", "c: 1.1.1.1:1\n");
     read_targets(folder, "", &bundle);
-    CHECK_EQ_U64("the INI, the list, two files", bundle.count, 4);
+    CHECK_EQ_U64("the INI, the list, two files, the CAs", bundle.count, 5);
     const struct bundle_file *list = bundle_find_folder(&bundle, span_from_str(folder));
     if (CHECK_TRUE("list", list != NULL)) {
         char want[256];
@@ -268,7 +268,7 @@ static void test_folder(void)
     CHECK_TRUE("no file", bundle_find(&bundle, span_from_str(folder)) == NULL);
     check_targets("two of three lines", &bundle, 2);
     read_targets(folder, "/", &again);
-    CHECK_EQ_U64("with a slash", again.count, 4);
+    CHECK_EQ_U64("with a slash", again.count, 5);
     check_targets("with a slash", &again, 2);
     bundle_done(&again);
 
