@@ -5,7 +5,7 @@
 BENCH_PACKAGES = libssl-dev openssl valgrind haproxy nginx libnginx-mod-stream lighttpd \
     lighttpd-mod-openssl websockify
 
-.PHONY: bench-deps bench bench-check bench-count bench-tools
+.PHONY: bench-deps bench bench-check bench-count bench-tools crowd
 bench-deps:  ## install the Debian packages that only the benchmark needs
 	$(Q)proxy/packages.sh 'to benchmark' $(B)/packages.log $(BENCH_PACKAGES)
 
@@ -23,6 +23,9 @@ bench-check: $(BIN) $(BENCH_TOOLS) bench-count  ## measure, and check against te
 bench-count: $(B)/bench/count  ## check the instructions of the hot paths against their budgets (gate)
 	$(Q)$(RECORD) bench-count $(PYTHON) tests/bench/count.py --tools $(B)/bench --check \
 	  $(if $(T),-k '$(T)')
+
+crowd: $(BIN) $(BENCH_TOOLS)  ## 50,000 idle sessions in one sluice: memory, CPU, reload, drain (6 min)
+	$(Q)$(PYTHON) tests/bench/crowd.py --sluice $(BIN) --tools $(B)/bench
 
 BENCH_COMPILE = $(CC) -std=gnu11 $(WARN) -D_GNU_SOURCE $(CPPFLAGS) -O3 -g $(CFLAGS)
 $(B)/bench/load: $(wildcard tests/bench/load*.[ch] tests/bench/protocol.[ch])

@@ -34,7 +34,7 @@ struct load_options {
     uint64_t total_bytes;     /* for each connection; `messages` counts all connections together */
     uint64_t warm_bytes;
     uint64_t warm_ms; /* age: from the command to the measured part */
-    uint64_t seconds; /* age: the measured part */
+    uint64_t seconds; /* age and rest: the measured part */
     uint64_t
         buffer_bytes; /* of the kernel for each direction of a connection; 0 = its own choice */
     uint64_t messages;
@@ -151,6 +151,7 @@ struct load {
     /* counts of all connections together */
     uint64_t messages_begun;
     uint64_t messages_ended;
+    uint64_t told; /* rest: sessions that the server has ended with Close 1001 or 1012 */
     /* a ring of the connections that think, in the order in which they are due */
     struct load_conn **thinking;
     size_t thinking_head;
@@ -224,6 +225,7 @@ extern const struct load_role role_download; /* the backend sends */
 extern const struct load_role role_upload;   /* the backend counts */
 extern const struct load_role role_trip;     /* one message on the way */
 extern const struct load_role role_idle;     /* stays open */
+extern const struct load_role role_rest;     /* stays open, and counts Pings and Closes */
 extern const struct load_role role_age;      /* notes how old the bytes are that come */
 extern const struct load_role role_stall;    /* stops reading */
 extern const struct load_role role_stall_up; /* sends to a backend that reads nothing */
@@ -238,6 +240,11 @@ void role_check(struct load_conn *c, const uint8_t *data, size_t len);
 /* Starts those that have thought long enough. Returns the time of the next one, or 0. */
 uint64_t trip_think(struct load *load, uint64_t now_ns);
 void trip_init(struct load *load);
+/* Role `rest`: counts a Ping, and takes the server's Close. Returns false when it may not come. */
+void rest_ping(struct load *load);
+bool rest_close(struct load_conn *c, int code);
+/* Role `rest`: ends the run when its time is over. */
+void rest_check_time(struct load *load);
 /* Role `open`: begins new connections until `concurrency` of them are under way. */
 void open_more(struct load *load);
 

@@ -7,9 +7,9 @@
  * --messages, --think-us, --idle, --concurrency or --deadline; load.h says what each means. --path
  * gives the path of the URL; --resume offers tickets. A is an IPv4 address, by default 127.0.0.1.
  *
- * MODE is echo, download, upload, trip, idle, age, stall, stall-up or open; load.h says what each
- * does. The program prints READY when all connections are open and warm, runs, and prints one JSON
- * object. With --wait it waits for a line on standard input before it runs, and keeps the
+ * MODE is echo, download, upload, trip, idle, rest, age, stall, stall-up or open; load.h says what
+ * each does. The program prints READY when all connections are open and warm, runs, and prints one
+ * JSON object. With --wait it waits for a line on standard input before it runs, and keeps the
  * connections until standard input ends; an end during the run ends the run. On a failure it prints
  * {"error": "..."} and exits 1.
  */
@@ -209,6 +209,7 @@ static void run_stage(struct load *load)
             open_more(load);
         }
         (void)load_turn(load);
+        rest_check_time(load);
         check_deadline(load);
         if (load->is_stopped && load->options.is_waiting) {
             load_finish(load);
@@ -242,14 +243,16 @@ static void print_result(const struct load *load)
         }
     }
     printf("{\"mode\": \"%s\", \"seconds\": %.6f, \"bytes\": %llu, \"messages\": %llu, "
-           "\"connections\": %zu, \"resumed\": %llu, \"p50_us\": %.2f, \"p90_us\": %.2f, "
+           "\"connections\": %zu, \"resumed\": %llu, \"told\": %llu, \"p50_us\": %.2f, \"p90_us\": "
+           "%.2f, "
            "\"p99_us\": %.2f, "
            "\"max_us\": %.2f, \"tls\": \"%s\"}\n",
            load->role->name, (double)(load->end_ns - load->begin_ns) / 1e9,
            (unsigned long long)bytes, (unsigned long long)load->messages_ended, load->conn_count,
-           (unsigned long long)load->resumed, stat_percentile_us(&load->latency, 0.5),
-           stat_percentile_us(&load->latency, 0.9), stat_percentile_us(&load->latency, 0.99),
-           (double)load->latency.max_ns / 1000, load->tls_name);
+           (unsigned long long)load->resumed, (unsigned long long)load->told,
+           stat_percentile_us(&load->latency, 0.5), stat_percentile_us(&load->latency, 0.9),
+           stat_percentile_us(&load->latency, 0.99), (double)load->latency.max_ns / 1000,
+           load->tls_name);
     (void)fflush(stdout);
 }
 
@@ -268,9 +271,9 @@ static void reset_all(const struct load *load)
 
 static const struct load_role *role_by_name(const char *name)
 {
-    static const struct load_role *const all[] = {&role_echo,  &role_download, &role_upload,
-                                                  &role_trip,  &role_idle,     &role_age,
-                                                  &role_stall, &role_stall_up, &role_open};
+    static const struct load_role *const all[] = {
+        &role_echo, &role_download, &role_upload, &role_trip,     &role_idle,
+        &role_age,  &role_rest,     &role_stall,  &role_stall_up, &role_open};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         if (strcmp(all[i]->name, name) == 0) {
             return all[i];

@@ -132,6 +132,46 @@ static void idle_payload(struct load_conn *c, const uint8_t *data, size_t len)
 
 const struct load_role role_idle = {"idle", idle_warm, idle_run, idle_payload, do_nothing};
 
+/* --- sessions that rest -------------------------------------------------------------------- */
+
+static void rest_run(struct load_conn *c)
+{
+    (void)c;
+}
+
+static void rest_payload(struct load_conn *c, const uint8_t *data, size_t len)
+{
+    role_check(c, data, len);
+    load_ready(c);
+}
+
+void rest_ping(struct load *load)
+{
+    if (load->role == &role_rest && load->is_running) {
+        load->messages_ended++;
+    }
+}
+
+bool rest_close(struct load_conn *c, int code)
+{
+    if (c->role != &role_rest || !c->is_running || (code != 1001 && code != 1012)) {
+        return false;
+    }
+    c->load->told++;
+    conn_finish(c);
+    return true;
+}
+
+void rest_check_time(struct load *load)
+{
+    if (load->role == &role_rest && !load->is_done &&
+        stat_now_ns() >= load->begin_ns + load->options.seconds * 1000000000U) {
+        load_finish(load);
+    }
+}
+
+const struct load_role role_rest = {"rest", idle_warm, rest_run, rest_payload, do_nothing};
+
 /* --- opening and closing -------------------------------------------------------------------- */
 
 /* Sends the command and one byte in one message; the backend's first byte is the answer. */

@@ -251,11 +251,14 @@ static void take_control(struct load_conn *c)
 {
     c->in_payload = false;
     if (c->opcode == OP_PING) {
+        rest_ping(c->load);
         send_frame(c, OP_PONG, c->control, c->control_len);
     } else if (c->opcode == OP_CLOSE && c->phase != LOAD_CLOSING) {
         int code = c->control_len < 2 ? 1005 : c->control[0] << 8 | c->control[1];
         int reason_len = c->control_len < 2 ? 0 : (int)c->control_len - 2;
-        load_fail(c, "the server sent Close %d \"%.*s\"", code, reason_len, c->control + 2);
+        if (!rest_close(c, code)) {
+            load_fail(c, "the server sent Close %d \"%.*s\"", code, reason_len, c->control + 2);
+        }
     } else if (c->opcode == OP_CLOSE) {
         if (c->ssl != NULL) {
             tls_close(c);

@@ -91,8 +91,12 @@ class Load(Program):
             raise Failed(f"the load generator said {line!r}")
 
     def go(self):
-        self.process.stdin.write(b"\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(b"\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            self._say(self.line(1))  # it has said why it ended
+            raise
 
     def result(self):
         result = json.loads(self._say(self.line(self.DEADLINE + 10)))

@@ -110,12 +110,13 @@ def cpu_ns(root):
 def pss_kib(root, what="Pss"):
     """Returns the memory of a process tree. Pages that processes share count once. Pss_Anon leaves
     out the pages of files, whose part falls when another process maps the same library."""
-    total = 0
-    for pid in tree(root):
-        for line in read(f"/proc/{pid}/smaps_rollup").splitlines():
-            if line.startswith(f"{what}:"):
-                total += int(line.split()[1])
-    return total
+    return sum(pss_kib_of(pid, what) for pid in tree(root))
+
+
+def pss_kib_of(pid, what="Pss"):
+    """Returns the same of one process alone."""
+    return sum(int(line.split()[1]) for line in read(f"/proc/{pid}/smaps_rollup").splitlines()
+               if line.startswith(f"{what}:"))
 
 
 def socket_kib(port, backend_port):

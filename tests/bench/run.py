@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import budgets  # noqa: E402
 import chart  # noqa: E402
+import group  # noqa: E402
 import lines  # noqa: E402
 import machine  # noqa: E402
 import report  # noqa: E402
@@ -116,6 +117,8 @@ def possible_works(works, kinds, folder, results):
     for work in works:
         if work.line and reasons[work.line]:
             results["left_out"].append(f"{work.key}: {reasons[work.line]}")
+        elif work.is_grouped and group.missing():
+            results["left_out"].append(f"{work.key}: {group.missing()}")
         elif work.latency and not knows_latency:
             results["left_out"].append(f"{work.key}: this sluice has no key `latency`")
         else:

@@ -44,8 +44,9 @@ def make_certificate(folder):
 
 class Server:
     """One running proxy. It listens on `address`. `backends` are ports of 127.0.0.1; the second
-    port serves the path /bulk. `latency` is sluice's key. With `is_tls_out` the backends speak TLS
-    with the same certificate, and must prove it."""
+    port serves the path /bulk. `latency` is sluice's key, and
+    `pings` its `ping_interval`. With `is_tls_out` the backends speak TLS with the same certificate,
+    and must prove it."""
     name = ""
     title = ""
     programs = ()  # start() runs the first that exists
@@ -54,7 +55,7 @@ class Server:
     version_args = ("-v",)
 
     def __init__(self, program, certificate, is_tls, backends, workers=1, address="127.0.0.1",
-                 latency=None, is_tls_out=False):
+                 latency=None, is_tls_out=False, pings="0"):
         self.program = program
         self.certificate = certificate
         self.is_tls = is_tls
@@ -63,6 +64,7 @@ class Server:
         self.address = address
         self.latency = latency
         self.is_tls_out = is_tls_out
+        self.pings = pings
         self.ports = [free_port(address) for _ in backends]
         self.process = None
         self.folder = Path(tempfile.mkdtemp(prefix="sluice-bench-"))
@@ -97,12 +99,16 @@ class Server:
         path.write_text(text, encoding="utf-8")
         return str(path)
 
-    def start(self, pin):
+    def start(self, pin, group=None):
+        def prepare():
+            os.sched_setaffinity(0, pin)
+            if group:
+                group.enter()
         log = self.folder / "log"
         with log.open("wb") as out:
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=out,
                                             stderr=out, cwd=self.folder, start_new_session=True,
-                                            preexec_fn=lambda: os.sched_setaffinity(0, pin))
+                                            preexec_fn=prepare)
         ports = self.ports if self.is_raw else self.ports[:1]
         if not machine.wait_for(lambda: self.process.poll() is not None or
                                 all(machine.is_listening(self.address, port) for port in ports),
@@ -157,8 +163,8 @@ class Sluice(Server):
             "sluice.ini",
             f"[server]\nworkers = {self.workers}\nmax_sessions = {SESSIONS_MAX}\n"
             f"log_level = warn\n[listen bench]\naddress = {self.address}:{self.ports[0]}\n"
-            f"{tls if self.is_tls else ''}[defaults]\nidle_timeout = 0\nping_interval = 0\n"
-            + routes)]
+            f"{tls if self.is_tls else ''}[defaults]\nidle_timeout = 0\n"
+            f"ping_interval = {self.pings}\n" + routes)]
 
 
 class Before(Sluice):

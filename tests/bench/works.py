@@ -8,6 +8,7 @@ import contextlib
 import time
 from dataclasses import dataclass, field
 
+import group
 import lines
 import machine
 from loads import Backend, Load
@@ -23,8 +24,8 @@ FIGURES = {"cpu_gb": ("CPU s/GB", 3), "cpu_us": ("CPU µs/message", 2), "p50": (
            "p99": ("p99 µs", 0), "cpu_ms": ("CPU ms", 3), "kib": ("KiB/session", 2),
            "age50": ("age p50 ms", 0), "age90": ("age p90 ms", 0), "age99": ("age p99 ms", 0),
            "mbit": ("Mbit/s", 2),
-           "held": ("KiB/session, process and kernel", 0), "own": ("of these process", 0),
-           "kernel": ("of these kernel", 0), "machine": ("TCP of the machine, more MiB", 1),
+           "held": ("KiB/session, process and kernel", 1), "own": ("of these process", 1),
+           "kernel": ("of these kernel", 1), "machine": ("TCP of the machine, more MiB", 1),
            "uneven": ("busiest worker ÷ even share", 3)}
 
 
@@ -47,6 +48,8 @@ class Work:
     sessions: int = 1
     line: str = ""  # of lines.py, between the proxy and the load generator; "" = loopback
     latency: str = ""  # sluice's key
+    pings: str = "0"  # its `ping_interval`
+    is_grouped: bool = False  # the proxy is in a cgroup, which tells the kernel's memory
     is_tls_out: bool = False  # the backend speaks TLS too, and is verified
     rounds: int = 100  # the work is done after so many
     is_in_short: bool = False  # a row of the README's table
@@ -150,6 +153,18 @@ def _idle():
                    sessions=2000, is_in_short=True)
 
 
+def _idle_whole():
+    """What idle sessions cost in all: the kernel's memory too, and the time for Pings."""
+    for scheme in ("wss", "ws"):
+        yield Work(f"{scheme}-idle-whole", f"9,000 idle {scheme} sessions, in a cgroup", "idle",
+                   ("held", "own", "kernel"), {"connections": 9000}, is_tls=scheme == "wss",
+                   servers=RELAYS, sessions=9000, is_grouped=True, rounds=LINE_ROUNDS)
+        yield Work(f"{scheme}-idle-ping", f"9,000 idle {scheme} sessions with a Ping each 5 s",
+                   "rest", ("cpu_us",), {"connections": 9000, "seconds": 20},
+                   is_tls=scheme == "wss", servers=OURS, sessions=9000, pings="5s",
+                   rounds=LINE_ROUNDS)
+
+
 def _beside():
     """How sessions delay each other."""
     # These runs are long, because the p99 of one second says little.
@@ -226,8 +241,8 @@ def _speeds():
                        **common)
 
 
-WORKS = (*_bulk("wss"), *_bulk("ws"), *_trips(), *_opens(), *_tls_out(), *_idle(), *_beside(),
-         *_workers(), *_ages(), *_speeds(), *_stalls())
+WORKS = (*_bulk("wss"), *_bulk("ws"), *_trips(), *_opens(), *_tls_out(), *_idle(), *_idle_whole(),
+         *_beside(), *_workers(), *_ages(), *_speeds(), *_stalls())
 
 
 @dataclass
@@ -271,6 +286,7 @@ class Sample:
         self.work = work
         self.kind = kind
         self.line = None
+        self.group = None
         self.running = []  # take() stops these in the reverse order
 
     def take(self):
@@ -300,9 +316,12 @@ class Sample:
         server = self.kind(self.bench.programs[self.kind.name], self.bench.certificate,
                            self.work.is_tls, [b.port for b in backends], self.work.workers,
                            lines.ADDRESS if self.line else "127.0.0.1", self.work.latency,
-                           self.work.is_tls_out)
+                           self.work.is_tls_out, self.work.pings)
+        if self.work.is_grouped:
+            self.group = group.Group()
+            self.running.append(self.group)
         self.running.append(server)
-        server.start(pin)
+        server.start(pin, self.group)
         time.sleep(0.1)  # the server may finish its start, which is not the work
         return server
 
@@ -325,9 +344,10 @@ class Sample:
         server = self._server(backends)
         root = server.process.pid
         is_stall = work.mode.startswith("stall")
-        if is_stall:
+        if is_stall or self.group:
             self._first_session(server)
         machine_before = machine.tcp_kib()
+        group_before = self.group.kernel_kib() if self.group else 0
         pages = "Pss_Anon" if is_stall else "Pss"
         kib_before = machine.pss_kib(root, pages)
         descriptors_before = machine.descriptors(root)
@@ -342,6 +362,8 @@ class Sample:
         connections = options.get("connections", 1)
         kernel_kib = machine.settled(lambda: machine.socket_kib(
             server.port(), backends[0].port), 20) / connections if is_stall else 0
+        if self.group:
+            kernel_kib = (self.group.kernel_kib() - group_before) / connections
         machine_kib = machine.tcp_kib() - machine_before
         kib = (machine.pss_kib(root, pages) - kib_before) / connections
         uneven = _evenness(server, descriptors_before)
