@@ -105,9 +105,7 @@ static void check_tuned(const char *row, int fd)
     check_ours(row, fd);
     CHECK_EQ_INT(row, option(fd, IPPROTO_TCP, TCP_NODELAY), 1);
     CHECK_EQ_INT(row, option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
-    CHECK_EQ_INT(row, option(fd, IPPROTO_TCP, TCP_KEEPIDLE), 60);
-    CHECK_EQ_INT(row, option(fd, IPPROTO_TCP, TCP_KEEPINTVL), 10);
-    CHECK_EQ_INT(row, option(fd, IPPROTO_TCP, TCP_KEEPCNT), 3);
+    CHECK_EQ_INT(row, option(fd, IPPROTO_TCP, TCP_KEEPCNT), 5);
 }
 
 /* --- listening and accepting --------------------------------------------------------------- */
@@ -126,11 +124,35 @@ static void test_options(void)
         check_ours(rows[i], p.listener);
         check_tuned(rows[i], p.near);
         check_tuned(rows[i], p.far);
+        CHECK_EQ_INT(rows[i], option(p.far, IPPROTO_TCP, TCP_KEEPIDLE), 60);
+        CHECK_EQ_INT(rows[i], option(p.far, IPPROTO_TCP, TCP_KEEPINTVL), 11);
         CHECK_EQ_INT(rows[i], option(p.listener, SOL_SOCKET, SO_REUSEPORT), 1);
         CHECK_TRUE(rows[i], net_local_addr(p.listener, &a) && net_local_addr(p.far, &b));
         CHECK_TRUE(rows[i], addr_is_equal(&a, &b) && addr_port(&a) != 0);
         pair_close(&p);
     }
+}
+
+/* Connections that begin together do not ask together whether their backends live. */
+static void test_keepalives_are_spread(void)
+{
+    struct addr a;
+    int listener = listen_on("127.0.0.1:0", &a);
+    int fds[256];
+    uint64_t idles = 0; /* a bit for each second from 60 on */
+    for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+        fds[i] = connect_to(&a);
+        int idle = option(fds[i], IPPROTO_TCP, TCP_KEEPIDLE);
+        int interval = option(fds[i], IPPROTO_TCP, TCP_KEEPINTVL);
+        CHECK_TRUE("idle", idle >= 60 && idle <= 120);
+        CHECK_TRUE("interval", interval >= 11 && interval <= 16);
+        idles |= UINT64_C(1) << (idle - 60);
+    }
+    CHECK_EQ_INT("every second has its share", idles, (UINT64_C(1) << 61) - 1);
+    for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+        close(fds[i]);
+    }
+    close(listener);
 }
 
 static void test_listeners_share_an_address(void)
@@ -453,6 +475,7 @@ static void test_peer_gone(void)
 
 CU_TestInfo net_tests[] = {
     {"options of every socket", test_options},
+    {"keepalives are spread", test_keepalives_are_spread},
     {"listeners share an address", test_listeners_share_an_address},
     {"why a listener cannot be made", test_listen_errors},
     {"accept: none, no descriptors, one", test_accept},
