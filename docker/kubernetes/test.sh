@@ -139,6 +139,7 @@ check 'a monitor of the wrong form is refused' \
     refuses loadbalancer-monitored.yaml 's/interval: 15s/interval: often/'
 check 'a short grace period is refused' \
     refuses loadbalancer.yaml 's/\(GracePeriodSeconds:\) 90/\1 70/'
+check 'too little memory is refused' refuses loadbalancer.yaml 's/memory: 1Gi/memory: 512Mi/'
 check 'a selector of other pods is refused' \
     refuses base.yaml '/^  template:/,/^    spec:/s/name: sluice/name: other/'
 

@@ -3,7 +3,8 @@
 
 Against the published schemas (kubernetes-validate's for what Kubernetes itself knows, the
 CustomResourceDefinitions in the files for the rest), and what no schema says: that selectors meet
-the pods, that the grace period holds pre_drain and drain_timeout, that ports have their names.
+the pods, that the grace period holds pre_drain and drain_timeout, that the memory is enough, that
+ports have their names.
 Prints `NAME: ...` for each fault and ends with 1 when there is one."""
 import configparser
 import pathlib
@@ -66,6 +67,23 @@ def seconds(text):
     return int(number) * SECONDS[unit or "s"]
 
 
+def mebibytes(text):
+    number, unit = re.fullmatch(r"(\d+)([mgMG])i?", text).groups()
+    return int(number) * (1024 if unit in "gG" else 1)
+
+
+def check_memory(deployment, ini):
+    """An idle session costs 13 KiB, a third of it in the program; what is queued for a slow side
+    costs the kernel about three times as much as the program (config/CAPACITY.md)."""
+    limit = mebibytes(deployment["spec"]["template"]["spec"]["containers"][0]["resources"]
+                      ["limits"]["memory"])
+    server = ini["server"]
+    if 4 * int(server["workers"]) * mebibytes(server["max_memory"]) > limit:
+        fault(deployment, "max_memory of all workers is more than a quarter of limits.memory")
+    if int(server["max_sessions"]) * 13 / 1024 > limit / 2:
+        fault(deployment, "max_sessions idle sessions take more than half of limits.memory")
+
+
 def ini_of(resources):
     config_map = next(r for r in resources if r["kind"] == "ConfigMap")
     parser = configparser.ConfigParser(inline_comment_prefixes=None, delimiters=["="])
@@ -81,6 +99,7 @@ def check_deployment(resources, deployment):
     if pod["spec"]["terminationGracePeriodSeconds"] < needed:
         fault(deployment, f"terminationGracePeriodSeconds is less than {needed:.0f}: pre_drain, "
                           "drain_timeout and 5 s")
+    check_memory(deployment, ini)
     probe = container["readinessProbe"]
     unready = probe["periodSeconds"] * probe["failureThreshold"]
     if seconds(ini["server"]["pre_drain"]) < 2 * unready:
