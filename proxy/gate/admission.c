@@ -75,21 +75,6 @@ static struct shape_rules shape_of(const struct config_route *route, struct span
     return shape;
 }
 
-static struct dial_candidate candidate_of(const struct backend_tls *backend_tls,
-                                          const struct config_route *route,
-                                          const struct config_backend *backend)
-{
-    struct dial_candidate candidate = {.addresses = &backend->address, .address_count = 1};
-
-    if (backend->kind == CONFIG_BACKEND_TCP && !backend->is_literal) {
-        candidate = (struct dial_candidate){.host = backend->host.data, .port = backend->port};
-    }
-    if (backend->is_tls) {
-        backend_tls_ask_for(backend_tls, route, backend->host, backend->text, &candidate);
-    }
-    return candidate;
-}
-
 static void make_plan(const struct backend_tls *backend_tls, const struct config_route *route,
                       struct admission *out)
 {
@@ -100,7 +85,7 @@ static void make_plan(const struct backend_tls *backend_tls, const struct config
     }
     assert(route->backend_count <= DIAL_CANDIDATES_MAX);
     for (size_t i = 0; i < route->backend_count; i++) {
-        out->candidates[i] = candidate_of(backend_tls, route, &route->backends[i]);
+        out->candidates[i] = backend_tls_candidate(backend_tls, route, &route->backends[i]);
     }
     out->plan.candidate_count = route->backend_count;
 }

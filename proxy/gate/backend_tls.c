@@ -124,3 +124,18 @@ void backend_tls_ask_for(const struct backend_tls *backend_tls, const struct con
     candidate->tls_place = place;
     assert(candidate->tls != NULL);
 }
+
+struct dial_candidate backend_tls_candidate(const struct backend_tls *backend_tls,
+                                            const struct config_route *route,
+                                            const struct config_backend *backend)
+{
+    struct dial_candidate candidate = {.addresses = &backend->address, .address_count = 1};
+
+    if (backend->kind == CONFIG_BACKEND_TCP && !backend->is_literal) {
+        candidate = (struct dial_candidate){.host = backend->host.data, .port = backend->port};
+    }
+    if (backend->is_tls) {
+        backend_tls_ask_for(backend_tls, route, backend->host, backend->text, &candidate);
+    }
+    return candidate;
+}

@@ -2,8 +2,8 @@
 /* backend_tls.h: the TLS of the routes' backends, as one worker has it.
  *
  * For: whoever dials a tls:// backend: the context of a route, which proves the backend and keeps
- * sessions for resumption, and the name that a host must prove. Routes that ask for the same share
- * one context. Not for: choosing a backend, dialling, listeners' TLS.
+ * sessions for resumption, and the name that a host must prove; a backend as a candidate. Routes
+ * that ask for the same share one context. Not for: choosing a backend, dialling, listeners' TLS.
  *
  * One for each snapshot: a reload makes new contexts, so no session resumes under other rules. The
  * worker and each session that has yet to dial own it; the snapshot outlives it. */
@@ -37,5 +37,10 @@ struct span backend_tls_name(const struct config_route *route, struct span host)
  * candidate. Asserts that the route has a context: no candidate ever falls back to plain bytes. */
 void backend_tls_ask_for(const struct backend_tls *backend_tls, const struct config_route *route,
                          struct span host, struct span place, struct dial_candidate *candidate);
+/* A backend of the route as the dial wants it: its address or its name, and TLS where it is tls://.
+ * It points into the snapshot. */
+struct dial_candidate backend_tls_candidate(const struct backend_tls *backend_tls,
+                                            const struct config_route *route,
+                                            const struct config_backend *backend);
 
 #endif

@@ -152,16 +152,12 @@ static void on_probed(void *owner, const struct probe_outcome *outcome)
 
 static struct dial_candidate candidate_of(const struct check *k)
 {
-    const struct config_backend *backend = &k->route->backends[k->index];
-    struct dial_candidate candidate = {.addresses = &backend->address, .address_count = 1};
+    struct dial_candidate candidate = backend_tls_candidate(k->checks->world.backend_tls, k->route,
+                                                            &k->route->backends[k->index]);
     if (k->member.len > 0) {
+        candidate.host = NULL;
         candidate.addresses = &k->member;
-    } else if (backend->kind == CONFIG_BACKEND_TCP && !backend->is_literal) {
-        candidate = (struct dial_candidate){.host = backend->host.data, .port = backend->port};
-    }
-    if (backend->is_tls) {
-        backend_tls_ask_for(k->checks->world.backend_tls, k->route, backend->host, backend->text,
-                            &candidate);
+        candidate.address_count = 1;
     }
     return candidate;
 }

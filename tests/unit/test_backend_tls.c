@@ -109,6 +109,47 @@ static void ask(const char *ca)
     config_free(config);
 }
 
+/* What the dial gets of each kind of backend. */
+static void candidates(const char *ca)
+{
+    const struct config *config = make(
+        ROUTE("r",
+              "backend = tcp://127.0.0.1:1, unix:/run/a, tcp://a.example:2, tls://b.example:3, "
+              "tls://10.0.0.5:4\nbackend_ca = @\n"),
+        ca);
+    static const struct {
+        const char *host; /* NULL: an address */
+        uint16_t port;
+        bool is_tls;
+    } rows[] = {{NULL, 0, false},
+                {NULL, 0, false},
+                {"a.example", 2, false},
+                {"b.example", 3, true},
+                {NULL, 0, true}};
+    const char *detail = NULL;
+    struct backend_tls *all = backend_tls_new(config, &detail);
+    const struct config_route *route = &config->routes[0];
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const struct config_backend *backend = &route->backends[i];
+        const struct dial_candidate candidate = backend_tls_candidate(all, route, backend);
+        const char *row = backend->text.data;
+        CHECK_TRUE(row, rows[i].host != NULL ? candidate.addresses == NULL
+                                             : candidate.addresses == &backend->address &&
+                                                   candidate.address_count == 1);
+        CHECK_TRUE(row, rows[i].host != NULL ? strcmp(candidate.host, rows[i].host) == 0
+                                             : candidate.host == NULL);
+        CHECK_EQ_U64(row, candidate.port, rows[i].port);
+        CHECK_EQ_INT(row, candidate.tls != NULL, rows[i].is_tls);
+    }
+    backend_tls_free(all);
+    config_free(config);
+}
+
+static void test_candidates(void)
+{
+    with_ca(candidates);
+}
+
 static void test_share(void)
 {
     with_ca(share);
@@ -153,6 +194,7 @@ static void test_system(void)
 CU_TestInfo backend_tls_tests[] = {
     {"routes that share a context", test_share},
     {"what a candidate gets", test_ask},
+    {"a backend as a candidate", test_candidates},
     {"who needs the system's CAs", test_system},
     CU_TEST_INFO_NULL,
 };
