@@ -243,8 +243,12 @@ size_t route_bytes(const struct config *config)
 
     for (size_t i = 0; i < config->route_count; i++) {
         const struct targets *targets = config->routes[i].targets;
+        bool is_counted = false;
 
-        bytes += targets != NULL ? targets_bytes(targets) : 0;
+        for (size_t k = 0; k < i && targets != NULL && !is_counted; k++) {
+            is_counted = config->routes[k].targets == targets;
+        }
+        bytes += targets != NULL && !is_counted ? targets_bytes(targets) : 0;
     }
     return bytes;
 }

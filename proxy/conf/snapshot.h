@@ -192,7 +192,8 @@ struct config_route {
     uint64_t slow_start_ms;    /* until a backend that is back has its whole weight; 0 = at once */
     struct span *target_paths; /* files and directories, as written */
     size_t target_path_count;
-    struct targets *targets; /* NULL: no paths. What it owns ends by config_drop_targets */
+    struct targets *targets; /* NULL: no paths. Routes with the same paths share one. What it owns
+                              * ends by config_drop_targets */
     struct targets_source target_from;
     struct target_rules target_rules;
     struct config_backend_tls backend_tls;

@@ -14,6 +14,7 @@ struct targets_entry {
     uint32_t where_at; /* counted from `token` */
     uint32_t hash;
     uint32_t line;
+    uint32_t file;
     uint16_t token_len;
     bool is_tls;
 };
@@ -170,6 +171,7 @@ static const char *take_line(struct targets *targets, struct span line, unsigned
         .where_at = (uint32_t)(where.data - token.data),
         .hash = hash,
         .line = number,
+        .file = (uint32_t)targets->file_count,
         .token_len = (uint16_t)token.len,
         .is_tls = target.is_tls,
     };
@@ -227,6 +229,7 @@ bool targets_add(struct targets *targets, const uint8_t key[SIPHASH_KEY_BYTES], 
         targets_done(targets);
         return false;
     }
+    targets->file_count++;
     return true;
 }
 
@@ -240,6 +243,11 @@ unsigned targets_at(const struct targets *targets, size_t index, struct span *ou
     (void)detail; /* take_line has found none */
     *out_token = token_of(entry);
     return entry->line;
+}
+
+size_t targets_file_of(const struct targets *targets, size_t index)
+{
+    return targets->entries[index].file;
 }
 
 bool targets_find(const struct targets *targets, struct span token, struct target *out)

@@ -31,7 +31,8 @@
 /* Targets of zeros are none. */
 struct targets {
     size_t count;
-    size_t tls_count; /* those with tls:// */
+    size_t tls_count;  /* those with tls:// */
+    size_t file_count; /* calls of targets_add */
 
     /* private: owned */
     struct targets_entry *entries;
@@ -60,6 +61,8 @@ MUST_CHECK bool targets_find(const struct targets *targets, struct span token, s
 /* Entry `index` of `count`, in the order of the files. Returns its line. */
 unsigned targets_at(const struct targets *targets, size_t index, struct span *out_token,
                     struct target *out);
+/* Which file has the entry: the number of its targets_add, counted from 0. */
+size_t targets_file_of(const struct targets *targets, size_t index);
 
 enum targets_place {
     TARGETS_QUERY = 0,   /* name=token, percent-decoded */

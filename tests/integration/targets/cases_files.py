@@ -5,6 +5,7 @@ that change while sessions live."""
 import os
 import resource
 
+from floods import cpu_seconds
 from harness import Settings, case, equal, wait_until
 from reloads import reload, results, wait_result
 from sessions import end_after_close
@@ -275,6 +276,36 @@ def many_lines_take_no_more_each(t):
 def memory(pid):
     with open("/proc/%d/statm" % pid) as file:
         return int(file.read().split()[1]) * 4096
+
+
+TABLE = 8 << 20  # bytes of 100,000 lines, about
+
+
+def cost_of_routes(t, count, path, rules):
+    """Starts a worker whose routes name the same file, and reloads it. Returns its process id, its
+    memory before that, and the processor time of the reloads."""
+    routes = {"r%d" % n: KEYS + path + (rules % n if n % 2 else "") for n in range(count)}
+    p = t.gateway(**routes)
+    pid = p.workers()[0]
+    size, before = memory(pid), cpu_seconds([pid])
+    for number in range(4):
+        with open(path, "a") as file:
+            file.write("new-%d-%d: 127.0.0.1:1\n" % (count, number))
+        reload(p)
+    return pid, size, cpu_seconds([pid]) - before
+
+
+@case(timeout=120)
+def routes_hold_a_file_once(t):
+    """Four routes that name one file of 100,000 lines cost a worker hardly more memory and time
+    than one, also over reloads and where the routes' rules differ."""
+    path = t.write("targets", "".join("desk-%06d: 127.0.0.1:5900\n" % n for n in range(100000)))
+    _, one, time = cost_of_routes(t, 1, path, "")
+    pid, four, time_of_four = cost_of_routes(t, 4, path, "\ntarget_deny = 127.0.1.%d")
+    if not Settings.is_asan:  # a sanitizer keeps what is freed
+        assert four < one + TABLE / 2, "bytes of the workers: %d and %d" % (one, four)
+        wait_until(lambda: memory(pid) < four + TABLE, "the old tables leave the memory")
+    assert time_of_four < 2 * max(time, 0.05), "%.3f s and %.3f s" % (time, time_of_four)
 
 
 @case(timeout=120)
