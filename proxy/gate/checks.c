@@ -111,6 +111,15 @@ static void log_bad(const struct check *k, const struct probe_outcome *outcome)
     log_end(&line);
 }
 
+static void count_for_monitoring(const struct check *k, bool is_bad)
+{
+    const struct seat *seat = k->checks->world.seat;
+    if (seat != NULL) {
+        struct seat_backend *backend = seat_backend(seat, k->route, k->index);
+        seat_add(&backend->checks[is_bad ? SEAT_CHECK_BAD : SEAT_CHECK_GOOD], 1);
+    }
+}
+
 static void take_outcome(struct check *k, const struct probe_outcome *outcome)
 {
     const struct config_checks *how = &k->route->checks;
@@ -121,6 +130,7 @@ static void take_outcome(struct check *k, const struct probe_outcome *outcome)
     if (outcome->result == PROBE_NO_WORD) {
         return;
     }
+    count_for_monitoring(k, is_bad);
     uint64_t now_ms = reactor_now_ms(k->checks->world.reactor);
     struct upstream *upstream = k->checks->upstream;
     if (checks_count(&k->run, is_bad, how->fall, how->rise) == CHECKS_NONE) {

@@ -7,7 +7,7 @@
  * backend is never checked twice at once, and CHECKS_AT_ONCE_MAX are under way in all: the others
  * wait in line. health_fall bad checks in a row are the verdict that a backend is down,
  * health_rise good ones that it is up; upstream_note_check hears it. A check that this machine
- * could not make counts as none. Not for: the look itself (probe), what a verdict does (upstream).
+ * could not make counts as none; monitoring hears of each of the others. Not for: the look itself (probe), what a verdict does (upstream).
  *
  * One worker checks for all: the one in the lowest slot that takes sessions, as the scoreboard
  * says. Each worker has all the clocks, and asks the scoreboard when one of them rings: so the duty
@@ -38,6 +38,7 @@ struct checks_world {
     const struct scratch *scratch;
     const struct scoreboard *scoreboard;
     const struct backend_tls *backend_tls; /* of the same snapshot; lives longer than the checks */
+    const struct seat *seat;               /* counts them, as long; NULL: nobody does */
     size_t slot;                           /* the worker's, in the scoreboard */
     uint64_t seed;                         /* for the clocks; no two workers have the same */
 };

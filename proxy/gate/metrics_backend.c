@@ -90,3 +90,21 @@ void metrics_write_failures(const struct metrics *m, const struct metrics_family
         sheet_count(sheet, sum);
     }
 }
+
+void metrics_write_checks(const struct metrics *m, const struct metrics_family *f, size_t row,
+                          struct sheet *sheet)
+{
+    static const char *const results[SEAT_CHECKS] = {
+        [SEAT_CHECK_GOOD] = "success", [SEAT_CHECK_BAD] = "failure"};
+    (void)f;
+    for (size_t i = 0; seats_backend(m->seats, row).is_checked && i < SEAT_CHECKS; i++) {
+        uint64_t sum = 0;
+        for (size_t slot = 0; slot < seats_slot_count(m->seats); slot++) {
+            sum += seat_get(&seats_backend_row(m->seats, slot, row)->checks[i]);
+        }
+        sheet_begin(sheet, "");
+        label_backend(m, sheet, row);
+        sheet_label(sheet, "result", results[i]);
+        sheet_count(sheet, sum);
+    }
+}

@@ -81,6 +81,7 @@ metrics_write_fn metrics_write_backend_up;
 metrics_write_fn metrics_write_build;
 metrics_write_fn metrics_write_dials;
 metrics_write_fn metrics_write_ends;
+metrics_write_fn metrics_write_checks;
 metrics_write_fn metrics_write_classes;
 metrics_write_fn metrics_write_expiry;
 metrics_write_fn metrics_write_failures;

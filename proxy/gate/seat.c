@@ -230,6 +230,7 @@ struct seats_backend seats_backend(const struct seats *seats, size_t row)
         .max_sessions = seat_get(&name->max_sessions),
         .slow_start_ms = seat_get(&name->slow_start_ms),
         .is_backup = seat_get(&name->is_backup) != 0,
+        .is_checked = seat_get(&name->is_checked) != 0,
         .fitness = row < seat_last_row(seats, SEAT_BACKENDS) ? &name->fitness : NULL,
     };
 }

@@ -70,11 +70,15 @@ struct seat_route {
     _Atomic uint64_t ended[SEAT_ENDS];          /* by place in the table of seats_end */
 };
 
+enum seat_check { SEAT_CHECK_GOOD = 0, SEAT_CHECK_BAD };
+#define SEAT_CHECKS 2
+
 struct seat_backend {
     struct seat_histogram dials;                   /* that this backend accepted */
     _Atomic uint64_t failures[DIAL_EXHAUSTED + 1]; /* by enum dial_result */
     _Atomic uint64_t resets;                       /* before anybody had said anything */
     _Atomic uint64_t ejections;                    /* times that it was put out */
+    _Atomic uint64_t checks[SEAT_CHECKS];          /* of it, and of each of its addresses */
     _Atomic uint64_t sessions;                     /* gauge: that have it, or dial it */
 };
 
@@ -213,6 +217,7 @@ struct seats_backend {
     uint64_t max_sessions; /* 0: no limit */
     uint64_t slow_start_ms;
     bool is_backup;
+    bool is_checked;                    /* there are health checks of it */
     const struct seat_fitness *fitness; /* NULL: the row is that of several */
 };
 struct seats_backend seats_backend(const struct seats *seats, size_t row);

@@ -27,6 +27,7 @@ struct seat_backend_name {
     _Atomic uint64_t max_sessions;
     _Atomic uint64_t slow_start_ms;
     _Atomic uint64_t is_backup;
+    _Atomic uint64_t is_checked;
 };
 
 /* An address of a name with many; any worker takes a free place. */

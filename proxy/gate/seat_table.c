@@ -54,7 +54,7 @@ static size_t lay_out(struct seats *seats)
 /* Whatever a number in the memory means: a program with one ending more must not read it. */
 static uint64_t layout(void)
 {
-    uint64_t sum = shared_layout_text(SHARED_LAYOUT, "seats 4");
+    uint64_t sum = shared_layout_text(SHARED_LAYOUT, "seats 5");
     const uint64_t numbers[] = {sizeof(struct seats),
                                 sizeof(struct seat_route_name),
                                 sizeof(struct seat_backend_name),
@@ -68,6 +68,7 @@ static uint64_t layout(void)
                                 SEAT_SLOTS_MAX,
                                 SEAT_BUCKETS,
                                 SEAT_ENDS,
+                                SEAT_CHECKS,
                                 SEAT_DETAIL_MAX,
                                 LIFE_DEAD,
                                 IDENTITY_REASONS,
@@ -190,6 +191,7 @@ static void describe(struct seats *seats, size_t row, const struct config_route 
     seat_put(&name->max_sessions, backend->max_sessions);
     seat_put(&name->slow_start_ms, route->slow_start_ms);
     seat_put(&name->is_backup, backend->is_backup ? 1 : 0);
+    seat_put(&name->is_checked, route->checks.interval_ms > 0 ? 1 : 0);
 }
 
 static void unlist_backends(struct seats *seats)

@@ -58,6 +58,7 @@ static struct checks *make_checks(const struct worker *w, const struct setup *se
         .scratch = &w->scratch,
         .scoreboard = w->context.scoreboard,
         .backend_tls = setup->backend_tls,
+        .seat = setup->seat,
         .slot = w->context.slot,
         .seed = worker_seed(w),
     };

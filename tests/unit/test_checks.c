@@ -104,6 +104,7 @@ struct world {
     struct config config;
     struct scoreboard *board;
     struct upstream *upstream;
+    struct seat *seat;
     struct checks *checks;
     int pipe_fds[2];
 };
@@ -114,6 +115,7 @@ static struct checks *make(struct world *w)
         .reactor = w->reactor,
         .scratch = &w->scratch,
         .scoreboard = w->board,
+        .seat = w->seat,
         .slot = 1,
         .seed = 4711,
     };
@@ -236,6 +238,36 @@ static void test_verdicts(void)
     world_close("verdicts", &w);
 }
 
+/* Monitoring hears of each, also of those that lead to no verdict; but not of those that this
+ * machine could not make. */
+static void test_counted(void)
+{
+    struct world w;
+    world_open(&w, 20);
+    size_t before = count_descriptors();
+    struct seats *seats = seats_new(2, &w.config);
+    w.descriptors += count_descriptors() - before; /* the memory stays as long as the process */
+    w.seat = seat_new(seats, 1, &w.config);
+    checks_free(w.checks);
+    w.checks = make(&w);
+    w.route.checks.fall = 1000;
+    w.servers[1].greeting = "HTTP/1.1 400";
+    checks_start(w.checks);
+    const struct seat_backend *good = seat_backend(w.seat, &w.route, 0);
+    const struct seat_backend *bad = seat_backend(w.seat, &w.route, 1);
+    while (seat_get(&good->checks[SEAT_CHECK_GOOD]) < 3 ||
+           seat_get(&bad->checks[SEAT_CHECK_BAD]) < 3) {
+        reactor_turn(w.reactor, false);
+    }
+    CHECK_EQ_U64("none", seat_get(&good->checks[SEAT_CHECK_BAD]), 0);
+    CHECK_EQ_U64("none", seat_get(&bad->checks[SEAT_CHECK_GOOD]), 0);
+    CHECK_TRUE("not more than there were",
+               seat_get(&good->checks[SEAT_CHECK_GOOD]) <= w.servers[0].calls);
+    CHECK_TRUE("the configuration says so", seats_backend(seats, 0).is_checked);
+    seat_free(w.seat);
+    world_close("counted", &w);
+}
+
 /* A backend that does not answer is asked once at a time. */
 static void test_one_at_a_time(void)
 {
@@ -354,6 +386,7 @@ static void test_many(void)
 }
 
 CU_TestInfo checks_tests[] = {
+    {"monitoring counts checks", test_counted},
     {"counting", test_count},
     {"the next one", test_next},
     {"who has the duty", test_duty},

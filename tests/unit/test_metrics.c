@@ -20,6 +20,7 @@ static const char text[] = "[server]\n"
                            "[route r]\n"
                            "path = /r\n"
                            "backend = tcp://db.example:6379, unix:/run/\"x\\y.sock max_sessions=2\n"
+                           "health_interval = 5s\n"
                            "[route e]\n"
                            "path = /e\n"
                            "backend = echo:\n";
@@ -59,6 +60,8 @@ static void prepare(void)
         seat_add(&seat_backend(seat, &config->routes[0], 0)->failures[DIAL_TIMEOUT], 6);
         seat_put(&seat_fitness(seat, &config->routes[0], 0)->word, fitness_check(0, false, 1));
         seat_add(&seat_backend(seat, &config->routes[0], 0)->ejections, 5);
+        seat_add(&seat_backend(seat, &config->routes[0], 0)->checks[SEAT_CHECK_BAD], 3);
+        seat_add(&seat_backend(seat, &config->routes[0], 1)->checks[SEAT_CHECK_GOOD], slot);
         seat_add(&seat_backend(seat, &config->routes[0], 1)->sessions, 1);
         seat_add(&seat_listen(seat, &config->listens[0])->connections, 9);
         seat_add(&seat_worker(seat)->cpu_ms, 12345);
@@ -108,6 +111,7 @@ static char *tell(const char *query, size_t size)
     STATE(backend, "trial", "0") \
     STATE(backend, "down", down)
 #define DIALS "sluice_backend_connect_duration_seconds"
+#define CHECKS "sluice_backend_checks_total"
 #define FAILURES "sluice_backend_connect_failures_total"
 
 static const struct {
@@ -252,6 +256,10 @@ static const struct {
      HEAD("sluice_backend_ejections_total", "counter",
           "Times that the backend went down.") "sluice_backend_ejections_total" B1
                                                "} 10\nsluice_backend_ejections_total" B2 "} 0\n"},
+    {"name=" CHECKS,
+     HEAD(CHECKS, "counter", "Health checks of the backend and of its addresses, by their result.")
+         CHECKS B1 ",result=\"success\"} 0\n" CHECKS B1 ",result=\"failure\"} 6\n" CHECKS B2
+                   ",result=\"success\"} 1\n" CHECKS B2 ",result=\"failure\"} 0\n"},
     {"name=" DIALS,
      HEAD(DIALS, "histogram",
           "Time from a session's first dial to the connection with this backend.") DIALS
@@ -368,7 +376,7 @@ static size_t count_lines(const char *from, const char *label)
     return count;
 }
 
-// At most 40 series for a route and 15 for a backend, whatever has happened, and in any order.
+// At most 41 series for a route and 25 for a backend, whatever has happened, and in any order.
 static void test_ceiling(void)
 {
     static const char *const kept[] = {"full", "internal", "limit_source", "limit_route"};
@@ -394,7 +402,7 @@ static void test_ceiling(void)
         snprintf(label, sizeof(label), "{route=\"e\",ending=\"%s\"", kept[i]);
         CHECK_TRUE(kept[i], strstr(got, label) != NULL);
     }
-    CHECK_EQ_U64("a backend", count_lines(got, B1), 23);
+    CHECK_EQ_U64("a backend", count_lines(got, B1), 25);
     free(got);
     seat_free(seat);
     config_free(config);

@@ -11,9 +11,11 @@ from checked import ANSWERS, GREETS, HANGS_UP, HELLO, SILENT, WRONG, Checked, se
 from harness import Settings, case, equal, scale, wait_until
 from processes import both_started, descriptors_of
 from reloads import reload
+from scrape import scrape
 from wsclient import BINARY
 
 BANNER = "health_interval = 100ms\nhealth_timeout = %s\nhealth_fall = 2\nhealth_expect = SSH-"
+HEALTH = "[health]\naddress = 127.0.0.1:0\n"
 PATIENT = BANNER % "20s"  # a busy machine makes no check bad
 
 
@@ -40,8 +42,9 @@ def findings(t):
     servers = {name: Checked(t) for name in FINDINGS}
     good = Checked(t)
     checks = {"silent": BANNER % ("%dms" % (500 * scale()))}
-    p = t.gateway(**{name: keys(server.url, checks=checks.get(name, PATIENT))
-                     for name, server in servers.items()}, good=keys(good.url))
+    routes = {name: keys(server.url, checks=checks.get(name, PATIENT))
+              for name, server in servers.items()}
+    p = t.start(t.config(**routes, good=keys(good.url)) + HEALTH)
     for server in servers.values():
         server.wait(2)
     equal(verdicts(p, "backend.down"), [], "down at first")
@@ -58,6 +61,12 @@ def findings(t):
     good.wait(5)
     equal(sorted(verdicts(p, "backend.up")), sorted((name, None) for name in FINDINGS), "up")
     equal(len(p.log.find("backend.down")), len(servers), "backend.down")
+    told = scrape(p)
+    for name in servers:
+        good_ones, bad_ones = [told.sum("sluice_backend_checks_total", route=name, result=result)
+                               for result in ("success", "failure")]
+        assert good_ones >= 4 and bad_ones >= 2, (name, good_ones, bad_ones)
+    equal(told.sum("sluice_backend_checks_total", route="good", result="failure"), 0, "bad checks")
 
 
 @case()

@@ -38,7 +38,7 @@ def busy(t):
     db = t.backend()
     program = t.start(t.config(
         server="workers = 2", echo=ECHO, db="origins = *\nbackend = " + db.url,
-        down="origins = *\nbackend = %s" % t.closed_port(),
+        down="origins = *\nhealth_interval = 1h\nbackend = %s" % t.closed_port(),
         odd="origins = *\nbackend = unix:/nowhere/\"a\\b'{}.sock") + HEALTH)
     for path, code in (("/db", None), ("/down", 1011), ("/odd", 1011), ("/none", 1008)):
         c = program.client("tls")

@@ -146,7 +146,7 @@ def the_heir_is_killed_meanwhile(t):
 def other_layout(u):
     with open(u.real, "rb") as file:
         data = file.read()
-    for name in (b"scoreboard 1", b"seats 4", b"roster 4", b"quota 1",
+    for name in (b"scoreboard 1", b"seats 5", b"roster 4", b"quota 1",
                  b"spent 1"):
         equal(data.count(name + b"\0"), 1, "places of %r" % name)
         data = data.replace(name + b"\0", name[:-1] + b"9\0")
