@@ -173,8 +173,8 @@ static void check_same(struct build *build, const struct config_route *route)
     }
 }
 
-static bool is_written(const struct build *build, const struct draft_section *section,
-                       const char *name)
+bool route_is_written(const struct build *build, const struct draft_section *section,
+                      const char *name)
 {
     if (draft_value(section, name)->line != 0) {
         return true;
@@ -191,8 +191,8 @@ static bool is_written(const struct build *build, const struct draft_section *se
 static void lower_marks(const struct build *build, const struct draft_section *section,
                         struct config_route *route)
 {
-    if (route->latency == CONFIG_LATENCY_LOW && !is_written(build, section, "buffer_high") &&
-        !is_written(build, section, "buffer_low")) {
+    if (route->latency == CONFIG_LATENCY_LOW && !route_is_written(build, section, "buffer_high") &&
+        !route_is_written(build, section, "buffer_low")) {
         route->buffer_high_bytes = LOW_HIGH_BYTES;
         route->buffer_low_bytes = LOW_LOW_BYTES;
     }

@@ -12,4 +12,8 @@
 void route_build_targets(struct build *build, const struct draft_section *section,
                          struct config_route *route);
 
+/* The section or one of [defaults] has the key, whatever its value is. */
+bool route_is_written(const struct build *build, const struct draft_section *section,
+                      const char *name);
+
 #endif

@@ -235,7 +235,7 @@ static void check_source(struct build *build, const struct draft_section *sectio
     unsigned line = draft_value(section, "target_from")->line;
 
     line = line != 0 ? line : section->line;
-    if (from->place == TARGETS_QUERY && from->name.len == 0) {
+    if (!route_is_written(build, section, "target_from")) { /* a bad value has its own error */
         report_add(build->report, section->line,
                    "[route %.*s] does not say where the token of a target stands: target_from = "
                    "query:NAME, path, subprotocol or host",

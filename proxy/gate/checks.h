@@ -7,7 +7,8 @@
  * backend is never checked twice at once, and CHECKS_AT_ONCE_MAX are under way in all: the others
  * wait in line. health_fall bad checks in a row are the verdict that a backend is down,
  * health_rise good ones that it is up; upstream_note_check hears it. A check that this machine
- * could not make counts as none; monitoring hears of each of the others. Not for: the look itself (probe), what a verdict does (upstream).
+ * could not make counts as none; monitoring hears of each of the others. Not for: the look itself
+ * (probe), what a verdict does (upstream).
  *
  * One worker checks for all: the one in the lowest slot that takes sessions, as the scoreboard
  * says. Each worker has all the clocks, and asks the scoreboard when one of them rings: so the duty

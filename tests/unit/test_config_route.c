@@ -163,7 +163,44 @@ static void test_twin_files(void)
     unlink(other);
 }
 
+/* Exactly one error: a bad value is not a missing one too. */
+static void test_target_from(void)
+{
+    static const struct {
+        const char *route;
+        const char *defaults;
+        const char *wanted; /* NULL: all is well */
+    } rows[] = {
+        {"target_from = cookie:x\n", "", "target_from"},
+        {"target_from = query:\n", "", "target_from"},
+        {"", "target_from = cookie:x\n", "target_from"},
+        {"", "", "does not say where the token of a target stands"},
+        {"", "target_from = query:t\n", NULL},
+        {"target_from = query:t\n", "", NULL},
+    };
+    char path[] = TARGETS_FILE;
+    write_targets(path, "one: 1.1.1.1:1\n");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[512];
+        struct report report;
+        int len = snprintf(text, sizeof(text),
+                           "[listen a]\naddress = 127.0.0.1:80\n[defaults]\n%s[route r]\n"
+                           "path = /r\norigins = *\ntargets = %s\n%s",
+                           rows[i].defaults, path, rows[i].route);
+        struct config *config = config_parse((struct span){text, (size_t)len}, &report);
+        char *told = report_text(&report);
+        CHECK_EQ_U64(told, report.count, rows[i].wanted != NULL ? 1 : 0);
+        CHECK_TRUE(told, rows[i].wanted == NULL || strstr(told, rows[i].wanted) != NULL);
+        CHECK_EQ_INT(told, config != NULL, rows[i].wanted == NULL);
+        free(told);
+        report_done(&report);
+        config_free(config);
+    }
+    unlink(path);
+}
+
 CU_TestInfo config_route_tests[] = {
+    {"what is wrong with target_from", test_target_from},
     {"routes that name the same target files", test_twins},
     {"lines of several files, judged for each route", test_twin_files},
     {"the marks of latency = low", test_low_marks},
