@@ -151,7 +151,7 @@ static void on_answer(void *owner, const struct resolver_answer *answer)
     f->is_known = f->is_known || f->set.count > 0 || is_nobody(f->finding);
     drop_finding(f);
     uint64_t again_ms = f->is_changed ? reactor_now_ms(f->reactor) : answer->again_ms;
-    uint64_t least_ms = f->asked_ms + RESOLVER_KEPT_MIN_MS;
+    uint64_t least_ms = f->asked_ms + resolver_kept_min_ms(f->resolver);
     again_ms = again_ms > least_ms ? again_ms : least_ms;
     reactor_timer_at(&f->timer, again_ms + apart_ms(f));
     if (is_new || (is_first && f->is_known)) {
@@ -170,7 +170,7 @@ static void ask(struct follow *f)
     reactor_timer_stop(&f->timer);
     if (f->query == NULL) {
         drop_finding(f);
-        reactor_timer_at(&f->timer, f->asked_ms + RESOLVER_KEPT_MIN_MS);
+        reactor_timer_at(&f->timer, f->asked_ms + resolver_kept_min_ms(f->resolver));
     }
 }
 
@@ -249,7 +249,7 @@ bool follow_is_known(const struct follow *follow)
 void follow_doubt(struct follow *follow)
 {
     uint64_t now_ms = reactor_now_ms(follow->reactor);
-    uint64_t least_ms = follow->asked_ms + RESOLVER_KEPT_MIN_MS;
+    uint64_t least_ms = follow->asked_ms + resolver_kept_min_ms(follow->resolver);
     if (!follow->is_stopped && follow->query == NULL && follow->is_known) {
         resolver_doubt(follow->resolver, follow->host);
         reactor_timer_at(&follow->timer, now_ms > least_ms ? now_ms : least_ms);

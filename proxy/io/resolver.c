@@ -19,6 +19,7 @@ struct resolver {
     struct resolver_system system;
     struct resolver_files files;
     uint64_t check_files_at_ms;
+    uint64_t second_ms;         /* 1000, but in tests */
     struct reactor_timer watch; /* looks at the files for names that are looked up, and watchers */
     struct list watchers;
 };
@@ -183,8 +184,9 @@ static void conclude(struct resolver_name *name, uint64_t ttl_ms)
     name->resolver->asking_count--;
     name->state = NAME_KNOWN;
     name->known_at_ms = reactor_now_ms(name->resolver->reactor);
-    name->expires_ms = name->known_at_ms + kept_ms;
-    name->again_ms = name->known_at_ms + (is_of_file ? RESOLVER_KEPT_MAX_MS : kept_ms);
+    name->expires_ms = name->known_at_ms + resolver_hasten(&name->resolver->system, kept_ms);
+    kept_ms = is_of_file ? RESOLVER_KEPT_MAX_MS : kept_ms;
+    name->again_ms = name->known_at_ms + resolver_hasten(&name->resolver->system, kept_ms);
     tell_all(name);
 }
 
@@ -408,6 +410,7 @@ struct resolver *resolver_new(struct reactor *r)
         return NULL;
     }
     resolver->reactor = r;
+    resolver->system.second_ms = 1000;
     list_init(&resolver->names);
     list_init(&resolver->watchers);
     reactor_timer_init(&resolver->watch, r, on_watch);
@@ -433,17 +436,14 @@ void resolver_free(struct resolver *resolver)
     mem_free(resolver);
 }
 
-bool resolver_set_servers(struct resolver *resolver, const char *csv)
+struct resolver_system *resolver_own_system(struct resolver *resolver)
 {
-    return resolver_system_set_servers(&resolver->system, csv);
+    return &resolver->system;
 }
 
-void resolver_set_file(struct resolver *resolver, const char *path, uint16_t port)
+struct resolver_files *resolver_own_files(struct resolver *resolver)
 {
-    resolver->system.resolv_conf = path;
-    resolver->system.port = port;
-    resolver->files.paths[RESOLVER_RESOLV_CONF] = path;
-    (void)resolver_files_check(&resolver->files);
+    return &resolver->files;
 }
 
 struct resolver_query *resolver_start(struct resolver *resolver, const char *name, uint16_t port,
@@ -481,7 +481,8 @@ void resolver_doubt(struct resolver *resolver, const char *name)
 {
     struct resolver_name *n = find_name(resolver, name);
     uint64_t now_ms = reactor_now_ms(resolver->reactor);
-    if (n != NULL && n->state == NAME_KNOWN && now_ms - n->known_at_ms >= RESOLVER_KEPT_MIN_MS) {
+    if (n != NULL && n->state == NAME_KNOWN &&
+        now_ms - n->known_at_ms >= resolver_kept_min_ms(resolver)) {
         n->expires_ms = 0;
     }
 }

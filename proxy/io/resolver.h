@@ -44,6 +44,10 @@ MUST_CHECK bool resolver_set_servers(struct resolver *resolver, const char *csv)
 /* For tests, before the first question: reads this file instead of /etc/resolv.conf, and asks its
  * servers on this port. `path` must outlive the resolver. */
 void resolver_set_file(struct resolver *resolver, const char *path, uint16_t port);
+/* For tests: how long a second lasts for what is kept, instead of 1000 ms. */
+void resolver_set_second(struct resolver *resolver, uint64_t ms);
+/* RESOLVER_KEPT_MIN_MS, as long as a second lasts. */
+uint64_t resolver_kept_min_ms(struct resolver *resolver);
 
 /* How a question ended. A greater value says more about a name of which both questions failed. */
 enum resolver_status {

@@ -40,7 +40,14 @@ struct resolver_system {
     const char *resolv_conf; /* NULL: the system's */
     uint16_t port;           /* of the servers in it; 0: 53 */
     char servers[256];       /* instead of those in it; "": none */
+    uint64_t second_ms;      /* how long one lasts for what is kept: 1000, but in tests */
 };
+/* A time for which something is kept, in milliseconds of such seconds. */
+uint64_t resolver_hasten(const struct resolver_system *system, uint64_t ms);
+
+/* What the setters for tests change. */
+struct resolver_system *resolver_own_system(struct resolver *resolver);
+struct resolver_files *resolver_own_files(struct resolver *resolver);
 
 /* Opens a channel with the system's servers, and with `options` as `mask` says. */
 MUST_CHECK enum resolver_status resolver_channel_open(ares_channel *out,

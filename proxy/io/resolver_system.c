@@ -247,3 +247,35 @@ bool resolver_search_name(const struct resolver_search *search, const char *name
     }
     return true;
 }
+
+/* --- for tests ----------------------------------------------------------------------------- */
+
+bool resolver_set_servers(struct resolver *resolver, const char *csv)
+{
+    return resolver_system_set_servers(resolver_own_system(resolver), csv);
+}
+
+void resolver_set_file(struct resolver *resolver, const char *path, uint16_t port)
+{
+    struct resolver_system *system = resolver_own_system(resolver);
+    struct resolver_files *files = resolver_own_files(resolver);
+    system->resolv_conf = path;
+    system->port = port;
+    files->paths[RESOLVER_RESOLV_CONF] = path;
+    (void)resolver_files_check(files);
+}
+
+void resolver_set_second(struct resolver *resolver, uint64_t ms)
+{
+    resolver_own_system(resolver)->second_ms = ms;
+}
+
+uint64_t resolver_hasten(const struct resolver_system *system, uint64_t ms)
+{
+    return ms * system->second_ms / 1000;
+}
+
+uint64_t resolver_kept_min_ms(struct resolver *resolver)
+{
+    return resolver_hasten(resolver_own_system(resolver), RESOLVER_KEPT_MIN_MS);
+}
