@@ -470,9 +470,11 @@ static size_t produce(struct answer_body *body, uint8_t *part, size_t size)
     return 0;
 }
 
-void listing_add_backends(struct listing *listing, const struct seats *seats)
+void listing_add_backends(struct listing *listing, const struct seats *seats,
+                          struct upstream *const *upstream)
 {
     listing->seats = seats;
+    listing->upstream = upstream;
 }
 
 struct answer_body listing_body(struct listing *listing)

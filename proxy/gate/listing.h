@@ -16,10 +16,12 @@
  * them. `next` is null on the last page.
  *
  * Behind the sessions stand the backends of the configuration in force, on every page and whatever
- * the query asks for: how each is for all workers (gate/seat), and why it went down last.
+ * the query asks for: how each is for all workers (gate/seat), and why it went down last; so too
+ * each address of a name with several, as the worker that answers knows them.
  *
  *   {"sessions":[{"id":"0-17", ...}, ...],
- *    "backends":[{"route":"vnc","backend":"tcp://10.0.0.5:5900","state":"up", ...}, ...],
+ *    "backends":[{"route":"vnc","backend":"tcp://10.0.0.5:5900","state":"up", ...,
+ *                  "addresses":[{"address":"10.0.0.5:5900","state":"up", ...}, ...]}, ...],
  *    "next":"4711"} */
 #ifndef GATE_LISTING_H
 #define GATE_LISTING_H
@@ -32,6 +34,7 @@
 #include "gate/answer.h"
 #include "gate/roster.h"
 #include "gate/seat.h"
+#include "gate/upstream.h"
 
 enum listing_filter {
     LISTING_ROUTE = 0,
@@ -50,7 +53,11 @@ enum listing_stage { LISTING_BEGINS = 0, LISTING_GOES_ON, LISTING_BACKENDS, LIST
 struct listing {
     struct roster *roster;
     const struct seats *seats;                      /* NULL: there are no backends to tell of */
+    struct upstream *const *upstream;               /* the one in force; NULL: as above */
     size_t backend;                                 /* the row of the next one */
+    size_t address;                                 /* of it, the next one */
+    bool is_in_backend;                             /* its addresses follow */
+    size_t hint;                                    /* for upstream_show_address */
     bool has_backends;                              /* one is told already */
     char wanted[LISTING_FILTERS][LISTING_TEXT_MAX]; /* empty: whatever it is */
     struct roster_who who;                          /* zeroed: whoever it is */
@@ -64,8 +71,10 @@ struct listing {
  * would be right. */
 MUST_CHECK bool listing_init(struct listing *out, struct roster *roster, struct span query,
                              const char **out_detail);
-/* Before the body: tells of the backends too. */
-void listing_add_backends(struct listing *listing, const struct seats *seats);
+/* Before the body: tells of the backends too, and of their addresses as this worker follows them.
+ * *upstream may change while the body is produced. */
+void listing_add_backends(struct listing *listing, const struct seats *seats,
+                          struct upstream *const *upstream);
 /* A body of unknown length. */
 struct answer_body listing_body(struct listing *listing);
 

@@ -48,8 +48,10 @@ struct page_question {
     struct span sni;               /* the name in that TLS; empty = none */
     const struct config *config;
     const struct scoreboard *scoreboard;
-    const struct seats *seats; /* NULL: nobody counts */
-    struct roster *roster;     /* for [admin] */
+    const struct seats *seats;        /* NULL: nobody counts */
+    struct upstream *const *upstream; /* the one in force, which may change; NULL: nobody follows
+                                       * names */
+    struct roster *roster;            /* for [admin] */
 };
 
 /* How often and by whom a page is asked for. */

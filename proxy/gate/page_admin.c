@@ -41,7 +41,7 @@ void page_open_sessions(const struct page_question *question, struct page *out)
         out->detail = "nobody understands the query";
         return;
     }
-    listing_add_backends(&out->listing, question->seats);
+    listing_add_backends(&out->listing, question->seats, question->upstream);
     out->body = listing_body(&out->listing);
 }
 

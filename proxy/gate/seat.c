@@ -244,17 +244,11 @@ uint64_t seats_backend_sessions(const struct seats *seats, size_t row)
     return sum;
 }
 
-enum seats_state seats_backend_state(const struct seats *seats, size_t row, uint64_t now_ms)
+enum seats_state seat_fitness_state(const struct seat_fitness *fitness, uint64_t slow_start_ms,
+                                    uint64_t now_ms)
 {
-    const struct seats_backend b = seats_backend(seats, row);
-    const struct fitness_rules rules = {.slow_start_ms = b.slow_start_ms};
-    uint64_t word = b.fitness != NULL ? seat_get(&b.fitness->word) : 0;
-    enum fitness_state state = fitness_state(word, &rules, now_ms);
-    if (fitness_is_up(state) && b.max_sessions > 0 &&
-        seats_backend_sessions(seats, row) >= b.max_sessions) {
-        return SEATS_FULL;
-    }
-    switch (state) {
+    const struct fitness_rules rules = {.slow_start_ms = slow_start_ms};
+    switch (fitness_state(seat_get(&fitness->word), &rules, now_ms)) {
     case FITNESS_UP:
         return SEATS_UP;
     case FITNESS_STARTING:
@@ -267,6 +261,16 @@ enum seats_state seats_backend_state(const struct seats *seats, size_t row, uint
     return SEATS_DOWN;
 }
 
+enum seats_state seats_backend_state(const struct seats *seats, size_t row, uint64_t now_ms)
+{
+    const struct seats_backend b = seats_backend(seats, row);
+    enum seats_state state =
+        b.fitness != NULL ? seat_fitness_state(b.fitness, b.slow_start_ms, now_ms) : SEATS_UP;
+    bool is_up = state == SEATS_UP || state == SEATS_STARTING;
+    bool is_full = b.max_sessions > 0 && seats_backend_sessions(seats, row) >= b.max_sessions;
+    return is_up && is_full ? SEATS_FULL : state;
+}
+
 const char *seats_state_word(enum seats_state state)
 {
     static const char *const words[SEATS_STATES] = {
@@ -276,14 +280,18 @@ const char *seats_state_word(enum seats_state state)
     return words[state];
 }
 
-void seats_backend_detail(const struct seats *seats, size_t row, char out[SEAT_DETAIL_MAX])
+void seat_fitness_detail(const struct seat_fitness *fitness, char out[SEAT_DETAIL_MAX])
 {
-    const struct seat_fitness *fitness = seats_backend(seats, row).fitness;
     for (size_t i = 0; i < SEAT_DETAIL_MAX / 8; i++) {
         uint64_t part = fitness != NULL ? seat_get(&fitness->detail[i]) : 0;
         memcpy(out + 8 * i, &part, sizeof(part));
     }
     out[SEAT_DETAIL_MAX - 1] = '\0';
+}
+
+void seats_backend_detail(const struct seats *seats, size_t row, char out[SEAT_DETAIL_MAX])
+{
+    seat_fitness_detail(seats_backend(seats, row).fitness, out);
 }
 
 const struct seat_route *seats_route(const struct seats *seats, size_t slot, size_t row)

@@ -233,6 +233,11 @@ enum seats_state {
 };
 enum seats_state seats_backend_state(const struct seats *seats, size_t row, uint64_t now_ms);
 const char *seats_state_word(enum seats_state state);
+/* The state of what has no max_sessions: of one address of a name with many. */
+enum seats_state seat_fitness_state(const struct seat_fitness *fitness, uint64_t slow_start_ms,
+                                    uint64_t now_ms);
+/* Why it went down last; "": it never did. */
+void seat_fitness_detail(const struct seat_fitness *fitness, char out[SEAT_DETAIL_MAX]);
 /* Why it went down last; "": it never did. */
 void seats_backend_detail(const struct seats *seats, size_t row, char out[SEAT_DETAIL_MAX]);
 

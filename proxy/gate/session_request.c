@@ -218,6 +218,7 @@ static bool is_page_request(const struct session *s)
         .config = s->config,
         .scoreboard = s->context->scoreboard,
         .seats = s->context->seats,
+        .upstream = &s->context->upstream,
         .roster = s->context->roster != NULL ? s->context->roster->roster : NULL,
     };
     const char *detail;

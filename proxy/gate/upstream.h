@@ -82,6 +82,18 @@ size_t upstream_set_count(struct upstream *upstream, const struct config_route *
 const struct addr *upstream_set_addr(struct upstream *upstream, const struct config_route *route,
                                      size_t index, size_t at);
 
+/* How one address of a set is, for people. */
+struct upstream_address {
+    struct addr addr;
+    enum seats_state state;
+    uint64_t at_ms;               /* when it went up or down last; 0: it never did */
+    char detail[SEAT_DETAIL_MAX]; /* why it went down last; "": it never did */
+};
+/* Address `at` of the backend with this text in the route with this name. `hint` is the caller's: 0
+ * at first. False: there are not so many. */
+bool upstream_show_address(struct upstream *upstream, struct span route, struct span backend,
+                           size_t at, uint64_t now_ms, size_t *hint, struct upstream_address *out);
+
 /* The addresses that a session dials, in this order. `ids` name them in the calls below; an address
  * that has left is nobody. */
 struct upstream_order {

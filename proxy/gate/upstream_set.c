@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "conf/change.h"
 #include "gate/upstream_parts.h"
 #include "io/net.h"
 
@@ -187,4 +188,31 @@ const struct addr *upstream_set_addr(struct upstream *upstream, const struct con
 {
     const struct upstream_set *set = upstream_find_set(upstream, route, index);
     return set != NULL && at < set->count ? &set->members[at].addr : NULL;
+}
+
+bool upstream_show_address(struct upstream *upstream, struct span route, struct span backend,
+                           size_t at, uint64_t now_ms, size_t *hint, struct upstream_address *out)
+{
+    const struct config *config = upstream->config;
+    size_t row = change_find_route(config, route, *hint);
+    if (row == config->route_count) {
+        return false;
+    }
+    *hint = row;
+    for (size_t i = 0; i < config->routes[row].backend_count; i++) {
+        const struct config_route *of = &config->routes[row];
+        struct upstream_set *set = upstream_find_set(upstream, of, i);
+        if (set != NULL && at < set->count && span_is_equal(of->backends[i].text, backend)) {
+            struct upstream_member *m = &set->members[at];
+            const struct seat_fitness *f = upstream_member_fitness(upstream, m, now_ms);
+            *out = (struct upstream_address){
+                .addr = m->addr,
+                .state = seat_fitness_state(f, of->slow_start_ms, now_ms),
+                .at_ms = seat_get(&f->at_ms),
+            };
+            seat_fitness_detail(f, out->detail);
+            return true;
+        }
+    }
+    return false;
 }

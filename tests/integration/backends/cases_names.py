@@ -3,6 +3,7 @@
 
 import collections
 
+from backends import states
 from checked import GREETS, HELLO, WRONG, Checked
 from harness import case, equal, wait_until
 from nameserver import NXDOMAIN, Etc, NameServer
@@ -10,6 +11,7 @@ from processes import both_started
 from reloads import reload
 from wsclient import BINARY
 
+ADMIN = "[admin]\naddress = 127.0.0.1:0\n"
 SERVER, OTHER = "127.0.0.2", "127.0.0.3"
 
 
@@ -34,8 +36,9 @@ class Pods:
     def address(self, number):
         return "127.0.1.%d:%d" % (number, self.pods[number].port)
 
-    def start(self, t, keys="balance = round_robin", server=""):
+    def start(self, t, keys="balance = round_robin", server="", more=""):
         config = t.config(server=server, r="origins = *\nbackend = %s\n%s" % (self.url, keys))
+        config += more
         self.text = config
         return t.start(config, preexec_fn=self.etc.enter)
 
@@ -172,3 +175,42 @@ def all_pods_down(t):
         pod.manner = GREETS
     wait_until(lambda: [e for e in p.log.find("backend.up") if "address" not in e],
                "the name is up")
+
+
+# What /sessions tells
+
+def told(p, pods):
+    """Returns what /sessions says of each address."""
+    return {a["address"]: a for a in states(p)[pods.url]["addresses"]}
+
+
+@case()
+def addresses_in_sessions(t):
+    """Each address with its state, as they come and go."""
+    pods = Pods(t, 3)
+    p = pods.start(t, """
+        health_interval = 100ms
+        health_timeout = 20s
+        health_fall = 2
+        health_expect = SSH-""", more=ADMIN)
+    wait_until(lambda: {k: a["state"] for k, a in told(p, pods).items()} ==
+               {pods.address(n): "up" for n in (1, 2, 3)}, "three addresses")
+    pods.pods[2].manner = WRONG
+    wait_until(lambda: told(p, pods)[pods.address(2)]["state"] == "down", "one is down")
+    got = told(p, pods)
+    equal(got[pods.address(2)]["detail"], "the answer is not health_expect", "why")
+    assert got[pods.address(2)]["since_ms"] is not None, got
+    equal((got[pods.address(1)]["state"], got[pods.address(1)]["detail"]), ("up", None), "another")
+    equal(states(p)[pods.url]["state"], "up", "the name")
+    pods.set(3)
+    wait_until(lambda: told(p, pods) == {}, "one address is no set")
+
+
+@case()
+def many_addresses_in_sessions(t):
+    """All of them, each once."""
+    pods = Pods(t, 1)
+    pods.server.set(a=["127.0.2.%d" % n for n in range(1, 31)])
+    p = pods.start(t, more=ADMIN)
+    wait_until(lambda: len(told(p, pods)) == 30, "30 addresses")
+    equal(set(a["state"] for a in told(p, pods).values()), {"up"}, "states")
