@@ -3,18 +3,24 @@
 # Builds the private static wolfSSL that sluice links against, under build/wolfssl/{include,lib}.
 #
 #   proxy/wolfssl.sh [BUILD_DIR]          BUILD_DIR defaults to build
+#   proxy/wolfssl.sh --newer [BUILD_DIR]  only fetches the newer version that the tests know
 #
 # The source is Debian stable's patched package. apt fetches it with a sources list, state and
-# cache below BUILD_DIR, so this needs no root and changes nothing on the machine. The mirror is
-# the one of the machine's own apt; apt checks Debian's signature on what the mirror sends. The
+# cache below BUILD_DIR (own_apt.sh), so this needs no root and changes nothing on the machine. The
 # script builds again only after it, wolfssl_wipe.c, the compiler or the source has changed.
 #
 # WOLFSSL_TARBALL=FILE builds upstream's source in FILE (.tar.gz, .tar.xz) instead, if its SHA-256
 # is WOLFSSL_SHA256: then nothing is fetched, and apt is not needed. Where that version has ML-KEM,
 # the build has it too. WOLFSSL_CC=COMPILER may be one for another architecture.
+#
+# --newer fetches upstream's source of newer_version, as Debian unstable has it, into BUILD_DIR, and
+# prints the two variables with which it is built.
 set -eu
 
 suite=trixie
+newer_suite=sid
+newer_version=5.9.2
+newer_sha256=2f4ef3d4fd387a9b3191d36a6316d69116c46ff69bb9583b6c82b36d7b8ca114
 jobs=2
 # ALT_NAMES: sluice makes certificates with alternative names in memory. GETRANDOM works where a
 # worker can open no file any more. MIDDLEBOX_COMPAT: a server gives this form of TLS 1.3 to
@@ -31,19 +37,22 @@ defines='-DWOLFSSL_ALT_NAMES -DWOLFSSL_GETRANDOM -DWOLFSSL_TLS13_MIDDLEBOX_COMPA
 defines="$defines -DWOLFSSL_NO_FORCE_ZERO -DWOLFSSL_ALWAYS_VERIFY_CB -DWOLFSSL_IP_ALT_NAME"
 defines="$defines -DWOLFSSL_MAX_ALT_NAMES=4096 -DMAX_CHAIN_DEPTH=20 -DMAX_CERTIFICATE_SZ=102400"
 defines="$defines -DWOLFSSL_EXTRA_ALERTS"
-debian_releases='bookworm trixie forky sid stable oldstable testing unstable'
 
 # What `make install DESTDIR=...` was called with is not for the make of wolfSSL.
 unset MAKEFLAGS MFLAGS DESTDIR
 
 self=$(cd "$(dirname "$0")" && pwd)/$(basename "$0")
 wipe=${self%/*}/wolfssl_wipe.c
+is_newer=false
+if [ "${1:-}" = --newer ]; then
+    is_newer=true
+    shift
+fi
 build=${1:-build}
 mkdir -p "$build"
 build=$(cd "$build" && pwd)
 prefix=$build/wolfssl
 work=$prefix/work
-apt=$work/apt
 compiler=${WOLFSSL_CC:-gcc}
 tarball=${WOLFSSL_TARBALL:-}
 tarball_sha256=${WOLFSSL_SHA256:-}
@@ -62,6 +71,9 @@ die() {
     exit 1
 }
 
+# shellcheck source=proxy/own_apt.sh
+. "${self%/*}/own_apt.sh"
+
 # logged NAME MESSAGE COMMAND...: runs COMMAND with its output in NAME.log.
 logged() {
     log=$prefix/$1.log
@@ -77,109 +89,9 @@ fingerprint() {
         sha256sum | cut -d ' ' -f 1
 }
 
-debian_keyring() {
-    for keyring in /usr/share/keyrings/debian-archive-keyring.gpg \
-        /usr/share/keyrings/debian-archive-keyring.pgp; do
-        if [ -r "$keyring" ]; then
-            printf '%s\n' "$keyring"
-            return
-        fi
-    done
-    die 'no Debian archive keyring on this machine (package debian-archive-keyring)'
-}
-
-is_debian_release() {
-    for release in $debian_releases; do
-        if [ "$1" = "$release" ]; then
-            return 0
-        fi
-    done
-    return 1
-}
-
-# mirrors main|security: addresses of the machine's own apt sources that look like Debian's, those
-# under the usual path first. apt itself reads the sources, so both file formats work. A look-alike
-# does no harm: its packages must carry Debian's signature.
-mirrors() {
-    apt-get indextargets --format "\$(REPO_URI) \$(RELEASE) \$(COMPONENT)" 'Created-By: Packages' |
-        sort -u |
-        while read -r uri release component; do
-            case $release in
-            *-security) kind=security release=${release%-security} ;;
-            *) kind=main ;;
-            esac
-            if [ "$component" != main ] || [ "$kind" != "$1" ]; then
-                continue
-            fi
-            if is_debian_release "$release"; then
-                case $uri in
-                */debian/ | */debian-security/) printf '0 %s\n' "$uri" ;;
-                *) printf '1 %s\n' "$uri" ;;
-                esac
-            fi
-        done | sort -u | cut -d ' ' -f 2
-}
-
-# Writes an apt configuration of our own. It takes the machine's ways to reach a mirror, but none of
-# its hooks, sources, keys or relaxed checks.
-write_apt_conf() {
-    rm -rf "$apt"
-    mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/parts"
-    apt-config dump |
-        grep '^Acquire::' |
-        grep -v -e '^Acquire::Allow' -e '^Acquire::IndexTargets' -e '^Acquire::Changelogs' \
-            >"$apt/parts/machine" || true
-    cat >"$apt/apt.conf" <<CONF
-Dir::Etc::Parts "$apt/parts";
-Dir::Etc::Main "/dev/null";
-Dir::Etc::SourceList "$apt/sources.list";
-Dir::Etc::SourceParts "/dev/null";
-Dir::Etc::Trusted "/dev/null";
-Dir::Etc::TrustedParts "/dev/null";
-Dir::Etc::Preferences "/dev/null";
-Dir::Etc::PreferencesParts "/dev/null";
-Dir::State "$apt";
-Dir::State::Lists "$apt/lists";
-Dir::State::Status "$apt/status";
-Dir::Cache "$apt/cache";
-APT::Sandbox::User "root";
-APT::Update::Error-Mode "any";
-Acquire::AllowInsecureRepositories "false";
-Acquire::AllowWeakRepositories "false";
-Acquire::AllowDowngradeToInsecureRepositories "false";
-Acquire::Languages { "none"; };
-Acquire::Retries "3";
-Acquire::http::Timeout "30";
-Acquire::https::Timeout "30";
-CONF
-    mv "$apt/parts/machine" "$apt/parts/machine.conf"
-    : >"$apt/status"
-}
-
-own_apt() {
-    APT_CONFIG=$apt/apt.conf apt-get "$@"
-}
-
-# use_mirror main|security SUITE: adds the first of the machine's mirrors that serves SUITE.
-use_mirror() {
-    for uri in $(mirrors "$1"); do
-        line="deb-src [signed-by=$keyring] $uri $2 main"
-        cp "$apt/sources.list" "$apt/sources.before"
-        printf '%s\n' "$line" >>"$apt/sources.list"
-        if own_apt update >>"$prefix/fetch.log" 2>&1 </dev/null; then
-            return 0
-        fi
-        cp "$apt/sources.before" "$apt/sources.list"
-    done
-    return 1
-}
-
 fetch() {
     step "fetching Debian's source package"
-    keyring=$(debian_keyring)
-    write_apt_conf
-    : >"$prefix/fetch.log"
-    : >"$apt/sources.list"
+    begin_apt "$work/apt" "$prefix/fetch.log"
     use_mirror main "$suite" ||
         die "none of this machine's apt sources serves Debian $suite" "$prefix/fetch.log"
     if [ -n "$(mirrors security)" ]; then
@@ -195,11 +107,35 @@ fetch() {
         dpkg-source --no-check -x "$work"/package/*.dsc "$work/source"
 }
 
+# What apt fetched is checked against the hash in this file as well: another release needs another.
+fetch_newer() {
+    newer=$build/wolfssl_$newer_version.orig.tar.gz
+    if ! [ -r "$newer" ]; then
+        prefix=$build/newer
+        mkdir -p "$prefix"
+        begin_apt "$prefix/apt" "$prefix/fetch.log"
+        use_mirror main "$newer_suite" ||
+            die "none of this machine's apt sources serves Debian $newer_suite" "$prefix/fetch.log"
+        (cd "$prefix" && own_apt source --tar-only wolfssl) >>"$prefix/fetch.log" 2>&1 </dev/null ||
+            die 'download failed' "$prefix/fetch.log"
+        [ -r "$prefix/${newer##*/}" ] || die "Debian $newer_suite no longer has $newer_version: \
+give another version and its hash in ${self##*/}, or name a tarball with WOLFSSL_TARBALL"
+        mv "$prefix/${newer##*/}" "$build/"
+        rm -rf "$prefix"
+    fi
+    check_hash "$newer" "$newer_sha256" || die "the SHA-256 of $newer is not the one in ${self##*/}"
+    printf 'WOLFSSL_TARBALL=%s\nWOLFSSL_SHA256=%s\n' "$newer" "$newer_sha256"
+}
+
+# check_hash FILE SHA256
+check_hash() {
+    printf '%s  %s\n' "$2" "$1" | sha256sum --check --status
+}
+
 # Nobody signed a tarball for us: the hash that whoever chose it wrote down stands for it.
 unpack_tarball() {
     step 'unpacking the tarball'
-    printf '%s  %s\n' "$tarball_sha256" "$tarball" | sha256sum --check --status ||
-        die "the SHA-256 of $tarball is not WOLFSSL_SHA256"
+    check_hash "$tarball" "$tarball_sha256" || die "the SHA-256 of $tarball is not WOLFSSL_SHA256"
     mkdir -p "$work/source"
     logged unpack 'unpacking failed' \
         tar -x -f "$tarball" -C "$work/source" --strip-components=1 --no-same-owner
@@ -359,4 +295,8 @@ main() {
     mv "$stamp.new" "$stamp"
 }
 
-main
+if "$is_newer"; then
+    fetch_newer
+else
+    main
+fi
