@@ -51,7 +51,7 @@ static const byte *bytes_of(struct span s)
 }
 
 static bool verify(const struct question *q, enum wc_HashType hash, enum wc_SignatureType type,
-                   const void *key, size_t key_size)
+                   void *key, size_t key_size)
 {
     return wc_SignatureVerify(hash, type, bytes_of(q->message), (word32)q->message.len,
                               bytes_of(q->signature), (word32)q->signature.len, key,

@@ -53,7 +53,11 @@ static const char *describe(enum tls_hello_result result)
     case TLS_HELLO_NO_SUITE_FOR_KEY:
         return "no common cipher suite: the client's are for another kind of certificate key";
     case TLS_HELLO_NO_GROUP:
+#ifdef WOLFSSL_HAVE_MLKEM
+        return "no common group: the client offers none of X25519MLKEM768, X25519, P-256, P-384";
+#else
         return "no common group: the client offers none of X25519, P-256, P-384";
+#endif
     case TLS_HELLO_NO_SIGNATURE:
         return "no common signature algorithm for the certificate's kind of key";
     case TLS_HELLO_NO_PROTOCOL:
