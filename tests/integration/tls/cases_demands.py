@@ -157,12 +157,28 @@ def verdicts(z, p, rows):
     return refused
 
 
+# wolfSSL 5.9.2 makes no trial handshake with these, so sluice cannot use them; 5.7.2 does.
+MAY_BE_USELESS = ("no_signature_use",)
+
+
+def is_useless(t, row, certificates, key, word):
+    """Asks the program whether the wolfSSL that it has refuses this certificate, and how."""
+    alone = Zoo(t)
+    alone.add(row, certificates, key)
+    code, messages = alone.check()
+    assert any(word in message for message in messages[row]), messages
+    equal(code, 1 if errors_of(messages) else 0, "exit code")
+    return code == 1
+
+
 @case(timeout=180)
 def what_clients_refuse_is_told(t):
     z = Zoo(t)
     write_root(z)
     wanted = {}
     for row, certificates, key, word in demands(z):
+        if row in MAY_BE_USELESS and is_useless(t, row, certificates, key_pem(key), word):
+            continue
         z.add(row, certificates, key_pem(key))
         wanted[row] = word
     code, messages = z.check()
