@@ -56,7 +56,7 @@ EXAMPLE_CLIENTS = $(B)/node/examples
 
 .PHONY: test test-deps gate check lint keys format format-check unit replay differential integration
 .PHONY: kit screenshots faults flood heads browser firefox fuzz fuzz-run coverage coverage-run
-.PHONY: docker-test rolling-test kubernetes-test
+.PHONY: docker-test rolling-test kubernetes-test next-tls-test
 
 test:  ## install what is missing, build, and run the whole gate
 	+$(Q)$(MAKE) --no-print-directory deps
@@ -197,6 +197,9 @@ rolling-test: $(BIN)  ## rehearse a rolling deploy with the built program (root)
 
 kubernetes-test: $(BIN)  ## build and check the manifests of docker/kubernetes (go, python3)
 	SLUICE='$(CURDIR)/$(BIN)' docker/kubernetes/test.sh
+
+next-tls-test:  ## build with a newer wolfSSL in build/next, which has X25519MLKEM768, and test that
+	+$(Q)MAKE='$(MAKE)' B='$(B)' PYTHON='$(PYTHON)' tests/next_tls/run.sh
 
 -include $(UNIT_OBJECTS:.o=.d) $(patsubst %,$(OUT)/tests/fuzz/%.d,replay $(FUZZERS:%=fuzz_%)) \
     $(OUT)/tests/differential/decode.d $(OUT)/tests/heads/check.d
