@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+#!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Functions for scripts that fetch from Debian whatever this machine's own release is: an apt with a
 # sources list, state and cache below a folder, so it needs no root and changes nothing on the
@@ -98,8 +98,8 @@ own_apt() {
     APT_CONFIG=$apt/apt.conf apt-get "$@"
 }
 
-# use_mirror main|security SUITE [deb]: adds the first of the machine's mirrors that serves SUITE, of
-# which the sources are wanted, or the packages.
+# use_mirror main|security SUITE [deb]: adds the first of the machine's mirrors that serves SUITE:
+# its sources, or its packages.
 use_mirror() {
     for uri in $(mirrors "$1"); do
         line="${3:-deb-src} [signed-by=$keyring] $uri $2 main"
