@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Contexts: certificates, rules, trust and tickets. */
+/* Contexts: certificates, rules and trust. */
 #include <assert.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 #include <wolfssl/options.h>
 #include <wolfssl/ssl.h>
 #include <wolfssl/wolfcrypt/error-crypt.h>
@@ -13,7 +11,6 @@
 #include "io/tls_memory.h"
 #include "io/tls_parts.h"
 #include "io/tls_pem.h"
-#include "io/tls_ticket.h"
 
 /* Only forward secrecy and authenticated encryption; wolfSSL's own list has more. tls_offer.c has
  * the same lists as numbers. */
@@ -24,94 +21,6 @@
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 
 #define SESSION_1_2_S (60 * 60)
-
-static struct {
-    bool is_set;
-    struct tls_ticket_keys keys;
-} tickets;
-
-static uint64_t wall_s(void)
-{
-    time_t now = time(NULL);
-    return now > 0 ? (uint64_t)now : 0;
-}
-
-void tls_set_ticket_seed(const uint8_t seed[32])
-{
-    uint8_t own[TLS_TICKET_SEED];
-    if (seed == NULL && getrandom(own, sizeof(own), 0) != (ssize_t)sizeof(own)) {
-        return;
-    }
-    tickets.is_set =
-        tls_memory_init() && tls_ticket_init(&tickets.keys, seed != NULL ? seed : own, wall_s());
-    explicit_bzero(own, sizeof(own));
-}
-
-void tls_advance_tickets(void)
-{
-    /* Without memory the next call, or the next ticket, does it. */
-    (void)!(tickets.is_set && tls_ticket_advance(&tickets.keys, wall_s()));
-}
-
-/* What is saved begins with what it is. */
-static const char saved_title[16] = "sluice tickets1";
-_Static_assert(sizeof(saved_title) + sizeof(struct tls_ticket_keys) <= TLS_TICKETS_SAVED_MAX,
-               "the keys of two epochs fit");
-
-size_t tls_save_tickets(uint8_t out[TLS_TICKETS_SAVED_MAX])
-{
-    if (!tickets.is_set) {
-        return 0;
-    }
-    memcpy(out, saved_title, sizeof(saved_title));
-    memcpy(out + sizeof(saved_title), &tickets.keys, sizeof(tickets.keys));
-    return sizeof(saved_title) + sizeof(tickets.keys);
-}
-
-bool tls_restore_tickets(const uint8_t *bytes, size_t len)
-{
-    if (len != sizeof(saved_title) + sizeof(tickets.keys) ||
-        memcmp(bytes, saved_title, sizeof(saved_title)) != 0 || !tls_memory_init()) {
-        return false;
-    }
-    memcpy(&tickets.keys, bytes + sizeof(saved_title), sizeof(tickets.keys));
-    tickets.is_set = true;
-    tls_advance_tickets();
-    return true;
-}
-
-/* wolfSSL's SessionTicketEncCb. */
-// NOLINTNEXTLINE(readability-function-size): its parameters are wolfSSL's
-static int cipher_ticket(WOLFSSL *ssl, unsigned char name[WOLFSSL_TICKET_NAME_SZ],
-                         unsigned char iv[WOLFSSL_TICKET_IV_SZ],
-                         unsigned char mac[WOLFSSL_TICKET_MAC_SZ], int is_locking,
-                         unsigned char *data, int len, int *out_len, void *unused)
-{
-    const struct tls *tls = wolfSSL_GetIOReadCtx(ssl);
-    uint64_t now_s = wall_s();
-    (void)unused;
-    if (tls == NULL || len <= 0 || tls->context->verify != TLS_VERIFY_OFF) {
-        return WOLFSSL_TICKET_RET_REJECT;
-    }
-    struct tls_ticket ticket = {name, iv, mac, data, (size_t)len};
-    *out_len = len;
-    if (is_locking != 0) {
-        return tls_ticket_lock(&tickets.keys, now_s, tls_sni(tls), &ticket)
-                   ? WOLFSSL_TICKET_RET_OK
-                   : WOLFSSL_TICKET_RET_FATAL;
-    }
-    switch (tls_ticket_open(&tickets.keys, now_s, tls_sni(tls), &ticket)) {
-    case TLS_TICKET_OPENED:
-        return WOLFSSL_TICKET_RET_OK;
-    case TLS_TICKET_OLD:
-        /* With TLS 1.3 wolfSSL drops the ticket at CREATE, and gives out a new one at OK too. */
-        return wolfSSL_version(ssl) == TLS1_3_VERSION ? WOLFSSL_TICKET_RET_OK
-                                                      : WOLFSSL_TICKET_RET_CREATE;
-    case TLS_TICKET_REJECTED:
-        return WOLFSSL_TICKET_RET_REJECT;
-    }
-    return WOLFSSL_TICKET_RET_REJECT;
-}
 
 static const char *read_names(struct tls_site *site, struct span certificate)
 {
@@ -148,19 +57,6 @@ static bool set_rules(WOLFSSL_CTX *library, enum tls_version min_version)
            wolfSSL_CTX_set_groups(library, groups, sizeof(groups) / sizeof(groups[0])) ==
                WOLFSSL_SUCCESS &&
            wolfSSL_CTX_new_rng(library) == WOLFSSL_SUCCESS;
-}
-
-static bool set_tickets(WOLFSSL_CTX *library, bool is_given)
-{
-    if (!is_given && (wolfSSL_CTX_NoTicketTLSv12(library) != WOLFSSL_SUCCESS ||
-                      wolfSSL_CTX_no_ticket_TLSv13(library) != 0)) {
-        return false;
-    }
-    return wolfSSL_CTX_set_TicketEncCb(library, cipher_ticket) == WOLFSSL_SUCCESS &&
-           wolfSSL_CTX_set_TicketHint(library, TLS_TICKET_EPOCH_S) == WOLFSSL_SUCCESS &&
-           wolfSSL_CTX_set_timeout(library, TLS_TICKET_EPOCH_S) == WOLFSSL_SUCCESS &&
-           wolfSSL_CTX_set_num_tickets(library, is_given ? 1 : 0) == WOLFSSL_SUCCESS &&
-           wolfSSL_CTX_only_dhe_psk(library) == 0;
 }
 
 /* With TLS 1.2 a client resumes by session ids, and asks for no ticket: when a server refuses one,
@@ -293,7 +189,8 @@ static const char *open_site(const struct tls_context *context, struct tls_site 
     bool is_server = context->role == TLS_SERVER;
     bool is_verified = context->verify != TLS_VERIFY_OFF;
     if (!set_rules(site->library, settings->min_version) ||
-        !(is_server ? set_tickets(site->library, !is_verified) : set_resumption(site->library))) {
+        !(is_server ? tls_tickets_allow(site->library, !is_verified)
+                    : set_resumption(site->library))) {
         return "this build of wolfSSL lacks something that is needed";
     }
     wolfSSL_CTX_set_verify(site->library, tls_verify_mode(context->verify), NULL);
@@ -329,10 +226,7 @@ static const char *start_library(void)
     if (!tls_memory_init()) {
         return "wolfSSL cannot start";
     }
-    if (!tickets.is_set) {
-        tls_set_ticket_seed(NULL);
-    }
-    return tickets.is_set ? NULL : "no random numbers";
+    return tls_tickets_start() ? NULL : "no random numbers";
 }
 
 /* The names side by side, with commas between them. */

@@ -3,8 +3,8 @@
  *
  * tls.c moves bytes, tls_record.c guards them and lends them to wolfSSL, tls_server.c and
  * tls_client.c know what only one end does, tls_peer.c looks at the peer's certificate,
- * tls_context.c makes contexts, tls_kept.c keeps sessions for later clients, tls_detail.c puts
- * failures into words. Not for: anybody else. */
+ * tls_context.c makes contexts, tls_tickets.c gives out tickets, tls_kept.c keeps sessions for later
+ * clients, tls_detail.c puts failures into words. Not for: anybody else. */
 #ifndef IO_TLS_PARTS_H
 #define IO_TLS_PARTS_H
 
@@ -109,7 +109,8 @@ struct tls {
     uint8_t header_len;
     uint8_t alert; /* the description of a fatal alert in the clear; 0: none came */
     uint8_t idle_records;
-    uint8_t protocol; /* its place in the context's list, from 1; 0: none */
+    uint8_t ticket_row; /* servers: how many tickets stand before that of this session */
+    uint8_t protocol;   /* its place in the context's list, from 1; 0: none */
     enum tls_phase phase;
     bool is_shaking; /* as the context counts it */
     bool is_established;
@@ -135,6 +136,11 @@ bool tls_record_put(struct tls_wire *out, const void *data, size_t len);
 /* tls_server.c: takes bytes up to the end of a ClientHello, and answers it. */
 MUST_CHECK enum tls_result tls_server_hello(struct tls *tls, const uint8_t *wire, size_t len,
                                             size_t *out_used);
+
+/* tls_tickets.c: there are keys for tickets from now on; false: no random numbers. */
+MUST_CHECK bool tls_tickets_start(void);
+/* Lets a server give out tickets, or not. False: the library cannot. */
+MUST_CHECK bool tls_tickets_allow(struct WOLFSSL_CTX *library, bool is_given);
 
 /* tls_kept.c: what the server gave out since the last call is for the next client. */
 void tls_kept_note(struct tls *tls);
