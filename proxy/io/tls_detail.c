@@ -71,6 +71,7 @@ static const struct text errors[] = {
     {MAX_CHAIN_ERROR, "more than 20 certificates"},
     {HANDSHAKE_SIZE_ERROR, "certificates of more than 100 KiB"},
     {ASN_PARSE_E, "certificate is damaged"},
+    {OUT_OF_ORDER_E, "handshake messages in a wrong order"},
     {VERSION_ERROR, "no common TLS version"},
     {MATCH_SUITE_ERROR, "no common cipher suite"},
     {UNSUPPORTED_SUITE, "no common cipher suite"},

@@ -2,10 +2,10 @@
 /* tls_flight.h: the messages with which a client of TLS 1.2 proves its certificate, followed beside
  * wolfSSL.
  *
- * For: two faults of wolfSSL 5.7.2, of servers that ask for certificates: it takes the proof in
- * front of the key exchange that the proof must cover (CVE-2026-2645), and with a hash that it did
- * not offer (CVE-2025-12889). Not for: TLS 1.3, whose messages are encrypted and which has neither;
- * the messages' content otherwise. Pure, RFC 5246 7.3. */
+ * For: two faults of wolfSSL 5.7.2 (tls_faults.h), of servers that ask for certificates: it takes
+ * the proof in front of the key exchange that the proof must cover (CVE-2026-2645), and with a hash
+ * that it did not offer (CVE-2025-12889). Not for: TLS 1.3, whose messages are encrypted and which
+ * has neither; the messages' content otherwise. Pure, RFC 5246 7.3. */
 #ifndef IO_TLS_FLIGHT_H
 #define IO_TLS_FLIGHT_H
 

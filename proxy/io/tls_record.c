@@ -4,6 +4,7 @@
 #include <wolfssl/options.h>
 #include <wolfssl/ssl.h>
 
+#include "io/tls_faults.h"
 #include "io/tls_parts.h"
 
 enum { RECORD_CHANGE_CIPHER_SPEC = 20 };
@@ -43,7 +44,8 @@ static bool is_idle_too_long(const struct tls *tls)
 /* The bytes of a record that tell how a client proves its certificate; false: they must not be. */
 static bool pass_flight(struct tls *tls, const uint8_t *body, size_t len)
 {
-    bool is_proving = tls->context->role == TLS_SERVER && tls->context->verify != TLS_VERIFY_OFF &&
+    bool is_proving = TLS_FAULT_PROOFS && tls->context->role == TLS_SERVER &&
+                      tls->context->verify != TLS_VERIFY_OFF &&
                       tls->header[0] == TLS_RECORD_HANDSHAKE && !tls->is_encrypted &&
                       wolfSSL_version(tls->ssl) == TLS1_2_VERSION;
     const char *detail = is_proving ? tls_flight_follow(&tls->flight, body, len) : NULL;

@@ -6,6 +6,7 @@
 #include <wolfssl/options.h>
 #include <wolfssl/ssl.h>
 
+#include "io/tls_faults.h"
 #include "io/tls_memory.h"
 #include "io/tls_parts.h"
 #include "io/tls_ticket.h"
@@ -38,11 +39,9 @@ void tls_advance_tickets(void)
     (void)!(tickets.is_set && tls_ticket_advance(&tickets.keys, wall_s()));
 }
 
-/* From 5.9 on, wolfSSL numbers the tickets of a client on from each session to the one that resumes
- * it, and fails the handshake at the 256th. So a ticket carries, as a last byte that is locked too,
- * how many stand before it in the row, and one that ends a row is not taken: the client shakes
- * hands in full, and begins another. The wolfSSL before it begins anew at the 256th. */
-#if LIBWOLFSSL_VERSION_HEX > 0x05007002
+/* A ticket carries, as a last byte that is locked too, how many stand before it in the row, and one
+ * that ends a row is not taken: the client shakes hands in full, and begins another. */
+#if TLS_FAULT_TICKET_ROWS
 #define TICKETS_FORM "2"
 enum { ROW_BYTES = 1 };
 #else
