@@ -3,8 +3,8 @@
  *
  * tls.c moves bytes, tls_record.c guards them and lends them to wolfSSL, tls_server.c and
  * tls_client.c know what only one end does, tls_peer.c looks at the peer's certificate,
- * tls_context.c makes contexts, tls_tickets.c gives out tickets, tls_kept.c keeps sessions for later
- * clients, tls_detail.c puts failures into words. Not for: anybody else. */
+ * tls_context.c makes contexts, tls_tickets.c gives out tickets, tls_kept.c keeps sessions for
+ * later clients, tls_detail.c puts failures into words. Not for: anybody else. */
 #ifndef IO_TLS_PARTS_H
 #define IO_TLS_PARTS_H
 

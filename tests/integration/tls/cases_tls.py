@@ -233,22 +233,6 @@ def resume_often(t, p, version, count=24):
     return resumed
 
 
-@case(timeout=120)
-def a_long_row_of_tickets(t):
-    """A client that resumes with the last ticket, again and again: now and then it may have to shake
-    hands in full, and is never turned away."""
-    p = t.gateway(r=ECHO)
-    context = t.tls_context()
-    session, resumed = None, 0
-    for _ in range(300):
-        c = p.client(context=context, session=session)
-        resumed += c.wire.tls.session_reused
-        echo_once(c)
-        session = c.wire.tls.session
-    assert resumed >= 297, resumed
-    p.log.wait("session.end", 300, ending="client_close")
-
-
 @case(rows=[("tls_1_2", TLS12), ("tls_1_3", TLS13)])
 def tickets_across_workers(t, version):
     p = t.gateway(server="workers = 2", r=ECHO)
