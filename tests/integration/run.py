@@ -14,10 +14,12 @@ import runner  # noqa: E402
 
 def main():
     parser = runner.new_parser(__doc__)
-    parser.add_argument("-j", type=int, default=4, metavar="N", help="cases at a time")
+    parser.add_argument("-j", type=int, metavar="N", help="cases at a time, idle or not")
     options = parser.parse_args()
     suite = runner.Suite()
-    suite.jobs = options.j
+    suite.most = 16
+    if options.j:
+        suite.jobs = suite.most = options.j
     return runner.main(suite, runner.load_cases(HERE), options)
 
 
