@@ -55,7 +55,7 @@ EXAMPLE_CLIENTS = $(B)/node/examples
 # ---------------------------------------------------------------------------------- running
 
 .PHONY: test test-deps gate check lint keys format format-check unit replay differential integration
-.PHONY: kit screenshots faults flood heads browser firefox fuzz fuzz-run coverage coverage-run
+.PHONY: kit screenshots faults flood soak heads browser firefox fuzz fuzz-run coverage coverage-run
 .PHONY: docker-test rolling-test kubernetes-test next-tls-test
 
 test:  ## install what is missing, build, and run the whole gate
@@ -155,6 +155,14 @@ faults: $(BIN)  ## play what can happen to each side on every kind of session; F
 
 flood: $(BIN)  ## large floods against the limits, HAProxy and nginx beside (5 min)
 	$(Q)$(PYTHON) tests/flood/run.py --sluice $(BIN) $(if $(T),-k '$(T)')
+
+# The long one: make soak SOAK_SECONDS=3600 SOAK_SESSIONS=10000 SOAK_CYCLE=300
+SOAK_SECONDS ?= 60
+SOAK_SESSIONS ?= 300
+SOAK_CYCLE ?= 20
+soak: $(BIN)  ## pages that come and go while everything around them fails; SOAK_SECONDS: how long
+	$(Q)$(SAN_ENV) $(PYTHON) tests/soak/run.py --sluice $(BIN) --seconds $(SOAK_SECONDS) \
+	  --sessions $(SOAK_SESSIONS) --cycle $(SOAK_CYCLE)
 
 browser: $(BIN)  ## test the program and its page in headless Chromium
 	$(Q)$(SAN_ENV) $(RECORD) browser-$(VARIANT) $(PYTHON) tests/browser/run.py \
