@@ -12,7 +12,8 @@ BROKEN = ["reset", "cut", "eof", "tls_alert", "refused"]
 
 
 class Events:
-    def __init__(self, gateway, tide, services):
+    def __init__(self, gateway, tide, services, pause_s):
+        self.pause_s = pause_s  # how long a service is away, and a reload drains
         self.gateway, self.tide, self.services = gateway, tide, services
         self.counts, self.is_killed = {}, False
         self.certificate, self.workers = 0, 2
@@ -46,7 +47,7 @@ class Events:
         self.excuse("reload_drain", ["close 1012"], 15, ["echo"])
         self.reload(reload="drain")
         self.reload(reload="drain", connect=random.randrange(20, 60))
-        time.sleep(5)
+        time.sleep(self.pause_s)
         self.reload(reload="keep")
 
     def certificate_renewed(self):
@@ -76,7 +77,7 @@ class Events:
         """A worker that does nothing for a moment. Nobody must notice but by waiting."""
         pid = random.choice(self.gateway.serving())
         os.kill(pid, signal.SIGSTOP)
-        time.sleep(2)
+        time.sleep(min(2, self.pause_s))
         os.kill(pid, signal.SIGCONT)
 
     def upgraded(self):
@@ -95,7 +96,7 @@ class Events:
         name = random.choice(("echo", "press", "lines", "down", "sink"))
         self.excuse("service_away", ["close 1011"], 15, [name, "brief"])
         self.services.ask(do="away", name=name)
-        time.sleep(5)
+        time.sleep(self.pause_s)
         self.services.ask(do="back", name=name)
 
     def kicked(self):
@@ -113,16 +114,21 @@ ALWAYS = ["reload_same", "reload_changed", "reload_drain", "certificate_renewed"
           "services_reset", "service_away", "kicked"]
 
 
-def plan(cycle, last):
-    """Returns the events of one cycle. Workers are replaced by upgrades in the first two cycles and
-    in the last one, so that between them the spared worker grows old. In one cycle of three nobody
-    is killed, and there every sum must fit exactly."""
+def upgrades(cycles):
+    """Returns the cycles with an upgrade: the first ones and the last, so that between them workers
+    grow old. A short soak has one."""
+    return (0, 1, cycles - 1) if cycles >= 6 else (0,)
+
+
+def plan(cycle, cycles):
+    """Returns the events of one cycle. In one of three nobody is killed, and there every sum must
+    fit exactly."""
     chosen = list(ALWAYS)
     if cycle % 3 != 1:
         chosen += ["killed"]
     random.shuffle(chosen)
     at = random.randrange(len(chosen))
-    if cycle in (0, 1, last):
+    if cycle in upgrades(cycles):
         chosen.insert(at, "upgraded")
     if "upgraded" in chosen or cycle % 3 == 2:
         # The sockets of a third worker stay once it has been there: so it has, in each generation,

@@ -21,11 +21,11 @@ max_sessions = %(max_sessions)d
 max_pending = 4000
 log_limit = 0
 log_level = info
-drain_timeout = 4s
-watch = 2s
+drain_timeout = %(drain)s
+watch = 1s
 reload = %(reload)s
-tls_timeout = 15s
-request_timeout = 15s
+tls_timeout = %(hello)s
+request_timeout = %(hello)s
 max_memory = 1024m
 auth_failures = 10
 auth_pause = 5s
@@ -66,7 +66,7 @@ ROUTES = {
     "token": "auth = staff\nauth_from = query:ticket",
     "down": "rate_down = 20m",
     "sink": "rate_up = 20m",
-    "brief": "idle_timeout = 3s",
+    "brief": "idle_timeout = %(brief)s",
 }
 
 

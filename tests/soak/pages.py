@@ -279,7 +279,7 @@ SCRIPTS = {
     "stalled": (Page.stalled, 6, ("down",), BROKEN),
     "uploads": (Page.uploads, 20, ("sink",), CLEAN),
     "unheard": (Page.unheard, 4, ("sink",), CLEAN | BROKEN | {"reset"}),
-    "waits": (Page.waits, 20, ("brief",), CLEAN),
+    "waits": (Page.waits, 20, ("brief",), CLEAN | {"close 1001"}),
     "breaks": (Page.breaks, 20, LOUD, CLEAN),
     "wrong_kind": (Page.wrong_kind, 10, ("echo",), CLEAN),
     "not_text": (Page.not_text, 10, ("lines",), CLEAN),

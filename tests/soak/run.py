@@ -64,29 +64,35 @@ def fork(function):
     os._exit(code)
 
 
+# The deadlines of the gateway; how long pages wait between messages (quiet), and between two reads
+# when they are slow (nap_s); in what time the gateway notices a page that answers nothing (lost_s);
+# how long the pages of a cycle may take to go (ebb_s), and what follows a low tide waits (settle_s).
+LONG = {"ping": "15s", "pong": "20s", "write": "10s", "drain": "4s", "hello": "15s",
+        "brief": "15s", "quiet": 45, "nap_s": 0.25, "lost_s": 45,
+        "pause_s": 5, "ebb_s": 36, "settle_s": 12}
+SHORT = {"ping": "1s", "pong": "4s", "write": "3s", "drain": "1s", "hello": "5s",
+         "brief": "3s", "quiet": 2, "nap_s": 0.05, "lost_s": 6, "pause_s": 1, "ebb_s": 1, "settle_s": 1}
+
+
 class Soak:
     def __init__(self, options):
         self.options, self.verdict = options, verdict.Verdict()
         self.dir = tempfile.mkdtemp(prefix="soak-")
         os.chmod(self.dir, 0o755)
         self.cycles = max(2, round(options.seconds / options.cycle))
-        is_long = options.cycle >= 120
-        self.ebb_s = options.cycle * (0.12 if is_long else 0.2)
-        self.settle_s = 12 if is_long else 2
+        self.scale = LONG if options.cycle >= 120 else SHORT
         self.tides, self.last_scrape, self.most = [], None, 0
         self.began = time.monotonic()
-        scale = ({"ping": "15s", "pong": "20s", "write": "10s"} if is_long
-                 else {"ping": "2s", "pong": "6s", "write": "4s"})
-        self.settings = {"ticket": gateway.TICKET, "nap_s": 0.25 if is_long else 0.05,
-                         "life": options.cycle * 0.7, "quiet": 45 if is_long else 3,
-                         "lost_s": 45 if is_long else 15, "rate": options.rate}
+        self.settings = {"ticket": gateway.TICKET, "life": options.cycle * 0.7,
+                         "rate": options.rate,
+                         **{key: self.scale[key] for key in ("nap_s", "quiet", "lost_s")}}
         self.samples = open(os.path.join(options.keep or self.dir, "samples.jsonl"), "a",
                             encoding="ascii")
         server = service.Server(self.dir)
         urls = {name: server.url(name) for name in service.NAMES}
         self.services = fork(server.run)
         self.gateway = gateway.Gateway(options.sluice, self.dir, urls, dict(
-            scale, max_sessions=options.sessions * 2 + 1000))
+            self.scale, max_sessions=options.sessions * 2 + 1000))
         self.pages = self.events = None
 
     def say(self, text):
@@ -96,7 +102,8 @@ class Soak:
         self.gateway.start()
         self.settings["ports"] = {name: self.gateway.address(name) for name in ("tls", "plain")}
         self.pages = fork(lambda control: tide.Tide(self.settings).run(control))
-        self.events = events.Events(self.gateway, self.pages, self.services)
+        self.events = events.Events(self.gateway, self.pages, self.services,
+                                    self.scale["pause_s"])
 
     # One cycle
 
@@ -166,8 +173,8 @@ class Soak:
                                               for share in (0.25, 0.65, 0.8))
         self.watch_until(events_begin, number)
         self.report(self.sample("high", number))
-        happenings = events.plan(number, self.cycles - 1)
-        if number >= 2 and self.events.spared not in self.gateway.serving():
+        happenings = events.plan(number, self.cycles)
+        if number >= (2 if self.cycles >= 6 else 1) and not self.events.spared:
             self.events.spared = self.gateway.serving()[0]
         pause = (events_end - events_begin) / len(happenings)
         for i, name in enumerate(happenings):
@@ -176,11 +183,11 @@ class Soak:
             self.attempt(self.events.run, name)
         self.watch_until(high_end, number)
         self.report(self.sample("high", number))
-        self.pages.ask(do="ebb", seconds=self.ebb_s)
-        self.wait_for(lambda: not self.pages.ask(do="look")["live"], self.ebb_s + 240,
+        self.pages.ask(do="ebb", seconds=self.scale["ebb_s"])
+        self.wait_for(lambda: not self.pages.ask(do="look")["live"], self.scale["ebb_s"] + 240,
                       "the end of all pages")
         self.wait_for(self.is_calm, 60, "the end of all sessions and old workers")
-        time.sleep(self.settle_s)
+        time.sleep(self.scale["settle_s"])
         low = self.sample("low", number)
         low["most_live"], low["is_killed"] = self.most, self.events.is_killed
         self.report(low)
@@ -222,9 +229,10 @@ class Soak:
 
     def summary(self):
         pages = self.tides[-1]["pages"]
-        self.say("pages: %d, sessions: %d, at most at once: %d, payload: %d MB, events: %s" % (
+        self.say("pages: %d, sessions: %d, at most at once: %d, payload: %d MB, longest pause "
+                 "of the pages: %.1f s, events: %s" % (
             pages["begun"], pages["opened"], pages["most"], pages["payload"] // 1000000,
-            self.events.counts))
+            pages["pause"], self.events.counts))
         self.say("ends by events: %s" % pages["excused"])
         self.say("endings in the log: %s" % self.gateway.endings)
         self.say("what pages saw: %s" % dict(sorted(pages["outcomes"].items())))
@@ -250,7 +258,7 @@ def parse():
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--sessions", type=int, default=300, help="at once, at high tide")
     parser.add_argument("--cycle", type=float, default=20, help="seconds from tide to tide")
-    parser.add_argument("--rate", type=float, default=220, help="pages that may begin a second")
+    parser.add_argument("--rate", type=float, default=260, help="pages that may begin a second")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", help="a directory for the samples and, after a failure, the log")
     return parser.parse_args()

@@ -52,6 +52,7 @@ class Tide:
         self.outcomes, self.excused = collections.Counter(), collections.Counter()
         self.failures, self.failed = [], 0
         self.excuses = []
+        self.pause = 0.0  # the longest time in which the pages did nothing
 
     def make_hello(self):
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -91,7 +92,7 @@ class Tide:
             self.excuses = [e for e in self.excuses if time.monotonic() < e.until + 100]
             self.excuses.append(Excuse(line))
         return {"live": len(self.loop.live), "begun": self.begun, "opened": self.opened,
-                "payload": self.payload, "most": self.most, "tally": self.tally,
+                "pause": round(self.pause, 2), "payload": self.payload, "most": self.most, "tally": self.tally,
                 "outcomes": self.outcomes, "excused": self.excused, "failed": self.failed,
                 "failures": self.failures}
 
@@ -119,8 +120,10 @@ class Tide:
 
         self.loop.add_reader(control.fileno(), obey)
         while not is_over:
+            began = time.monotonic()
             self.begin()
             self.loop.turn()
+            self.pause = max(self.pause, time.monotonic() - began)
 
 
 class Helper:
