@@ -80,7 +80,8 @@ class Gateway:
                          **free_ports())
         self.urls, self.process, self.read_to = urls, None, 0
         self.rest, self.events, self.endings = b"", {}, {}
-        self.slots, self.generation = {}, {}  # of every worker that ever was, by pid
+        # Of every worker that ever was, by pid; the seat is its number in /metrics.
+        self.seats, self.generation = {}, {}
         self.noted = []  # lines of level error or warn, and those that are no log lines
 
     def write(self, name, text, mode=0o644):
@@ -144,7 +145,7 @@ class Gateway:
             event = fields["event"]
             self.events[event] = self.events.get(event, 0) + 1
             if event == "worker.start":
-                self.slots[int(fields["pid"])] = int(fields["slot"])
+                self.seats[int(fields["pid"])] = int(fields["seat"])
                 self.generation[int(fields["pid"])] = int(fields["generation"])
             elif event == "session.end":
                 word = fields["ending"]
@@ -196,7 +197,7 @@ class Gateway:
     def serving(self):
         """Returns the pids of the workers of the newest generation that live."""
         self.read_log()
-        workers = [pid for pid in self.tree() if pid in self.slots]
+        workers = [pid for pid in self.tree() if pid in self.seats]
         newest = max(self.generation[pid] for pid in workers)
         return [pid for pid in workers if self.generation[pid] == newest]
 

@@ -66,12 +66,12 @@ def fork(function):
 
 # The deadlines of the gateway; how long pages wait between messages (quiet), and between two reads
 # when they are slow (nap_s); in what time the gateway notices a page that answers nothing (lost_s);
-# how long the pages of a cycle may take to go (ebb_s), and what follows a low tide waits (settle_s).
+# how long the pages of a cycle may take to go (ebb_s), and how long the low tide lasts (settle_s).
 LONG = {"ping": "15s", "pong": "20s", "write": "10s", "drain": "4s", "hello": "15s",
         "brief": "15s", "quiet": 45, "nap_s": 0.25, "lost_s": 45,
         "pause_s": 5, "ebb_s": 36, "settle_s": 12}
-SHORT = {"ping": "1s", "pong": "4s", "write": "3s", "drain": "1s", "hello": "5s",
-         "brief": "3s", "quiet": 2, "nap_s": 0.05, "lost_s": 6, "pause_s": 1, "ebb_s": 1, "settle_s": 1}
+SHORT = {"ping": "1s", "pong": "5s", "write": "3s", "drain": "1s", "hello": "6s", "brief": "3s",
+         "quiet": 2, "nap_s": 0.05, "lost_s": 7, "pause_s": 1, "ebb_s": 1, "settle_s": 1}
 
 
 class Soak:
@@ -158,7 +158,7 @@ class Soak:
     def is_calm(self):
         """Says whether nothing is left of the sessions, nor of processes that have to go."""
         metrics = self.scrape()
-        workers = [pid for pid in self.gateway.tree() if pid in self.gateway.slots]
+        workers = [pid for pid in self.gateway.tree() if pid in self.gateway.seats]
         # The connection that asks is one.
         return (metrics.sum("sluice_sessions") <= 1 and metrics.sum("sluice_generations") == 1
                 and len(workers) == self.events.workers

@@ -51,9 +51,9 @@ def all_processes(gateway):
             sample = process(pid)
         except (OSError, KeyError, ValueError):
             continue
-        slot = gateway.slots.get(pid)
-        sample["role"] = ("master" if slot is None and (pid in parents or tree[pid] == 0)
-                          else "helper" if slot is None else "worker %d" % slot)
+        seat = gateway.seats.get(pid)
+        sample["role"] = ("master" if seat is None and (pid in parents or tree[pid] == 0)
+                          else "helper" if seat is None else "worker %d" % seat)
         found[pid] = sample
     return found
 

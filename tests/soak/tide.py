@@ -92,9 +92,9 @@ class Tide:
             self.excuses = [e for e in self.excuses if time.monotonic() < e.until + 100]
             self.excuses.append(Excuse(line))
         return {"live": len(self.loop.live), "begun": self.begun, "opened": self.opened,
-                "pause": round(self.pause, 2), "payload": self.payload, "most": self.most, "tally": self.tally,
-                "outcomes": self.outcomes, "excused": self.excused, "failed": self.failed,
-                "failures": self.failures}
+                "pause": round(self.pause, 2), "payload": self.payload, "most": self.most,
+                "tally": self.tally, "outcomes": self.outcomes, "excused": self.excused,
+                "failed": self.failed, "failures": self.failures}
 
     def begin(self):
         """Begins as many pages as the rate and the target allow."""

@@ -98,8 +98,7 @@ def sums(tides, which, field):
     master beside the newest one, which is the one that counts."""
     found = []
     for tide in tides:
-        values = [p[field] for _, p in sorted(tide["processes"].items())
-                  if p["role"].startswith(which)]
+        values = [p[field] for p in tide["processes"].values() if p["role"].startswith(which)]
         found.append(sum(values[-1:] if which == "master" else values))
     return found
 

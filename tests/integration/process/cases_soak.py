@@ -10,7 +10,7 @@ from harness import Settings, case, scale
 RUN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "soak", "run.py")
 
 
-@case(timeout=240)
+@case(timeout=240, alone=True)
 def short(t):
     done = subprocess.run([sys.executable, RUN, "--sluice", Settings.program, "--seconds", "12",
                            "--cycle", "6", "--sessions", "100", "--rate", "60"],
