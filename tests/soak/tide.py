@@ -13,6 +13,8 @@ import pages
 from loop import Loop
 from wire import UNREAD, Outcome
 
+LONG_PAUSE_S = 2.5
+BREAKS = ("eof", "cut", "reset", "close 1001", "close 1011")
 UNREADING = ("lost", "stalled")
 KEPT = 40  # failures whose text is kept
 
@@ -123,7 +125,11 @@ class Tide:
             began = time.monotonic()
             self.begin()
             self.loop.turn()
-            self.pause = max(self.pause, time.monotonic() - began)
+            pause = time.monotonic() - began
+            self.pause = max(self.pause, pause)
+            if pause > LONG_PAUSE_S:  # the machine gave the pages no processor: deadlines passed
+                self.excuses.append(Excuse({"name": "pause", "seconds": pause + 10,
+                                            "outcomes": BREAKS}))
 
 
 class Helper:
