@@ -67,8 +67,8 @@ def fork(function):
 # The deadlines of the gateway; how long pages wait between messages (quiet), and between two reads
 # when they are slow (nap_s); in what time the gateway notices a page that answers nothing (lost_s);
 # how long the pages of a cycle may take to go (ebb_s), and how long the low tide lasts (settle_s).
-LONG = {"ping": "15s", "pong": "20s", "write": "10s", "drain": "4s", "hello": "15s",
-        "brief": "15s", "quiet": 45, "nap_s": 0.25, "lost_s": 45, "pause_s": 5, "ebb_s": 36}
+LONG = {"ping": "15s", "pong": "30s", "write": "15s", "drain": "4s", "hello": "30s",
+        "brief": "15s", "quiet": 45, "nap_s": 0.25, "lost_s": 50, "pause_s": 5, "ebb_s": 36}
 SHORT = {"ping": "1s", "pong": "5s", "write": "3s", "drain": "1s", "hello": "6s", "brief": "3s",
          "quiet": 2, "nap_s": 0.05, "lost_s": 7, "pause_s": 1, "ebb_s": 1, "settle_s": 1}
 

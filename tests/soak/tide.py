@@ -13,7 +13,7 @@ import pages
 from loop import Loop
 from wire import UNREAD, Outcome
 
-LONG_PAUSE_S = 2.5
+LONG_PAUSE_S, BUSY_S = 2.5, 0.25
 BREAKS = ("eof", "cut", "reset", "close 1001", "close 1011")
 UNREADING = ("lost", "stalled")
 KEPT = 40  # failures whose text is kept
@@ -101,7 +101,8 @@ class Tide:
     def begin(self):
         """Begins as many pages as the rate and the target allow."""
         now = time.monotonic()
-        self.credit = min(self.credit + (now - self.last) * self.rate, 50)
+        if now - self.last < BUSY_S:  # else those that are there come first
+            self.credit = min(self.credit + (now - self.last) * self.rate, 50)
         self.last = now
         while self.credit >= 1 and len(self.loop.live) < self.target:
             self.credit -= 1

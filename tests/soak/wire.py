@@ -13,7 +13,7 @@ from loop import GONE, READ, WRITE, Late
 
 from wsclient import frame
 
-ANSWER_S = 40  # the longest wait for an answer: the machine may be busy, and a worker stopped
+ANSWER_S = 60  # the longest wait for an answer: the machine may be busy, and a worker stopped
 KEYS = [struct.pack("!I", 0x9E3779B9 * i & 0xFFFFFFFF) for i in range(1, 9)]
 REQUEST = ("GET %s HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
