@@ -30,6 +30,7 @@ def print_table(samples):
     lows = [sample for sample in samples if sample["kind"] == "low"]
     highs = [sample for sample in samples if sample["kind"] == "high"]
     worker, master = oldest(lows, "worker"), oldest(lows, "master")
+    worker = worker[1:] or worker  # before its second low tide its tables still grow
     at = [low["cycle"] + 1 for low, _ in worker]
 
     def allocated(row):
@@ -40,7 +41,7 @@ def print_table(samples):
 
     full = max(highs, key=lambda high: high["sessions"])
     rows = [
-        ("memory of the worker that lived longest (tides %d to %d), KiB" % (at[0], at[-1]),
+        ("memory of the worker that lived longest (tide %d, tide %d), KiB" % (at[0], at[-1]),
          worker[0][1]["anon"], worker[-1][1]["anon"]),
         ("of that what its sessions and tables allocated, KiB",
          "%.1f" % allocated(worker[0]), "%.1f" % allocated(worker[-1])),
