@@ -24,9 +24,11 @@ $(B)/manual/%: config/manual/%.in config/manual/make.sh $(BIN)
 
 # ---------------------------------------------------------------------------------- Debian package
 
-# DEB_REVISION and DEB_MAINTAINER are for who builds packages of their own.
+# DEB_REVISION and DEB_MAINTAINER are for who builds packages of their own; Debian's own tools read
+# DEBFULLNAME and DEBEMAIL. The address of .invalid says that nobody has put a name to the package.
 DEB_REVISION ?= 1
-DEB_MAINTAINER ?= sluice maintainers <maintainers@sluice.invalid>
+DEB_NOBODY = sluice maintainers <maintainers@sluice.invalid>
+DEB_MAINTAINER ?= $(if $(and $(DEBFULLNAME),$(DEBEMAIL)),$(DEBFULLNAME) <$(DEBEMAIL)>,$(DEB_NOBODY))
 DEB_PACKAGES = build-essential debhelper fakeroot
 DEB_TREE = $(B)/deb/sluice-$(VERSION)
 
@@ -34,13 +36,16 @@ deb: dist $(WOLFSSL_STAMP)  ## make the Debian package of the last commit, build
 	$(Q)proxy/packages.sh 'to make the package' $(B)/packages.log $(DEB_PACKAGES)
 	$(Q)rm -rf '$(B)/deb' && mkdir -p '$(B)/deb' && tar -x -f '$(DIST)' -C '$(B)/deb' && \
 	  cp '$(DIST)' '$(B)/deb/sluice_$(VERSION).orig.tar.gz'
-	$(Q)'$(DEB_TREE)/config/debian/make.sh' '$(DEB_TREE)/debian' '$(VERSION)' '$(DEB_REVISION)' '$(DEB_MAINTAINER)'
+	$(Q)'$(DEB_TREE)/config/debian/make.sh' '$(DEB_TREE)/debian' '$(VERSION)' '$(DEB_REVISION)' \
+	  '$(subst ','\'',$(DEB_MAINTAINER))'
 	$(Q)cd '$(DEB_TREE)' && env -u MAKEFLAGS -u MAKELEVEL -u VARIANT -u B \
 	  WOLFSSL_PREFIX='$(abspath $(WOLFSSL_PREFIX))' \
 	  WOLFSSL_SOURCE="$$(sed -n 's/^Debian //p' '$(abspath $(WOLFSSL_PREFIX))/stamp' 2>/dev/null)" \
 	  dpkg-buildpackage -us -uc -b $(DEB_BUILD_FLAGS) >../build.log 2>&1 || \
 	  { tail -n 40 ../build.log >&2; exit 1; }
 	$(Q)ls -1 '$(B)'/deb/*.deb
+	$(if $(findstring $(DEB_NOBODY),$(DEB_MAINTAINER)),@echo "deb: nobody is named as its maintainer; \
+	DEB_MAINTAINER='Name <address>' names you")
 
 deb-test: dist  ## make and try the Debian package in Debian 12 and 13 (root; SUITES=trixie: only there)
 	$(Q)proxy/packages.sh 'to test the package' $(B)/packages.log debootstrap systemd-container

@@ -14,6 +14,12 @@ maintainer=$4
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 
+# dpkg wants a name and an address; some characters would mean something to sed below.
+if ! printf '%s\n' "$maintainer" | grep -Eqx '[^|&\<>@]+ <[^|&\<>@ ]+@[^|&\<>@ ]+>'; then
+    printf "deb: DEB_MAINTAINER must be 'Name <address>', and is: %s\n" "$maintainer" >&2
+    exit 1
+fi
+
 rm -rf "$folder"
 mkdir -p "$folder/source"
 cp "$here"/sluice.* "$here/rules" "$here/copyright" "$folder/"
