@@ -29,6 +29,9 @@ not() {
     ! "$@"
 }
 
+pid=
+trap '[ -z "$pid" ] || kill "$pid" 2>/dev/null || true' EXIT
+
 module() { # MODULE@VERSION: prints its folder
     go mod download -json "$1" | sed -n 's/^\t"Dir": "\(.*\)",\{0,1\}$/\1/p'
 }
@@ -72,22 +75,63 @@ s.bind(("127.0.0.1", 0))
 print(s.getsockname()[1])'
 }
 
-# Starts it as a pod's user does; waits until it is ready, then stops it.
-serves() { # INI
-    local pid tries=0
-    "${as_pod[@]}" "$sluice" -c "$1" >"$work/pod/log" 2>&1 &
-    pid=$!
-    until curl -fsS -o /dev/null "http://127.0.0.1:$health_port/readyz" 2>/dev/null; do
+# Waits until a command succeeds while sluice runs; else shows the log.
+until_so() { # COMMAND...
+    local tries=0
+    until "$@" 2>/dev/null; do
         tries=$((tries + 1))
-        if [ "$tries" -gt 200 ] || ! kill -0 "$pid" 2>/dev/null; then
+        if [ "$tries" -gt 400 ] || ! kill -0 "$pid" 2>/dev/null; then
             cat "$work/pod/log"
-            kill "$pid" 2>/dev/null
             return 1
         fi
         sleep 0.05
     done
-    kill -TERM "$pid"
+}
+
+answers() { # PATH: prints what the port for health says
+    curl -fsS "http://127.0.0.1:$health_port$1"
+}
+
+# Starts it as a pod's user does, and waits until it is ready.
+start() { # INI
+    "${as_pod[@]}" "$sluice" -c "$1" >"$work/pod/log" 2>&1 &
+    pid=$!
+    until_so answers /readyz >"$work/pod/ready" || { stop; return 1; }
+}
+
+stop() {
+    kill -TERM "$pid" 2>/dev/null || true
     wait "$pid"
+}
+
+serves() { # INI
+    start "$1" && stop
+}
+
+# Puts a pair into pod/mounted, as the kubelet does: a new folder, and one symbolic link to it.
+mount_secret() { # NAME CERTIFICATE KEY
+    mkdir -p "$work/pod/mounted/..$1"
+    cp "$2" "$work/pod/mounted/..$1/tls.crt"
+    cp -p "$3" "$work/pod/mounted/..$1/tls.key"
+    ln -sfn "..$1" "$work/pod/mounted/..new"
+    mv -T "$work/pod/mounted/..new" "$work/pod/mounted/..data"
+    ln -sfn ..data/tls.crt "$work/pod/mounted/tls.crt"
+    ln -sfn ..data/tls.key "$work/pod/mounted/tls.key"
+}
+
+logged() { # EVENT
+    grep -q "event=$1" "$work/pod/log"
+}
+
+# What the alert SluiceReloadFailed looks at.
+last_reload_is() { # 0 or 1
+    answers /metrics >"$work/pod/metrics" &&
+        grep -qx "sluice_config_last_reload_successful $1" "$work/pod/metrics"
+}
+
+# A bad certificate in the secret of a running pod: the log says so, the old one stays in force.
+keeps_the_old() {
+    logged config.error && answers /readyz >"$work/pod/ready" && last_reload_is 0
 }
 
 # How a container starts it: as user 990, without any right.
@@ -139,7 +183,11 @@ check 'a monitor of the wrong form is refused' \
     refuses loadbalancer-monitored.yaml 's/interval: 15s/interval: often/'
 check 'a short grace period is refused' \
     refuses loadbalancer.yaml 's/\(GracePeriodSeconds:\) 90/\1 70/'
-check 'too little memory is refused' refuses loadbalancer.yaml 's/memory: 1Gi/memory: 512Mi/'
+check 'a secret that may be missing is refused' \
+    refuses loadbalancer.yaml 's/^\( *\)secretName: sluice-tls/&\n\1optional: true/'
+check 'too little memory is refused' refuses loadbalancer.yaml 's/memory: 1Gi/memory: 800Mi/'
+check 'a balancer that may not ask for health is refused' \
+    refuses loadbalancer.yaml 's|cidr: 10.0.0.0/8|cidr: 10.1.0.0/16|'
 check 'a selector of other pods is refused' \
     refuses base.yaml '/^  template:/,/^    spec:/s/name: sluice/name: other/'
 
@@ -148,6 +196,21 @@ sed 's|^drain_timeout = .*|drain_timeout = soon|' pod/sluice.ini >pod/wrong.slui
 check 'a wrong value: the log has its line' says_why "$work/pod/wrong.sluice.ini" drain_timeout
 sed "s|tls/tls.crt|tls/none.crt|" pod/sluice.ini >pod/missing.sluice.ini
 check 'a missing certificate: the log has its line' says_why "$work/pod/missing.sluice.ini" none.crt
+
+# One that was good when the pod started: watch finds the new content through the symbolic links.
+mount_secret first pod/tls/tls.crt pod/tls/tls.key
+sed -e "s|/pod/tls/|/pod/mounted/|" -e 's|^workers = .*|&\nwatch = 1s|' \
+    pod/sluice.ini >pod/watched.ini
+check 'with a mounted secret it is ready' start "$work/pod/watched.ini"
+echo 'no certificate' >pod/garbage
+mount_secret second pod/garbage pod/tls/tls.key
+check 'a certificate that goes bad: the log says so' until_so logged reload.failed
+check 'and the pod is ready with the old one' keeps_the_old
+mount_secret third pod/tls/tls.crt pod/tls/tls.key
+check 'the good one again ends that' until_so last_reload_is 1
+check 'it stops with status 0' stop
+pid=
+
 if [ "$(id -u)" = 0 ]; then
     chmod 400 pod/tls/tls.key
     check 'a key nobody may read: the log has its line' says_why "$work/pod/sluice.ini" tls.key

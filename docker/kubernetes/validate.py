@@ -3,8 +3,8 @@
 
 Against the published schemas (kubernetes-validate's for what Kubernetes itself knows, the
 CustomResourceDefinitions in the files for the rest), and what no schema says: that selectors meet
-the pods, that the grace period holds pre_drain and drain_timeout, that the memory is enough, that
-ports have their names.
+the pods, that the grace period holds pre_drain and drain_timeout, that ports have their names, that
+the memory suffices, that no volume is optional, that a balancer reaches the port for health.
 Prints `NAME: ...` for each fault and ends with 1 when there is one."""
 import configparser
 import pathlib
@@ -17,6 +17,7 @@ import yaml
 
 KUBERNETES = "1.34"
 SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+BYTES = {"k": 2**10, "m": 2**20, "g": 2**30, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "": 1}
 faults = []
 
 
@@ -67,20 +68,20 @@ def seconds(text):
     return int(number) * SECONDS[unit or "s"]
 
 
-def mebibytes(text):
-    number, unit = re.fullmatch(r"(\d+)([mgMG])i?", text).groups()
-    return int(number) * (1024 if unit in "gG" else 1)
+def size(text):
+    number, unit = re.fullmatch(r"(\d+)([A-Za-z]*)", text).groups()
+    return int(number) * BYTES[unit]
 
 
 def check_memory(deployment, ini):
     """An idle session costs 13 KiB, a third of it in the program; what is queued for a slow side
     costs the kernel about three times as much as the program (config/CAPACITY.md)."""
-    limit = mebibytes(deployment["spec"]["template"]["spec"]["containers"][0]["resources"]
-                      ["limits"]["memory"])
+    limit = size(deployment["spec"]["template"]["spec"]["containers"][0]["resources"]
+                 ["limits"]["memory"])
     server = ini["server"]
-    if 4 * int(server["workers"]) * mebibytes(server["max_memory"]) > limit:
+    if 4 * int(server["workers"]) * size(server["max_memory"]) > limit:
         fault(deployment, "max_memory of all workers is more than a quarter of limits.memory")
-    if int(server["max_sessions"]) * 13 / 1024 > limit / 2:
+    if int(server["max_sessions"]) * 13 * BYTES["Ki"] > limit / 2:
         fault(deployment, "max_sessions idle sessions take more than half of limits.memory")
 
 
@@ -116,6 +117,23 @@ def check_deployment(resources, deployment):
     has_tls = "tls_certificate" in ini["listen public"]
     if has_tls != ("tls" in volumes):
         fault(deployment, "the secret is mounted and not used, or used and not mounted")
+    for volume in volumes.values():
+        if any(source.get("optional") for source in volume.values() if isinstance(source, dict)):
+            fault(deployment, f"volume {volume['name']} is optional: a pod would start without it")
+
+
+def check_balancer(resources):
+    """A balancer whose addresses the policy keeps from the port for health sends nobody."""
+    service = next(r for r in resources if r["kind"] == "Service")
+    if service["spec"].get("type") != "LoadBalancer":
+        return
+    _, ini = ini_of(resources)
+    policy = next(r for r in resources if r["kind"] == "NetworkPolicy")
+    blocks = [peer["ipBlock"]["cidr"] for rule in policy["spec"]["ingress"]
+              if {"port": "health"} in rule["ports"]
+              for peer in rule.get("from", []) if "ipBlock" in peer]
+    if blocks != [block.strip() for block in ini["listen public"]["trusted_proxies"].split(",")]:
+        fault(policy, "the port for health is not open to just the balancer's trusted_proxies")
 
 
 def check_selectors(resources, deployment):
@@ -145,6 +163,7 @@ def main():
     deployment = next(r for r in resources if r["kind"] == "Deployment")
     check_deployment(resources, deployment)
     check_selectors(resources, deployment)
+    check_balancer(resources)
     for text in faults:
         print(text)
     return 1 if faults or not resources else 0

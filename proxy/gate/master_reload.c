@@ -303,6 +303,15 @@ static void begin_by_signal(struct master *m)
     begin(m, false);
 }
 
+/* What is in force is what the files hold again, after they held something bad: a reload without a
+ * change says that all is well. */
+static void begin_again(struct master *m)
+{
+    bundle_read_again(&m->next.bundle, &m->bundle);
+    m->next.is_watch = true;
+    begin(m, false);
+}
+
 /* Files that do not fit together are often half written, so nobody hears of them before a second
  * look finds them so. The log has each such state once. */
 static void look_at_files(struct master *m)
@@ -314,8 +323,11 @@ static void look_at_files(struct master *m)
     m->watch_ms = now_ms + m->config->watch_ms;
     bool is_known = bundle_is_same(&bundle, &m->bad);
     bool is_in_force = bundle_is_same(&bundle, &m->bundle);
-    if (is_in_force) {
+    if (is_in_force && m->bad.count > 0) {
         bundle_done(&m->bad);
+        if (m->is_bad_told) {
+            begin_again(m);
+        }
     }
     if (is_in_force || (is_known && m->is_bad_told)) {
         bundle_done(&bundle);
