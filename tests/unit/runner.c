@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 // Runs every suite and says by its exit status how that went. CUnit itself returns success after
-// failed checks, and does not count a suite whose set-up fails.
+// failed checks, and does not count a suite whose set-up fails. An argument SUITE or SUITE.TEST
+// leaves out that suite or test.
 #include <CUnit/Basic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "suites.h"
 
@@ -15,11 +17,36 @@ static CU_SuiteInfo suites[] = {
     CU_SUITE_INFO_NULL,
 };
 
-int main(void)
+// False when there is no such suite or test.
+static bool leave_out(const char *name)
 {
+    char suite_name[64];
+    const char *dot = strchr(name, '.');
+    snprintf(suite_name, sizeof(suite_name), "%.*s", dot != NULL ? (int)(dot - name) : 63, name);
+    CU_pSuite suite = CU_get_suite(suite_name);
+    if (suite == NULL) {
+        return false;
+    }
+    if (dot == NULL) {
+        return CU_set_suite_active(suite, CU_FALSE) == CUE_SUCCESS;
+    }
+    CU_pTest test = CU_get_test(suite, dot + 1);
+    return test != NULL && CU_set_test_active(test, CU_FALSE) == CUE_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    setvbuf(stdout, NULL, _IOLBF, 0); // a test that aborts leaves what was said before
     if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS) {
         fprintf(stderr, "unit: %s\n", CU_get_error_msg());
         return EXIT_FAILURE;
+    }
+    CU_set_fail_on_inactive(CU_FALSE);
+    for (int i = 1; i < argc; i++) {
+        if (!leave_out(argv[i])) {
+            fprintf(stderr, "unit: there is no %s\n", argv[i]);
+            return EXIT_FAILURE;
+        }
     }
     CU_basic_set_mode(CU_BRM_NORMAL);
     CU_basic_run_tests();
