@@ -27,6 +27,8 @@ LEFT_OUT = {
         "net_bounds.unsent bytes", "net_bounds.the receive buffer",
         "net_bounds.what comes in while it is held", "session.a page to a slow reader"),
     "a /proc of its own: it tells the emulator's memory": ("roster.what is long",),
+    "the speed that a bar of time wants": ("shape_limits.large messages in small pieces",
+                                           "reactor_turn.timers"),
     "an end of messages with more descriptors than fit": ("control.more descriptors",),
 }
 
