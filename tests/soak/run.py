@@ -87,6 +87,8 @@ class Soak:
         self.settings = {"ticket": gateway.TICKET, "life": options.cycle * 0.7,
                          "rate": options.rate,
                          **{key: self.scale[key] for key in ("nap_s", "quiet", "lost_s")}}
+        if options.keep:
+            os.makedirs(options.keep, exist_ok=True)
         self.samples = open(os.path.join(options.keep or self.dir, "samples.jsonl"), "a",
                             encoding="ascii")
         server = service.Server(self.dir)
