@@ -74,7 +74,7 @@ def size(text):
 
 
 def check_memory(deployment, ini):
-    """An idle session costs 13 KiB, a third of it in the program; what is queued for a slow side
+    """An idle session costs 13 KiB, 5 of them in the program; what is queued for a slow side
     costs the kernel about three times as much as the program (config/CAPACITY.md)."""
     limit = size(deployment["spec"]["template"]["spec"]["containers"][0]["resources"]
                  ["limits"]["memory"])
