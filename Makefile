@@ -300,7 +300,7 @@ MAKEFILES_READ = Makefile config/packages.mk tests/tests.mk tests/bench/bench.mk
 include $(filter-out Makefile,$(MAKEFILES_READ))
 
 help:  ## print this list
-	@sed -n 's/^\([a-z-]*\):.*  ## /\1|/p' $(MAKEFILES_READ) | \
+	@sed -n 's/^\([a-z0-9-]*\):.*  ## /\1|/p' $(MAKEFILES_READ) | \
 	  awk -F '|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 	@sed -n 's/^# \{0,1\}//; 5,11p' Makefile
 
