@@ -144,9 +144,12 @@ static void test_keepalives_are_spread(void)
         fds[i] = connect_to(&a);
         int idle = option(fds[i], IPPROTO_TCP, TCP_KEEPIDLE);
         int interval = option(fds[i], IPPROTO_TCP, TCP_KEEPINTVL);
-        CHECK_TRUE("idle", idle >= 60 && idle <= 120);
         CHECK_TRUE("interval", interval >= 11 && interval <= 16);
-        idles |= UINT64_C(1) << (idle - 60);
+        if (idle >= 60 && idle <= 120) {
+            idles |= UINT64_C(1) << (idle - 60);
+        } else {
+            CHECK_TRUE("idle", false);
+        }
     }
     CHECK_EQ_INT("every second has its share", idles, (UINT64_C(1) << 61) - 1);
     for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {

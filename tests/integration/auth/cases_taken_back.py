@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reloads between a request and the proof of who it is: what has been taken back opens nothing."""
 
-from cases_basic import SLOW, basic, closed, openssl
+from cases_basic import SLOW, basic, closed, hasher, openssl
 from clientcerts import World
-from harness import case, equal
+from floods import cpu_seconds
+from harness import case, equal, wait_until
 from processes import echo
 from provider import auth, digest, jwk, jwks, signed, token, write_secret
 from reloads import reload
@@ -40,6 +41,15 @@ def refused(p, c, detail):
 def begin_page(p, user):
     c = p.client("plain")
     c.send_raw(c.request("/r", **page(**user)))
+    return c
+
+
+def begin_slow_page(p):
+    """Returns while the password is checked, which takes a quarter of a second."""
+    pids = [hasher(p)]
+    before = cpu_seconds(pids)
+    c = begin_page(p, basic("ann", "secret"))
+    wait_until(lambda: cpu_seconds(pids) > before + 0.002, "the password to be checked")
     return c
 
 
@@ -95,7 +105,7 @@ def another_password(t, name):
     """A password that was right before the reload, while it is checked and behind it."""
     other = openssl("ann", "other", "-5")
     p = t.start(route(t, "people", "basic", people(t, SLOW)))
-    c = begin_page(p, basic("ann", "secret"))
+    c = begin_slow_page(p)
     reload(p, route(t, name, "basic", people(t, other, name)))
     equal(closed(c, 1008), "not authorised", "the reason")
     p.log.wait("session.end", detail="a reload took the user or the password away")
@@ -178,7 +188,7 @@ def a_revoked_user(t):
     """The password is right, and still being checked when the user is taken back."""
     section = people(t, SLOW) + "revoked = %s\n" % write_secret(t, "gone", "# nobody\n")
     p = t.start(route(t, "people", "basic", section))
-    c = begin_page(p, basic("ann", "secret"))
+    c = begin_slow_page(p)
     write_secret(t, "gone", "sub:ann\n")
     reload(p)
     equal(closed(c, 1008), "not authorised", "the reason")
