@@ -68,7 +68,7 @@ enum net_accept_result {
 };
 /* Somebody waits to be accepted. */
 bool net_has_callers(int listen_fd);
-/* The new socket has TCP_NODELAY and keepalive (60 s, then 3 probes 10 s apart), which it inherits
+/* The new socket has TCP_NODELAY and keepalive (60 s, then 5 probes 11 s apart), which it inherits
  * from a socket of net_listen. The caller of a Unix socket has no address: *out_peer is then
  * "unix:uid=1000", the user who called. */
 MUST_CHECK enum net_accept_result net_accept(int listen_fd, int *out_fd, struct addr *out_peer);
