@@ -143,6 +143,7 @@ struct master {
     uint64_t suppressed_told;
     struct bundle bad; /* files that could not be taken when it looked last */
     bool is_bad_told;
+    bool is_failure_told; /* the log has a state like `bad`, and nothing good since */
     struct scoreboard *scoreboard;
     struct seats *seats;
     struct roster *roster;

@@ -325,7 +325,8 @@ static void look_at_files(struct master *m)
     bool is_in_force = bundle_is_same(&bundle, &m->bundle);
     if (is_in_force && m->bad.count > 0) {
         bundle_done(&m->bad);
-        if (m->is_bad_told) {
+        if (m->is_failure_told) {
+            m->is_failure_told = false;
             begin_again(m);
         }
     }
@@ -345,6 +346,7 @@ static void look_at_files(struct master *m)
     bundle_done(&m->bad);
     m->bad = bundle;
     m->is_bad_told = is_known;
+    m->is_failure_told = m->is_failure_told || is_known;
     m->watch_ms = is_known ? m->watch_ms : now_ms + soon_ms;
 }
 
@@ -387,6 +389,7 @@ void master_reload(struct master *m)
             master_tell_done(m);
             drop_next(m);
             bundle_done(&m->bad);
+            m->is_failure_told = false;
             reload_end(&m->reload);
             m->watch_ms = clock_now_ms() + m->config->watch_ms;
             break;

@@ -5,7 +5,7 @@ import os
 import shutil
 import time
 
-from harness import case, equal
+from harness import case, equal, wait_until
 from processes import ECHO, both_started, echo
 from reloads import certificates, reload, results, wait_result
 from wsclient import Client, Wire
@@ -78,6 +78,10 @@ def a_pair_is_half_written(t):
     equal(certificates(p), {"rsa"}, "certificates")
     os.unlink(os.path.join(folder, "tls.key"))
     equal(wait_result(p, 5)["event"], "reload.failed", "the same again")
+    t.write(os.path.join(folder, "tls.key"), "no key")
+    time.sleep(0.3)  # sluice has looked once, and says nothing about it before it looks again
+    shutil.copy(t.certificate("rsa")[1], os.path.join(folder, "tls.key"))
+    wait_until(lambda: results(p)[-1]["event"] == "reload.done", "the good files to be told")
 
 
 @case()
