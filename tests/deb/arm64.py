@@ -25,8 +25,11 @@ LEFT_OUT = {
     "openat2": ("files.which file",),
     "TCP_INFO and SO_DOMAIN, which tell how a connection stands": (
         "net_bounds.unsent bytes", "net_bounds.the receive buffer",
-        "net_bounds.what comes in while it is held", "session.a page to a slow reader"),
-    "a /proc of its own: it tells the emulator's memory": ("roster.what is long",),
+        "net_bounds.what comes in while it is held", "session.a page to a slow reader",
+        "sockets.an address leaves", "sockets.an address comes back"),
+    "ptrace": ("spent.stopped_anywhere",),
+    "a /proc of its own: it tells the emulator's memory": (
+        "roster.what is long", "tls_ticket.memory forgets"),
     "the speed that a bar of time wants": ("shape_limits.large messages in small pieces",
                                            "reactor_turn.timers"),
     "an end of messages with more descriptors than fit": ("control.more descriptors",),

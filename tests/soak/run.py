@@ -32,8 +32,9 @@ import verdict  # noqa: E402
 
 CLONE_NEWNET = 0x40000000
 # Warnings and errors that belong to the events.
-EXPECTED = ("event=user.shared", "event=worker.exit", "event=worker.respawn", "event=worker.still",
-            "event=worker.back", "event=backend.down", "event=backend.up")
+EXPECTED = ("event=user.shared", "event=sandbox.missing", "event=worker.exit",
+            "event=worker.respawn", "event=worker.still", "event=worker.back",
+            "event=backend.down", "event=backend.up")
 
 
 def leave_the_network():

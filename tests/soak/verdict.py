@@ -145,7 +145,8 @@ def memory(verdict, tides, is_fresh):
 
 
 def sockets(verdict, tides):
-    """Sockets that the kernel has at low tide, where nobody else has any."""
-    for field in ("inuse", "orphan"):
+    """Sockets that the kernel has at low tide, where nobody else has any. Some of those that were
+    closed last may still wait for the other side."""
+    for field, most in (("inuse", 2), ("orphan", 20)):
         values = [tide["kernel"].get(field, 0) for tide in tides]
-        verdict.check(max(values) - min(values) <= 2, "TCP sockets, %s: %s" % (field, values))
+        verdict.check(max(values) - min(values) <= most, "TCP sockets, %s: %s" % (field, values))
