@@ -67,7 +67,7 @@ class BrowserTest(harness.Test):
 class BrowserSuite(runner.Suite):
     """One browser serves all cases. After a failed case the next case gets a new browser."""
 
-    jobs = 1
+    jobs = most = 1
     browser = None
 
     def __init__(self, new_browser):

@@ -17,7 +17,7 @@ def main():
     parser.add_argument("-j", type=int, metavar="N", help="cases at a time, idle or not")
     options = parser.parse_args()
     suite = runner.Suite()
-    suite.most = 16
+    suite.most = 10
     if options.j:
         suite.jobs = suite.most = options.j
     return runner.main(suite, runner.load_cases(HERE), options)
