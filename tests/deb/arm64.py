@@ -29,7 +29,7 @@ LEFT_OUT = {
         "sockets.an address leaves", "sockets.an address comes back"),
     "ptrace": ("spent.stopped_anywhere",),
     "a /proc of its own: it tells the emulator's memory": (
-        "roster.what is long", "tls_ticket.memory forgets"),
+        "roster.what is long", "tls_ticket.memory forgets old seeds and keys"),
     "the speed that a bar of time wants": ("shape_limits.large messages in small pieces",
                                            "reactor_turn.timers"),
     "an end of messages with more descriptors than fit": ("control.more descriptors",),
