@@ -172,7 +172,7 @@ def slow_backend(t, listen):
     finish(flows.values())
 
 
-@case(timeout=90, rows=WIRES)
+@case(timeout=90, alone=True, rows=WIRES)
 def changing_reader(t, listen):
     """Five times the client reads 1 MB/s for a while and then as fast as it can, beside a client
     without the program that does the same: its bytes come as fast, and no more than bounded many
