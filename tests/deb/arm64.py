@@ -31,7 +31,8 @@ LEFT_OUT = {
     "a /proc of its own: it tells the emulator's memory": (
         "roster.what is long", "tls_ticket.memory forgets old seeds and keys"),
     "the speed that a bar of time wants": ("shape_limits.large messages in small pieces",
-                                           "reactor_turn.timers"),
+                                           "reactor_turn.timers",
+                                           "dial_names.silent addresses"),
     "an end of messages with more descriptors than fit": ("control.more descriptors",),
 }
 
