@@ -34,7 +34,7 @@ CLONE_NEWNET = 0x40000000
 # Warnings and errors that belong to the events.
 EXPECTED = ("event=user.shared", "event=sandbox.missing", "event=worker.exit",
             "event=worker.respawn", "event=worker.still", "event=worker.back",
-            "event=backend.down", "event=backend.up")
+            "event=backend.down", "event=backend.up", "event=limits")
 
 
 def leave_the_network():
