@@ -93,6 +93,9 @@ static enum tls_result conclude_client(struct tls *tls)
 enum tls_result tls_negotiate(struct tls *tls)
 {
     bool is_client = tls->context->role == TLS_CLIENT;
+    if (is_client && !tls_client_begin(tls)) {
+        return tls_fail(tls, "cannot make a key");
+    }
     int returned = is_client ? wolfSSL_connect(tls->ssl) : wolfSSL_accept(tls->ssl);
     bool is_asking = !is_client && tls->context->verify != TLS_VERIFY_OFF;
     if (tls->context->verify != TLS_VERIFY_OFF) {

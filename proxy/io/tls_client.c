@@ -50,24 +50,27 @@ static int check_certificate(int is_good, WOLFSSL_X509_STORE_CTX *store)
 }
 
 /* With ML-KEM wolfSSL sends the key of its first group alone, and a server that has not this group
- * costs a round trip more. So X25519 goes along, as browsers do it. */
-static bool add_keys(WOLFSSL *ssl)
+ * costs a round trip more. So X25519 goes along, as browsers do it. With a kept session wolfSSL
+ * sends the key of this session's group, and can take the session up only when no other key stands
+ * in front of that one. */
+bool tls_client_begin(struct tls *tls)
 {
+    if (tls->has_begun) {
+        return true;
+    }
+    tls->has_begun = true;
 #ifdef WOLFSSL_HAVE_MLKEM
-    return wolfSSL_version(ssl) != TLS1_3_VERSION ||
-           (wolfSSL_UseKeyShare(ssl, WOLFSSL_X25519MLKEM768) == WOLFSSL_SUCCESS &&
-            wolfSSL_UseKeyShare(ssl, WOLFSSL_ECC_X25519) == WOLFSSL_SUCCESS);
+    return tls->is_offered || wolfSSL_version(tls->ssl) != TLS1_3_VERSION ||
+           (wolfSSL_UseKeyShare(tls->ssl, WOLFSSL_X25519MLKEM768) == WOLFSSL_SUCCESS &&
+            wolfSSL_UseKeyShare(tls->ssl, WOLFSSL_ECC_X25519) == WOLFSSL_SUCCESS);
 #else
-    return ssl != NULL;
+    return true;
 #endif
 }
 
 static bool ask_for(struct tls *tls, struct span name)
 {
     char *protocols = tls->context->protocols;
-    if (!add_keys(tls->ssl)) {
-        return false;
-    }
     if (name.len > 0 && !is_number(name) && /* RFC 6066 section 3: no addresses */
         wolfSSL_UseSNI(tls->ssl, WOLFSSL_SNI_HOST_NAME, name.data, (word16)name.len) !=
             WOLFSSL_SUCCESS) {

@@ -117,6 +117,7 @@ struct tls {
     bool is_encrypted; /* the peer has changed to its keys, in TLS 1.2 */
     bool is_finished;
     bool has_heard;
+    bool has_begun;       /* clients: the hello has its keys */
     bool is_name_good;    /* clients: the certificate is good for server_name */
     bool is_offered;      /* clients: the server may take up a kept session */
     bool is_ticket_new;   /* clients: the server gave one, which is not kept yet */
@@ -141,6 +142,10 @@ MUST_CHECK enum tls_result tls_server_hello(struct tls *tls, const uint8_t *wire
 MUST_CHECK bool tls_tickets_start(void);
 /* Lets a server give out tickets, or not. False: the library cannot. */
 MUST_CHECK bool tls_tickets_allow(struct WOLFSSL_CTX *library, bool is_given);
+
+/* tls_client.c: gives the hello its keys, which depend on whether a session is offered. False: no
+ * memory, or no random numbers. */
+MUST_CHECK bool tls_client_begin(struct tls *tls);
 
 /* tls_kept.c: what the server gave out since the last call is for the next client. */
 void tls_kept_note(struct tls *tls);

@@ -8,10 +8,11 @@ import shutil
 import socket
 import ssl
 import subprocess
+from functools import partial
 
 import tlsraw
 import webdriver
-from harness import case, equal, wait_until
+from harness import case, equal, free_port, wait_until
 from marionette import Firefox
 from pages import Site
 from tlstap import Tap
@@ -141,14 +142,17 @@ def machine_openssl(t, *arguments):
     equal((talk.group(), talk.retries()), (want, []), "group")
 
 
-@case()
-def resumed(t):
+@case(rows=[("one_key", NEW + ":X25519"), ("two_keys", "*%s:*X25519" % NEW),
+            ("the_other_way", "*X25519:*" + NEW), ("a_third_key", "*P-256:*X25519:*" + NEW)])
+def resumed(t, groups):
     """A ticket takes a session up again, with a new exchange by the same group."""
     p, tap = server(t)
     path = t.path("session.pem")
-    talk_of(t, tap, t.openssl, "-sess_out", path)
-    talk = talk_of(t, tap, t.openssl, "-sess_in", path)
-    equal(talk.group(), NEW if has_new(t) else "X25519", "group")
+    talks = [talk_of(t, tap, t.openssl, "-groups", groups, option, path)
+             for option in ("-sess_out", "-sess_in")]
+    want = NEW if has_new(t) else "X25519"
+    equal([(talk.group(), talk.is_resumed()) for talk in talks], [(want, False), (want, True)],
+          "group, whether a session was taken up")
     wait_until(lambda: len(p.ends()) == 2, "both ends")
 
 
@@ -236,39 +240,70 @@ BACKENDS = [
 ]
 
 
-def backend_server(t, program, groups):
-    """An s_server that sends each line back, reversed; returns its port."""
+def backend_server(t, program, groups, port=None):
+    """An s_server that sends each line back, reversed; returns its port and how to end it."""
     certificate, key = t.certificate()
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port = sock.getsockname()[1]
+    port = port or free_port()
     with open(t.path("s_server.log"), "wb") as log:
         process = subprocess.Popen(
             [program, "s_server", "-accept", "127.0.0.1:%d" % port, "-cert", certificate, "-key",
              key, "-rev", *(["-groups", groups] if groups else [])],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    t.cleanup(lambda: (process.terminate(), process.wait(20)))
+    stop = partial(stop_process, process)
+    t.cleanup(stop)
 
     def accepts():
         assert process.poll() is None, "s_server has ended"
         with socket.socket() as sock:
             return sock.connect_ex(("127.0.0.1", port)) == 0
     wait_until(accepts, "s_server")
-    return port
+    return port, stop
 
 
-def check_backend(t, program, groups, want, retries):
-    port = backend_server(t, program, groups)
+def stop_process(process):
+    process.terminate()
+    process.wait(20)
+
+
+def in_front_of(t, port):
     tap = Tap(t, ("127.0.0.1", port))
     p = t.gateway(defaults="origins = *", r="connect_timeout = 10s\nbackend = tls://localhost:%d\n"
                   "backend_ca = %s" % (tap.port, t.certificate()[0]))
+    return p, tap
+
+
+def backend_talk(p, tap):
+    """A session with the backend; returns what the relay heard of it: the group, for which the
+    server asked, whether it took a session up."""
     c = p.client("plain").open("/r")
-    if want is None:
-        c.recv_close(1011)
-        return
     c.binary(b"abc\n")
     equal(c.recv_message()[1], b"cba\n", "what came back")
     talk = tap.talks[-1]
-    equal((talk.group(), talk.retries()), (want, retries), "group, HelloRetryRequests")
+    c.end_cleanly()
+    return talk.group(), talk.retries(), talk.is_resumed()
+
+
+def check_backend(t, program, groups, want, retries):
+    port, _ = backend_server(t, program, groups)
+    p, tap = in_front_of(t, port)
+    if want is None:
+        p.client("plain").open("/r").recv_close(1011)
+        return
+    equal(backend_talk(p, tap), (want, retries, False), "the first session")
+    # It takes up the session of the first: it knows the group from the start.
+    equal(backend_talk(p, tap), (want, [], True), "the second session")
+
+
+@case()
+def backend_with_another_group(t):
+    """A backend starts anew, does not know its sessions, and takes another group than before."""
+    port, stop = backend_server(t, t.openssl, "X25519")
+    p, tap = in_front_of(t, port)
+    equal(backend_talk(p, tap), ("X25519", [], False), "the first session")
+    stop()
+    backend_server(t, t.openssl, "P-256", port)
+    equal(backend_talk(p, tap), ("P-256", ["P-256"], False), "with the next backend")
+    equal(backend_talk(p, tap), ("P-256", [], True), "and again")
 
 
 @case(rows=BACKENDS)
