@@ -90,7 +90,7 @@ format-check:  ## say what clang-format would change
 	$(Q)$(LINT_ENV) tests/lint/format
 
 unit: $(UNIT_BIN)  ## run the CUnit tests
-	$(Q)$(SAN_ENV) $(RECORD) unit-$(VARIANT) $(UNIT_BIN)
+	$(Q)$(SAN_ENV) $(RECORD) unit-$(VARIANT) $(if $(T),,tests/unit/parts )$(UNIT_BIN)
 
 $(UNIT_BIN): $(UNIT_OBJECTS) $(ARCHIVE) $(OUT)/link-flags $(WOLFSSL_STAMP)
 	$(call say,LINK,$@)

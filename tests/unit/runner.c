@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 // Runs every suite and says by its exit status how that went. CUnit itself returns success after
 // failed checks, and does not count a suite whose set-up fails. An argument SUITE or SUITE.TEST
-// leaves out that suite or test.
+// leaves out that suite or test; `--part K/N` runs the K-th of N shares of the suites.
 #include <CUnit/Basic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -34,6 +34,23 @@ static bool leave_out(const char *name)
     return test != NULL && CU_set_test_active(test, CU_FALSE) == CUE_SUCCESS;
 }
 
+// Leaves out what is in other shares. False when this is not K/N, 1 <= K <= N.
+static bool keep_part(const char *text)
+{
+    unsigned int part;
+    unsigned int parts;
+    char rest;
+    if (sscanf(text, "%u/%u%c", &part, &parts, &rest) != 2 || part < 1 || part > parts) {
+        return false;
+    }
+    for (unsigned int i = 0; suites[i].pName != NULL; i++) {
+        if (i % parts != part - 1 && !leave_out(suites[i].pName)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     setvbuf(stdout, NULL, _IOLBF, 0); // a test that aborts leaves what was said before
@@ -43,8 +60,10 @@ int main(int argc, char **argv)
     }
     CU_set_fail_on_inactive(CU_FALSE);
     for (int i = 1; i < argc; i++) {
-        if (!leave_out(argv[i])) {
-            fprintf(stderr, "unit: there is no %s\n", argv[i]);
+        bool is_part = strcmp(argv[i], "--part") == 0 && i + 1 < argc;
+        i += is_part ? 1 : 0;
+        if (is_part ? !keep_part(argv[i]) : !leave_out(argv[i])) {
+            fprintf(stderr, "unit: there is no %s%s\n", is_part ? "part " : "", argv[i]);
             return EXIT_FAILURE;
         }
     }
