@@ -91,7 +91,7 @@ import_base() { # ARCH
     buildah commit -q --rm "$container" "localhost/sluice-base:$1" >"$work/commit.log"
 }
 
-# Builds localhost/sluice:ARCH.
+# Builds localhost/sluice:ARCH; with WOLFSSL_TARBALL, a file of the checkout, with this wolfSSL.
 build_image() { # ARCH
     local own
     own=$(dpkg --print-architecture)
@@ -102,6 +102,8 @@ build_image() { # ARCH
         --build-arg "BUILDPLATFORM=linux/$own" \
         --build-arg "BUILD_BASE=localhost/sluice-base:$own" \
         --build-arg "BASE=localhost/sluice-base:$1" \
+        --build-arg "WOLFSSL_TARBALL=${WOLFSSL_TARBALL:-}" \
+        --build-arg "WOLFSSL_SHA256=${WOLFSSL_SHA256:-}" \
         --build-arg "REVISION=$(git -C "$top" rev-parse HEAD 2>/dev/null || echo unknown)" \
         -f "$top/docker/Dockerfile" --ignorefile "$top/.dockerignore" \
         -t "localhost/sluice:$1" "$top" \

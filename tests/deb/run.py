@@ -100,7 +100,9 @@ def install_in_chroot(suite, machine):
     for name in ("/usr/bin/sluice", "/usr/lib/systemd/system/sluice.service",
                  "/usr/lib/systemd/system/sluice.socket", "/usr/share/man/man8/sluice.8.gz",
                  "/usr/share/man/man5/sluice.ini.5.gz", "/etc/sluice/sluice.ini",
-                 "/usr/share/doc/sluice/copyright", "/usr/share/doc/sluice/examples/sluice.ini"):
+                 "/usr/share/doc/sluice/copyright", "/usr/share/doc/sluice/examples/sluice.ini",
+                 "/usr/share/doc/sluice/config/PAGE_KIT.md.gz",
+                 "/usr/share/doc/sluice/config/examples"):
         machine.sh("dpkg -L sluice | grep -qx " + name)
     equal(machine.said("bash -c '. /usr/share/bash-completion/completions/sluice; "
                        "complete -p sluice'"), "complete -F _sluice sluice", "completion")
