@@ -17,6 +17,7 @@
 #include <wolfssl/wolfcrypt/rsa.h>
 
 #include "base/addr.h"
+#include "give_up.h"
 #include "io/tls.h"
 #include "io/tls_memory.h"
 
@@ -156,7 +157,7 @@ KIT struct kit_pair kit_make(enum kit_kind kind, const struct kit_form *form)
     }
     wc_FreeRng(&rng);
     if (!ok) {
-        abort();
+        GIVE_UP();
     }
     return out;
 }

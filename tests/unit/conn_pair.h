@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "give_up.h"
 #include "io/conn.h"
 
 #define PAIR_WAIT_MS 5000
@@ -47,7 +48,7 @@ static int pair_sockets(int *out_near)
     (void)poll(&p, 1, PAIR_WAIT_MS);
     if ((result != NET_OK && result != NET_AGAIN) ||
         net_accept(listener, &far, &peer) != NET_ACCEPT_OK) {
-        abort();
+        GIVE_UP();
     }
     p = (struct pollfd){.fd = *out_near, .events = POLLOUT};
     (void)poll(&p, 1, PAIR_WAIT_MS);
@@ -61,7 +62,7 @@ __attribute__((unused)) static void pair_open(struct pair *p, size_t out_limit_b
 {
     *p = (struct pair){.reactor = reactor_new(), .near = -1};
     if (p->reactor == NULL || !scratch_init(&p->scratch)) {
-        abort();
+        GIVE_UP();
     }
     p->peer = pair_sockets(&p->near);
     conn_init(&p->conn, &p->scratch, out_limit_bytes, pair_on_ready);

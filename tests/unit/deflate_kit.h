@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "check.h"
+#include "give_up.h"
 #include "proto/deflate.h"
 
 #define KIT_UNUSED __attribute__((unused))
@@ -53,7 +54,7 @@ KIT_UNUSED static enum deflate_result kit_inflate_piece(struct deflate *d, struc
         result = deflate_inflate(d, &rest, is_end, room, cap, &len);
         bool is_fit = rest.len <= before && len <= cap && out->len + len <= sizeof(out->data);
         if (!CHECK_TRUE("lengths", is_fit)) {
-            abort();
+            GIVE_UP();
         }
         CHECK_TRUE("full or empty", result != DEFLATE_FULL || len == cap);
         CHECK_TRUE("all taken", result != DEFLATE_OK || rest.len == 0);
@@ -90,7 +91,7 @@ KIT_UNUSED static enum deflate_result kit_deflate_piece(struct deflate *d, struc
     size_t len = SIZE_MAX;
     enum deflate_result result = deflate_deflate(d, piece, is_end, room, cap, &len);
     if (!CHECK_TRUE("length", len <= cap && out->len + len <= sizeof(out->data))) {
-        abort();
+        GIVE_UP();
     }
     memcpy(out->data + out->len, room, len);
     out->len += len;

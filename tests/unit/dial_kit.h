@@ -7,6 +7,7 @@
 #include "check.h"
 #include "dns_stub.h"
 #include "gate/dial.h"
+#include "give_up.h"
 
 #define CANDIDATES_MAX 3
 
@@ -50,18 +51,18 @@ static void world_open(struct world *w, const struct zone *zone, unsigned last)
     w->resolver = w->reactor == NULL ? NULL : resolver_new(w->reactor);
     snprintf(text, sizeof(text), "127.0.0.%u:0", last);
     if (w->resolver == NULL || !scratch_init(&w->scratch) || !addr_parse(span_from_str(text), &a)) {
-        abort();
+        GIVE_UP();
     }
     w->listener = net_listen(&a, &error);
     if (w->listener < 0 || !net_local_addr(w->listener, &a)) {
-        abort();
+        GIVE_UP();
     }
     w->port = addr_port(&a);
     stub_open(&w->stub, w->reactor);
     w->stub.zone = *zone;
     addr_print(&w->stub.addr, text, sizeof(text));
     if (!resolver_set_servers(w->resolver, text)) {
-        abort();
+        GIVE_UP();
     }
     w->plan.candidates = w->candidates;
     w->plan.timeout_ms = 20000;
@@ -95,7 +96,7 @@ __attribute__((unused)) static void add_literal(struct world *w, const char *hos
     c->addresses = address;
     c->address_count = 1;
     if (!addr_parse_host(span_from_str(host), w->port, address)) {
-        abort();
+        GIVE_UP();
     }
 }
 
@@ -104,7 +105,7 @@ static bool dial(struct world *w)
 {
     struct dial *d = dial_start(w->reactor, w->resolver, &w->scratch, &w->plan, on_decided, w);
     if (d == NULL) {
-        abort();
+        GIVE_UP();
     }
     bool is_instant = dial_is_decided(d);
     CHECK_EQ_INT("never from inside", w->calls, 0);
@@ -128,7 +129,7 @@ __attribute__((unused)) static int open_silent(unsigned last, uint16_t port, int
     snprintf(text, sizeof(text), "127.0.0.%u:%u", last, port);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (!addr_parse(span_from_str(text), &a) || fd < 0) {
-        abort();
+        GIVE_UP();
     }
     if (bind(fd, &a.u.sa, a.len) != 0 || listen(fd, 0) != 0) {
         net_close(fd);
@@ -137,7 +138,7 @@ __attribute__((unused)) static int open_silent(unsigned last, uint16_t port, int
     for (int i = 0; i < 2; i++) {
         fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fillers[i] < 0) {
-            abort();
+            GIVE_UP();
         }
         (void)!connect(fillers[i], &a.u.sa, a.len);
     }

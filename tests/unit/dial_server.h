@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "give_up.h"
 #include "io/net.h"
 #include "io/reactor.h"
 #include "tls_cast.h"
@@ -48,7 +49,7 @@ DIAL_SERVER void server_send(struct server *s, const void *data, size_t len)
     size_t sent = 0;
     struct iovec piece = {(void *)(uintptr_t)data, len};
     if (len > 0 && net_send(s->fd, &piece, 1, false, &sent) == NET_OK && sent != len) {
-        abort();
+        GIVE_UP();
     }
 }
 
@@ -76,7 +77,7 @@ DIAL_SERVER void server_feed(struct server *s, const uint8_t *data, size_t len)
     if (tls_is_established(s->tls) && s->greeting != NULL && !s->is_greeted) {
         s->is_greeted = true;
         if (tls_seal(s->tls, (const uint8_t *)s->greeting, strlen(s->greeting), &out) != TLS_OK) {
-            abort();
+            GIVE_UP();
         }
     }
     server_send(s, wire, out.len);
@@ -167,16 +168,16 @@ DIAL_SERVER void server_open(struct server *s, struct reactor *r, const char *pa
         unlink(path);
         if (!addr_from_unix_path(span_from_str(path), &s->addr) ||
             bind(s->listener, &s->addr.u.sa, s->addr.len) != 0 || listen(s->listener, 8) != 0) {
-            abort();
+            GIVE_UP();
         }
     } else {
         struct addr any;
         if (!addr_parse(SPAN_LIT("127.0.0.1:0"), &any)) {
-            abort();
+            GIVE_UP();
         }
         s->listener = net_listen(&any, &error);
         if (s->listener < 0 || !net_local_addr(s->listener, &s->addr)) {
-            abort();
+            GIVE_UP();
         }
     }
     reactor_io_init(&s->listener_io, r, s->listener, server_on_call);
@@ -198,7 +199,7 @@ DIAL_SERVER size_t count_descriptors(void)
     size_t count = 0;
     DIR *dir = opendir("/proc/self/fd");
     if (dir == NULL) {
-        abort();
+        GIVE_UP();
     }
     while (readdir(dir) != NULL) {
         count++;

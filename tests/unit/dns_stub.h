@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/addr.h"
+#include "give_up.h"
 #include "io/net.h"
 #include "io/reactor.h"
 
@@ -283,7 +284,7 @@ static void stub_open_at(struct stub *s, struct reactor *r, const char *at)
     s->udp_fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (!is_ok || s->tcp_fd == -1 || !net_local_addr(s->tcp_fd, &s->addr) ||
         bind(s->udp_fd, &s->addr.u.sa, s->addr.len) != 0) {
-        abort();
+        GIVE_UP();
     }
     reactor_io_init(&s->udp, r, s->udp_fd, on_udp);
     reactor_io_init(&s->tcp, r, s->tcp_fd, on_tcp);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "give_up.h"
 #include "io/carrier.h"
 
 #define MEMORY_ALL SIZE_MAX
@@ -68,7 +69,7 @@ static void memory_expect(bool condition, const char *what)
 {
     if (!condition) {
         fprintf(stderr, "expected: %s\n", what);
-        abort();
+        GIVE_UP();
     }
 }
 

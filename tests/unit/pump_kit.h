@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "check.h"
 #include "gate/pump.h"
+#include "give_up.h"
 #include "memory_carrier.h"
 #include "shape_client.h"
 
@@ -87,7 +88,7 @@ KIT_UNUSED static void kit_open(struct kit *k, const char *row, const struct kit
     bool is_echo = rules->shape.is_echo;
     *k = (struct kit){.row = row, .blocks_before = mem_live_blocks()};
     if (!scratch_init(&k->scratch)) {
-        abort();
+        GIVE_UP();
     }
     pump_init(&k->pump, &k->scratch, kit_on_ready, kit_on_ready);
     kit_connect(&k->pump.client, &k->client, from_client, kit_client_gets);
@@ -129,7 +130,7 @@ KIT_UNUSED static void kit_hear(struct kit *k)
         bool is_sent = conn_flush(&k->pump.client) != CONN_RESET;
         is_sent = conn_flush(&k->pump.backend) != CONN_RESET && is_sent;
         if (!is_sent) {
-            abort();
+            GIVE_UP();
         }
     } while (conn_queued(&k->pump.client) + conn_queued(&k->pump.backend) > 0);
     kit_drain(&k->client);
@@ -188,7 +189,7 @@ KIT_UNUSED static void kit_resume(struct kit *k)
         kit_heed(k, &report);
         if (++calls > 10000) {
             CHECK_TRUE(k->row, calls == 0);
-            abort();
+            GIVE_UP();
         }
     }
 }
@@ -286,7 +287,7 @@ KIT_UNUSED static void kit_put_long(struct client_bytes *out, size_t len,
     zeroes.data = calloc(1, len);
     zeroes.len = zeroes.cap = len;
     if (zeroes.data == NULL) {
-        abort();
+        GIVE_UP();
     }
     client_deflate(&client, client_span(&zeroes), true, &packed);
     kit_put_frame(out, 0xc2, client_span(&packed));

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "give_up.h"
 #include "io/reactor.h"
 
 /* The story has one letter for each event, in order. */
@@ -29,7 +30,7 @@ static struct reactor *start(void)
     memset(&story, 0, sizeof(story));
     struct reactor *r = reactor_new();
     if (r == NULL) {
-        abort();
+        GIVE_UP();
     }
     return r;
 }
@@ -59,7 +60,7 @@ static void end_open(struct end *e, struct reactor *r, reactor_io_fn *callback)
     int fds[2];
     memset(e, 0, sizeof(*e));
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0) {
-        abort();
+        GIVE_UP();
     }
     e->reactor = r;
     e->fd = fds[0];
@@ -79,7 +80,7 @@ static void end_close(struct end *e)
 __attribute__((unused)) static void poke(struct end *e)
 {
     if (write(e->peer_fd, "x", 1) != 1) {
-        abort();
+        GIVE_UP();
     }
 }
 

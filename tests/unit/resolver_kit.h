@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "check.h"
 #include "dns_stub.h"
+#include "give_up.h"
 #include "io/resolver.h"
 
 enum { IPV6, IPV4, FAMILIES };
@@ -51,7 +52,7 @@ static void world_open_bare(struct world *w)
     w->reactor = reactor_new();
     w->resolver = w->reactor == NULL ? NULL : resolver_new(w->reactor);
     if (w->resolver == NULL) {
-        abort();
+        GIVE_UP();
     }
 }
 
@@ -63,7 +64,7 @@ __attribute__((unused)) static void world_open(struct world *w, const struct zon
     w->stub.zone = *zone;
     addr_print(&w->stub.addr, servers, sizeof(servers));
     if (!resolver_set_servers(w->resolver, servers)) {
-        abort();
+        GIVE_UP();
     }
 }
 
@@ -87,7 +88,7 @@ static struct resolver_query *ask_for(struct world *w, struct asker *asker, cons
     memset(asker, 0, sizeof(*asker));
     struct resolver_query *q = resolver_start(w->resolver, name, 4711, on_answer, asker);
     if (q == NULL) {
-        abort();
+        GIVE_UP();
     }
     CHECK_EQ_INT("never from inside", asker->calls, 0);
     return q;

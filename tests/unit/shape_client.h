@@ -12,6 +12,7 @@
 #include <zlib.h>
 
 #include "base/utf8.h"
+#include "give_up.h"
 
 #define CLIENT_UNUSED __attribute__((unused))
 
@@ -28,7 +29,7 @@ CLIENT_UNUSED static void client_put(struct client_bytes *b, const void *data, s
         b->cap = 2 * b->cap + len + 64;
         b->data = realloc(b->data, b->cap);
         if (b->data == NULL) {
-            abort();
+            GIVE_UP();
         }
         memset(b->data + b->len, 0, b->cap - b->len);
     }

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "check.h"
+#include "give_up.h"
 #include "proto/shape.h"
 #include "shape_client.h"
 
@@ -44,7 +45,7 @@ KIT_UNUSED static void kit_open(struct kit *k, const char *row, const struct sha
     work = work != NULL ? work : malloc(SHAPE_WORK);
     room = room != NULL ? room : malloc(KIT_FRONT_LEN + SHAPE_ROOM);
     if (work == NULL || room == NULL) {
-        abort();
+        GIVE_UP();
     }
     *k = (struct kit){.row = row, .shape = shape_new(rules), .work = work, .room = room};
     memcpy(k->room, KIT_FRONT, KIT_FRONT_LEN);
@@ -81,7 +82,7 @@ KIT_UNUSED static void kit_deliver(struct kit *k, const struct shape_out *out, b
     bool is_kept = out->data == k->room && out->len >= KIT_FRONT_LEN && out->len <= out->cap &&
                    memcmp(k->room, KIT_FRONT, KIT_FRONT_LEN) == 0;
     if (!kit_expect(k, is_kept, "what was in the output before")) {
-        abort();
+        GIVE_UP();
     }
     if (is_frames) {
         bool is_read = client_read(&k->client, k->room + KIT_FRONT_LEN, out->len - KIT_FRONT_LEN);
@@ -135,7 +136,7 @@ KIT_UNUSED static enum shape_result kit_up(struct kit *k, struct kit_piece from)
         bool is_moving = result != SHAPE_AGAIN || out.len > KIT_FRONT_LEN || payload_bytes > 0 ||
                          piece.data.len < before.len;
         if (!kit_expect(k, is_moving, "a call that does nothing")) {
-            abort();
+            GIVE_UP();
         }
         kit_deliver(k, &out, k->shape->rules.is_echo && !k->is_bare);
     } while (result == SHAPE_AGAIN);
@@ -183,7 +184,7 @@ KIT_UNUSED static enum shape_result kit_down(struct kit *k, struct span data)
         // A CR that waits takes no input.
         bool is_moving = result != SHAPE_AGAIN || len < before || out.len > KIT_FRONT_LEN;
         if (!kit_expect(k, is_moving, "a call that does nothing")) {
-            abort();
+            GIVE_UP();
         }
         kit_deliver(k, &out, true);
     } while (result == SHAPE_AGAIN);

@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "gate/sockets.h"
+#include "give_up.h"
 
 #define SLOTS 2
 
@@ -25,7 +26,7 @@ static inline struct config_listen listen_at(const char *name, const char *addre
 {
     struct config_listen listen = {.name = span_from_str(name)};
     if (!addr_parse(span_from_str(address), &listen.address)) {
-        abort();
+        GIVE_UP();
     }
     return listen;
 }
@@ -51,7 +52,7 @@ static inline int call(const struct addr *a)
 {
     int fd = socket(a->u.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd == -1) {
-        abort();
+        GIVE_UP();
     }
     int result = connect(fd, &a->u.sa, a->len);
     (void)result;

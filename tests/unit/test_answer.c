@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "conn_pair.h"
+#include "give_up.h"
 #include "suites.h"
 
 #define LARGE_BYTES ((uint64_t)3 * 1024 * 1024 + 17)
@@ -30,7 +31,7 @@ static void talk_open(struct talk *t)
     *t = (struct talk){.reactor = reactor_new(), .cap = LARGE_BYTES + 4096};
     t->said = malloc(t->cap);
     if (t->reactor == NULL || !scratch_init(&t->scratch) || t->said == NULL) {
-        abort();
+        GIVE_UP();
     }
     t->peer = pair_sockets(&near);
     pump_init(&t->pump, &t->scratch, on_ready, on_ready);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "give_up.h"
 #include "suites.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -31,7 +32,7 @@ static uint64_t source_of(unsigned number)
     snprintf(text, sizeof(text), "10.%u.%u.%u:1", number >> 16 & 255, number >> 8 & 255,
              number & 255);
     if (!addr_parse(span_from_str(text), &a)) {
-        abort();
+        GIVE_UP();
     }
     return balance_source(&a, (struct limit_prefix){32, 64});
 }
@@ -182,7 +183,7 @@ static void test_sources(void)
     struct addr b;
     if (!addr_parse(SPAN_LIT("[2001:db8::1]:1"), &a) ||
         !addr_parse(SPAN_LIT("[2001:db8::2]:2"), &b)) {
-        abort();
+        GIVE_UP();
     }
     CHECK_TRUE("a network", balance_source(&a, prefix) == balance_source(&b, prefix));
     CHECK_TRUE("an address", balance_source(&a, (struct limit_prefix){32, 128}) !=

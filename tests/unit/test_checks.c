@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "check.h"
 #include "dial_server.h"
+#include "give_up.h"
 #include "io/follow.h"
 #include "suites.h"
 
@@ -70,7 +71,7 @@ static void test_duty(void)
 {
     struct scoreboard *board = scoreboard_new(4, 0);
     if (board == NULL) {
-        abort();
+        GIVE_UP();
     }
     CHECK_FALSE("nobody serves", checks_is_duty(board, 0));
     set_up(board, 2, true);
@@ -121,7 +122,7 @@ static struct checks *make(struct world *w)
     };
     struct checks *checks = checks_new(&world, &w->config, w->upstream);
     if (checks == NULL) {
-        abort();
+        GIVE_UP();
     }
     return checks;
 }
@@ -137,7 +138,7 @@ static void world_open(struct world *w, uint64_t interval_ms)
     w->reactor = reactor_new();
     if (w->reactor == NULL || !scratch_init(&w->scratch) || w->board == NULL ||
         pipe(w->pipe_fds) != 0) {
-        abort();
+        GIVE_UP();
     }
     log_init(w->pipe_fds[1], LOG_WARN, LOG_KEY_VALUE);
     for (size_t i = 0; i < BACKENDS; i++) {
@@ -160,7 +161,7 @@ static void world_open(struct world *w, uint64_t interval_ms)
     w->config = (struct config){.routes = &w->route, .route_count = 1};
     w->upstream = upstream_new(&w->config, NULL);
     if (w->upstream == NULL) {
-        abort();
+        GIVE_UP();
     }
     w->checks = make(w);
     set_up(w->board, 1, true);
@@ -204,7 +205,7 @@ static const char *logged(struct world *w)
 {
     static char text[8192];
     if (write(w->pipe_fds[1], "\n", 1) != 1) {
-        abort();
+        GIVE_UP();
     }
     ssize_t len = read(w->pipe_fds[0], text, sizeof(text) - 1);
     text[len > 0 ? len - 1 : 0] = '\0';

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "check.h"
 #include "conn_pair.h"
+#include "give_up.h"
 #include "io/conn.h"
 #include "suites.h"
 #include "tls_kit.h"
@@ -95,12 +96,12 @@ static void secure_open(struct secure *s, int version, size_t limit_bytes, size_
     s->context = kit_context(KIT_EC, TLS_1_2);
     struct tls *tls = tls_new(s->context);
     if (tls == NULL) {
-        abort();
+        GIVE_UP();
     }
     pair_open(&s->p, limit_bytes, tls);
     kit_client_open(&s->client, &wish);
     if (!CHECK_TRUE("handshake", shake(s))) {
-        abort();
+        GIVE_UP();
     }
 }
 
@@ -143,7 +144,7 @@ static int empty_queue(struct secure *s, struct kit_queue *into)
 static void client_write(struct secure *s, const void *data, size_t len)
 {
     if (wolfSSL_write(s->client.ssl, data, (int)len) != (int)len) {
-        abort();
+        GIVE_UP();
     }
 }
 

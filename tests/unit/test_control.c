@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "give_up.h"
 #include "suites.h"
 
 static int count_fds(void)
@@ -22,7 +23,7 @@ static int count_fds(void)
 static void open_pair(int ends[2])
 {
     if (!control_pair(ends)) {
-        abort();
+        GIVE_UP();
     }
 }
 
@@ -66,7 +67,7 @@ static void test_descriptors(void)
 
     open_pair(ends);
     if (pipe(pipe_fds) != 0) {
-        abort();
+        GIVE_UP();
     }
     CHECK_TRUE("sent", control_send(ends[0], &adopt, pipe_fds[1]));
     close(pipe_fds[1]);

@@ -4,6 +4,7 @@
 #include "check.h"
 #include "dial_server.h"
 #include "gate/dial.h"
+#include "give_up.h"
 #include "suites.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -56,7 +57,7 @@ static void world_open(struct world *w, int version, enum manner first, enum man
     w->descriptors = count_descriptors();
     w->reactor = reactor_new();
     if (w->reactor == NULL || !scratch_init(&w->scratch)) {
-        abort();
+        GIVE_UP();
     }
     w->client = version != 0 ? client_of(&row, version) : NULL;
     w->servers[0].manner = first;
@@ -102,7 +103,7 @@ static struct dial *start(struct world *w)
 {
     struct dial *d = dial_start(w->reactor, NULL, &w->scratch, &w->plan, on_decided, w);
     if (d == NULL) {
-        abort();
+        GIVE_UP();
     }
     return d;
 }

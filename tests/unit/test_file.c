@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "check.h"
+#include "give_up.h"
 #include "suites.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -22,7 +23,7 @@ static void make_file(char *path, size_t bytes)
     int fd = mkstemp(path);
     FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
     if (file == NULL) {
-        abort();
+        GIVE_UP();
     }
     for (size_t at = 0; at < bytes; at++) {
         (void)putc(content_of(at), file);

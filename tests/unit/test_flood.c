@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "check.h"
+#include "give_up.h"
 #include "suites.h"
 
 static struct {
@@ -24,7 +25,7 @@ static void open_world(uint64_t per_second, enum log_level level)
     int fds[2];
     world.reactor = reactor_new();
     if (world.reactor == NULL || pipe(fds) != 0) {
-        abort();
+        GIVE_UP();
     }
     world.log_fd = fds[0];
     world.write_fd = fds[1];

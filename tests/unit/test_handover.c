@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "check.h"
+#include "give_up.h"
 #include "suites.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -16,7 +17,7 @@ static const char *parse(struct handover *out, const char *text, size_t len)
 {
     char *copy = mem_alloc(len + 1);
     if (copy == NULL) {
-        abort();
+        GIVE_UP();
     }
     memcpy(copy, text, len);
     return handover_parse(out, copy, len);
@@ -38,7 +39,7 @@ static struct handover_socket socket_at(int fd, uint32_t slot, const char *name,
     bool is_unix = text[0] == '/';
     if (is_unix ? !addr_from_unix_path(span_from_str(text), &socket.address)
                 : !addr_parse(span_from_str(text), &socket.address)) {
-        abort();
+        GIVE_UP();
     }
     return socket;
 }
@@ -181,7 +182,7 @@ static void test_messages(void)
     int ends[2];
     int fd = -1;
     if (!control_pair(ends)) {
-        abort();
+        GIVE_UP();
     }
     CHECK_TRUE("sent", handover_send(ends[0], HANDOVER_HEIR, 4711, "why", ends[0]));
     CHECK_EQ_INT("received", handover_receive(ends[1], &got, &fd), CONTROL_OK);

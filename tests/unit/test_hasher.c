@@ -13,6 +13,7 @@
 
 #include "check.h"
 #include "gate/control.h"
+#include "give_up.h"
 #include "suites.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -124,7 +125,7 @@ static void start_process(void)
 static void open_world(void)
 {
     if (!hasher_channel(world.channel)) {
-        abort();
+        GIVE_UP();
     }
     start_process();
 }

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "check.h"
 #include "conf/config.h"
+#include "give_up.h"
 #include "handshakes.h"
 #include "proto/upgrade.h"
 #include "suites.h"
@@ -119,7 +120,7 @@ static void write_file(const char *name, const char *content)
     FILE *file = fopen(path, "w");
     if (file == NULL || fputs(content, file) == EOF || fclose(file) != 0 ||
         chmod(path, 0600) != 0) {
-        abort();
+        GIVE_UP();
     }
 }
 
@@ -131,7 +132,7 @@ static const struct config_route *find_route(const struct config *config, const 
             return &config->routes[i];
         }
     }
-    abort();
+    GIVE_UP();
 }
 
 static void check_identity(const struct row *row, const struct identity *who)
@@ -407,7 +408,7 @@ static void test_all(void)
 
     json_doc_start(1);
     if (mkdtemp(folder) == NULL) {
-        abort();
+        GIVE_UP();
     }
     write_file("secret", SECRET "\n");
     write_file("passwords", "ann:" HASH_OF_ANN "\n");

@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "check.h"
+#include "give_up.h"
 #include "io/net.h"
 #include "suites.h"
 
@@ -22,7 +23,7 @@ static struct addr address_of(const char *text)
 {
     struct addr a;
     if (!addr_parse(span_from_str(text), &a)) {
-        abort();
+        GIVE_UP();
     }
     return a;
 }
@@ -33,7 +34,7 @@ static int listen_at(const char *text, struct addr *out)
     const char *detail = NULL;
     int fd = net_listen(&a, &detail);
     if (fd == -1 || !net_local_addr(fd, out)) {
-        abort();
+        GIVE_UP();
     }
     return fd;
 }
@@ -42,7 +43,7 @@ static int listen_at(const char *text, struct addr *out)
 static void hand_over(int fd, int i)
 {
     if (fd == -1 || dup2(fd, FIRST + i) == -1) {
-        abort();
+        GIVE_UP();
     }
     close(fd);
 }
@@ -144,13 +145,13 @@ static void test_unix(void)
     struct span name;
     struct addr a;
     if (mkdtemp(directory) == NULL) {
-        abort();
+        GIVE_UP();
     }
     snprintf(path, sizeof(path), "%s/socket", directory);
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     if (fd == -1 || !addr_from_unix_path(span_from_str(path), &a) ||
         bind(fd, &a.u.sa, a.len) != 0 || listen(fd, 1) != 0) {
-        abort();
+        GIVE_UP();
     }
     hand_over(fd, 0);
     CHECK_TRUE("over", inherit_take_over(&i, FIRST, 1, ""));

@@ -9,6 +9,7 @@
 #include "base/addr.h"
 #include "base/clock.h"
 #include "check.h"
+#include "give_up.h"
 #include "http_feed.h"
 #include "proto/life.h"
 #include "suites.h"
@@ -22,7 +23,7 @@ static struct roster *make(void)
     const struct config config = {.max_sessions = 20000, .max_pending = 1};
     struct roster *roster = roster_new(&config, (const uint8_t[SIPHASH_KEY_BYTES]){7});
     if (roster == NULL) {
-        abort();
+        GIVE_UP();
     }
     return roster;
 }

@@ -9,6 +9,7 @@
 
 #include "base/log_parts.h"
 #include "check.h"
+#include "give_up.h"
 #include "suites.h"
 
 static struct {
@@ -25,7 +26,7 @@ static void open_daemon(void)
     snprintf(address.sun_path, sizeof(address.sun_path), "%s", world.path);
     world.daemon_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
     if (world.daemon_fd == -1) {
-        abort();
+        GIVE_UP();
     }
     CHECK_EQ_INT("bind", bind(world.daemon_fd, (const struct sockaddr *)&address, sizeof(address)),
                  0);
@@ -41,7 +42,7 @@ static void open_world(enum log_format format)
 {
     snprintf(world.folder, sizeof(world.folder), "/tmp/sluice-log-XXXXXX");
     if (mkdtemp(world.folder) == NULL || pipe(world.pipe_fds) != 0) {
-        abort();
+        GIVE_UP();
     }
     snprintf(world.path, sizeof(world.path), "%s/log", world.folder);
     (void)fcntl(world.pipe_fds[0], F_SETFL, O_NONBLOCK);

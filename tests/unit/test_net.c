@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "give_up.h"
 #include "suites.h"
 
 #define WAIT_MS 5000
@@ -20,7 +21,7 @@ static struct addr address(const char *text)
 {
     struct addr a;
     if (!addr_parse(span_from_str(text), &a)) {
-        abort();
+        GIVE_UP();
     }
     return a;
 }
@@ -60,7 +61,7 @@ static int connect_to(const struct addr *a)
         result = net_connect_result(fd, &detail);
     }
     if (result != NET_OK) {
-        abort();
+        GIVE_UP();
     }
     return fd;
 }
@@ -82,7 +83,7 @@ static bool pair_open(struct pair *p, const char *text)
     p->near = connect_to(&a);
     wait_for(p->listener, POLLIN);
     if (net_accept(p->listener, &p->far, &peer) != NET_ACCEPT_OK) {
-        abort();
+        GIVE_UP();
     }
     return true;
 }
@@ -178,7 +179,7 @@ static void test_listen_errors(void)
     int blocker = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (blocker < 0 || bind(blocker, &a.u.sa, a.len) != 0 || listen(blocker, 1) != 0 ||
         !net_local_addr(blocker, &taken) || !addr_from_unix_path(SPAN_LIT("/nonexistent/x"), &un)) {
-        abort();
+        GIVE_UP();
     }
     const struct {
         const char *name;
@@ -244,7 +245,7 @@ static void test_connect_under_way(void)
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (listener < 0 || bind(listener, &a.u.sa, a.len) != 0 || listen(listener, 0) != 0 ||
         !net_local_addr(listener, &local)) {
-        abort();
+        GIVE_UP();
     }
     enum net_result result = NET_OK;
     while (result == NET_OK && count < 8) {
@@ -271,7 +272,7 @@ static void test_connect_to_itself(void)
     struct addr local = {.len = 0};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || bind(fd, &a.u.sa, a.len) != 0 || !net_local_addr(fd, &local)) {
-        abort();
+        GIVE_UP();
     }
     CHECK_EQ_INT("the kernel allows it", connect(fd, &local.u.sa, local.len), 0);
     const char *detail = NULL;
@@ -288,13 +289,13 @@ static void test_unix(void)
     int fds[4];
     size_t count = 0;
     if (mkdtemp(directory) == NULL) {
-        abort();
+        GIVE_UP();
     }
     snprintf(path, sizeof(path), "%s/s", directory);
     int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (!addr_from_unix_path(span_from_str(path), &a) || bind(listener, &a.u.sa, a.len) != 0 ||
         listen(listener, 0) != 0) {
-        abort();
+        GIVE_UP();
     }
     const char *detail = NULL;
     CHECK_EQ_INT("connects at once", net_connect(&a, &fds[count++], &detail), NET_OK);
@@ -330,7 +331,7 @@ static void test_bytes(void)
     char data[16];
     size_t len = 99;
     if (!pair_open(&p, "127.0.0.1:0")) {
-        abort();
+        GIVE_UP();
     }
     CHECK_EQ_INT("nothing yet", net_recv(p.far, data, sizeof(data), &len), NET_AGAIN);
     CHECK_EQ_U64("nothing yet", len, 0);
@@ -373,7 +374,7 @@ static void test_corked(void)
         size_t len = 0;
         struct iovec piece = {.iov_base = (char[]){'a', 'b'}, .iov_len = 2};
         if (!pair_open(&p, "127.0.0.1:0")) {
-            abort();
+            GIVE_UP();
         }
         CHECK_EQ_INT(rows[i].name, net_send(p.near, &piece, 1, true, &len), NET_OK);
         CHECK_EQ_INT("corked", net_recv(p.far, data, sizeof(data), &len), NET_AGAIN);
@@ -402,7 +403,7 @@ static void test_many_pieces(void)
         pieces[i] = (struct iovec){.iov_base = &byte[i], .iov_len = 1};
     }
     if (!pair_open(&p, "127.0.0.1:0")) {
-        abort();
+        GIVE_UP();
     }
     CHECK_EQ_INT("many", net_send(p.near, pieces, PIECES, false, &len), NET_OK);
     CHECK_EQ_U64("what one call can take", len, IOV_MAX);
@@ -416,7 +417,7 @@ static void test_full_socket(void)
     size_t len = 0;
     enum net_result result = NET_OK;
     if (!pair_open(&p, "127.0.0.1:0")) {
-        abort();
+        GIVE_UP();
     }
     CHECK_EQ_U64("nothing sent", net_unacked(p.near), 0);
     bool was_partial = false;
@@ -451,7 +452,7 @@ static void test_peer_gone(void)
         size_t len = 0;
         char data[8];
         if (!pair_open(&p, "127.0.0.1:0")) {
-            abort();
+            GIVE_UP();
         }
         CHECK_EQ_INT(rows[i].name, send_bytes(p.near, "bye", 3, &len), NET_OK);
         if (rows[i].is_abort) {

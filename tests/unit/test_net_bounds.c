@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "give_up.h"
 #include "io/net.h"
 #include "suites.h"
 
@@ -35,12 +36,12 @@ static void open_tcp(struct pair *p)
     int listener = net_listen(&a, &detail);
     is_ok = is_ok && listener != -1 && net_local_addr(listener, &a);
     if (!is_ok || net_connect(&a, &p->near, &detail) != NET_OK) {
-        abort();
+        GIVE_UP();
     }
     struct pollfd ready = {.fd = listener, .events = POLLIN};
     (void)poll(&ready, 1, WAIT_MS);
     if (net_accept(listener, &p->far, &peer) != NET_ACCEPT_OK) {
-        abort();
+        GIVE_UP();
     }
     close(listener);
 }
@@ -49,7 +50,7 @@ static void open_unix(struct pair *p)
 {
     int fds[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == -1) {
-        abort();
+        GIVE_UP();
     }
     *p = (struct pair){fds[0], fds[1]};
 }

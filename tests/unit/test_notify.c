@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "check.h"
+#include "give_up.h"
 #include "suites.h"
 
 #define TEXT_MAX 512
@@ -34,12 +35,12 @@ static void init(struct manager *m, bool is_abstract)
     *m = (struct manager){.passed_fd = -1};
     snprintf(m->directory, sizeof(m->directory), "/tmp/sluice-notify-XXXXXX");
     if (mkdtemp(m->directory) == NULL) {
-        abort();
+        GIVE_UP();
     }
     snprintf(m->path, sizeof(m->path), "%s/notify", m->directory);
     m->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (m->fd == -1 || !addr_from_unix_path(span_from_str(m->path), &a)) {
-        abort();
+        GIVE_UP();
     }
     if (is_abstract) {
         a.u.un.sun_path[0] = '\0';
@@ -47,7 +48,7 @@ static void init(struct manager *m, bool is_abstract)
         m->path[0] = '@';
     }
     if (bind(m->fd, &a.u.sa, a.len) != 0) {
-        abort();
+        GIVE_UP();
     }
     setenv("NOTIFY_SOCKET", m->path, 1);
     unsetenv("WATCHDOG_USEC");
@@ -236,7 +237,7 @@ static void test_store(void)
     init(&m, false);
     notify_init(&n);
     if (pipe(pipes) != 0 || fstat(pipes[0], &given) != 0) {
-        abort();
+        GIVE_UP();
     }
     CHECK_TRUE("store", notify_store(&n, pipes[0], "127.0.0.1%3A443", 1));
     CHECK_EQ_STR("store", heard(&m), "FDSTORE=1\nFDNAME=127.0.0.1%3A443\n");
@@ -285,7 +286,7 @@ static void test_full(void)
     m.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (m.fd == -1 || !addr_from_unix_path(span_from_str(m.path), &a) ||
         bind(m.fd, &a.u.sa, a.len) != 0) {
-        abort();
+        GIVE_UP();
     }
     CHECK_TRUE("back", notify_forget(&n, SPAN_LIT("x"), 6000));
     CHECK_EQ_STR("back", heard(&m), "FDSTOREREMOVE=1\nFDNAME=x\n");

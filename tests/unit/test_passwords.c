@@ -10,6 +10,7 @@
 #include "check.h"
 #include "gate/control.h"
 #include "gate/hasher.h"
+#include "give_up.h"
 #include "io/reactor.h"
 #include "suites.h"
 
@@ -28,11 +29,11 @@ static void open_world(void)
     world.blocks = mem_live_blocks();
     world.reactor = reactor_new();
     if (world.reactor == NULL || !hasher_channel(world.channel)) {
-        abort();
+        GIVE_UP();
     }
     world.passwords = passwords_new(world.reactor, world.channel[1]);
     if (world.passwords == NULL) {
-        abort();
+        GIVE_UP();
     }
 }
 

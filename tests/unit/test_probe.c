@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "check.h"
 #include "dial_server.h"
+#include "give_up.h"
 #include "suites.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -36,7 +37,7 @@ static void world_open(struct world *w, int version, enum manner manner, enum wh
     w->descriptors = count_descriptors();
     w->reactor = reactor_new();
     if (w->reactor == NULL || !scratch_init(&w->scratch)) {
-        abort();
+        GIVE_UP();
     }
     w->client = version != 0 ? client_of(&row, version) : NULL;
     w->server.manner = manner;
@@ -68,7 +69,7 @@ static struct probe *start(struct world *w)
 {
     struct probe *p = probe_start(w->reactor, NULL, &w->scratch, &w->plan, on_probed, w);
     if (p == NULL) {
-        abort();
+        GIVE_UP();
     }
     CHECK_EQ_INT("never from inside", w->calls, 0);
     return p;

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "check.h"
+#include "give_up.h"
 #include "io/reactor.h"
 #include "reactor_kit.h"
 #include "suites.h"
@@ -161,7 +162,7 @@ static struct chore *chore_new(struct reactor *r, char name)
 {
     struct chore *c = mem_alloc_zero(sizeof(*c));
     if (c == NULL) {
-        abort();
+        GIVE_UP();
     }
     c->reactor = r;
     c->name = name;
@@ -263,7 +264,7 @@ static void test_no_memory(void)
     struct end *ends = calloc(100, sizeof(*ends));
     struct alarm_clock a;
     if (ends == NULL) {
-        abort();
+        GIVE_UP();
     }
     mem_fail_after(0);
     struct reactor *r = start();

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "give_up.h"
 #include "io/resolver_parts.h"
 #include "resolver_kit.h"
 #include "suites.h"
@@ -25,7 +26,7 @@ static void make_folder(char folder[64])
 {
     snprintf(folder, 64, "/tmp/resolver-test-XXXXXX");
     if (mkdtemp(folder) == NULL) {
-        abort();
+        GIVE_UP();
     }
 }
 
@@ -33,7 +34,7 @@ static void write_file(const char *path, const char *text)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text)) {
-        abort();
+        GIVE_UP();
     }
     close(fd);
 }
@@ -173,7 +174,7 @@ static void change_by_rename(const char *folder)
 {
     write_file(in_folder(folder, "new"), NEW_SERVER);
     if (rename(in_folder(folder, "new"), in_folder(folder, "resolv.conf")) != 0) {
-        abort();
+        GIVE_UP();
     }
 }
 
@@ -182,7 +183,7 @@ static void change_by_symlink(const char *folder)
     write_file(in_folder(folder, "new"), NEW_SERVER);
     if (symlink("new", in_folder(folder, "link")) != 0 ||
         rename(in_folder(folder, "link"), in_folder(folder, "resolv.conf")) != 0) {
-        abort();
+        GIVE_UP();
     }
 }
 
@@ -191,12 +192,12 @@ static void change_with_old_time(const char *folder)
 {
     struct stat old;
     if (stat(in_folder(folder, "resolv.conf"), &old) != 0) {
-        abort();
+        GIVE_UP();
     }
     change_in_place(folder);
     const struct timespec times[2] = {old.st_atim, old.st_mtim};
     if (utimensat(AT_FDCWD, in_folder(folder, "resolv.conf"), times, 0) != 0) {
-        abort();
+        GIVE_UP();
     }
 }
 
@@ -378,7 +379,7 @@ static void test_unreadable_file(void)
     world_open_file(&w, path, "");
     unlink(path);
     if (mkdir(path, 0700) != 0) {
-        abort();
+        GIVE_UP();
     }
     (void)look_up(&w, "backend.example.");
     CHECK_TRUE("no addresses", w.asker.status[IPV4] != RESOLVER_OK);

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "check.h"
+#include "give_up.h"
 #include "proto/life.h"
 #include "suites.h"
 
@@ -21,7 +22,7 @@ static struct roster *make(uint64_t sessions)
     const struct config config = {.max_sessions = sessions, .max_pending = 1};
     struct roster *roster = roster_new(&config, (const uint8_t[SIPHASH_KEY_BYTES]){7});
     if (roster == NULL) {
-        abort();
+        GIVE_UP();
     }
     return roster;
 }

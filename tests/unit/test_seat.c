@@ -7,6 +7,7 @@
 
 #include "check.h"
 #include "conf/config.h"
+#include "give_up.h"
 #include "http_feed.h"
 #include "proto/fitness.h"
 #include "suites.h"
@@ -19,7 +20,7 @@ static struct config *configure(const char *routes)
     struct config *config = config_parse((struct span){text, (size_t)len}, &report);
     if (config == NULL) {
         report_print(&report, "seat.ini", stdout);
-        abort();
+        GIVE_UP();
     }
     report_done(&report);
     return config;

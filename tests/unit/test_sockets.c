@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "check.h"
+#include "give_up.h"
 #include "io/net.h"
 #include "sockets_kit.h"
 #include "suites.h"
@@ -185,7 +186,7 @@ static void test_taken(void)
     sockets_init(&s);
     if (!addr_parse(SPAN_LIT("127.0.0.1:0"), &a) || (other = net_listen(&a, &detail)) == -1 ||
         !net_local_addr(other, &a)) {
-        abort();
+        GIVE_UP();
     }
     struct config_listen taken[] = {{.name = SPAN_LIT("a"), .address = a}};
     CHECK_FALSE("another program's", plan(&s, taken, 1, SLOTS));
@@ -212,7 +213,7 @@ static int bind_at(const struct addr *a, bool has_group)
     int fd = socket(a->u.sa.sa_family, SOCK_STREAM, 0);
     if (fd == -1 || (has_group && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) ||
         bind(fd, &a->u.sa, a->len) != 0 || listen(fd, 64) != 0) {
-        abort();
+        GIVE_UP();
     }
     return fd;
 }
@@ -295,14 +296,14 @@ static void test_inherit_unix(void)
     struct config_listen one[] = {{.name = SPAN_LIT("a")}};
     const struct config config = {.listens = one, .listen_count = 1};
     if (mkdtemp(directory) == NULL) {
-        abort();
+        GIVE_UP();
     }
     snprintf(path, sizeof(path), "%s/s", directory);
     CHECK_TRUE("path", addr_from_unix_path(span_from_str(path), &one[0].address));
     int fd = bind_at(&one[0].address, false);
     int caller = call(&one[0].address);
     if (dup2(fd, HANDED_FIRST) == -1) {
-        abort();
+        GIVE_UP();
     }
     close(fd);
     sockets_init(&s);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "check.h"
+#include "give_up.h"
 #include "suites.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -25,7 +26,7 @@ static int pipe_fds[2];
 static void log_open(void)
 {
     if (pipe(pipe_fds) != 0) {
-        abort();
+        GIVE_UP();
     }
     log_init(pipe_fds[1], LOG_WARN, LOG_KEY_VALUE);
 }
@@ -37,7 +38,7 @@ static const char *logged(void)
     char *at;
     /* The log's own description of the pipe does not block, and this byte ends what there is. */
     if (write(pipe_fds[1], "\n", 1) != 1) {
-        abort();
+        GIVE_UP();
     }
     ssize_t len = read(pipe_fds[0], text, sizeof(text) - 1);
     text[len > 0 ? len - 1 : 0] = '\0';
@@ -57,7 +58,7 @@ static void test_each_backend(void)
     size_t blocks = mem_live_blocks();
     struct upstream *u = upstream_new(&config, NULL);
     if (u == NULL) {
-        abort();
+        GIVE_UP();
     }
     note(u, 0, 0, DIAL_OK, 1);
     CHECK_EQ_STR("good from the start", logged(), "");
@@ -97,7 +98,7 @@ static void test_no_flood(void)
 {
     struct upstream *u = upstream_new(&config, NULL);
     if (u == NULL) {
-        abort();
+        GIVE_UP();
     }
     size_t lines = count_changes(u, 1000, 3600000, 100);
     CHECK_TRUE("an hour", lines >= 10 && lines < 80);
@@ -132,7 +133,7 @@ static void test_inherit(void)
     struct upstream *u = upstream_new(&config, NULL);
     struct upstream *v = upstream_new(&next, NULL);
     if (u == NULL || v == NULL) {
-        abort();
+        GIVE_UP();
     }
     note(u, 0, 1, DIAL_REFUSED, 1000);
     (void)logged();

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "check.h"
 #include "gate/upstream.h"
+#include "give_up.h"
 #include "quota_kit.h"
 #include "suites.h"
 
@@ -36,7 +37,7 @@ static void begin(enum config_balance balance)
     upstream_free(u);
     u = upstream_new(&config, NULL);
     if (u == NULL) {
-        abort();
+        GIVE_UP();
     }
 }
 

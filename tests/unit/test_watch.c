@@ -3,6 +3,7 @@
 
 #include "check.h"
 #include "conn_pair.h"
+#include "give_up.h"
 #include "suites.h"
 
 #define BIG ((size_t)8 * 1024 * 1024)
@@ -18,7 +19,7 @@ static void fill(struct pair *p)
 {
     while (conn_queued(&p->conn) == 0) {
         if (pair_send(p, bytes_to_send(), 64 * 1024) != CONN_OK) {
-            abort();
+            GIVE_UP();
         }
     }
 }

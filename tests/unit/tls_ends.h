@@ -3,6 +3,7 @@
 #ifndef TESTS_UNIT_TLS_ENDS_H
 #define TESTS_UNIT_TLS_ENDS_H
 
+#include "give_up.h"
 #include "io/tls_parts.h"
 #include "tls_kit.h"
 
@@ -39,7 +40,7 @@ KIT void ends_limit(struct tls_context *client, const struct tls_settings *setti
                                                WOLFSSL_FILETYPE_PEM) == WOLFSSL_SUCCESS;
     }
     if (!ok) {
-        abort();
+        GIVE_UP();
     }
     wolfSSL_CTX_set_verify(library, WOLFSSL_VERIFY_NONE, NULL); // each session sets its own checks
     wolfSSL_CTX_free(client->sites[0].library);
@@ -53,7 +54,7 @@ KIT void ends_open(struct ends *e, struct tls_context *client, struct tls_contex
     e->client.tls = tls_new_client(client, span_from_str(name));
     e->server.tls = tls_new(server);
     if (e->client.tls == NULL || e->server.tls == NULL) {
-        abort();
+        GIVE_UP();
     }
 }
 
@@ -77,7 +78,7 @@ KIT size_t end_take(struct end *end, const uint8_t *data, size_t len, bool is_sh
     uint8_t *copy = malloc(len > 0 ? len : 1);
     uint8_t *plain = malloc(len + TLS_PLAIN_EXTRA);
     if (copy == NULL || plain == NULL) {
-        abort();
+        GIVE_UP();
     }
     if (len > 0) {
         memcpy(copy, data, len);

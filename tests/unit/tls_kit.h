@@ -18,6 +18,8 @@
 #include <wolfssl/error-ssl.h>
 #include <wolfssl/ssl.h>
 
+#include "give_up.h"
+
 #define KIT_WHOLE SIZE_MAX
 
 // ---------------------------------------------------------------------------------- queues
@@ -36,7 +38,7 @@ KIT void kit_put(struct kit_queue *q, const void *data, size_t len)
         q->size = (q->len + len) * 2;
         q->data = realloc(q->data, q->size);
         if (q->data == NULL) {
-            abort();
+            GIVE_UP();
         }
     }
     if (len > 0) {
@@ -64,7 +66,7 @@ KIT struct tls_context *kit_context_of(const struct tls_settings *settings)
     struct tls_context *context = tls_context_new(settings, &detail);
     if (context == NULL) {
         fprintf(stderr, "tls_kit: %s\n", detail);
-        abort();
+        GIVE_UP();
     }
     return context;
 }
@@ -186,7 +188,7 @@ KIT void kit_client_open(struct kit_client *c, const struct kit_wish *wish)
         c->ssl = wolfSSL_new(c->context);
     }
     if (c->ssl == NULL || !kit_wish_for(c, wish)) {
-        abort();
+        GIVE_UP();
     }
     wolfSSL_SSLSetIORecv(c->ssl, kit_client_receive);
     wolfSSL_SSLSetIOSend(c->ssl, kit_client_send);
@@ -228,7 +230,7 @@ KIT void kit_feed(struct kit_link *link, const uint8_t *data, size_t len)
         uint8_t *copy = malloc(piece);
         uint8_t *plain = malloc(piece + TLS_PLAIN_EXTRA);
         if (copy == NULL || plain == NULL) {
-            abort();
+            GIVE_UP();
         }
         memcpy(copy, data, piece);
         link->result =
@@ -257,7 +259,7 @@ KIT void kit_link_open(struct kit_link *link, struct tls_context *context,
 {
     *link = (struct kit_link){.server = tls_new(context), .chunk = chunk};
     if (link->server == NULL) {
-        abort();
+        GIVE_UP();
     }
     kit_client_open(&link->client, wish);
 }
@@ -302,7 +304,7 @@ KIT enum tls_result kit_seal(struct kit_link *link, const uint8_t *data, size_t 
     size_t size = len + (len / 16384 + 1) * 64 + 64;
     struct tls_wire out = {malloc(size), size, 0};
     if (out.data == NULL) {
-        abort();
+        GIVE_UP();
     }
     enum tls_result result = tls_seal(link->server, data, len, &out);
     kit_put(&link->wire, out.data, out.len);
