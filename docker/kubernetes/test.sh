@@ -182,12 +182,14 @@ check 'a route of the wrong form is refused' \
 check 'a monitor of the wrong form is refused' \
     refuses loadbalancer-monitored.yaml 's/interval: 15s/interval: often/'
 check 'a short grace period is refused' \
-    refuses loadbalancer.yaml 's/\(GracePeriodSeconds:\) 90/\1 70/'
+    refuses loadbalancer.yaml 's/\(GracePeriodSeconds:\) 200/\1 190/'
 check 'a secret that may be missing is refused' \
     refuses loadbalancer.yaml 's/^\( *\)secretName: sluice-tls/&\n\1optional: true/'
 check 'too little memory is refused' refuses loadbalancer.yaml 's/memory: 1Gi/memory: 800Mi/'
 check 'a balancer that may not ask for health is refused' \
     refuses loadbalancer.yaml 's|cidr: 10.0.0.0/8|cidr: 10.1.0.0/16|'
+check 'a balancer that notices too late is refused' \
+    refuses loadbalancer.yaml 's|healthcheck-interval: "5"|healthcheck-interval: "60"|'
 check 'a selector of other pods is refused' \
     refuses base.yaml '/^  template:/,/^    spec:/s/name: sluice/name: other/'
 

@@ -4,7 +4,8 @@
 Against the published schemas (kubernetes-validate's for what Kubernetes itself knows, the
 CustomResourceDefinitions in the files for the rest), and what no schema says: that selectors meet
 the pods, that the grace period holds pre_drain and drain_timeout, that ports have their names, that
-the memory suffices, that no volume is optional, that a balancer reaches the port for health.
+the memory suffices, that no volume is optional, that a balancer reaches the port for health and
+notices in time that a pod leaves.
 Prints `NAME: ...` for each fault and ends with 1 when there is one."""
 import configparser
 import pathlib
@@ -123,11 +124,17 @@ def check_deployment(resources, deployment):
 
 
 def check_balancer(resources):
-    """A balancer whose addresses the policy keeps from the port for health sends nobody."""
+    """A balancer whose addresses the policy keeps from the port for health sends nobody; one that
+    notices too late that a pod leaves sends callers to it for too long."""
     service = next(r for r in resources if r["kind"] == "Service")
     if service["spec"].get("type") != "LoadBalancer":
         return
     _, ini = ini_of(resources)
+    told = {name.rpartition("healthcheck-")[2]: value
+            for name, value in service["metadata"].get("annotations", {}).items()}
+    if "interval" in told and seconds(ini["server"]["pre_drain"]) < 2 * (
+            int(told["interval"]) * int(told["unhealthy-threshold"])):
+        fault(service, "pre_drain is less than twice the time in which the balancer's checks fail")
     policy = next(r for r in resources if r["kind"] == "NetworkPolicy")
     blocks = [peer["ipBlock"]["cidr"] for rule in policy["spec"]["ingress"]
               if {"port": "health"} in rule["ports"]
