@@ -168,9 +168,12 @@ for overlay in "$here"/base "$here"/overlays/*; do
     printf '%s\n' 'apiVersion: kustomize.config.k8s.io/v1beta1' 'kind: Kustomization' \
         "resources: [$(realpath --relative-to with "$overlay")]" \
         "components: [$(realpath --relative-to with "$here/components/monitoring")]" \
+        'images: [{name: registry.example.com/sluice, newName: registry.test/sluice}]' \
         >with/kustomization.yaml
     bin/kustomize build with >"$name-monitored.yaml"
     check "$name: with monitoring they hold too" validate "$name-monitored.yaml"
+    check "$name: an overlay of one's own names the image" \
+        grep -q 'image: registry.test/sluice:' "$name-monitored.yaml"
     ini_of "$name.yaml" >pod/sluice.ini
     check "$name: sluice serves with its sluice.ini" serves "$work/pod/sluice.ini"
 done
