@@ -35,6 +35,7 @@ def redis(t):
     shutil.copy(os.path.join(DOCKER, "redis.acl"), t.path("redis.acl"))
     process = start_service(t, ["redis-server", "--save", "", "--appendonly", "no", "--aclfile",
                                 t.path("redis.acl"), "--port", str(port), "--bind", "127.0.0.1",
+                                "--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru",
                                 "--dir", t.dir], "redis.log")
     wait_for_port(t, port, process, "redis.log")
     return port
