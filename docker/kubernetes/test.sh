@@ -47,7 +47,7 @@ operator=$operator/example/prometheus-operator-crd/monitoring.coreos.com_
 
 validate() { # FILE
     python/bin/python "$here/validate.py" "$gateway"{gateways,tlsroutes,httproutes}.yaml \
-        "$operator"servicemonitors.yaml <"$1"
+        "$operator"{servicemonitors,prometheusrules}.yaml <"$1"
 }
 
 # Edits FILE; the test is wrong if nothing changed. Then it must be refused.
@@ -177,6 +177,14 @@ for overlay in "$here"/base "$here"/overlays/*; do
     ini_of "$name.yaml" >pod/sluice.ini
     check "$name: sluice serves with its sluice.ini" serves "$work/pod/sluice.ini"
 done
+
+# The alerts as README.md makes a resource of them.
+sed -n '/^    { printf .*PrometheusRule/,/kubectl/p' "$here/../README.md" |
+    sed -e 's/ | kubectl apply -f -$//' -e "s|config/prometheus|$top/&|" >rule.sh
+{ cat base-monitored.yaml; echo ---; sh -e rule.sh; } >rule.yaml
+check 'there are alerts' grep -q 'alert: SluiceReloadFailed' rule.yaml
+check 'the alerts hold' validate rule.yaml
+check 'an alert of the wrong form is refused' refuses rule.yaml 's/for: 2m/for: often/'
 
 check 'an unknown field is refused' refuses loadbalancer.yaml 's/minReadySeconds/minReadySecond/'
 check 'a value of the wrong type is refused' refuses loadbalancer.yaml 's/maxSurge: 1/maxSurge: {}/'

@@ -33,6 +33,8 @@ def closed(schema):
         loose = schema.get("x-kubernetes-preserve-unknown-fields")
         if "properties" in schema and not loose and "additionalProperties" not in schema:
             schema["additionalProperties"] = False
+        if isinstance(schema.get("pattern"), str):  # Go's spelling, and Python's
+            schema["pattern"] = schema["pattern"].replace("^(?i)", "(?i)^")
         return schema
     return [closed(item) for item in schema] if isinstance(schema, list) else schema
 
