@@ -37,13 +37,16 @@ static bool leave_out(const char *name)
 // Leaves out what is in other shares. False when this is not K/N, 1 <= K <= N.
 static bool keep_part(const char *text)
 {
-    unsigned int part;
-    unsigned int parts;
-    char rest;
-    if (sscanf(text, "%u/%u%c", &part, &parts, &rest) != 2 || part < 1 || part > parts) {
+    char *end;
+    unsigned long part = strtoul(text, &end, 10);
+    if (*end != '/') {
         return false;
     }
-    for (unsigned int i = 0; suites[i].pName != NULL; i++) {
+    unsigned long parts = strtoul(end + 1, &end, 10);
+    if (*end != '\0' || part < 1 || part > parts) {
+        return false;
+    }
+    for (unsigned long i = 0; suites[i].pName != NULL; i++) {
         if (i % parts != part - 1 && !leave_out(suites[i].pName)) {
             return false;
         }

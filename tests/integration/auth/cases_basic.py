@@ -68,6 +68,14 @@ def hasher(p, count=1):
     return int(p.log.wait("hasher.start", count)[count - 1]["pid"])
 
 
+def stop_hasher(p):
+    """Returns its pid: whoever begins now waits until it gets SIGCONT."""
+    pid = hasher(p)
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: status_of(pid)["State"][0] == "T", "a stopped process")
+    return pid
+
+
 def enter(p, user, password, listen="tls"):
     c = p.client(listen).open("/r", **basic(user, password))
     echo(c, b"hello")
@@ -257,9 +265,7 @@ def cache(t, keys, is_cached):
     visit(p, "bob", "secret")
     if keys == "1s":
         time.sleep(1.1)
-    pid = hasher(p)
-    os.kill(pid, signal.SIGSTOP)
-    wait_until(lambda: status_of(pid)["State"][0] == "T", "a stopped process")
+    pid = stop_hasher(p)
     try:
         c = begin(p, "bob")
         if is_cached:
@@ -344,19 +350,23 @@ def it_reloads_meanwhile(t):
     """Who waits is judged as it began, unless the reload took the user or the password away."""
     off = ("cache = 0",)
     p = t.start(config(t, SLOW, CHEAP, auth_keys=off))
-    busy = [begin(p, password="wrong") for _ in range(4)]
-    c = begin(p)
-    reload(p, config(t, SLOW, CHEAP, auth_keys=off, more=ECHO))
+
+    def begin_and_reload(text):
+        pid = stop_hasher(p)
+        c = begin(p)
+        wait_until(lambda: scrape(p).sum("sluice_sessions_admitted") == 1, "it waits")
+        reload(p, text)
+        os.kill(pid, signal.SIGCONT)
+        return c
+
+    c = begin_and_reload(config(t, SLOW, CHEAP, auth_keys=off, more=ECHO))
     is_open(c)
     c.end_cleanly()
-    busy += [begin(p, password="wrong") for _ in range(4)]
-    c = begin(p)
-    reload(p, config(t, CHEAP, auth_keys=off))
+    p.log.wait("session.end", ending="client_close")
+    c = begin_and_reload(config(t, CHEAP, auth_keys=off))
     equal(closed(c, 1008), "not authorised", "the reason")
     p.log.wait("session.end", ending="auth",
                detail="a reload took the user or the password away")
-    for other in busy:
-        other.wire.reset()
 
 
 @case(timeout=120)
