@@ -279,12 +279,22 @@ static void stub_open_at(struct stub *s, struct reactor *r, const char *at)
     for (size_t i = 0; i < SESSIONS_MAX; i++) {
         s->sessions[i] = (struct stub_session){.stub = s, .fd = -1};
     }
-    bool is_ok = addr_parse(span_from_str(at), &s->addr);
-    s->tcp_fd = net_listen(&s->addr, &error);
-    s->udp_fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (!is_ok || s->tcp_fd == -1 || !net_local_addr(s->tcp_fd, &s->addr) ||
-        bind(s->udp_fd, &s->addr.u.sa, s->addr.len) != 0) {
-        GIVE_UP();
+    /* Some other program may have the port for UDP: then another one. */
+    for (int tries = 0; tries < 20; tries++) {
+        if (!addr_parse(span_from_str(at), &s->addr)) {
+            GIVE_UP();
+        }
+        s->tcp_fd = net_listen(&s->addr, &error);
+        s->udp_fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (s->tcp_fd != -1 && net_local_addr(s->tcp_fd, &s->addr) &&
+            bind(s->udp_fd, &s->addr.u.sa, s->addr.len) == 0) {
+            break;
+        }
+        if (tries == 19) {
+            GIVE_UP();
+        }
+        net_close(s->tcp_fd);
+        net_close(s->udp_fd);
     }
     reactor_io_init(&s->udp, r, s->udp_fd, on_udp);
     reactor_io_init(&s->tcp, r, s->tcp_fd, on_tcp);

@@ -2,6 +2,7 @@
 /* Happy eyeballs (RFC 8305): when the dial begins, with which family, and what joins in later. */
 #include "dial_kit.h"
 #include "gate/dial_addresses.h"
+#include "give_up.h"
 #include "suites.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -174,19 +175,55 @@ static void test_order(void)
     }
 }
 
+struct silent {
+    int listeners[6];
+    int fillers[6][2];
+    unsigned count;
+};
+
+static void close_silent(struct silent *s)
+{
+    while (s->count > 0) {
+        s->count--;
+        net_close(s->fillers[s->count][0]);
+        net_close(s->fillers[s->count][1]);
+        net_close(s->listeners[s->count]);
+    }
+}
+
+/* A world whose port stays silent at 127.0.0.1 to 127.0.0.`count`. Some other program may have the
+ * port there: then another one. */
+static void world_open_silent(struct world *w, const struct zone *zone, unsigned last,
+                              struct silent *s, unsigned count)
+{
+    for (int tries = 0; tries < 20; tries++) {
+        s->count = 0;
+        world_open(w, zone, last);
+        while (s->count < count) {
+            int fd = open_silent(s->count + 1, w->port, s->fillers[s->count]);
+            if (fd < 0) {
+                break;
+            }
+            s->listeners[s->count++] = fd;
+        }
+        if (s->count == count) {
+            return;
+        }
+        close_silent(s);
+        world_close("a taken port", w);
+    }
+    GIVE_UP();
+}
+
 /* Silent addresses do not keep the dial from a good one, in whatever place. */
 static void test_silent_addresses(void)
 {
     for (unsigned silent = 1; silent <= 6; silent++) {
         static struct world w;
         const struct zone zone = {.a = silent + 1, .is_loopback = true};
-        int fillers[6][2];
-        int listeners[6];
+        struct silent s;
         size_t blocks = mem_live_blocks();
-        world_open(&w, &zone, silent + 1);
-        for (unsigned i = 0; i < silent; i++) {
-            listeners[i] = open_silent(i + 1, w.port, fillers[i]);
-        }
+        world_open_silent(&w, &zone, silent + 1, &s, silent);
         w.plan.timeout_ms = 10000;
         add_name(&w);
         uint64_t begin_ms = reactor_now_ms(w.reactor);
@@ -194,13 +231,7 @@ static void test_silent_addresses(void)
         CHECK_EQ_INT("silent ones", w.result, DIAL_OK);
         CHECK_TRUE("silent ones", reactor_now_ms(w.reactor) - begin_ms >= 240UL * silent);
         CHECK_TRUE("silent ones", reactor_now_ms(w.reactor) - begin_ms < 5000);
-        for (unsigned i = 0; i < silent; i++) {
-            if (listeners[i] >= 0) {
-                net_close(fillers[i][0]);
-                net_close(fillers[i][1]);
-                net_close(listeners[i]);
-            }
-        }
+        close_silent(&s);
         world_close("silent ones", &w);
         CHECK_EQ_U64("silent ones", mem_live_blocks(), blocks);
         silent = silent == 1 ? 4 : silent; /* 1, 5, 6 */
@@ -215,17 +246,12 @@ static void test_only_silent(void)
     const struct zone zone = {.a = 1, .is_loopback = true};
     w.result = DIAL_NAME;
     for (uint64_t timeout_ms = 300; w.result == DIAL_NAME && timeout_ms < 10000; timeout_ms *= 3) {
-        int fillers[2];
-        world_open(&w, &zone, 9);
-        int listener = open_silent(1, w.port, fillers);
+        struct silent s;
+        world_open_silent(&w, &zone, 9, &s, 1);
         w.plan.timeout_ms = timeout_ms;
         add_name(&w);
         (void)dial(&w);
-        if (listener >= 0) {
-            net_close(fillers[0]);
-            net_close(fillers[1]);
-            net_close(listener);
-        }
+        close_silent(&s);
         world_close("only silent", &w);
     }
     CHECK_EQ_INT("only silent", w.result, DIAL_TIMEOUT);
